@@ -1,0 +1,1 @@
+"""What happens between the books: facts come in, postings go out."""
