@@ -1,0 +1,84 @@
+"""The canonical form of facts and postings, on which identity and the two digests rest.
+
+Canonical form: JSON without white space, fields in declared order, map keys sorted, fields equal to their default left
+out. A field that is added at the end
+with a default changes neither an identity nor a digest of what was written before.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b, sha256
+from typing import Final
+
+import msgspec
+
+from schemas.facts import JournalFact, JournalOpened
+from schemas.posting import Entry, Posting
+
+CONTENT_HASH_BYTES: Final = 8
+EMPTY_DIGEST: Final = bytes(32)
+
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+class _DigestedPosting(msgspec.Struct, omit_defaults=True):
+    """The part of a posting that the ledger digest covers (law 1 of the design)."""
+
+    member: str
+    source: str
+    event_id: str
+    balance: int
+    entries: tuple[Entry, ...] = ()
+    reason: str | None = None
+    ruleset_hash: str = ""
+
+
+class _DigestedOpening(msgspec.Struct):
+    """The part of JournalOpened that the journal digest covers."""
+
+    generation: int
+    partitions: int
+    horizon_ms: int
+    referral_window_ms: int
+
+
+def canonical_fact(fact: JournalFact) -> bytes:
+    """The canonical JSON of a fact, its type included."""
+    return _canonical.encode(fact)
+
+
+def content_hash(fact: JournalFact) -> bytes:
+    """Eight bytes that tell whether two facts with one key say the same."""
+    return blake2b(_canonical.encode(fact), digest_size=CONTENT_HASH_BYTES).digest()
+
+
+def next_ledger_digest(digest: bytes, posting: Posting) -> bytes:
+    """The chain after one more posting: SHA-256 over the 32 bytes so far and the posting's canonical form.
+
+    Folio, number, edition and every arrival instant are outside.
+    """
+    covered = _DigestedPosting(
+        posting.member_id,
+        posting.source,
+        posting.event_id,
+        posting.balance,
+        posting.entries,
+        posting.reason,
+        posting.ruleset_hash,
+    )
+    return sha256(digest + _canonical.encode(covered)).digest()
+
+
+def next_journal_digest(digest: bytes, member_id: str | None, fact: JournalFact) -> bytes:
+    """The chain after one more journal line: the account it stands in and the fact, without `received_at`."""
+    if isinstance(fact, JournalOpened):
+        opening = _DigestedOpening(fact.generation, fact.partitions, fact.horizon_ms, fact.referral_window_ms)
+        covered = _canonical.encode(opening)
+    else:
+        covered = _canonical.encode(fact)
+    return sha256(digest + (member_id or "").encode() + b"\0" + covered).digest()
+
+
+def printed_digest(partitions: list[bytes]) -> str:
+    """The digest that people compare: SHA-256 over the partitions' digests in order, as hex."""
+    return sha256(b"".join(partitions)).hexdigest()

@@ -1,0 +1,204 @@
+"""What publishers may report, and what the journal may hold, as frozen types that every room shares.
+
+All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor units of an ISO 4217 currency
+(`*_minor`), quantities are thousandths of a unit (`*_milli`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from schemas.bounds import (
+    MAX_AMOUNT_MINOR,
+    MAX_ATTRIBUTE_LENGTH,
+    MAX_ATTRIBUTES,
+    MAX_ID_LENGTH,
+    MAX_LINES,
+    MAX_MEDIA,
+    MAX_QUANTITY_MILLI,
+    MAX_SOURCE_LENGTH,
+    MAX_TEXT_LENGTH,
+)
+
+# Printable text without control characters; the lengths keep every record small enough for one page.
+_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+# A source may not hold "/", so that `source/event_id` names one event without ambiguity.
+Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=r"^[A-Za-z0-9._:-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
+Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
+AmountMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]
+QuantityMilli = Annotated[int, Meta(ge=0, le=MAX_QUANTITY_MILLI)]
+Attributes = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)],
+        Annotated[str, Meta(max_length=MAX_ATTRIBUTE_LENGTH, pattern=_NO_CONTROL)],
+    ],
+    Meta(max_length=MAX_ATTRIBUTES),
+]
+
+
+class PurchaseLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a purchase; `amount_minor` is what was paid for the whole line, and what rules count."""
+
+    sku: Id
+    amount_minor: AmountMinor
+    quantity_milli: QuantityMilli = 1000
+    category: Label = ""
+    brand: Label = ""
+    discount_minor: AmountMinor = 0
+    unit_price_minor: AmountMinor | None = None
+
+
+class PurchaseRecorded(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A purchase, by a member or (member_id None) a guest; naming a referrer is a claim on the buyer."""
+
+    source: Source
+    event_id: Id
+    occurred_at: int
+    order_id: Id
+    currency: str
+    lines: Annotated[tuple[PurchaseLine, ...], Meta(max_length=MAX_LINES)]
+    member_id: Id | None = None
+    channel: Label = ""
+    store_id: Label = ""
+    tender: Label = ""
+    referrer_id: Id | None = None
+    attributes: Attributes = {}
+
+
+class CheckedIn(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A member showed up, in a store or an app."""
+
+    source: Source
+    event_id: Id
+    occurred_at: int
+    member_id: Id
+    store_id: Label = ""
+    channel: Label = ""
+    attributes: Attributes = {}
+
+
+class ContentShared(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A member shared something on a network."""
+
+    source: Source
+    event_id: Id
+    occurred_at: int
+    member_id: Id
+    network: Label = ""
+    content_id: Label = ""
+    sku: Label = ""
+    store_id: Label = ""
+    channel: Label = ""
+    attributes: Attributes = {}
+
+
+class ReviewSubmitted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A member reviewed a product; the text itself is not taken, only its length in characters."""
+
+    source: Source
+    event_id: Id
+    occurred_at: int
+    member_id: Id
+    sku: Id
+    rating: Annotated[int, Meta(ge=0, le=10)] | None = None
+    text_length: Annotated[int, Meta(ge=0, le=MAX_TEXT_LENGTH)] = 0
+    media_count: Annotated[int, Meta(ge=0, le=MAX_MEDIA)] = 0
+    order_id: Label = ""
+    store_id: Label = ""
+    channel: Label = ""
+    attributes: Attributes = {}
+
+
+class ReferralMade(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A member (the referrer) brought another (the referee); journalled for both, paid on the referee's purchase."""
+
+    source: Source
+    event_id: Id
+    occurred_at: int
+    referrer_id: Id
+    referee_id: Id
+    channel: Label = ""
+    attributes: Attributes = {}
+
+
+class RefereePurchased(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """Derived: a referee's purchase inside a claim's window, told to the claimant and to the referee.
+
+    `member_id` is the recipient of this copy. `claim_rank` counts the claims on the referee in its journal order,
+    `purchase_rank` all purchases of the referee in journal order since the account opened, both from 1.
+    `occurred_at` is the purchase's instant, `claimed_at` the claim's, `amount_minor` the order's total.
+    """
+
+    source: str
+    event_id: str
+    occurred_at: int
+    member_id: str
+    referrer_id: str
+    referee_id: str
+    claim_rank: int
+    purchase_rank: int
+    amount_minor: int
+    currency: str
+    claimed_at: int
+    purchase_source: str
+    purchase_event_id: str
+
+
+class JournalOpened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """The first line of every partition: the constants of the deployment, checked by every process."""
+
+    deployment: str
+    generation: int
+    partitions: int
+    partition: int
+    horizon_ms: int
+    referral_window_ms: int
+    opened_at: int = 0
+
+
+class ClockTicked(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """Time has passed up to `at` in this partition: all work due by then is done."""
+
+    at: int
+
+
+class RulesetPublished(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
+    """A ruleset version is valid from `effective_from`; full text, hash and time zone data stand in the journal."""
+
+    version: str
+    ruleset_hash: str
+    effective_from: int
+    semantics: int
+    text: str
+    timezone: str
+    tzif: bytes
+
+
+PublishedFact = PurchaseRecorded | CheckedIn | ContentShared | ReviewSubmitted | ReferralMade
+MemberFact = PublishedFact | RefereePurchased
+BookFact = JournalOpened | ClockTicked | RulesetPublished
+JournalFact = MemberFact | BookFact
+
+PUBLISHED_TYPES: tuple[type[PublishedFact], ...] = (
+    PurchaseRecorded,
+    CheckedIn,
+    ContentShared,
+    ReviewSubmitted,
+    ReferralMade,
+)
+
+
+def members_of(fact: MemberFact) -> tuple[str | None, ...]:
+    """The accounts a fact is journalled for: both parties of a referral, else one; None is a guest."""
+    if isinstance(fact, ReferralMade):
+        return (fact.referee_id, fact.referrer_id)
+    return (fact.member_id,)
+
+
+def order_total_minor(fact: PurchaseRecorded) -> int:
+    """The sum over all lines of what was paid, in minor units."""
+    return sum(line.amount_minor for line in fact.lines)

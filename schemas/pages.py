@@ -1,0 +1,115 @@
+"""How facts are packed into the journal: lines in pages, each line knowing where it came from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.facts import JournalFact
+
+
+class JournalLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fact in one account's order; `member_id` None is a guest or a book fact.
+
+    `input` indexes the page's `inputs`, `record` counts records in that input from 1 (0: made by Tallybook).
+    """
+
+    fact: JournalFact
+    received_at: int
+    member_id: str | None = None
+    input: int = 0
+    record: int = 0
+
+
+class JournalPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A page: up to MAX_PAGE_LINES lines of one partition, written as one record. Pages are numbered from 0."""
+
+    page: int
+    lines: tuple[JournalLine, ...]
+    inputs: tuple[str, ...] = ("",)
+
+
+class Folio(msgspec.Struct, frozen=True, order=True):
+    """A place in the journal of a partition: page, line, and sub-line (the count of postings of one tick)."""
+
+    page: int
+    line: int
+    sub: int = 0
+
+
+MAX_PAGE_LINES = 500
+
+
+class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far an input has been taken in: everything up to (occurred_at, record), or up to record if as it is."""
+
+    sha256: str
+    occurred_at: int
+    record: int
+    as_is: bool = False
+    name: str = ""
+
+
+class BookLength(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The committed length in bytes of one book file, relative to the folder of the books."""
+
+    file: str
+    bytes: int
+
+
+class RoundCommitted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The commit point of one or more rounds: what every book file held, and how far inputs were consumed.
+
+    The digests are the running chains per partition, as hex, so that a book changed afterwards is found out.
+    """
+
+    number: int
+    lengths: tuple[BookLength, ...]
+    inputs: tuple[InputConsumed, ...] = ()
+    last_tick: int = 0
+    facts: int = 0
+    postings: int = 0
+    rejects: int = 0
+    journal_digests: tuple[str, ...] = ()
+    ledger_digests: tuple[str, ...] = ()
+    checksum: int = 0
+
+
+class Reject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record that the door refused, with its original bytes, so that it can be mended and sent again.
+
+    `number` counts the rejects of a deployment from 1 and is stamped when it is kept. `field` is a path such as
+    `lines[0].amount_minor`. `record` counts from 1 in the input; `at_line` is the text line, where there is one.
+    """
+
+    reason: str
+    message: str
+    raw: bytes
+    number: int = 0
+    field: str = ""
+    input: str = ""
+    input_name: str = ""
+    record: int = 0
+    at_line: int = 0
+    fact_type: str = ""
+    source: str = ""
+    event_id: str = ""
+    received_at: int = 0
+    headers: dict[str, str] = {}
+    resubmit_of: int = 0
+
+
+REJECT_REASONS: dict[str, str] = {
+    "malformed": "not readable as the format it came in",
+    "too_large": "larger than an event may be",
+    "unknown_type": "no such kind of fact",
+    "missing_field": "a required field is not there",
+    "wrong_type": "a field holds another type than it must",
+    "out_of_range": "a value is outside its bounds",
+    "unknown_currency": "not an ISO 4217 code",
+    "invalid_time": "not an instant with a zone",
+    "too_early": "from the future",
+    "too_old": "before 2000, or beyond the horizon",
+    "self_referral": "a member cannot refer itself",
+    "bad_frame": "not an Avro frame of a known schema",
+    "duplicate_row": "rows of one order disagree or do not stand together",
+}
