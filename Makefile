@@ -1,0 +1,62 @@
+# Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint histories faults fuzz bench-real requirements clean
+
+SETUP  = @scripts/setup.sh
+PYTHON_HERE = .venv/bin/python
+
+# What may be given on the command line: make histories N=1000000, make fuzz SECONDS=600, make test STAGES="lint unit"
+N       = 100000
+SEED    = 1
+SECONDS = 60
+STAGES  =
+
+help:
+	@echo 'make demo         a year of a coffee chain: events become points, balances and a leaderboard'
+	@echo 'make test         everything CI runs; one part of it: make test STAGES="lint unit"'
+	@echo 'make lint         ruff, mypy and the walls between the packages'
+	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED)'
+	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
+	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
+	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
+	@echo 'make requirements pin the newest allowed requirements (needs uv)'
+	@echo 'make clean        remove what make and the tools have made, .venv included'
+
+demo:
+	$(SETUP) runtime
+	@.venv/bin/tallybook demo
+
+test:
+	@started=$$(date +%s) && scripts/setup.sh dev && \
+	  $(PYTHON_HERE) scripts/stages.py --install-seconds $$(($$(date +%s) - started)) $(STAGES)
+
+lint:
+	$(SETUP) dev
+	@$(PYTHON_HERE) scripts/stages.py lint
+
+histories:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.histories --count $(N) --seed $(SEED)
+
+faults:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.faults
+
+fuzz:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.fuzz --seconds $(SECONDS)
+
+bench-real:
+	$(SETUP) real
+	@$(PYTHON_HERE) -m benchmarks.real
+
+COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q
+requirements:
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) requirements-real.in -o requirements-real.txt
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,178 @@
+"""Runs the stages of `make test`, each even if an earlier one failed, because one run should show all that is wrong.
+
+    python scripts/stages.py [--install-seconds S] [STAGE ...]     without a STAGE: all of them
+
+Prints the seconds of each stage in a table, then one closing line that counts the tests as pytest does. Ends with 1 if
+anything failed.
+"""
+
+import argparse
+import dataclasses
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET  # reads only the reports that our own pytest has just written
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+# Three quarters of an hour off every whole one, with summer time in the south: no machine has it by chance.
+ODD_TIMEZONE = "Pacific/Chatham"
+COMMAND_TIMEOUT_SECONDS = 3_600
+FAULTS_IN_CI = 5
+HISTORIES_IN_CI = 10_000
+FUZZ_SECONDS_IN_CI = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One command of a stage; `needs` is the file or folder without which it cannot run yet."""
+
+    command: tuple[str, ...]
+    needs: str = "."
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a stage came to: seconds, the tests counted by result, the commands that failed, the reasons for skips."""
+
+    name: str
+    seconds: float = 0.0
+    counts: Counter[str] = dataclasses.field(default_factory=Counter)
+    failed: list[str] = dataclasses.field(default_factory=list)
+    skipped: list[str] = dataclasses.field(default_factory=list)
+
+    def verdict(self) -> str:
+        """The right-hand column of the table."""
+        said = [tell(self.counts)] if self.counts else []
+        said += [f"failed: {command}" for command in self.failed]
+        said += [f"skipped: {reason}" for reason in self.skipped]
+        return "; ".join(said) or "passed"
+
+
+def tests(folder: str, *options: str) -> list[Step]:
+    """The one step of a stage that is a folder of tests."""
+    return [Step(("pytest", f"tests/{folder}", *options), needs=f"tests/{folder}")]
+
+
+STAGES: dict[str, list[Step]] = {
+    "lint": [
+        Step(("ruff", "check", ".")),
+        Step(("ruff", "format", "--check", ".")),
+        Step(("mypy",)),
+        Step(("lint-imports", "--no-cache")),
+    ],
+    "unit": tests("unit"),
+    "scenarios": tests("scenarios"),
+    "property": [
+        *tests("property"),
+        Step(("python", "-m", "tests.histories", "--count", str(HISTORIES_IN_CI)), needs="tests/histories.py"),
+    ],
+    "contract": tests("contract"),
+    "sql": tests("sql"),
+    "house": tests("house"),
+    "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults.py")],
+    "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
+}
+
+
+def environment() -> dict[str, str]:
+    """The environment of every step: the tools of this virtual environment first, and an odd time zone."""
+    return {**os.environ, "TZ": ODD_TIMEZONE, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def count_report(report: Path) -> Counter[str]:
+    """The tests of one pytest report by result: passed, failed, skipped, errors."""
+    counts: Counter[str] = Counter()
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        failed, errors, skipped = (int(suite.get(name, 0)) for name in ("failures", "errors", "skipped"))
+        counts["failed"] += failed
+        counts["errors"] += errors
+        counts["skipped"] += skipped
+        counts["passed"] += int(suite.get("tests", 0)) - failed - errors - skipped
+    return counts
+
+
+def run_step(step: Step, outcome: Outcome, scratch: Path) -> None:
+    """Run one command with its output on the terminal, and note in `outcome` what became of it."""
+    shown = shlex.join(step.command)
+    if not (ROOT / step.needs).exists():
+        outcome.skipped.append(f"{step.needs} does not exist yet")
+        print(f"-- {shown}: skipped, {step.needs} does not exist yet", flush=True)
+        return
+    print(f"-- {shown}", flush=True)
+    command = list(step.command)
+    report = scratch / f"{outcome.name}.xml"
+    if command[0] == "pytest":
+        command.append(f"--junitxml={report}")
+    command[0] = sys.executable if command[0] == "python" else str(BIN / command[0])
+    try:
+        code = subprocess.run(
+            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False, timeout=COMMAND_TIMEOUT_SECONDS
+        ).returncode
+    except subprocess.TimeoutExpired:
+        code = -1
+        print(f"-- {shown} was stopped after {COMMAND_TIMEOUT_SECONDS} seconds", flush=True)
+    if report.exists():
+        outcome.counts += count_report(report)
+        report.unlink()
+    if code != 0:
+        outcome.failed.append(shown)
+
+
+def run_stage(name: str, scratch: Path) -> Outcome:
+    """Run all steps of a stage, also those after a failed one."""
+    print(f"\n== {name}", flush=True)
+    outcome = Outcome(name)
+    started = time.monotonic()
+    for step in STAGES[name]:
+        run_step(step, outcome, scratch)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def tell(counts: Counter[str]) -> str:
+    """Counts as pytest words them: `1 failed, 311 passed, 2 skipped`."""
+    return ", ".join(f"{counts[kind]} {kind}" for kind in ("failed", "passed", "skipped", "errors") if counts[kind])
+
+
+def report(outcomes: list[Outcome], install_seconds: float) -> int:
+    """Print the table and the closing line; the exit code."""
+    total = install_seconds + sum(outcome.seconds for outcome in outcomes)
+    print(f"\n{'stage':<12}{'seconds':>8}  result")
+    print(f"{'install':<12}{install_seconds:>8.1f}  ready")
+    for outcome in outcomes:
+        print(f"{outcome.name:<12}{outcome.seconds:>8.1f}  {outcome.verdict()}")
+    counts = sum((outcome.counts for outcome in outcomes), Counter[str]())
+    broken = [outcome.name for outcome in outcomes if outcome.failed]
+    words = tell(counts) or "no tests"
+    if broken:
+        words = f"FAILED stages: {', '.join(broken)}; {words}"
+    print(f"\n{f' {words} in {total:.2f}s ':=^100}")
+    return 1 if broken else 0
+
+
+def main() -> int:
+    """Read the arguments, run the stages, report; the exit code."""
+    parser = argparse.ArgumentParser(description="Run the stages of `make test`.")
+    parser.add_argument("--install-seconds", type=float, default=0.0, help="what the set-up before this took")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; none means all")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.stages if name not in STAGES]
+    if unknown:
+        parser.error(f"no stage is called {unknown[0]!r}; there are {', '.join(STAGES)}")
+    with tempfile.TemporaryDirectory(prefix="tallybook-stages-") as scratch:
+        outcomes = [run_stage(name, Path(scratch)) for name in arguments.stages or STAGES]
+    return report(outcomes, arguments.install_seconds)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,113 @@
+"""The repository holds nothing of the machine it was written on, and silences no checker without a reason."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.tracked import ROOT, read, tracked, tracked_files
+
+# Joined from pieces, so that this file does not contain what it forbids.
+REGISTRY_HOSTS = [
+    ".".join(pieces)
+    for pieces in (
+        ("files", "pythonhosted", "org"),
+        ("pypi", "org/simple"),
+        ("registry", "npmjs", "org"),
+        ("repo1", "maven", "org"),
+        ("repo", "maven", "apache", "org"),
+        ("deb", "debian", "org"),
+        ("proxy", "golang", "org"),
+        ("static", "crates", "io"),
+        ("index", "crates", "io"),
+    )
+]
+# Home folders and work folders of single machines; `/home/you` and the like in a document are nobody's.
+MACHINE_PLACES = [
+    r"(?<![\w.])/(?:work|farm)/",
+    r"/" + r"root/",
+    r"(?<![\w.])/home/(?!you\b|user\b)\w",
+    r"(?<![\w.])/Users/(?!you\b)\w",
+    r"(?<![\w.])/tmp/t" + r"b\b",
+    r"\.py" + r"env/",
+]
+FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRY_HOSTS), *MACHINE_PLACES]))
+
+# A directive that silences a checker, and what stands behind it on its line.
+SILENCERS = re.compile(
+    r"(?:#\s*type:\s*ignore(?:\[[^\]]*\])?|#\s*noqa(?::\s*[A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*)?|"
+    r"#\s*pragma:\s*no\s*cover|except\s+(?:Base)?Exception(?:\s+as\s+\w+)?:)(?P<reason>.*)"
+)
+MIN_REASON_WORDS = 3
+
+
+def forbidden_in(text: str) -> list[str]:
+    """Line numbers and contents of the lines that name a registry host or a place on one machine."""
+    return [f"{n}: {line.strip()[:100]}" for n, line in enumerate(text.splitlines(), 1) if FORBIDDEN.search(line)]
+
+
+def silenced_without_reason(source: str) -> list[str]:
+    """Lines of Python that silence a checker, or catch everything, with no reason beside it."""
+    found = []
+    for number, line in enumerate(source.splitlines(), 1):
+        match = SILENCERS.search(line)
+        if match and len(re.findall(r"[A-Za-z]+", match["reason"])) < MIN_REASON_WORDS:
+            found.append(f"{number}: {line.strip()[:100]}")
+    return found
+
+
+def text_of(path: Path) -> str:
+    """A tracked file as text, whatever its bytes are."""
+    return (ROOT / path).read_bytes().decode("utf-8", errors="replace")
+
+
+@pytest.mark.parametrize("path", tracked_files(), ids=str)
+def test_names_no_registry_and_no_machine(path: Path) -> None:
+    assert not forbidden_in(text_of(path))
+
+
+@pytest.mark.parametrize("path", [p for p in tracked(".py") if p.name != "test_clean.py"], ids=str)
+def test_silences_a_checker_only_with_a_reason(path: Path) -> None:
+    assert not silenced_without_reason(read(path))
+
+
+@pytest.mark.parametrize("path", tracked(".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml", ".avsc"), ids=str)
+def test_text_file_ends_with_one_newline_and_has_no_merge_marker(path: Path) -> None:
+    text = read(path)
+    assert not text or (text.endswith("\n") and not text.endswith("\n\n"))
+    assert "\r" not in text
+    assert not re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://" + REGISTRY_HOSTS[1],
+        "cd /" + "work/main",
+        "see /" + "root/.cache",
+        '"/' + 'home/alice/books"',
+    ],
+)
+def test_a_forbidden_line_is_noticed(line: str) -> None:
+    assert forbidden_in(f"first\n{line}\n") == [f"2: {line}"]
+
+
+@pytest.mark.parametrize("line", ["frame/work/x", "a/home/alice", "https://tallybook.example/docs", "/home/you/books"])
+def test_a_harmless_line_is_not(line: str) -> None:
+    assert not forbidden_in(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_silent"),
+    [
+        ("x = f()  # type: ignore[attr-defined]", True),
+        ("x = f()  # type: ignore[attr-defined]  # pyarrow ships no types", False),
+        ("import os  # noqa: F401, I001", True),
+        ("import os  # noqa: F401 re-exported for the command line", False),
+        ("except Exception:", True),
+        ("except Exception as error:  # reported to the reader, who sees it next", False),
+        ("except ValueError:", False),
+    ],
+)
+def test_silence_needs_a_reason(line: str, is_silent: bool) -> None:  # noqa: FBT001 a table's column, not a switch
+    assert bool(silenced_without_reason(line)) is is_silent

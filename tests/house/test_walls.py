@@ -1,0 +1,129 @@
+"""The walls between the rooms stand: imports run one way, the decider is pure, each client library has one door."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.tracked import ROOT, read, tracked
+
+ROOMS = ("schemas", "books", "processors", "projections", "tallybook")
+CLIENTS = ("chdb", "clickhouse_connect", "fastavro", "pyarrow", "yaml")
+OUTSIDE_THE_PRODUCT = ("tests", "benchmarks", "scripts")
+
+# All that the decider may import beside schemas and itself. datetime and zoneinfo are there for reckoning with instants
+# that it is given; io to read a zone's bytes from a publication.
+DECIDER_MAY_IMPORT = {
+    "__future__", "abc", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal",
+    "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "msgspec", "operator",
+    "pydantic", "re", "string", "types", "typing", "zlib", "zoneinfo",
+}  # fmt: skip
+# Ways to ask the machine for the time, for a file or for a word on the terminal that need no forbidden import.
+IMPURE_NAMES = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
+IMPURE_METHODS = {"now", "utcnow", "today"}
+
+
+def imports(source: str) -> Iterator[str]:
+    """The full names of all modules that `source` imports, at whatever depth of the code."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+
+
+def impure_calls(source: str) -> Iterator[str]:
+    """The calls in `source` that would make it depend on more than its arguments."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            by_name = isinstance(node.func, ast.Name) and node.func.id in IMPURE_NAMES
+            by_method = isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE_METHODS
+            if by_name or by_method:
+                yield f"line {node.lineno}: {ast.unparse(node.func)}"
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the contracts of pyproject.toml on the packages in `folder`."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--config", "pyproject.toml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy_of_the_rooms(tmp_path: Path) -> Path:
+    for path in tracked(".py"):
+        if path.parts[0] in ROOMS:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, tmp_path / path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_all_contracts_are_kept(copy_of_the_rooms: Path) -> None:
+    result = lint_imports(copy_of_the_rooms)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("planted_in", "imported"),
+    [
+        ("processors/decider", "random"),
+        ("processors/decider", "time"),
+        ("processors/decider", "logging"),
+        ("processors/decider", "fastavro"),
+        ("processors/decider", "books"),
+        ("processors/decider", "processors.intake"),
+        ("processors/intake", "projections"),
+        ("projections", "processors.decider"),
+        ("books", "processors"),
+        ("books", "rich"),
+        ("schemas", "books"),
+        ("processors", "tallybook"),
+        ("processors", "clickhouse_connect"),
+    ],
+)
+def test_a_forbidden_import_breaks_a_contract(copy_of_the_rooms: Path, planted_in: str, imported: str) -> None:
+    (copy_of_the_rooms / planted_in / "planted.py").write_text(f"import {imported}\n")
+    result = lint_imports(copy_of_the_rooms)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert re.search(rf"{planted_in.replace('/', '.')}\.planted ->\s+{imported}", result.stdout), result.stdout
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_client_library_has_one_door(client: str) -> None:
+    doors = [
+        str(path)
+        for path in tracked(".py")
+        if path.parts[0] not in OUTSIDE_THE_PRODUCT
+        and any(name.split(".")[0] == client for name in imports(read(path)))
+    ]
+    assert len(doors) <= 1, f"{client} is imported in {', '.join(doors)}: let one of them do it for all"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in tracked(".py") if path.is_relative_to("processors/decider")], ids=str
+)
+def test_decider_imports_and_calls_nothing_impure(path: Path) -> None:
+    allowed = {*DECIDER_MAY_IMPORT, "schemas"}
+    strangers = [
+        name
+        for name in imports(read(path))
+        if name.split(".")[0] not in allowed and not name.startswith("processors.decider")
+    ]
+    assert not strangers, f"{path} imports {', '.join(strangers)}; the decider knows schemas and pure libraries alone"
+    assert not list(impure_calls(read(path)))
+
+
+def test_imports_and_calls_are_found_where_they_hide() -> None:
+    source = """
+def late():
+    import os.path
+    from books import walk
+    return datetime.datetime.now(), open("x"), lots.open()
+"""
+    assert list(imports(source)) == ["os.path", "books"]
+    assert list(impure_calls(source)) == ["line 5: datetime.datetime.now", "line 5: open"]
