@@ -1,0 +1,61 @@
+"""The Avro contracts as data: each `.avsc` file holds one type, and a type that another file holds is put in place."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+NAMESPACE: Final = "tallybook"
+PREVIOUS: Final = "previous"
+
+FACT_SCHEMAS: Final = (
+    "PurchaseRecorded",
+    "CheckedIn",
+    "ContentShared",
+    "ReviewSubmitted",
+    "ReferralMade",
+    "RefereePurchased",
+    "JournalOpened",
+    "ClockTicked",
+    "RulesetPublished",
+)
+BOOK_SCHEMAS: Final = ("JournalPage", "Posting", "EditionOpened", "RoundCommitted", "Reject")
+SCHEMAS: Final = FACT_SCHEMAS + BOOK_SCHEMAS
+
+
+def load_schema(name: str, *, version: str = "") -> dict[str, Any]:
+    """The schema `tallybook.<name>` in full: every named type is written out where it is first used.
+
+    `version` is a folder beside the current schemas ("" or `PREVIOUS`). Raises FileNotFoundError for an unknown name.
+    """
+    schema = _written_out(f"{NAMESPACE}.{name}", version, set())
+    if not isinstance(schema, dict):
+        raise TypeError(f"{name}.avsc must hold one record")
+    return schema
+
+
+@cache
+def schema_json(name: str) -> str:
+    """The current schema `tallybook.<name>` as JSON, complete in itself: what a container's header holds."""
+    return json.dumps(load_schema(name), ensure_ascii=False, separators=(",", ":"))
+
+
+def _written_out(node: Any, version: str, seen: set[str]) -> Any:
+    """A copy of a schema node in which names of other files' types are replaced by these types, once each."""
+    if isinstance(node, str):
+        if not node.startswith(f"{NAMESPACE}.") or node in seen:
+            return node
+        folder = files("schemas") / "avro" / version if version else files("schemas") / "avro"
+        text = (folder / f"{node.removeprefix(f'{NAMESPACE}.')}.avsc").read_text(encoding="utf-8")
+        return _written_out(json.loads(text), version, seen)
+    if isinstance(node, list):
+        return [_written_out(item, version, seen) for item in node]
+    if isinstance(node, dict):
+        if node.get("type") == "record":
+            seen.add(f"{node['namespace']}.{node['name']}")
+            fields = [field | {"type": _written_out(field["type"], version, seen)} for field in node["fields"]]
+            return node | {"fields": fields}
+        return {key: _written_out(value, version, seen) for key, value in node.items()}
+    return node
