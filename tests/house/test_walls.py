@@ -21,7 +21,7 @@ OUTSIDE_THE_PRODUCT = ("tests", "benchmarks", "scripts")
 DECIDER_MAY_IMPORT = {
     "__future__", "abc", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal",
     "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "msgspec", "operator",
-    "pydantic", "re", "string", "types", "typing", "zlib", "zoneinfo",
+    "pydantic", "pydantic_core", "re", "string", "types", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 # Ways to ask the machine for the time, for a file or for a word on the terminal that need no forbidden import.
 IMPURE_NAMES = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
