@@ -1,0 +1,127 @@
+"""Turns declared conditions into plain functions, once per ruleset version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time
+from operator import attrgetter
+from typing import Any, Final
+
+from processors.decider.calendar import Moment, Zone
+from processors.decider.ruleset import Active, LineConditions, NumberCondition, TextCondition, When
+from schemas.facts import PurchaseLine, PurchaseRecorded, order_total_minor
+
+FactTest = Callable[[Any], bool]
+LineTest = Callable[[PurchaseLine], bool]
+MomentTest = Callable[[Moment], bool]
+
+
+def _quantity_milli(fact: PurchaseRecorded) -> int:
+    return sum(line.quantity_milli for line in fact.lines)
+
+
+# Order-level numbers of a purchase are sums over all its lines; every other field is the fact's own.
+_SUMS: Final[dict[str, Callable[[Any], int]]] = {
+    "amount_minor": order_total_minor,
+    "quantity_milli": _quantity_milli,
+}
+
+
+def compile_when(when: When | None) -> FactTest | None:
+    """A test of the whole fact, or None where nothing is asked."""
+    if when is None:
+        return None
+    tests: list[FactTest] = []
+    for name, condition in when.texts().items():
+        tests.append(_on(attrgetter(name), compile_text(condition)))
+    for name, bounds in when.numbers().items():
+        tests.append(_on(_SUMS.get(name, attrgetter(name)), compile_number(bounds)))
+    for name, condition in when.attributes.items():
+        tests.append(_on(_attribute(name), compile_text(condition)))
+    return all_of(tests)
+
+
+def compile_lines(lines: LineConditions | None) -> LineTest | None:
+    """A test of one purchase line, or None where nothing is asked."""
+    if lines is None:
+        return None
+    tests: list[FactTest] = []
+    for name, condition in lines.texts().items():
+        tests.append(_on(attrgetter(name), compile_text(condition)))
+    for name, bounds in lines.numbers().items():
+        tests.append(_on(attrgetter(name), compile_number(bounds)))
+    return all_of(tests)
+
+
+def compile_text(condition: TextCondition) -> Callable[[str], bool]:
+    """Any of some values, none of some values, or both."""
+    wanted = None if condition.any_of is None else frozenset(condition.any_of)
+    unwanted = frozenset(condition.not_in or ())
+    if wanted is None:
+        return lambda value: value not in unwanted
+    chosen = wanted - unwanted
+    return lambda value: value in chosen
+
+
+def compile_number(condition: NumberCondition) -> Callable[[int | None], bool]:
+    """Between min and max, both inclusive; a number that was not given never matches."""
+    low, high = condition.min, condition.max
+    return lambda value: value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
+def compile_active(active: Active | None, zone: Zone) -> MomentTest | None:
+    """A test of the fact's moment in local time, or None where a rule is always active."""
+    if active is None:
+        return None
+    tests: list[MomentTest] = []
+    if active.from_ is not None:
+        tests.append(_not_before(zone, active.from_))
+    if active.until is not None:
+        tests.append(_before(zone, active.until))
+    if active.weekdays is not None:
+        weekdays = frozenset(active.weekdays)
+        tests.append(lambda moment: moment.weekday in weekdays)
+    if active.days_of_month is not None:
+        days = frozenset(active.days_of_month)
+        tests.append(lambda moment: moment.local.day in days)
+    if active.dates is not None:
+        dates = frozenset(active.dates)
+        tests.append(lambda moment: (moment.local.month, moment.local.day) in dates)
+    if active.hours is not None:
+        tests.append(_hours(active.hours.from_, active.hours.until))
+    return all_of(tests)
+
+
+def all_of(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool] | None:
+    """One test that holds where all hold; None for no tests."""
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    fixed = tuple(tests)
+    return lambda value: all(test(value) for test in fixed)
+
+
+def _on(get: Callable[[Any], Any], test: Callable[[Any], bool]) -> FactTest:
+    return lambda fact: test(get(fact))
+
+
+def _attribute(name: str) -> Callable[[Any], str]:
+    return lambda fact: fact.attributes.get(name, "")
+
+
+def _not_before(zone: Zone, wall: datetime) -> MomentTest:
+    start = zone.instant_of(wall)
+    return lambda moment: moment.at >= start
+
+
+def _before(zone: Zone, wall: datetime) -> MomentTest:
+    end = zone.instant_of(wall)
+    return lambda moment: moment.at < end
+
+
+def _hours(start: time, end: time) -> MomentTest:
+    first, last = start.hour * 60 + start.minute, end.hour * 60 + end.minute
+    if first < last:
+        return lambda moment: first <= moment.minute_of_day() < last
+    return lambda moment: moment.minute_of_day() >= first or moment.minute_of_day() < last

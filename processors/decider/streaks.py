@@ -1,0 +1,74 @@
+"""Check-in streaks: the run of held days that ends on a day, what it pays, and which days are still remembered."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from fractions import Fraction
+
+from schemas.bounds import DAY_MS
+from schemas.posting import DayHeld
+
+
+@dataclass(frozen=True, slots=True)
+class StreakTable:
+    """What each day of a run pays: `daily` plus the bonus of its step, and how it goes on beyond the last step."""
+
+    daily: Fraction
+    bonuses: dict[int, Fraction]
+    last_step: int
+    beyond: str
+    grace_days: int
+
+    def points(self, run_length: int) -> Fraction:
+        """Points for the n-th day of a run, before factors and rounding."""
+        return self.daily + self._bonus(run_length)
+
+    def _bonus(self, n: int) -> Fraction:
+        last = self.last_step
+        if not last:
+            return Fraction(0)
+        if n > last:
+            if self.beyond == "hold":
+                n = last
+            elif self.beyond == "repeat":
+                n = 0 if n % last else last
+            else:
+                n = (n - 1) % last + 1
+        return self.bonuses.get(n, Fraction(0))
+
+
+def hold_day(days: list[int], kept_run: int, day: int, grace_days: int, horizon_at: int | None) -> DayHeld | None:
+    """What holding `day` makes of the remembered days; None where it is held already.
+
+    `days` (days since 1970, sorted) start with the oldest one kept, on which a run of `kept_run` days ends.
+    `horizon_at` (ms) is the last tick less the horizon, or None before the first tick.
+    """
+    place = bisect_left(days, day)
+    if place < len(days) and days[place] == day:
+        return None
+    held = [*days[:place], day, *days[place:]]
+    first_run = kept_run if place > 0 else 1
+    oldest = _oldest_kept(held, horizon_at)
+    return DayHeld(
+        day=day,
+        run_length=_run(held, place, grace_days, first_run),
+        kept_from=held[oldest],
+        kept_run=_run(held, oldest, grace_days, first_run),
+    )
+
+
+def _oldest_kept(held: list[int], horizon_at: int | None) -> int:
+    if horizon_at is None:
+        return 0
+    # A local day can lag the UTC day by one, so one more day than the horizon is kept; and the day before those,
+    # because a late check-in may join the run that ended on it.
+    cutoff = horizon_at // DAY_MS - 1
+    return max(0, bisect_left(held, cutoff) - 1)
+
+
+def _run(held: list[int], end: int, grace_days: int, first_run: int) -> int:
+    length, at = 1, end
+    while at > 0 and held[at] - held[at - 1] - 1 <= grace_days:
+        length, at = length + 1, at - 1
+    return length + first_run - 1 if at == 0 else length
