@@ -15,7 +15,7 @@ PAUSE_SECONDS=5
 
 # Measured on two cores and a fast line; see "Requirements" in CONTRIBUTING.md for how to measure again.
 RUNTIME_SIZE="33 packages, 270 MB to download, 950 MB on disk"
-RUNTIME_TIME="about 25 seconds on a fast line; with 50 Mbit/s about a minute and a half"
+RUNTIME_TIME="about 30 seconds on a fast line, a minute and a half with 50 Mbit/s"
 DEV_SIZE="15 more packages, 30 MB to download, 110 MB on disk"
 DEV_TIME="about 8 seconds"
 REAL_SIZE="1 more package, 32 MB to download"
@@ -52,9 +52,10 @@ advise() { # message, Debian's package, Fedora's package
     exec >&2
     say "$1"
     say ""
-    say "  Debian, Ubuntu:  sudo apt-get install $2 $2-venv"
-    say "  Fedora:          sudo dnf install $3"
-    say "  macOS:           brew install python@3.13"
+    say "  Debian 12, Ubuntu 24.04 or later:  sudo apt-get install $2 $2-venv"
+    say "  Ubuntu 22.04:                      sudo apt-get install python3.11 python3.11-venv"
+    say "  Fedora:                            sudo dnf install $3"
+    say "  macOS:                             brew install python@3.13"
     say ""
     say "If you have one in an unusual place, name it:  PYTHON=/path/to/python3 make demo"
     exit 1
@@ -117,6 +118,10 @@ announce() {
     esac
 }
 
+begin() { # mark .venv as unfinished: with our process number while we are at it, empty if we give up
+    say $$ > "$venv/.installing"
+    trap ': > "$venv/.installing"' EXIT
+}
 works() { "$venv/bin/python" -c 'import hatchling, tallybook' > /dev/null 2>&1; } # its Python may have been upgraded away
 all_ready() {
     [ ! -f "$venv/.installing" ] && ready runtime && ready project && { [ "$level" = runtime ] || ready "$level"; }
@@ -134,7 +139,7 @@ if [ -f "$venv/.installing" ]; then
         die "Another set-up (process $other) is at work in .venv. Wait for it to end, then run this again." \
             "If that process is something else, remove the folder .venv first."
     fi
-    say "The last set-up was cut off; starting again with an empty .venv (pip keeps its downloads)."
+    say "The last set-up did not finish; starting again with an empty .venv (pip keeps its downloads)."
     rm -rf "$venv"
 fi
 
@@ -144,11 +149,11 @@ if ! ready runtime; then
     rm -rf "$venv"
     announce
     mkdir "$venv"
-    say $$ > "$venv/.installing"
+    begin
     "$python" -m venv "$venv" < /dev/null || die "$python -m venv .venv failed; its message is above."
 else
     announce
-    say $$ > "$venv/.installing"
+    begin
 fi
 install_level runtime requirements.txt
 if ! ready project; then
@@ -156,5 +161,6 @@ if ! ready project; then
     stamp project
 fi
 [ "$level" = runtime ] || install_level "$level" "requirements-$level.txt"
+trap - EXIT
 rm -f "$venv/.installing"
 say "Ready after $(($(date +%s) - started)) seconds."

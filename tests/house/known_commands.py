@@ -14,7 +14,7 @@ BIN = Path(sys.executable).parent
 MAX_DEPTH = 4
 
 # Commands of every machine that prepare the ground; their arguments are the reader's own.
-GROUND = {"cd", "export", "git", "ls", "cat", "mkdir", "rm", "echo", "time"}
+GROUND = {"cd", "export", "git", "ls", "cat", "mkdir", "rm", "echo", "time", "du"}
 
 
 @functools.cache

@@ -20,8 +20,8 @@ OUTSIDE_THE_PRODUCT = ("tests", "benchmarks", "scripts")
 # that it is given; io to read a zone's bytes from a publication.
 DECIDER_MAY_IMPORT = {
     "__future__", "abc", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal",
-    "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "msgspec", "operator",
-    "pydantic", "pydantic_core", "re", "string", "types", "typing", "zlib", "zoneinfo",
+    "difflib", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "msgspec",
+    "operator", "pydantic", "pydantic_core", "re", "string", "types", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 # Ways to ask the machine for the time, for a file or for a word on the terminal that need no forbidden import.
 IMPURE_NAMES = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
@@ -91,6 +91,18 @@ def test_a_forbidden_import_breaks_a_contract(copy_of_the_rooms: Path, planted_i
     result = lint_imports(copy_of_the_rooms)
     assert result.returncode == 1, result.stdout + result.stderr
     assert re.search(rf"{planted_in.replace('/', '.')}\.planted ->\s+{imported}", result.stdout), result.stdout
+
+
+def test_reference_ledger_shares_no_code_with_what_it_checks() -> None:
+    waiting = [path for path in tracked(".py") if path.match("tests/reference_*.py")]
+    seen: set[str] = set()
+    rooms: set[str] = set()
+    while waiting:
+        names = set(imports(read(waiting.pop()))) - seen
+        seen |= names
+        rooms |= {name.split(".")[0] for name in names} & set(ROOMS)
+        waiting += [path for path in tracked(".py") if ".".join(path.with_suffix("").parts) in names]
+    assert rooms <= {"schemas"}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
