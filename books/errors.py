@@ -1,0 +1,92 @@
+"""What can be wrong with the books of a folder, each said in words that name the file and the way out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+NOTHING_CHANGED = "Nothing was changed."
+
+
+class BooksError(Exception):
+    """The books cannot be used as they are; the message says which file, what is wrong and what to do."""
+
+
+class BooksForeign(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """No books of Tallybook, or those of another deployment, generation or layout."""
+
+    def __init__(self, place: Path | str, what: str, to_do: str) -> None:
+        self.place = str(place)
+        self.what = what
+        self.to_do = to_do
+        super().__init__(f"{place}: {what}. {to_do} {NOTHING_CHANGED}")
+
+
+class BooksExist(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """There are books in the folder already, so none can be created there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} has books already. Use them, or name another folder. {NOTHING_CHANGED}")
+
+
+class BooksDamaged(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """A book was changed, cut short or taken away behind its back.
+
+    `file` is relative to the folder of the books, `offset` in bytes (None where the damage has no place in a file).
+    """
+
+    def __init__(self, file: str, offset: int | None, what: str, to_do: str = "") -> None:
+        self.file = file
+        self.offset = offset
+        self.what = what
+        self.to_do = to_do or "Restore the whole folder from one backup, or import again into a fresh folder."
+        at = "" if offset is None else f" at byte {offset:,}"
+        super().__init__(f"{file}{at}: {what}. {self.to_do} {NOTHING_CHANGED}")
+
+
+class UnknownEdition(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """The ledger has no such edition (yet)."""
+
+    def __init__(self, edition: str, known: tuple[str, ...]) -> None:
+        self.edition = edition
+        super().__init__(f"The ledger has no edition {edition!r}; it has {', '.join(known) or 'none'}.")
+
+
+class NoSuchPosition(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """A position that is no place between two records of this book: one kept from other or older books."""
+
+    def __init__(self, file: str, position: int) -> None:
+        self.file = file
+        self.position = position
+        super().__init__(f"{file} has no record boundary at position {position:,}; start from 0 instead.")
+
+
+class LockHolder(msgspec.Struct, frozen=True):
+    """Who holds a folder: what its lock file says. `started_at` is in UTC milliseconds since 1970."""
+
+    pid: int
+    host: str
+    started_at: int
+    command: str
+
+
+class FolderHeld(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+    """Another process writes these books; `holder` is None while it has not yet said who it is."""
+
+    def __init__(self, folder: Path, holder: LockHolder | None) -> None:
+        self.folder = folder
+        self.holder = holder
+        super().__init__(f"{folder} is in use by {_described(holder)}. Wait until it ends, or stop it.")
+
+
+def _described(holder: LockHolder | None) -> str:
+    if holder is None:
+        return "another process that is just starting or ending"
+    try:
+        since = datetime.fromtimestamp(holder.started_at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):
+        since = "an unknown time"
+    return f"process {holder.pid} on {holder.host} since {since} ({holder.command})"

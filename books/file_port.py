@@ -1,0 +1,224 @@
+"""The one door to the disk: every effect on the books is one call here, so that a test can count, cut and lose it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+BUFFER_BYTES: Final = 1 << 20
+# macOS answers fsync before the disk has the data; this call waits for the disk. Linux has no such constant.
+_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+class ReadFile(Protocol):
+    """A file open for reading at any offset."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset`; fewer only where the file ends."""
+
+    def close(self) -> None:
+        """Give the file back."""
+
+
+class AppendFile(Protocol):
+    """A file that only grows. What is appended may be lost until `fsync` has returned."""
+
+    def append(self, data: bytes) -> None:
+        """Put `data` at the end; it may stay in a buffer of this process."""
+
+    def flush(self) -> None:
+        """Hand the buffer to the operating system: from here on it survives this process."""
+
+    def fsync(self) -> None:
+        """Flush, and wait until the disk has everything: from here on it survives a power cut."""
+
+    def close(self) -> None:
+        """Give the file back; what was not flushed is dropped."""
+
+
+class HeldLock(Protocol):
+    """A lock on a folder, held until it is released or the process ends, in whatever way."""
+
+    def write_note(self, note: bytes) -> None:
+        """Replace the lock file's content."""
+
+    def release(self) -> None:
+        """Empty the lock file and let go."""
+
+
+class FilePort(Protocol):
+    """What the books need of a file system. All errors of the operating system come through as OSError."""
+
+    def size(self, path: Path) -> int | None:
+        """The size in bytes; None where there is no such file."""
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted; none where there is no such folder."""
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether a folder is there."""
+
+    def open_read(self, path: Path) -> ReadFile:
+        """Open a file for reading."""
+
+    def open_append(self, path: Path) -> AppendFile:
+        """Open a file for appending; it is created where it is missing."""
+
+    def truncate(self, path: Path, length: int) -> None:
+        """Cut a file to `length` bytes."""
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename a file or folder at once; a file of the new name is replaced, a folder with content is not."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove an empty folder."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Wait until the disk knows which names the folder holds."""
+
+    def lock(self, path: Path) -> HeldLock | None:
+        """Lock by this file, created where it is missing; None where somebody else holds it."""
+
+
+class RealFiles:
+    """The FilePort of this machine's file system."""
+
+    def size(self, path: Path) -> int | None:
+        """The size in bytes; None where there is no such file."""
+        return path.stat().st_size if path.is_file() else None
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted; none where there is no such folder."""
+        return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether a folder is there."""
+        return path.is_dir()
+
+    def open_read(self, path: Path) -> ReadFile:
+        """Open a file for reading."""
+        return _RealRead(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+    def open_append(self, path: Path) -> AppendFile:
+        """Open a file for appending; it is created where it is missing."""
+        return _RealAppend(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+    def truncate(self, path: Path, length: int) -> None:
+        """Cut a file to `length` bytes."""
+        os.truncate(path, length)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename a file or folder at once; a file of the new name is replaced, a folder with content is not."""
+        old.rename(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove an empty folder."""
+        folder.rmdir()
+
+    def sync_folder(self, folder: Path) -> None:
+        """Wait until the disk knows which names the folder holds."""
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _to_disk(fd)
+        finally:
+            os.close(fd)
+
+    def lock(self, path: Path) -> HeldLock | None:
+        """Lock by this file, created where it is missing; None where somebody else holds it."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        return _RealLock(fd)
+
+
+class _RealRead:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        data = os.pread(self._fd, size, offset)
+        if len(data) == size or not data:
+            return data
+        pieces = [data]
+        got = len(data)
+        while got < size and (data := os.pread(self._fd, size - got, offset + got)):
+            pieces.append(data)
+            got += len(data)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class _RealAppend:
+    """Keeps its own buffer, so that a full disk is met in `flush`, once, and never again while closing."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._pieces: list[bytes] = []
+        self._buffered = 0
+
+    def append(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._buffered += len(data)
+        if self._buffered >= BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        rest = memoryview(b"".join(self._pieces))
+        self._pieces.clear()
+        self._buffered = 0
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def fsync(self) -> None:
+        self.flush()
+        _to_disk(self._fd)
+
+    def close(self) -> None:
+        self._pieces.clear()
+        os.close(self._fd)
+
+
+class _RealLock:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def write_note(self, note: bytes) -> None:
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, note, 0)
+
+    def release(self) -> None:
+        try:
+            os.ftruncate(self._fd, 0)
+        finally:
+            os.close(self._fd)
+
+
+def _to_disk(fd: int) -> None:
+    if _FULL_SYNC is not None:
+        fcntl.fcntl(fd, _FULL_SYNC)
+    else:
+        os.fsync(fd)

@@ -1,0 +1,95 @@
+"""The Log port: what every other room may ask of the two books, whether they lie in files or on Kafka.
+
+A *position* is an opaque place between two records of one book and partition: 0, or one that the log gave out. Nothing
+appended is seen by a reader before it is committed, and a reader sees whole commits only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from schemas.facts import JournalOpened
+from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.posting import EditionOpened, Posting
+
+
+class LogReader(Protocol):
+    """The committed books, as of the last `refresh` (or of the opening).
+
+    Reading raises BooksDamaged where a book is not what was committed, NoSuchPosition for a position that it never
+    gave out, UnknownEdition, and ValueError for a partition outside the book.
+    """
+
+    def opened(self) -> JournalOpened:
+        """The constants of the deployment; `partition` is 0 in it."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions journal and ledger have."""
+
+    def refresh(self) -> None:
+        """Look for what was committed since."""
+
+    def committed(self) -> RoundCommitted | None:
+        """The last commit; None in a log that does not commit in rounds."""
+
+    def commits(self) -> Iterator[RoundCommitted]:
+        """All commits, in order."""
+
+    def editions(self) -> tuple[str, ...]:
+        """The editions of the ledger, in order."""
+
+    def edition(self, name: str) -> EditionOpened:
+        """What an edition opened with."""
+
+    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
+        """The pages from a position on, each with the position after it."""
+
+    def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
+        """The postings from a position on, in batches as they were written, each with the position after it."""
+
+    def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
+        """The rejects from a position on, in batches as they were kept, each with the position after it."""
+
+    def last_page(self, partition: int) -> JournalPage | None:
+        """The last page of a partition, found without reading the others."""
+
+    def last_posting(self, edition: str, partition: int) -> Posting | None:
+        """The last posting of a partition, found without reading the others."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class LogWriter(LogReader, Protocol):
+    """The one writer of the books; it reads what is committed, like anybody else.
+
+    Pages are numbered from 0 and postings from 1, without gaps, in each partition (and edition): a wrong number is a
+    fault of the program (ValueError). After any OSError the writer takes nothing more (RuntimeError): close it and open
+    the books again, which puts them back to the last commit.
+    """
+
+    def next_page(self, partition: int) -> int:
+        """The number that the next page of a partition must have."""
+
+    def next_number(self, edition: str, partition: int) -> int:
+        """The number that the next posting of a partition must have."""
+
+    def append_page(self, partition: int, page: JournalPage) -> int:
+        """Append a page; the position after it."""
+
+    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
+        """Append postings as one batch (or several, if it is large); the position after them."""
+
+    def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
+        """Keep rejects; they are given back with their numbers, which count from 1."""
+
+    def open_edition(self, opened: EditionOpened) -> None:
+        """Open a new edition of the ledger; ValueError if there is one of that name."""
+
+    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+        """Make all that was appended durable and visible, at once.
+
+        The log fills in `number`, `lengths`, `rejects` (how many are kept) and `checksum`, and gives the record back.
+        """
