@@ -27,6 +27,7 @@ __all__ = [
     "decode_fact",
     "decode_page",
     "decode_posting",
+    "decode_postings",
     "decode_reject",
     "decode_round",
     "encode_edition",
@@ -100,10 +101,15 @@ def encode_posting(posting: Posting) -> bytes:
 
 def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
     """A posting from its Avro body; raises BodyDamaged."""
-    value = _read("Posting", body, writer_schema)
-    for owed in value["owed"]:
-        owed["type"] = "RefereePurchased"
-    return _struct(value, Posting)
+    return _posting(_read("Posting", body, writer_schema))
+
+
+def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
+    """The `count` postings whose Avro bodies stand one after the other, as in a container's block; raises BodyDamaged."""
+    stream = io.BytesIO(bodies)
+    postings = [_posting(_read_next("Posting", stream, writer_schema)) for _ in range(count)]
+    _check_end("Posting", stream, len(bodies))
+    return postings
 
 
 def encode_edition(edition: EditionOpened) -> bytes:
@@ -136,6 +142,12 @@ def decode_reject(body: bytes, writer_schema: str | None = None) -> Reject:
     return _struct(_read("Reject", body, writer_schema), Reject)
 
 
+def _posting(value: dict[str, Any]) -> Posting:
+    for owed in value["owed"]:
+        owed["type"] = "RefereePurchased"
+    return _struct(value, Posting)
+
+
 def _plain(value: msgspec.Struct) -> Any:
     return msgspec.to_builtins(value, builtin_types=(bytes,))
 
@@ -163,18 +175,27 @@ def _write(name: str, value: Any) -> bytes:
 
 def _read(name: str, body: bytes, writer_schema: str | None) -> dict[str, Any]:
     stream = io.BytesIO(body)
+    value = _read_next(name, stream, writer_schema)
+    _check_end(name, stream, len(body))
+    return value
+
+
+def _read_next(name: str, stream: io.BytesIO, writer_schema: str | None) -> dict[str, Any]:
     try:
         if writer_schema is None or writer_schema == schema_json(name):
-            value = fastavro.schemaless_reader(stream, _own(name), None, **_NAME_RECORDS)
+            value = fastavro.schemaless_reader(stream, _own(name), None, True, True)
         else:
-            value = fastavro.schemaless_reader(stream, _foreign(writer_schema), _own(name), **_NAME_RECORDS)
+            value = fastavro.schemaless_reader(stream, _foreign(writer_schema), _own(name), True, True)
     except _DAMAGE as error:
         raise BodyDamaged(f"not a {name}: {error}") from error
-    if stream.tell() != len(body):
-        raise BodyDamaged(f"not a {name}: {len(body) - stream.tell()} bytes too many")
     if not isinstance(value, dict):
         raise BodyDamaged(f"not a {name}: no record")
     return value
+
+
+def _check_end(name: str, stream: io.BytesIO, size: int) -> None:
+    if stream.tell() != size:
+        raise BodyDamaged(f"not a {name}: {size - stream.tell()} bytes too many")
 
 
 @cache

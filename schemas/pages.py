@@ -50,10 +50,14 @@ class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BookLength(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The committed length in bytes of one book file, relative to the folder of the books."""
+    """The committed length in bytes of one book file, relative to the folder of the books.
+
+    `tail_crc32` is the CRC-32 of the last bytes within that length, by which a file of another run is found out.
+    """
 
     file: str
     bytes: int
+    tail_crc32: int = 0
 
 
 class RoundCommitted(msgspec.Struct, frozen=True, omit_defaults=True):
