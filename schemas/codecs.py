@@ -105,7 +105,7 @@ def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
 
 
 def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
-    """The `count` postings whose Avro bodies stand one after the other, as in a container's block; raises BodyDamaged."""
+    """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
     stream = io.BytesIO(bodies)
     postings = [_posting(_read_next("Posting", stream, writer_schema)) for _ in range(count)]
     _check_end("Posting", stream, len(bodies))
@@ -183,9 +183,9 @@ def _read(name: str, body: bytes, writer_schema: str | None) -> dict[str, Any]:
 def _read_next(name: str, stream: io.BytesIO, writer_schema: str | None) -> dict[str, Any]:
     try:
         if writer_schema is None or writer_schema == schema_json(name):
-            value = fastavro.schemaless_reader(stream, _own(name), None, True, True)
+            value = fastavro.schemaless_reader(stream, _own(name), None, **_NAME_RECORDS)
         else:
-            value = fastavro.schemaless_reader(stream, _foreign(writer_schema), _own(name), True, True)
+            value = fastavro.schemaless_reader(stream, _foreign(writer_schema), _own(name), **_NAME_RECORDS)
     except _DAMAGE as error:
         raise BodyDamaged(f"not a {name}: {error}") from error
     if not isinstance(value, dict):
