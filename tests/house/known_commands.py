@@ -27,11 +27,11 @@ def make_words() -> tuple[frozenset[str], frozenset[str]]:
 
 
 @functools.cache
-def help_of(*words: str) -> str | None:
-    """The help of `tallybook WORDS` on wide, plain paper; None if it does not know them."""
+def help_of(program: Path, *words: str) -> str | None:
+    """The help of `program WORDS` on wide, plain paper; None if it does not know them."""
     environment = {**os.environ, "COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1"}
     result = subprocess.run(
-        [str(BIN / "tallybook"), *words, "--help"], capture_output=True, text=True, check=False, env=environment
+        [str(program), *words, "--help"], capture_output=True, text=True, check=False, env=environment
     )
     return result.stdout if result.returncode == 0 else None
 
@@ -42,7 +42,7 @@ def complaint(words: list[str]) -> str | None:
     if program == "make":
         return _make_complaint(arguments)
     if program == "tallybook":
-        return _tallybook_complaint(arguments)
+        return tallybook_complaint(arguments)
     if Path(program).name in {"python", "python3"} and arguments[:1] == ["-m"]:
         known = len(arguments) > 1 and importlib.util.find_spec(arguments[1]) is not None
         return None if known else f"there is no module {' '.join(arguments[1:2]) or 'named'}"
@@ -64,14 +64,15 @@ def _make_complaint(arguments: list[str]) -> str | None:
     return None
 
 
-def _tallybook_complaint(arguments: list[str]) -> str | None:
+def tallybook_complaint(arguments: list[str], program: Path = BIN / "tallybook") -> str | None:
+    """What is wrong with `tallybook ARGUMENTS`, going by the help that `program` prints; None if all of it exists."""
     path: list[str] = []
-    text = help_of()
+    text = help_of(program)
     for word in arguments[:MAX_DEPTH]:
         if text is None or word.startswith("-") or not re.search(r"Usage:.*\bCOMMAND\b", text):
             break
         path.append(word)
-        text = help_of(*path)
+        text = help_of(program, *path)
     if text is None:
         return f"there is no command `tallybook {' '.join(path)}`"
     options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text))

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.house.fences import Block, blocks, commands, inline_commands, shell_blocks
-from tests.house.known_commands import BIN, complaint
+from tests.house.known_commands import BIN, complaint, tallybook_complaint
 from tests.house.tracked import read, tracked
 
 PAGE_TIMEOUT_SECONDS = 900
@@ -126,3 +127,46 @@ def test_a_long_command_that_does_not_exist_is_noticed(words: list[str], problem
 )
 def test_a_long_command_that_exists_passes(words: str) -> None:
     assert complaint(words.split()) is None
+
+
+# A command line of the same make as the real one, so that these tests stay true whatever the real one grows into.
+STAND_IN = """#!{python}
+from typing import Annotated
+import typer
+app, rules = typer.Typer(), typer.Typer()
+app.add_typer(rules, name="rules")
+
+@app.command()
+def balance(member: str, as_json: Annotated[bool, typer.Option("--json", "-j")] = False) -> None: ...
+
+@rules.command()
+def check(file: str, strict: bool = False) -> None: ...
+
+@rules.command()
+def show() -> None: ...
+
+app()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("balance m-1 --json", None),
+        ("balance m-1 -j", None),
+        ("rules check a.yaml --strict", None),
+        ("rules show", None),
+        ("--help", None),
+        ("balanse m-1", "there is no command `tallybook balanse`"),
+        ("rules fly", "there is no command `tallybook rules fly`"),
+        ("balance m-1 --jso", "`tallybook balance` has no option --jso"),
+        ("rules check a.yaml --json", "`tallybook rules check` has no option --json"),
+    ],
+)
+def test_a_command_of_the_command_line_is_known_by_its_help(
+    tmp_path: Path, arguments: str, problem: str | None
+) -> None:
+    program = tmp_path / "tallybook"
+    program.write_text(STAND_IN.replace("{python}", sys.executable))
+    program.chmod(0o755)
+    assert tallybook_complaint(arguments.split(), program) == problem

@@ -1,0 +1,67 @@
+"""`make test` cannot look green while something is red: the runner of its stages is tested like the rest."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scripts.stages import Outcome, Step, report, run_step
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_mixed.py").write_text(
+        '"""Two pass, one fails, one is skipped, one has an error."""\n'
+        "import os, pytest\n"
+        "def test_good(): pass\n"
+        "def test_zone(): assert os.environ['TZ'] == 'Pacific/Chatham'\n"
+        "def test_bad(): assert not 'wrong'\n"
+        "@pytest.mark.skip(reason='not here')\n"
+        "def test_skipped(): pass\n"
+        "@pytest.fixture\n"
+        "def broken(): raise ValueError\n"
+        "def test_error(broken): pass\n"
+    )
+    return tmp_path
+
+
+def run(folder: Path, *steps: Step) -> Outcome:
+    outcome = Outcome("mixed")
+    for step in steps:
+        run_step(step, outcome, folder)
+    return outcome
+
+
+def test_tests_are_counted_and_a_red_one_fails_the_stage(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outcome = run(folder, Step(("pytest", "-q", str(folder / "test_mixed.py"))))
+    assert outcome.counts == Counter(failed=1, passed=2, skipped=1, errors=1)
+    assert len(outcome.failed) == 1
+    capfd.readouterr()
+    assert report([outcome, Outcome("later", seconds=1.0)], install_seconds=2.0) == 1
+    closing = capfd.readouterr().out.splitlines()[-1]
+    assert "FAILED stages: mixed; 1 failed, 2 passed, 1 skipped, 1 errors in 3" in closing
+
+
+def test_a_green_stage_ends_as_pytest_does(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = run(folder, Step(("pytest", "-q", str(folder / "test_mixed.py"), "-k", "good or zone")))
+    assert not outcome.failed
+    assert report([outcome], install_seconds=0.0) == 0
+    assert capfd.readouterr().out.splitlines()[-1].strip("=").strip().startswith("2 passed in ")
+
+
+def test_a_later_step_runs_after_a_failed_one(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = run(folder, Step(("python", "-c", "raise SystemExit(3)")), Step(("python", "-c", "print('still here')")))
+    assert len(outcome.failed) == 1
+    assert "still here" in capfd.readouterr().out
+
+
+def test_a_folder_without_tests_is_a_failure(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    assert run(folder, Step(("pytest", "-q", str(folder / "empty")))).failed
+
+
+def test_what_is_not_there_yet_is_skipped_with_the_reason(folder: Path) -> None:
+    outcome = run(folder, Step(("python", "-c", "raise SystemExit(3)"), needs="tests/no-such-folder"))
+    assert outcome.verdict() == "skipped: tests/no-such-folder does not exist yet"
