@@ -150,9 +150,7 @@ def _awards(account: Account, fact: MemberFact, awards: list[Award], now: int) -
         )
         if award.expires_at is not None and award.expires_at <= now:
             expired.append(expiry(account.member_id, lot, award.points, fact.occurred_at, award.expires_at))
-    if expired:
-        due_at = {lot: award.expires_at or 0 for lot, award in enumerate(awards, start=account.lots_opened + 1)}
-        expired.sort(key=lambda entry: (due_at[entry.lot], entry.lot))
+    expired.sort(key=lambda entry: (entry.effective_at, entry.lot))
     return entries + expired
 
 

@@ -25,11 +25,12 @@ def due_entries(account: Account, until: int) -> list[Entry]:
 
 def expiry(member_id: str, lot: int, points: int, available_at: int, expires_at: int) -> Entry:
     """The entry that ends a lot. It counts from when it was due; a lot that was born expired, from its birth."""
+    due_at = max(expires_at, available_at)
     return Entry(
-        entry_id=expiry_entry_id(member_id, lot, expires_at),
+        entry_id=expiry_entry_id(member_id, lot, due_at),
         type=EntryType.POINTS_EXPIRED,
         points=-points,
-        effective_at=max(expires_at, available_at),
+        effective_at=due_at,
         lot=lot,
     )
 

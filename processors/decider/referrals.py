@@ -32,8 +32,9 @@ def covers(partition: Partition, claim: Claim, occurred_at: int) -> bool:
 def owed_to_new_claim(partition: Partition, account: Account, claim: Claim) -> list[RefereePurchased]:
     """For a claim that arrives after purchases it covers: those purchases, told to both sides."""
     owed: list[RefereePurchased] = []
+    first_rank = account.purchases_made - MAX_PURCHASES_REMEMBERED + 1
     for purchase in account.purchases:
-        if covers(partition, claim, purchase.occurred_at):
+        if purchase.rank >= first_rank and covers(partition, claim, purchase.occurred_at):
             owed.extend(_both(account.member_id, claim, purchase))
     return owed
 

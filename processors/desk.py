@@ -1,0 +1,76 @@
+"""The scoring desk of one partition: lines in, stamped postings out, with both digests carried along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from processors.decider.machine import Load, PartitionMachine
+from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
+from schemas.facts import JournalOpened, RefereePurchased
+from schemas.pages import Folio, JournalLine
+from schemas.posting import Posting
+
+
+class Owed(NamedTuple):
+    """A derived fact that a posting owes, with the place that fixes its order among others."""
+
+    occurred_at: int
+    partition: int
+    folio: Folio
+    n: int
+    fact: RefereePurchased
+
+
+class PartitionDesk:
+    """A partition's machine together with its place in both books.
+
+    `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none).
+    """
+
+    def __init__(self, partition: int, opened: JournalOpened, load: Load) -> None:
+        self.partition = partition
+        self.machine = PartitionMachine(opened, load)
+        self.number = 0
+        self.page = -1
+        self.journal_digest = EMPTY_DIGEST
+        self.ledger_digest = EMPTY_DIGEST
+
+    @property
+    def last_tick(self) -> int:
+        """The last tick of this partition in UTC ms; 0 for none."""
+        return self.machine.partition.last_tick
+
+    def score(self, line: JournalLine, folio: Folio) -> list[Posting]:
+        """Decide one line that stands at `folio`, and stamp what it posts."""
+        self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
+        postings = self.machine.feed(line)
+        for sub, posting in enumerate(postings):
+            self._stamp(posting, folio.page, folio.line, sub)
+        return postings
+
+    def recover(self, line: JournalLine, postings: list[Posting], *, whole: bool = True) -> None:
+        """Enter a line and its recorded postings, deciding nothing."""
+        self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
+        self.machine.recover(line, postings, whole=whole)
+        for posting in postings:
+            self._count(posting)
+
+    def _stamp(self, posting: Posting, page: int, line: int, sub: int) -> None:
+        posting.number, posting.page, posting.line, posting.sub = self.number + 1, page, line, sub
+        self._count(posting)
+
+    def _count(self, posting: Posting) -> None:
+        if posting.number != self.number + 1:
+            raise AssertionError(
+                f"partition {self.partition}: posting {posting.number} cannot follow posting {self.number}"
+            )
+        self.number = posting.number
+        self.ledger_digest = next_ledger_digest(self.ledger_digest, posting)
+
+
+def owed_by(partition: int, posting: Posting) -> Iterable[Owed]:
+    """The derived facts of a stamped posting, each with its place."""
+    folio = Folio(posting.page, posting.line, posting.sub)
+    for n, fact in enumerate(posting.owed):
+        yield Owed(fact.occurred_at, partition, folio, n, fact)

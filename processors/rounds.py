@@ -1,0 +1,179 @@
+"""Rounds of an embedded run: facts up to a tick are journalled and decided, then what they owe, then due work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from books.log import LogWriter
+from processors.desk import Owed, PartitionDesk, owed_by
+from schemas.facts import (
+    ClockTicked,
+    JournalFact,
+    PublishedFact,
+    PurchaseRecorded,
+    RefereePurchased,
+    RulesetPublished,
+    members_of,
+)
+from schemas.pages import (
+    MAX_PAGE_LINES,
+    Folio,
+    InputConsumed,
+    JournalLine,
+    JournalPage,
+    Reject,
+    RoundCommitted,
+)
+from schemas.partitions import partition_of
+from schemas.posting import Posting
+
+MAX_POSTINGS_HELD: Final = 1_000
+
+
+class Taken(NamedTuple):
+    """A fact that passed the door: the SHA-256 of its input, and its record number there from 1."""
+
+    fact: PublishedFact
+    input: str
+    record: int
+
+
+class RoundCounts(msgspec.Struct):
+    """What has been taken in since the last commit."""
+
+    facts: int = 0
+    lines: int = 0
+    postings: int = 0
+    entries: int = 0
+    rejects: int = 0
+
+
+class _Writing(msgspec.Struct):
+    """The page that a partition is filling, and its postings not yet handed to the log."""
+
+    page: int
+    lines: list[JournalLine] = []
+    inputs: dict[str, int] = {"": 0}
+    postings: list[Posting] = []
+
+
+class Rounds:
+    """Takes rounds of facts into the books of one folder, in one process.
+
+    Nothing is visible to readers before `commit`. The caller owns `log` and gives one desk per partition, each
+    recovered to the end of the books.
+    """
+
+    def __init__(self, log: LogWriter, desks: Sequence[PartitionDesk], edition: str) -> None:
+        self.log = log
+        self.desks = desks
+        self.edition = edition
+        self.counts = RoundCounts()
+        self._writing = [_Writing(desk.page + 1) for desk in desks]
+
+    @property
+    def last_tick(self) -> int:
+        """The last tick in UTC ms, the same in all partitions between rounds; 0 for none."""
+        return self.desks[0].last_tick
+
+    def publish(self, published: RulesetPublished, received_at: int) -> None:
+        """Write a publication to all partitions at once."""
+        for desk in self.desks:
+            self._write(desk, JournalLine(published, received_at), "")
+
+    def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
+        """One round: these facts in this order, the facts they owe, then a tick at `tick_at` if it is a new one."""
+        owed: list[Owed] = []
+        for fact, source, record in facts:
+            self.counts.facts += 1
+            for member_id in members_of(fact):
+                key = member_id if member_id is not None else guest_key(fact)
+                desk = self.desks[partition_of(key, len(self.desks))]
+                line = JournalLine(fact, received_at, member_id, record=record)
+                for posting in self._write(desk, line, source):
+                    owed.extend(owed_by(desk.partition, posting))
+        owed.sort(key=lambda item: item[:4])
+        for item in owed:
+            self._write_derived(item.fact, received_at)
+        if tick_at > self.last_tick:
+            for desk in self.desks:
+                self._write(desk, JournalLine(ClockTicked(tick_at), received_at), "")
+
+    def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
+        """Keep refused records; gives them back with their numbers."""
+        self.counts.rejects += len(rejects)
+        return self.log.append_rejects(rejects)
+
+    def commit(self, inputs: Sequence[InputConsumed]) -> RoundCounts:
+        """Make everything since the last commit durable and visible, as one.
+
+        Returns:
+            The counts of what was committed.
+        """
+        for desk in self.desks:
+            self._turn_page(desk)
+            self._hand_over_postings(desk)
+        counts, self.counts = self.counts, RoundCounts()
+        self.log.commit(
+            RoundCommitted(
+                number=0,
+                lengths=(),
+                inputs=tuple(inputs),
+                last_tick=self.last_tick,
+                facts=counts.facts,
+                postings=counts.postings,
+                journal_digests=tuple(desk.journal_digest.hex() for desk in self.desks),
+                ledger_digests=tuple(desk.ledger_digest.hex() for desk in self.desks),
+            )
+        )
+        return counts
+
+    def _write_derived(self, fact: RefereePurchased, received_at: int) -> None:
+        desk = self.desks[partition_of(fact.member_id, len(self.desks))]
+        for posting in self._write(desk, JournalLine(fact, received_at, fact.member_id), ""):
+            if posting.owed:
+                raise AssertionError(f"derived fact {fact.event_id} owes facts itself")
+
+    def _write(self, desk: PartitionDesk, line: JournalLine, source: str) -> list[Posting]:
+        writing = self._writing[desk.partition]
+        index = writing.inputs.setdefault(source, len(writing.inputs))
+        if index:
+            line = msgspec.structs.replace(line, input=index)
+        folio = Folio(writing.page, len(writing.lines))
+        writing.lines.append(line)
+        postings = desk.score(line, folio)
+        writing.postings.extend(postings)
+        self.counts.lines += 1
+        self.counts.postings += len(postings)
+        self.counts.entries += sum(len(posting.entries) for posting in postings)
+        if len(writing.lines) >= MAX_PAGE_LINES:
+            self._turn_page(desk)
+        if len(writing.postings) >= MAX_POSTINGS_HELD:
+            self._hand_over_postings(desk)
+        return postings
+
+    def _turn_page(self, desk: PartitionDesk) -> None:
+        writing = self._writing[desk.partition]
+        if not writing.lines:
+            return
+        page = JournalPage(writing.page, tuple(writing.lines), tuple(writing.inputs))
+        self.log.append_page(desk.partition, page)
+        desk.page = writing.page
+        writing.page += 1
+        writing.lines, writing.inputs = [], {"": 0}
+
+    def _hand_over_postings(self, desk: PartitionDesk) -> None:
+        writing = self._writing[desk.partition]
+        if writing.postings:
+            self.log.append_postings(self.edition, desk.partition, writing.postings)
+            writing.postings = []
+
+
+def guest_key(fact: JournalFact) -> str:
+    """What decides the partition of a fact without a member: the order id of a guest's purchase."""
+    if isinstance(fact, PurchaseRecorded):
+        return fact.order_id
+    raise AssertionError(f"a {type(fact).__name__} has a member")

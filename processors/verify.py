@@ -1,0 +1,121 @@
+"""Decides every journal line again and compares: the proof that the ledger follows from the journal and the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from books.log import LogReader
+from books.walk import Desk, walk
+from processors.decider.machine import Load
+from processors.desk import PartitionDesk
+from schemas.canonical import printed_digest
+from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
+from schemas.posting import Posting
+
+MAX_DIFFERENCES_SHOWN: Final = 20
+
+OwedKey = tuple[str, str, str]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One place where the books do not say what the rules make of the facts."""
+
+    partition: int
+    place: str
+    what: str
+
+
+class Verified(msgspec.Struct):
+    """What a verification found; the books are right if `differences` is 0.
+
+    `shown` holds the first MAX_DIFFERENCES_SHOWN. Digests are hex; see schemas.canonical for what they cover.
+    """
+
+    lines: int = 0
+    postings: int = 0
+    entries: int = 0
+    differences: int = 0
+    shown: list[Difference] = []
+    journal_digest: str = ""
+    ledger_digest: str = ""
+
+    def found(self, partition: int, place: str, what: str) -> None:
+        """Note one difference."""
+        self.differences += 1
+        if len(self.shown) < MAX_DIFFERENCES_SHOWN:
+            self.shown.append(Difference(partition, place, what))
+
+
+def verify_books(log: LogReader, edition: str, load: Load, on_line: Callable[[], None] = lambda: None) -> Verified:
+    """Re-decide every line of every partition; writes nothing.
+
+    Raises:
+        BooksDamaged: journal or ledger cannot be read, or do not belong together.
+    """
+    result = Verified()
+    owed: Counter[OwedKey] = Counter()
+    desks = [PartitionDesk(number, log.opened(), load) for number in range(log.partitions)]
+    for desk in desks:
+        for item in walk(log, edition, desk.partition, complete=True):
+            _verify_line(desk, item, owed, result)
+            on_line()
+    for key, surplus in owed.items():
+        if surplus:
+            problem = "is owed and not in the journal" if surplus > 0 else "is in the journal and owed by no posting"
+            result.found(-1, f"{key[0]}/{key[1]} for {key[2]}", f"this derived fact {problem} ({abs(surplus)} times)")
+    _compare_digests(log, desks, result)
+    result.journal_digest = printed_digest([desk.journal_digest for desk in desks])
+    result.ledger_digest = printed_digest([desk.ledger_digest for desk in desks])
+    return result
+
+
+def _verify_line(desk: PartitionDesk, item: Desk, owed: Counter[OwedKey], result: Verified) -> None:
+    place = f"page {item.folio.page}, line {item.folio.line}"
+    fact = item.line.fact
+    result.lines += 1
+    result.postings += len(item.postings)
+    for recorded in item.postings:
+        result.entries += len(recorded.entries)
+        owed.update((one.source, one.event_id, one.member_id) for one in recorded.owed)
+    if isinstance(fact, RefereePurchased):
+        owed.subtract([(fact.source, fact.event_id, fact.member_id)])
+    decided = _decide(desk, item)
+    if len(decided) != len(item.postings):
+        result.found(desk.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}")
+    for recorded, again in zip(item.postings, decided, strict=False):
+        again.number, again.page, again.line, again.sub = recorded.number, recorded.page, recorded.line, recorded.sub
+        if again != recorded:
+            result.found(desk.partition, place, _how_they_differ(recorded, again))
+    desk.recover(item.line, list(item.postings))
+
+
+def _decide(desk: PartitionDesk, item: Desk) -> list[Posting]:
+    fact = item.line.fact
+    if isinstance(fact, ClockTicked):
+        return desk.machine.due_postings(fact)
+    if item.line.member_id is None or isinstance(fact, JournalOpened | RulesetPublished):
+        return []
+    return [desk.machine.decide_line(item.line)]
+
+
+def _how_they_differ(recorded: Posting, decided: Posting) -> str:
+    for name in recorded.__struct_fields__:
+        before, after = getattr(recorded, name), getattr(decided, name)
+        if before != after:
+            return f"posting {recorded.number} of {recorded.member_id}: {name} is {before!r}, the rules make {after!r}"
+    raise AssertionError("two equal postings differ")
+
+
+def _compare_digests(log: LogReader, desks: list[PartitionDesk], result: Verified) -> None:
+    last = log.committed()
+    if last is None or not last.ledger_digests:
+        return
+    for desk in desks:
+        if desk.journal_digest.hex() != last.journal_digests[desk.partition]:
+            result.found(desk.partition, "the whole journal", "its digest is not the one that was committed")
+        if desk.ledger_digest.hex() != last.ledger_digests[desk.partition]:
+            result.found(desk.partition, "the whole ledger", "its digest is not the one that was committed")
