@@ -32,9 +32,7 @@ def run(folder: Path, *steps: Step) -> Outcome:
     return outcome
 
 
-def test_tests_are_counted_and_a_red_one_fails_the_stage(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_tests_are_counted_and_a_red_one_fails_the_stage(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     outcome = run(folder, Step(("pytest", "-q", str(folder / "test_mixed.py"))))
     assert outcome.counts == Counter(failed=1, passed=2, skipped=1, errors=1)
     assert len(outcome.failed) == 1
