@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from processors.decider.ruleset_checks import (
+    check_examples,
     check_fixed,
     check_limit,
     check_rate,
@@ -289,7 +290,7 @@ class Ruleset(RulesetModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse_all(check_rules(self.rules, self.limits))
+        refuse_all(check_rules(self.rules, self.limits) + check_examples(self.examples, self.rules))
         return self
 
     def multiplied(self, multiplier: MultiplierRule) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from processors.decider.ruleset_scalars import Problem
 
 if TYPE_CHECKING:
     from processors.decider.ruleset import EarningRule, FixedRule, Limit, MultiplierRule, Rule, SpendRule, StreakRule
+    from processors.decider.ruleset_example import Example
 
 MAX_SPEND_RATE: Final = 10
 MAX_FACTOR_PRODUCT: Final = 1_000
@@ -105,6 +106,21 @@ def check_rules(rules: Sequence[Rule], limits: Sequence[Limit], broken: frozense
             problems += _limits_of(path, rule, known_limits, broken)
             problems += _when_of(path, rule, fact_of(rule), f"a `{rule.kind}` rule on {_a(fact_of(rule))}")
     return problems + _factors(rules)
+
+
+def check_examples(examples: Sequence[Example], rules: Sequence[Rule]) -> list[Problem]:
+    """An example expects awards of rules that exist and pay."""
+    known = tuple(rule.id for rule in rules if rule.kind != "multiplier")
+    return [
+        Problem(
+            ("examples", place, "expect", item, "rule"),
+            f"there is no rule `{expected.rule}` that pays{nearest(expected.rule, known)}",
+            f"name one of the file's rules: {_listed(known)}",
+        )
+        for place, example in enumerate(examples)
+        for item, expected in enumerate(example.expect)
+        if expected.rule is not None and expected.rule not in known
+    ]
 
 
 def _unique(where: str, ids: list[str]) -> list[Problem]:

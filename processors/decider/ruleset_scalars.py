@@ -24,10 +24,13 @@ FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2199
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,6})?")
+_WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,6})?")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _HOUR: Final = re.compile(r"[0-9]{2}:[0-9]{2}")
 _MONTH_DAY: Final = re.compile(r"([0-9]{2})-([0-9]{2})")
 _LEAP_YEAR: Final = 2000
@@ -66,7 +69,7 @@ def whole_number(value: Any) -> int:
     elif isinstance(value, str) and _WHOLE.fullmatch(value):
         number = int(value)
     else:
-        raise refusal(f"{_shown(value)} is not a whole number", "write digits only, such as 100")
+        raise refusal(f"{shown(value)} is not a whole number", "write digits alone, such as 100")
     return number
 
 
@@ -85,7 +88,7 @@ def _exact_decimal(value: Any) -> Decimal:
         value = str(value)
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         raise refusal(
-            f"{_shown(value)} is not a decimal number",
+            f"{shown(value)} is not a decimal number",
             f"write it such as 2 or 1.5, with at most {MAX_DECIMAL_PLACES} digits after the point",
         )
     return Decimal(value)
@@ -95,7 +98,7 @@ def _true_or_false(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if value not in ("true", "false"):
-        raise refusal(f"{_shown(value)} is neither true nor false", "write true or false")
+        raise refusal(f"{shown(value)} is neither true nor false", "write true or false")
     return bool(value == "true")
 
 
@@ -103,7 +106,7 @@ def _local_date(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise refusal(f"{_shown(value)} is not a date", "write it such as 2026-11-11")
+        raise refusal(f"{shown(value)} is not a date", "write it such as 2026-11-11")
     return _checked_year(_parsed_date(value))
 
 
@@ -117,18 +120,32 @@ def _local_datetime(value: Any) -> datetime:
         return datetime.combine(day, time())
     if not isinstance(value, str) or not _LOCAL_TIME.fullmatch(value):
         raise refusal(
-            f"{_shown(value)} is not a local date or time",
+            f"{shown(value)} is not a local date or time",
             "write 2026-11-11 or 2026-11-11T18:00, without an offset: the programme's timezone holds",
         )
     _checked_year(_parsed_date(value[:10]))
     return _parsed(datetime.fromisoformat, value, "the clock goes from 00:00 to 23:59")
 
 
+def instant_text(value: str) -> str:
+    """A text that `read_instant` can read: a local date or time, or RFC 3339 with an offset, checked."""
+    if _INSTANT.fullmatch(value):
+        _parsed(datetime.fromisoformat, value, "write it such as 2026-11-11T18:00:00+01:00")
+        return value
+    _local_datetime(value)
+    return value
+
+
+def read_instant(value: str) -> datetime:
+    """The moment that an `instant_text` names: aware where it has an offset, else naive and local."""
+    return datetime.fromisoformat(value)
+
+
 def _hour(value: Any) -> time:
     if isinstance(value, time):
         return value
     if not isinstance(value, str) or not _HOUR.fullmatch(value):
-        raise refusal(f"{_shown(value)} is not an hour of the day", 'write it such as "07:00"')
+        raise refusal(f"{shown(value)} is not an hour of the day", 'write it such as "07:00"')
     return _parsed(time.fromisoformat, value, 'the clock goes from "00:00" to "23:59"; midnight is "00:00"')
 
 
@@ -136,7 +153,7 @@ def _weekday(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 6:
         return value
     if value not in WEEKDAYS:
-        raise refusal(f"{_shown(value)} is not a day of the week", f"write one of {', '.join(WEEKDAYS)}")
+        raise refusal(f"{shown(value)} is not a day of the week", f"write one of {', '.join(WEEKDAYS)}")
     return WEEKDAYS.index(value)
 
 
@@ -146,12 +163,12 @@ def _month_day(value: Any) -> tuple[int, int]:
     else:
         match = _MONTH_DAY.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            raise refusal(f"{_shown(value)} is not a day of the year", 'write month and day, such as "11-11"')
+            raise refusal(f"{shown(value)} is not a day of the year", 'write month and day, such as "11-11"')
         month, day = int(match[1]), int(match[2])
     try:
         date(_LEAP_YEAR, month, day)
     except ValueError:
-        raise refusal(f"no year has the day {_shown(value)}", 'write month first, then day, such as "12-24"')
+        raise refusal(f"no year has the day {shown(value)}", 'write month, then day, such as "12-24"') from None
     return month, day
 
 
@@ -163,7 +180,7 @@ def _parsed(parse: Callable[[str], T], text: str, hint: str) -> T:
     try:
         return parse(text)
     except ValueError:
-        raise refusal(f"`{text}` does not exist", hint)
+        raise refusal(f"`{text}` does not exist", hint) from None
 
 
 def _checked_year(day: date) -> date:
@@ -172,7 +189,7 @@ def _checked_year(day: date) -> date:
     return day
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as the message shows it: short, on one line."""
     if isinstance(value, str):
         return f"`{value[:60]}`" if value else "an empty text"
