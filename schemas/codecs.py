@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final
 
 import fastavro
-import msgspec
+import fastavro.read
+from fastavro.schema import SchemaParseException
 
-from schemas import facts, pages
-from schemas.avro_schemas import FACT_SCHEMAS, NAMESPACE, load_schema, schema_json
-from schemas.facts import JournalFact, PurchaseLine
-from schemas.pages import JournalLine, JournalPage, Reject, RoundCommitted
+from schemas import facts, pages, posting
+from schemas.avro_containers import Container, ContainerDamaged, open_container
+from schemas.avro_functions import Decoder, Encoder, compile_record
+from schemas.avro_schemas import SCHEMAS, load_schema, schema_json
+from schemas.facts import JournalFact
+from schemas.foreign_schemas import LOGICAL_READERS, record_names, with_plain_types
+from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting
 
 __all__ = [
     "BodyDamaged",
+    "ContainerDamaged",
     "decode_edition",
     "decode_fact",
     "decode_page",
     "decode_posting",
-    "decode_postings",
     "decode_reject",
     "decode_round",
     "encode_edition",
@@ -36,17 +41,19 @@ __all__ = [
     "encode_posting",
     "encode_reject",
     "encode_round",
+    "read_container",
     "schema_json",
 ]
 
 MAX_WRITER_SCHEMAS: Final = 64
 
-_FACT_TYPES: Final[dict[str, type[JournalFact]]] = {name: getattr(facts, name) for name in FACT_SCHEMAS}
-# A value of a union of several records comes as (name, fields), so that we know which it is.
-_NAME_RECORDS: Final[dict[str, bool]] = {"return_record_name": True, "return_record_name_override": True}
-_T = TypeVar("_T")
-# What fastavro is known to raise on bytes that are not what the schema says; it has no common base class for it.
-_DAMAGE: Final = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, msgspec.MsgspecError)
+# What fastavro and the compiled readers are known to raise on bytes that are not what the schema says; fastavro has no
+# common base class for it.
+_DAMAGE: Final = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, AttributeError)
+
+
+# Under names of our own, so that nobody else's reading of Avro in this process changes.
+fastavro.read.LOGICAL_READERS.update(LOGICAL_READERS)
 
 
 class BodyDamaged(ValueError):  # noqa: N818 - named after what happened, as facts are
@@ -55,32 +62,18 @@ class BodyDamaged(ValueError):  # noqa: N818 - named after what happened, as fac
 
 def encode_page(page: JournalPage) -> bytes:
     """The Avro body of a journal page."""
-    lines = [
-        {
-            "fact": (f"{NAMESPACE}.{type(line.fact).__name__}", _plain(line.fact)),
-            "received_at": line.received_at,
-            "member_id": line.member_id,
-            "input": line.input,
-            "record": line.record,
-        }
-        for line in page.lines
-    ]
-    return _write("JournalPage", {"page": page.page, "lines": lines, "inputs": page.inputs})
+    return _codec("JournalPage")[0](page)
 
 
 def decode_page(body: bytes, writer_schema: str | None = None) -> JournalPage:
     """A journal page from its Avro body; raises BodyDamaged."""
-    value = _read("JournalPage", body, writer_schema)
-    try:
-        lines = tuple([JournalLine(**(line | {"fact": _fact(*line["fact"])})) for line in value["lines"]])
-        return JournalPage(value["page"], lines, tuple(value["inputs"]))
-    except _DAMAGE as error:
-        raise BodyDamaged(f"not a JournalPage: {error}") from error
+    value: JournalPage = _decode("JournalPage", body, writer_schema)
+    return value
 
 
 def encode_fact(fact: JournalFact) -> bytes:
     """The Avro body of one fact."""
-    return _write(type(fact).__name__, _plain(fact))
+    return _codec(type(fact).__name__)[0](fact)
 
 
 def decode_fact(type_name: str, body: bytes, writer_schema: str | None = None) -> JournalFact:
@@ -88,133 +81,135 @@ def decode_fact(type_name: str, body: bytes, writer_schema: str | None = None) -
 
     The bounds of the door are not checked here.
     """
-    try:
-        return _fact(type_name, _read(type_name, body, writer_schema))
-    except _DAMAGE as error:
-        raise BodyDamaged(f"not a {type_name}: {error}") from error
+    fact: JournalFact = _decode(type_name, body, writer_schema)
+    return fact
 
 
 def encode_posting(posting: Posting) -> bytes:
     """The Avro body of a posting."""
-    return _write("Posting", _plain(posting))
+    return _codec("Posting")[0](posting)
 
 
 def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
     """A posting from its Avro body; raises BodyDamaged."""
-    return _posting(_read("Posting", body, writer_schema))
-
-
-def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
-    """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
-    stream = io.BytesIO(bodies)
-    postings = [_posting(_read_next("Posting", stream, writer_schema)) for _ in range(count)]
-    _check_end("Posting", stream, len(bodies))
-    return postings
+    value: Posting = _decode("Posting", body, writer_schema)
+    return value
 
 
 def encode_edition(edition: EditionOpened) -> bytes:
     """The Avro body of an edition's opening."""
-    return _write("EditionOpened", _plain(edition))
+    return _codec("EditionOpened")[0](edition)
 
 
 def decode_edition(body: bytes, writer_schema: str | None = None) -> EditionOpened:
     """An edition's opening from its Avro body; raises BodyDamaged."""
-    return _struct(_read("EditionOpened", body, writer_schema), EditionOpened)
+    value: EditionOpened = _decode("EditionOpened", body, writer_schema)
+    return value
 
 
 def encode_round(committed: RoundCommitted) -> bytes:
     """The Avro body of a commit."""
-    return _write("RoundCommitted", _plain(committed))
+    return _codec("RoundCommitted")[0](committed)
 
 
 def decode_round(body: bytes, writer_schema: str | None = None) -> RoundCommitted:
     """A commit from its Avro body; raises BodyDamaged."""
-    return _struct(_read("RoundCommitted", body, writer_schema), pages.RoundCommitted)
+    value: RoundCommitted = _decode("RoundCommitted", body, writer_schema)
+    return value
 
 
 def encode_reject(reject: Reject) -> bytes:
     """The Avro body of a reject."""
-    return _write("Reject", _plain(reject))
+    return _codec("Reject")[0](reject)
 
 
 def decode_reject(body: bytes, writer_schema: str | None = None) -> Reject:
     """A reject from its Avro body; raises BodyDamaged."""
-    return _struct(_read("Reject", body, writer_schema), Reject)
+    value: Reject = _decode("Reject", body, writer_schema)
+    return value
 
 
-def _posting(value: dict[str, Any]) -> Posting:
-    for owed in value["owed"]:
-        owed["type"] = "RefereePurchased"
-    return _struct(value, Posting)
+def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The records of a publisher's Avro object container file: (record type without its namespace, fields).
+
+    Fields are plain values: instants are int milliseconds whatever unit the file has them in, local timestamps (which
+    name no instant) are text without a zone, other logical types are left as they are stored. Raises ContainerDamaged
+    with the number (from 1) of the first record that cannot be read, 0 for the file's header.
+    """
+    container = open_container(file)
+    read, name = _container_reader(container)
+    for block in container.blocks():
+        body = io.BytesIO(block.body)
+        for number in range(block.first_record, block.first_record + block.records):
+            try:
+                value = read(body)
+            except _DAMAGE as error:
+                raise ContainerDamaged(number, f"the record does not fit the file's schema: {_told(error)}") from error
+            if isinstance(value, tuple):
+                yield value[0].rpartition(".")[2], value[1]
+            elif isinstance(value, dict):
+                yield name, value
+            else:
+                raise ContainerDamaged(number, f"a record is expected, not {type(value).__name__}")
+        if body.tell() != len(block.body):
+            last = block.first_record + block.records - 1
+            raise ContainerDamaged(last, f"{len(block.body) - body.tell()} bytes follow the last record of its block")
 
 
-def _plain(value: msgspec.Struct) -> Any:
-    return msgspec.to_builtins(value, builtin_types=(bytes,))
-
-
-def _struct(value: dict[str, Any], kind: type[_T]) -> _T:
+def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any], str]:
+    """How to read one record of a container, and the record's name where the schema has only one at the top."""
     try:
-        return msgspec.convert(value, kind)
+        schema = with_plain_types(container.schema)
+        names = record_names(schema)
+        parsed = fastavro.parse_schema(schema)
+    except (SchemaParseException, RecursionError, *_DAMAGE) as error:
+        raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_told(error)}") from error
+
+    def read(body: IO[bytes]) -> Any:
+        return fastavro.schemaless_reader(body, parsed, None, return_record_name=True, return_record_name_override=True)
+
+    return read, names[0] if names else ""
+
+
+def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
+    try:
+        if writer_schema is not None and writer_schema != schema_json(name):
+            body = _rewritten(name, body, writer_schema)
+        return _codec(name)[1](body)
     except _DAMAGE as error:
-        raise BodyDamaged(f"not a {kind.__name__}: {error}") from error
+        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
 
 
-def _fact(name: str, value: dict[str, Any]) -> JournalFact:
-    if lines := value.get("lines"):
-        value["lines"] = tuple([PurchaseLine(**line) for line in lines])
-    elif lines == []:
-        value["lines"] = ()
-    return _FACT_TYPES[name.rpartition(".")[2]](**value)
-
-
-def _write(name: str, value: Any) -> bytes:
-    body = io.BytesIO()
-    fastavro.schemaless_writer(body, _own(name), value)
-    return body.getvalue()
-
-
-def _read(name: str, body: bytes, writer_schema: str | None) -> dict[str, Any]:
+def _rewritten(name: str, body: bytes, writer_schema: str) -> bytes:
+    """The same record under our own schema: what ours has more is its default, what it has not is left out."""
     stream = io.BytesIO(body)
-    value = _read_next(name, stream, writer_schema)
-    _check_end(name, stream, len(body))
-    return value
+    value = fastavro.schemaless_reader(
+        stream, _foreign(writer_schema), _own(name), return_record_name=True, return_record_name_override=True
+    )
+    if stream.tell() != len(body):
+        raise ValueError(f"it ends after {stream.tell()} bytes, there are {len(body)}")
+    rewritten = io.BytesIO()
+    fastavro.schemaless_writer(rewritten, _own(name), value)
+    return rewritten.getvalue()
 
 
-def _read_next(name: str, stream: io.BytesIO, writer_schema: str | None) -> dict[str, Any]:
-    try:
-        if writer_schema is None or writer_schema == schema_json(name):
-            value = fastavro.schemaless_reader(stream, _own(name), None, **_NAME_RECORDS)
-        else:
-            value = fastavro.schemaless_reader(stream, _foreign(writer_schema), _own(name), **_NAME_RECORDS)
-    except _DAMAGE as error:
-        raise BodyDamaged(f"not a {name}: {error}") from error
-    if not isinstance(value, dict):
-        raise BodyDamaged(f"not a {name}: no record")
-    return value
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__
 
 
-def _check_end(name: str, stream: io.BytesIO, size: int) -> None:
-    if stream.tell() != size:
-        raise BodyDamaged(f"not a {name}: {size - stream.tell()} bytes too many")
+@cache
+def _codec(name: str) -> tuple[Encoder, Decoder]:
+    if name not in SCHEMAS:
+        raise KeyError(f"no Avro schema is called {name}")
+    structs = {kind: value for module in (facts, pages, posting) for kind, value in vars(module).items()}
+    return compile_record(load_schema(name), structs)
 
 
 @cache
 def _own(name: str) -> Any:
-    return fastavro.parse_schema(_without_logical_types(load_schema(name)))
+    return fastavro.parse_schema(with_plain_types(load_schema(name)))
 
 
 @lru_cache(maxsize=MAX_WRITER_SCHEMAS)
 def _foreign(schema: str) -> Any:
-    return fastavro.parse_schema(_without_logical_types(json.loads(schema)))
-
-
-def _without_logical_types(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_without_logical_types(item) for item in node]
-    if isinstance(node, dict):
-        return {
-            key: value if key in {"default", "doc"} else _without_logical_types(value)
-            for key, value in node.items()
-            if key != "logicalType"
-        }
-    return node
+    return fastavro.parse_schema(with_plain_types(json.loads(schema)))
