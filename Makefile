@@ -10,13 +10,14 @@ PYTHON_HERE = .venv/bin/python
 N       = 100000
 SEED    = 1
 SECONDS = 60
+PROCESSES = 2
 STAGES  =
 
 help:
 	@echo 'make demo         a year of a coffee chain: events become points, balances and a leaderboard'
 	@echo 'make test         everything CI runs; one part of it: make test STAGES="lint unit"'
 	@echo 'make lint         ruff, mypy and the walls between the packages'
-	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED)'
+	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
@@ -37,7 +38,7 @@ lint:
 
 histories:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.histories --count $(N) --seed $(SEED)
+	@$(PYTHON_HERE) -m tests.histories --count $(N) --seed $(SEED) --processes $(PROCESSES)
 
 faults:
 	$(SETUP) dev

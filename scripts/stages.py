@@ -27,6 +27,8 @@ COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = 5
 HISTORIES_IN_CI = 10_000
 FUZZ_SECONDS_IN_CI = 10
+MAX_PROCESSES = 4
+PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,10 @@ STAGES: dict[str, list[Step]] = {
     "scenarios": tests("scenarios"),
     "property": [
         *tests("property"),
-        Step(("python", "-m", "tests.histories", "--count", str(HISTORIES_IN_CI)), needs="tests/histories.py"),
+        Step(
+            ("python", "-m", "tests.histories", "--count", str(HISTORIES_IN_CI), "--processes", PROCESSES),
+            needs="tests/histories.py",
+        ),
     ],
     "contract": tests("contract"),
     "sql": tests("sql"),
@@ -138,7 +143,8 @@ def run_stage(name: str, scratch: Path) -> Outcome:
 
 def tell(counts: Counter[str]) -> str:
     """Counts as pytest words them: `1 failed, 311 passed, 2 skipped`."""
-    return ", ".join(f"{counts[kind]} {kind}" for kind in ("failed", "passed", "skipped", "errors") if counts[kind])
+    words = {"failed": "failed", "passed": "passed", "skipped": "skipped", "errors": "error(s)"}
+    return ", ".join(f"{counts[kind]} {word}" for kind, word in words.items() if counts[kind])
 
 
 def report(outcomes: list[Outcome], install_seconds: float) -> int:

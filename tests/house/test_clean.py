@@ -85,7 +85,13 @@ def test_silences_a_checker_only_with_a_reason(path: Path) -> None:
     assert not silenced_without_reason(read(path))
 
 
-@pytest.mark.parametrize("path", tracked(".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml", ".avsc"), ids=str)
+OUR_TEXTS = [
+    *tracked(".md", ".py", ".sh", ".sql", ".toml"),
+    *(path for path in tracked(".yaml", ".yml", ".avsc") if path.parts[0] != "tests"),  # those may be wrong on purpose
+]
+
+
+@pytest.mark.parametrize("path", OUR_TEXTS, ids=str)
 def test_text_file_ends_with_one_newline_and_has_no_merge_marker(path: Path) -> None:
     text = read(path)
     assert not text or (text.endswith("\n") and not text.endswith("\n\n"))

@@ -39,7 +39,7 @@ def test_tests_are_counted_and_a_red_one_fails_the_stage(folder: Path, capfd: py
     capfd.readouterr()
     assert report([outcome, Outcome("later", seconds=1.0)], install_seconds=2.0) == 1
     closing = capfd.readouterr().out.splitlines()[-1]
-    assert "FAILED stages: mixed; 1 failed, 2 passed, 1 skipped, 1 errors in 3" in closing
+    assert "FAILED stages: mixed; 1 failed, 2 passed, 1 skipped, 1 error(s) in 3" in closing
 
 
 def test_a_green_stage_ends_as_pytest_does(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
