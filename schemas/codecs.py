@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 import fastavro
 import fastavro.read
+import msgspec
 from fastavro.schema import SchemaParseException
 
 from schemas import facts, pages, posting
@@ -25,6 +26,7 @@ from schemas.facts import JournalFact
 from schemas.foreign_schemas import LOGICAL_READERS, record_names, with_plain_types
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting
+from schemas.varints import long_bytes
 
 __all__ = [
     "BodyDamaged",
@@ -33,6 +35,7 @@ __all__ = [
     "decode_fact",
     "decode_page",
     "decode_posting",
+    "decode_postings",
     "decode_reject",
     "decode_round",
     "encode_edition",
@@ -94,6 +97,20 @@ def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
     """A posting from its Avro body; raises BodyDamaged."""
     value: Posting = _decode("Posting", body, writer_schema)
     return value
+
+
+def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
+    """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
+    try:
+        if writer_schema is not None and writer_schema != schema_json("Posting"):
+            bodies = _rewritten_postings(bodies, count, writer_schema)
+        # An array in Avro is its count, its items and a zero, so one compiled reader takes the whole block.
+        postings = list(_posting_block()(long_bytes(count) + bodies + b"\0").postings)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not {count} Postings: {_told(error)}") from error
+    if len(postings) != count:
+        raise BodyDamaged(f"not {count} Postings: there are {len(postings)}")
+    return postings
 
 
 def encode_edition(edition: EditionOpened) -> bytes:
@@ -193,6 +210,30 @@ def _rewritten(name: str, body: bytes, writer_schema: str) -> bytes:
     return rewritten.getvalue()
 
 
+def _rewritten_postings(bodies: bytes, count: int, writer_schema: str) -> bytes:
+    stream, rewritten = io.BytesIO(bodies), io.BytesIO()
+    for _ in range(count):
+        value = fastavro.schemaless_reader(
+            stream, _foreign(writer_schema), _own("Posting"), return_record_name=True, return_record_name_override=True
+        )
+        fastavro.schemaless_writer(rewritten, _own("Posting"), value)
+    if stream.tell() != len(bodies):
+        raise ValueError(f"they end after {stream.tell()} bytes, there are {len(bodies)}")
+    return rewritten.getvalue()
+
+
+class _PostingBlock(msgspec.Struct):
+    """The postings of one block."""
+
+    postings: tuple[Posting, ...]
+
+
+@cache
+def _posting_block() -> Decoder:
+    fields = [{"name": "postings", "type": {"type": "array", "items": load_schema("Posting")}}]
+    return compile_record({"type": "record", "name": "PostingBlock", "fields": fields}, _structs())[1]
+
+
 def _told(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
@@ -201,8 +242,13 @@ def _told(error: BaseException) -> str:
 def _codec(name: str) -> tuple[Encoder, Decoder]:
     if name not in SCHEMAS:
         raise KeyError(f"no Avro schema is called {name}")
-    structs = {kind: value for module in (facts, pages, posting) for kind, value in vars(module).items()}
-    return compile_record(load_schema(name), structs)
+    return compile_record(load_schema(name), _structs())
+
+
+def _structs() -> dict[str, Any]:
+    return {kind: value for module in (facts, pages, posting) for kind, value in vars(module).items()} | {
+        "PostingBlock": _PostingBlock
+    }
 
 
 @cache
