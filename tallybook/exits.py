@@ -1,0 +1,24 @@
+"""The exit codes of the command line, so that scripts can tell a refusal from a finding from a fault."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What a command's exit code means; `tallybook --help` prints this table."""
+
+    DONE = 0
+    FAULT = 1
+    USAGE = 2
+    REFUSED = 3
+    FOUND = 4
+    HELD = 5
+
+
+MEANINGS = {
+    Exit.DONE: "done",
+    Exit.FAULT: "something unexpected: please report it with what was printed",
+    Exit.USAGE: "the command was typed wrongly",
+    Exit.REFUSED: "a file, ruleset or folder was refused; nothing was changed",
+    Exit.FOUND: "the command did its work and found something: refused records, differences, an audit's rows",
+    Exit.HELD: "another process holds the folder",
+}

@@ -1,0 +1,145 @@
+"""One programme's folder: where its books, rules, inbox, caches and tables lie, and how they are opened."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Final
+
+from books.files import create_books, open_reader, open_writer
+from books.layout import FIRST_EDITION
+from books.log import LogReader, LogWriter
+from books.snapshots import SnapshotStore
+from processors.decider.ruleset import Ruleset
+from processors.ruleset_text import decode_ruleset, parse_ruleset
+from projections.clickhouse import open_chdb
+from projections.migrate import migrate
+from projections.store import Store
+from schemas.bounds import DAY_MS
+from schemas.facts import JournalOpened
+
+DEFAULT_PARTITIONS: Final = 8
+DEFAULT_HORIZON_DAYS: Final = 90
+REFERRAL_WINDOW_DAYS: Final = 30
+EDITION: Final = FIRST_EDITION
+
+
+class FolderRefused(Exception):  # noqa: N818 - named after what happened, as facts are
+    """The folder cannot be used this way; the message says why and what to do."""
+
+
+class Folder:
+    """The layout of a programme's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rulesets = root / "rulesets"
+        self.inbox = root / "inbox"
+        self.snapshots = root / "snapshots"
+        self.clickhouse = root / "clickhouse"
+        self.books = root / "books"
+
+    def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
+        """Make the folders and empty books.
+
+        Raises:
+            BooksExist: there are books already.
+        """
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        self.rulesets.mkdir(exist_ok=True)
+        create_books(
+            self.root,
+            JournalOpened(
+                deployment=deployment,
+                generation=1,
+                partitions=partitions,
+                partition=0,
+                horizon_ms=horizon_days * DAY_MS,
+                referral_window_ms=REFERRAL_WINDOW_DAYS * DAY_MS,
+                opened_at=opened_at,
+            ),
+        )
+
+    def copy_ruleset(self, programme: str) -> Path:
+        """Copy a shipped programme's rulesets into this folder; gives the newest file."""
+        source = package_files("rulesets") / programme
+        if not source.is_dir():
+            shipped = sorted(item.name for item in package_files("rulesets").iterdir() if item.is_dir())
+            names = ", ".join(name for name in shipped if not name.startswith("_"))
+            raise FolderRefused(f"there is no shipped programme {programme!r}; there are: {names}")
+        target = self.rulesets / programme
+        target.mkdir(parents=True, exist_ok=True)
+        copied = []
+        for item in sorted(source.iterdir(), key=lambda entry: entry.name):
+            if item.name.endswith(".yaml"):
+                (target / item.name).write_text(item.read_text(encoding="utf-8"), encoding="utf-8")
+                copied.append(target / item.name)
+        return copied[-1]
+
+    def ruleset_files(self) -> list[Path]:
+        """The ruleset files of the folder, oldest version name first."""
+        return sorted(self.rulesets.glob("*/*.yaml")) + sorted(self.rulesets.glob("*.yaml"))
+
+    @contextmanager
+    def reading(self) -> Iterator[LogReader]:
+        """The committed books, read-only."""
+        log = open_reader(self.root)
+        try:
+            yield log
+        finally:
+            log.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[LogWriter]:
+        """The books with the folder's lock; raises FolderHeld where another process has it."""
+        log = open_writer(self.root)
+        try:
+            yield log
+        finally:
+            log.close()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The embedded ClickHouse of this folder, migrated."""
+        store = open_chdb(self.clickhouse)
+        try:
+            migrate(store)
+            yield store
+        finally:
+            store.close()
+
+    def snapshot_store(self) -> SnapshotStore:
+        """The cache of account states."""
+        return SnapshotStore(self.snapshots)
+
+    def forget_caches(self) -> None:
+        """Delete what can be made again from the books: tables and snapshots."""
+        for cache in (self.clickhouse, self.snapshots):
+            if cache.exists():
+                shutil.rmtree(cache)
+
+
+def read_ruleset(file: Path) -> tuple[str, Ruleset]:
+    """A ruleset file's text and content.
+
+    Raises:
+        RulesetRefused: with every error, by file and line.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise FolderRefused(
+            f"{file}: {error.strerror}. Name a ruleset file (rulesets/<programme>/<version>.yaml)."
+        ) from error
+    text = decode_ruleset(data, str(file))
+    ruleset, _ = parse_ruleset(text, str(file))
+    return text, ruleset
+
+
+def load_published(text: str) -> Ruleset:
+    """The ruleset of a publication's text, which was checked when it was published."""
+    ruleset, _ = parse_ruleset(text, "published ruleset")
+    return ruleset
