@@ -23,10 +23,12 @@ from schemas.bounds import (
     MAX_TEXT_LENGTH,
 )
 
+# The end of a text in every dialect of regular expressions: Python's "$" also matches before a last newline.
+_END = r"(?![\s\S])"
 # Printable text without control characters; the lengths keep every record small enough for one page.
-_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+_NO_CONTROL = rf"^[^\x00-\x1f\x7f]*{_END}"
 # A source may not hold "/", so that `source/event_id` names one event without ambiguity.
-Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=r"^[A-Za-z0-9._:-]+$")]
+Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=rf"^[A-Za-z0-9._:-]+{_END}")]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 AmountMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]

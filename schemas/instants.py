@@ -1,0 +1,95 @@
+"""Instants between text and UTC milliseconds, strictly: a time without a zone is no instant, and is never guessed.
+
+Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+EARLIEST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
+LATEST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
+
+_SHORTEST: Final = len("2026-11-11T11:11:11Z")
+_LONGEST_UTC: Final = len("2026-11-11T11:11:11.123456789Z")
+_LONGEST: Final = len("2026-11-11T11:11:11.123456789+01:00")
+_EXAMPLE: Final = '"2026-11-11T11:11:11Z" or "2026-11-11T12:11:11.5+01:00"'
+_SHOWN: Final = 60
+
+_DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
+_LEAP_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:60.*", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
+_RIGHT_SHAPE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class NoInstant(ValueError):  # noqa: N818 - named after what is wrong, as facts are after what happened
+    """A value names no instant; the message says what to change."""
+
+
+def parse_instant(value: object) -> int:
+    """UTC milliseconds since 1970 of an RFC 3339 text with a zone, or of an int that is just that.
+
+    Digits below a millisecond are cut off. Raises NoInstant with a message that says what to change.
+    """
+    if type(value) is str:
+        return _parse_text(value)
+    if type(value) is int:
+        if EARLIEST_MS <= value <= LATEST_MS:
+            return value
+        raise NoInstant(f"{value if abs(value) < 10**30 else 'a huge number'} is no number of milliseconds since 1970")
+    if type(value) is float:
+        raise NoInstant("milliseconds since 1970 must be a whole number, without a point")
+    raise NoInstant(f"must be text such as {_EXAMPLE}, or a whole number of milliseconds since 1970")
+
+
+def format_instant(at: int) -> str:
+    """UTC milliseconds since 1970 as RFC 3339 text in UTC, with milliseconds where there are any."""
+    timespec = "milliseconds" if at % 1000 else "seconds"
+    return (_EPOCH + timedelta(milliseconds=at)).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+
+
+def _parse_text(text: str) -> int:
+    # `fromisoformat` takes much that RFC 3339 does not, so the shape is looked at first: it must end where RFC 3339
+    # ends, and whatever stands between is digits to `fromisoformat`.
+    size = len(text)
+    if not (_SHORTEST <= size <= _LONGEST and text[4] == "-" == text[7] and text[13] == ":" == text[16]):
+        raise _no_instant(text)
+    last = text[-1]
+    if last in "Zz":
+        fraction = size - _SHORTEST
+        right = size <= _LONGEST_UTC and text[10] in "Tt "
+        if last == "z":
+            text = text[:-1] + "Z"
+    else:
+        fraction = size - _SHORTEST - 5
+        right = text[-6] in "+-" and text[-3] == ":" and text[-5:-3] < "24" and text[-2] < "6" and text[10] in "Tt "
+    if not right or (fraction and (text[19] != "." or fraction == 1)) or text[11:13] > "23":
+        raise _no_instant(text)
+    try:
+        since = datetime.fromisoformat(text) - _EPOCH
+    except (ValueError, OverflowError):
+        raise _no_instant(text) from None
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def _no_instant(text: str) -> NoInstant:
+    """Why a text is no instant, in words that say what to change."""
+    shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    if _NO_ZONE.fullmatch(text):
+        why = 'has no zone: end it with "Z" for UTC, or with an offset such as "+01:00"'
+    elif _DATE_ONLY.fullmatch(text):
+        why = "is a date only: add the time and the zone"
+    elif _LEAP_SECOND.fullmatch(text):
+        why = "is a leap second, which the count of milliseconds does not have: send second 59"
+    elif _WHOLE_NUMBER.fullmatch(text):
+        why = "is a number in quotes: milliseconds since 1970 are written without them"
+    elif _RIGHT_SHAPE.fullmatch(text):
+        why = "is a day, an hour or an offset that does not exist"
+    else:
+        why = f"is not written as {_EXAMPLE}"
+    return NoInstant(f"{shown} {why}")

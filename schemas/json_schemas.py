@@ -1,0 +1,83 @@
+"""Writes the JSON Schemas of the five published facts, for publishers' own tests: `python -m schemas.json_schemas`.
+
+They are made from the structs that the door checks against, and described in the words of the Avro contracts.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from schemas.avro_schemas import load_schema
+from schemas.bounds import EARLIEST_AT
+from schemas.currencies import DECIMALS
+from schemas.facts import PUBLISHED_TYPES
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+FOLDER: Final = Path(__file__).parent / "json"
+
+_OCCURRED_AT: Final = {
+    "description": (
+        "When it happened: RFC 3339 text with a zone (Z or an offset), or an integer of UTC milliseconds since 1970."
+    ),
+    "anyOf": [
+        {"type": "string", "format": "date-time", "examples": ["2026-11-11T11:11:11Z", "2026-11-11T12:11:11.5+01:00"]},
+        {"type": "integer", "minimum": EARLIEST_AT, "examples": [1_794_395_471_000]},
+    ],
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a published fact, such as "PurchaseRecorded"; raises KeyError for another name."""
+    kind = {kind.__name__: kind for kind in PUBLISHED_TYPES}[name]
+    (_,), components = msgspec.json.schema_components([kind])
+    avro = load_schema(name)
+    schema: dict[str, Any] = components.pop(name)
+    _describe(schema, avro)
+    schema["properties"]["type"]["description"] = "The kind of fact."
+    schema["properties"]["occurred_at"] = _OCCURRED_AT
+    if "currency" in schema["properties"]:
+        schema["properties"]["currency"]["enum"] = sorted(DECIMALS)
+    for inner, component in components.items():
+        _describe(component, _record(avro, inner))
+    head = {"$schema": DIALECT, "$id": f"urn:tallybook:schema:{name}"}
+    return head | schema | ({"$defs": components} if components else {})
+
+
+def render(name: str) -> str:
+    """The text of the file that holds a fact's JSON Schema."""
+    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_all(folder: Path = FOLDER) -> None:
+    """Writes `<name>.schema.json` for every published fact into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in PUBLISHED_TYPES:
+        (folder / f"{kind.__name__}.schema.json").write_text(render(kind.__name__), encoding="utf-8")
+
+
+def _describe(schema: dict[str, Any], avro: dict[str, Any]) -> None:
+    schema["description"] = avro["doc"]
+    for field in avro["fields"]:
+        schema["properties"][field["name"]]["description"] = field["doc"]
+
+
+def _record(node: Any, name: str) -> dict[str, Any]:
+    """The record of a name somewhere in an Avro schema; raises StopIteration if there is none."""
+    return next(found for found in _records(node) if found["name"] == name)
+
+
+def _records(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [found for item in node for found in _records(item)]
+    if not isinstance(node, dict):
+        return []
+    here = [node] if node.get("type") == "record" else []
+    return here + [found for key in ("fields", "type", "items") for found in _records(node.get(key))]
+
+
+if __name__ == "__main__":
+    write_all()
