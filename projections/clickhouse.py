@@ -1,0 +1,122 @@
+"""The one file that knows clickhouse-connect: an embedded ClickHouse (chDB) in a folder, behind the Store port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from projections.arrow_tables import arrow_table
+from projections.store import Columns, Parameters, QueryFailed, Row, StoreNotOpened
+from projections.store_lock import StoreLock
+
+ROWS: Final = "tallybook_rows"
+_Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
+
+_TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
+# A row is the same row whenever it was written, so its parts never lie in two partitions of a table.
+_SETTINGS: Final = {"do_not_merge_across_partitions_select_final": "1", "async_insert": "0"}
+# 2 and not 1: a reader may set limits for its own query, but change no data and not this setting.
+_READ_ONLY: Final = {"readonly": "2"}
+
+
+class ClickHouse:
+    """A Store over one client; use it as a context manager, in the process that opened it (chDB dies in a fork)."""
+
+    def __init__(self, client: _Client, reader: _Client, lock: StoreLock | None = None) -> None:
+        self._client = client
+        self._reader = reader
+        self._lock = lock
+        self._types: dict[str, dict[str, str]] = {}
+        self._process = os.getpid()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def command(self, statement: str, parameters: Parameters | None = None) -> None:
+        """Run a statement that returns nothing (see Store)."""
+        self._own()
+        try:
+            self._client.command(statement, parameters=_bound(parameters))
+        except ClickHouseError as error:
+            raise QueryFailed(str(error)) from error
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """The answer of a query as one dict a row (see Store)."""
+        self._own()
+        try:
+            answer = self._client.query(query, parameters=_bound(parameters))
+        except ClickHouseError as error:
+            raise QueryFailed(str(error)) from error
+        names: Sequence[str] = answer.column_names
+        return [dict(zip(names, row, strict=True)) for row in answer.result_rows]
+
+    def insert(self, table: str, columns: Columns) -> None:
+        """Append columns to a table (see Store)."""
+        self._own()
+        if not len(next(iter(columns.values()))):
+            return
+        try:
+            self._client.insert_arrow(table, arrow_table(columns, self._types_of(table)), database=ROWS)
+        except ClickHouseError as error:
+            raise QueryFailed(f"{table}: {error}") from error
+
+    def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
+        """The answer of a query in a format of ClickHouse, read-only (see Store)."""
+        self._own()
+        try:
+            answer: bytes = self._reader.raw_query(query, parameters=_bound(parameters), fmt=output_format)
+        except ClickHouseError as error:
+            raise QueryFailed(str(error)) from error
+        return answer
+
+    def close(self) -> None:
+        """Close the engine and let go of the folder."""
+        self._own()
+        self._reader.close()
+        self._client.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        if table not in self._types:
+            found = self.rows(_TYPES, {"database": ROWS, "table": table})
+            self._types[table] = {str(row["name"]): str(row["type"]) for row in found}
+        return self._types[table]
+
+    def _own(self) -> None:
+        if os.getpid() != self._process:
+            raise AssertionError("an embedded ClickHouse does not survive a fork: start the process by spawn")
+
+
+def open_chdb(path: Path | str) -> ClickHouse:
+    """Open the embedded ClickHouse in a folder, making it if there is none.
+
+    Raises:
+        StoreHeld: another process has it open.
+        StoreNotOpened: the engine cannot open it, for instance because this process has another one open.
+    """
+    folder = Path(path).resolve()
+    lock = StoreLock(folder)
+    try:
+        client = clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=_SETTINGS)
+        reader = clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=_SETTINGS | _READ_ONLY)
+    except ClickHouseError as error:
+        lock.release()
+        raise StoreNotOpened(
+            f"{folder} could not be opened: {error}. One process opens one folder at a time, and no other program may "
+            "have it open. The folder holds nothing but copies: if it is damaged, delete it and project again."
+        ) from error
+    return ClickHouse(client, reader, lock)
+
+
+def _bound(parameters: Parameters | None) -> dict[str, object] | None:
+    return None if parameters is None else dict(parameters)

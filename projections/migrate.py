@@ -1,0 +1,98 @@
+"""Brings the tables and views of a store up to what this version of Tallybook writes and reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from projections.sql_files import SqlFile, sql_files
+from projections.store import Row, Store, StoreError
+
+_NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
+
+
+class MigrationChanged(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """A published migration differs from the one that made the tables."""
+
+
+class StoreTooNew(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """The tables were made by a later version of Tallybook."""
+
+
+def migrate(store: Store, migrations: Sequence[SqlFile] | None = None, views: Sequence[SqlFile] | None = None) -> None:
+    """Apply the migrations that the store lacks, then make each reader view anew whose text has changed.
+
+    Every step may be cut short and repeated. `migrations` and `views` default to those of this package.
+
+    Raises:
+        MigrationChanged: an applied migration has another text now.
+        StoreTooNew: the store has migrations that are not among `migrations`.
+        AssertionError: the migrations are not numbered 1, 2, 3, …
+    """
+    _apply_migrations(store, sql_files("migrations") if migrations is None else migrations)
+    _renew_views(store, sql_files("views") if views is None else views)
+
+
+def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
+    applied = {int(str(row["number"])): row for row in _if_there(store, "migrations", "number, name, sha256")}
+    _check(migrations, applied)
+    fresh = [(number, each) for number, each in enumerate(migrations, start=1) if number not in applied]
+    for _, migration in fresh:
+        store.command(migration.statement)
+    # Noted last and all at once: a cut before this applies them again, which changes nothing.
+    if fresh:
+        store.insert(
+            "migrations",
+            {
+                "number": [number for number, _ in fresh],
+                "name": [each.name for _, each in fresh],
+                "sha256": [each.sha256 for _, each in fresh],
+            },
+        )
+
+
+def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row]) -> None:
+    for expected, migration in enumerate(migrations, start=1):
+        numbered = _NUMBERED.fullmatch(migration.name)
+        if numbered is None or int(numbered[1]) != expected:
+            raise AssertionError(f"{migration.name}.sql should be number {expected:04} of the migrations")
+        before = applied.get(expected)
+        if before is not None and before["sha256"] != migration.sha256:
+            raise MigrationChanged(
+                f"projections/migrations/{migration.name}.sql differs from the {before['name']}.sql that made these "
+                "tables. A published migration never changes: put it back and write a new one with the next number, or "
+                "delete the ClickHouse folder and project again."
+            )
+    if applied and max(applied) > len(migrations):
+        raise StoreTooNew(
+            f"these tables were made by a later version of Tallybook (migration {applied[max(applied)]['name']}); use "
+            "that version, or delete the ClickHouse folder and project again."
+        )
+
+
+def _renew_views(store: Store, views: Sequence[SqlFile]) -> None:
+    made = {str(row["name"]): row for row in _if_there(store, "reader_views", "name, sha256, version")}
+    changed = [view for view in views if made.get(view.name, {}).get("sha256") != view.sha256]
+    for view in changed:
+        store.command(view.statement)
+    for name in made.keys() - {view.name for view in views}:
+        store.command("DROP VIEW IF EXISTS tallybook.{name:Identifier}", {"name": name})
+    if changed:
+        store.insert(
+            "reader_views",
+            {
+                "name": [view.name for view in changed],
+                "sha256": [view.sha256 for view in changed],
+                "version": [int(str(made.get(view.name, {}).get("version", 0))) + 1 for view in changed],
+            },
+        )
+
+
+def _if_there(store: Store, table: str, columns: str) -> list[Row]:
+    """The rows of a table of this module's own, or none if a first run has not made it yet."""
+    there = store.rows(
+        "SELECT 1 AS there FROM system.tables WHERE database = 'tallybook_rows' AND name = {table:String}",
+        {"table": table},
+    )
+    return store.rows(f"SELECT {columns} FROM tallybook_rows.{table} FINAL") if there else []

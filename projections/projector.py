@@ -1,0 +1,215 @@
+"""Carries the committed books into ClickHouse: rows first, the marker that speaks of them last, and twice does no harm.
+
+Nothing here asks whether a row is already in: each has an identity, so a second copy of it is the same row. The marker
+only saves the work of reading the books from their beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from projections.fact_rows import JournalRows
+from projections.reject_rows import reject_rows
+from projections.rows import posting_rows
+from projections.store import Columns, Store, StoreError
+from schemas.facts import JournalOpened
+from schemas.pages import JournalPage, Reject
+from schemas.posting import Posting
+
+FIRST_EDITION: Final = "0001"
+# Rows gathered before an insert: large enough that a part of a table is worth its making, small enough for memory.
+BATCH_ROWS: Final = 50_000
+
+JOURNAL: Final = "journal"
+LEDGER: Final = "ledger"
+REJECTS: Final = "rejects"
+
+
+class StoreOfOtherBooks(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """The tables were filled from other books than those given."""
+
+
+class Projected(msgspec.Struct, frozen=True):
+    """What one projection brought in: journal lines, postings and rejects read, counted from its own start."""
+
+    facts: int = 0
+    postings: int = 0
+    rejects: int = 0
+
+
+class Books(Protocol):
+    """The part of the Log port that a projection reads (see books.log)."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions journal and ledger have."""
+
+    def opened(self) -> JournalOpened:
+        """The constants of the deployment."""
+
+    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
+        """The pages from a position on, each with the position after it."""
+
+    def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
+        """The postings from a position on, in batches, each with the position after it."""
+
+    def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
+        """The rejects from a position on, in batches, each with the position after it."""
+
+
+class _Key(msgspec.Struct, frozen=True):
+    edition: str
+    partition: int
+    book: str
+
+
+class _Marker(msgspec.Struct, frozen=True):
+    position: int = 0
+    records: int = 0
+
+
+def project(
+    books: Books,
+    store: Store,
+    edition: str = FIRST_EDITION,
+    on_progress: Callable[[Projected], None] | None = None,
+) -> Projected:
+    """Bring the tables up to what the books hold now, and return what was new.
+
+    The store must be migrated. May be cut short anywhere, run again, or run beside another: no answer changes by it.
+    `on_progress` is called after each batch with what this call has brought in so far.
+
+    Raises:
+        StoreOfOtherBooks: the tables hold other books.
+        StoreError: ClickHouse failed; call again when it is well.
+        BooksError: the books cannot be read.
+    """
+    _require_same_books(books.opened(), store)
+    projection = _Projection(books, store, edition, on_progress)
+    # The journal before the ledger: when the instant of its last tick is written, the work due by then is in.
+    ticks = projection.journal()
+    projection.ledger()
+    projection.rejects()
+    store.insert("ticks", {"partition": list(ticks), "at": list(ticks.values())})
+    if not store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
+        store.insert("current_edition", {"pointer": [1], "edition": [edition], "version": [1]})
+    return projection.done
+
+
+class _Projection:
+    def __init__(
+        self, books: Books, store: Store, edition: str, on_progress: Callable[[Projected], None] | None
+    ) -> None:
+        self._books = books
+        self._store = store
+        self._edition = edition
+        self._on_progress = on_progress
+        self._markers = _markers(store)
+        self._moved: dict[_Key, _Marker] = {}
+        self.done = Projected()
+
+    def journal(self) -> dict[int, int]:
+        """Project the journal; the last new tick of each partition that has one, UTC ms."""
+        ticks: dict[int, int] = {}
+        rows = JournalRows()
+        for partition in range(self._books.partitions):
+            key = _Key("", partition, JOURNAL)
+            for position, page in self._books.read_journal(partition, self._start(key)):
+                tick = rows.add(partition, page)
+                if tick is not None:
+                    ticks[partition] = tick
+                self._move(key, position, len(page.lines))
+                if rows.rows >= BATCH_ROWS:
+                    self._insert(rows.take())
+        self._insert(rows.take())
+        return ticks
+
+    def ledger(self) -> None:
+        """Project this edition of the ledger."""
+        partitions: list[int] = []
+        postings: list[Posting] = []
+        for partition in range(self._books.partitions):
+            key = _Key(self._edition, partition, LEDGER)
+            for position, block in self._books.read_ledger(self._edition, partition, self._start(key)):
+                partitions.extend([partition] * len(block))
+                postings.extend(block)
+                self._move(key, position, len(block))
+                if len(postings) >= BATCH_ROWS:
+                    self._insert(posting_rows(self._edition, partitions, postings))
+                    partitions, postings = [], []
+        self._insert(posting_rows(self._edition, partitions, postings))
+
+    def rejects(self) -> None:
+        """Project the rejects."""
+        rejects: list[Reject] = []
+        key = _Key("", 0, REJECTS)
+        for position, block in self._books.read_rejects(self._start(key)):
+            rejects.extend(block)
+            self._move(key, position, len(block))
+            if len(rejects) >= BATCH_ROWS:
+                self._insert(reject_rows(rejects))
+                rejects = []
+        self._insert(reject_rows(rejects))
+
+    def _start(self, key: _Key) -> int:
+        return self._markers.get(key, _Marker()).position
+
+    def _move(self, key: _Key, position: int, records: int) -> None:
+        marker = _Marker(position, self._markers.get(key, _Marker()).records + records)
+        self._markers[key] = self._moved[key] = marker
+        done = self.done
+        if key.book == JOURNAL:
+            self.done = Projected(done.facts + records, done.postings, done.rejects)
+        elif key.book == LEDGER:
+            self.done = Projected(done.facts, done.postings + records, done.rejects)
+        else:
+            self.done = Projected(done.facts, done.postings, done.rejects + records)
+
+    def _insert(self, tables: Mapping[str, Columns]) -> None:
+        """Insert a batch, then the markers of all that it completes."""
+        for table, columns in tables.items():
+            self._store.insert(table, columns)
+        moved, self._moved = self._moved, {}
+        self._store.insert(
+            "progress",
+            {
+                "edition": [key.edition for key in moved],
+                "partition": [key.partition for key in moved],
+                "book": [key.book for key in moved],
+                "position": [marker.position for marker in moved.values()],
+                "records": [marker.records for marker in moved.values()],
+            },
+        )
+        if moved and self._on_progress is not None:
+            self._on_progress(self.done)
+
+
+def _markers(store: Store) -> dict[_Key, _Marker]:
+    query = "SELECT edition, partition, book, position, records FROM tallybook_rows.progress FINAL"
+    markers: dict[_Key, _Marker] = {}
+    for row in store.rows(query):
+        key = msgspec.convert({name: row[name] for name in ("edition", "partition", "book")}, _Key)
+        markers[key] = msgspec.convert({name: row[name] for name in ("position", "records")}, _Marker)
+    return markers
+
+
+def _require_same_books(opened: JournalOpened, store: Store) -> None:
+    """Remember the books that these tables come from, or refuse other ones."""
+    query = "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at FROM "
+    given = {
+        "deployment": opened.deployment,
+        "generation": opened.generation,
+        "partitions": opened.partitions,
+        "opened_at": opened.opened_at,
+    }
+    for known in store.rows(query + "tallybook_rows.journals FINAL"):
+        if known != given:
+            raise StoreOfOtherBooks(
+                f"the ClickHouse folder was filled from the books of {known['deployment']!r} (opened at "
+                f"{known['opened_at']}), not of {opened.deployment!r} (opened at {opened.opened_at}). It holds nothing "
+                "but copies: delete it and project again."
+            )
+    store.insert("journals", {name: [value] for name, value in given.items()})

@@ -1,0 +1,62 @@
+"""What the projections ask of a ClickHouse, so that the embedded one and a server fit the same hole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+Row = dict[str, object]
+Columns = Mapping[str, Sequence[object]]
+Parameters = Mapping[str, object]
+
+
+class StoreError(Exception):
+    """The ClickHouse store cannot do what was asked; the message says why and what to do."""
+
+
+class StoreHeld(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """Another process has the folder of an embedded ClickHouse open; only one can."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        self.path = path
+        self.holder = holder
+        who = f"process {holder}" if holder else "another process"
+        super().__init__(f"{path} is open in {who}; an embedded ClickHouse serves one process at a time. Wait for it.")
+
+
+class StoreNotOpened(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """The folder is there, but ClickHouse could not open it."""
+
+
+class QueryFailed(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """ClickHouse refused a statement; the message is its own."""
+
+
+class Store(Protocol):
+    """A ClickHouse with the databases `tallybook` (views for readers) and `tallybook_rows` (tables)."""
+
+    def command(self, statement: str, parameters: Parameters | None = None) -> None:
+        """Run a statement that returns nothing. Raises QueryFailed."""
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """The answer of a query as one dict a row; `{name:Type}` in the query takes `parameters[name]`.
+
+        Parameters are bound by the server, never pasted into the text. Raises QueryFailed.
+        """
+
+    def insert(self, table: str, columns: Columns) -> None:
+        """Append equally long columns (name → values) to a table of `tallybook_rows`; no row is no effect.
+
+        Instants are UTC milliseconds, dates are days since 1970, None is NULL. All or nothing per partition of the
+        table. Raises QueryFailed.
+        """
+
+    def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
+        """The answer of a query in a format of ClickHouse (CSVWithNames, Parquet, JSONEachRow, PrettyCompact).
+
+        Nothing can be changed by such a query, whatever it says. Raises QueryFailed.
+        """
+
+    def close(self) -> None:
+        """Let go of the store; the object is of no use afterwards."""
