@@ -21,7 +21,6 @@ __all__ = [
     "RulesetRefused",
     "RulesetWarning",
     "decode_ruleset",
-    "load_ruleset",
     "parse_ruleset",
     "place_of",
     "ruleset_hash",
@@ -109,15 +108,6 @@ def parse_ruleset(text: str, file: str) -> tuple[Ruleset, list[RulesetWarning]]:
     if ruleset is None or errors:
         raise RulesetRefused(_in_order(errors)[:MAX_ERRORS])
     return ruleset, _in_order([RulesetWarning(file, *_found(problem, tree)) for problem in find_warnings(ruleset)])
-
-
-def load_ruleset(text: str) -> Ruleset:
-    """The ruleset of a text that was published, and so was read before.
-
-    Raises:
-        RulesetRefused: if it is no ruleset after all.
-    """
-    return parse_ruleset(text, "published ruleset")[0]
 
 
 def place_of(text: str, path: Path) -> Place:

@@ -6,7 +6,6 @@ refusal carries the path of what is wrong. No file, format or zone data is touch
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -42,6 +41,7 @@ from processors.decider.ruleset_scalars import (
     refusal,
     refuse_all,
 )
+from schemas.currencies import is_currency
 
 __all__ = [
     "Active",
@@ -282,7 +282,7 @@ class Ruleset(RulesetModel):
     @field_validator("currency")
     @classmethod
     def _known_currency(cls, currency: str) -> str:
-        if not re.fullmatch(r"[A-Z]{3}", currency):
+        if not is_currency(currency):
             raise refusal(
                 f"`{currency[:20]}` is not an ISO 4217 currency", "write its three letters, such as EUR or USD"
             )

@@ -155,7 +155,7 @@ class Expected(RulesetModel):
 
     type: EntryType | None = Field(None, description="The kind of entry; PointsAwarded by default.")
     rule: Id | None = Field(None, description="The rule that awarded.")
-    points: Annotated[Whole, Field(ge=0)] | None = Field(None, description="How many points, without a sign.")
+    points: Whole | None = Field(None, description="How many points; what is taken away has a minus.")
     reason: Reason | None = Field(None, description="Why a fact itself earned nothing.")
     member: Name | None = Field(None, description="The member whose account it stands in.")
     of: Name | None = Field(None, description="The event id of the fact (see `id`).")
