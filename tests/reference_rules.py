@@ -129,11 +129,15 @@ def wall_clock(text: str) -> datetime:
 def is_active(rule: Document, zone: Zone, at: int) -> bool:
     """True if everything given under `active` holds at an instant."""
     active = rule.get("active", {})
-    clock = zone.clock(at)
     if "from" in active and at < zone.first_instant(wall_clock(active["from"])):
         return False
     if "until" in active and at >= zone.first_instant(wall_clock(active["until"])):
         return False
+    return not active or is_right_time(active, zone.clock(at))
+
+
+def is_right_time(active: Document, clock: datetime) -> bool:
+    """True if the wall clock shows a weekday, day of the month, date and hour that `active` asks for."""
     if "weekdays" in active and WEEKDAYS[clock.weekday()] not in active["weekdays"]:
         return False
     if "days_of_month" in active and str(clock.day) not in active["days_of_month"]:
@@ -189,23 +193,27 @@ def rate_of_event(rule: Document) -> Fraction:
     return fraction(rule["points"])
 
 
-def factor_of(programme: Programme, rule: Document, fact: MemberFact, line: PurchaseLine | None) -> Fraction:
-    """The combined factor of the multipliers that take part in one part of a rule's basis."""
-    factors = []
+def multipliers_of(programme: Programme, rule: Document, fact: MemberFact) -> list[Document]:
+    """The multipliers that take part in a rule, for this fact."""
+    taking_part = []
     for multiplier in programme.document["rules"]:
         if multiplier["kind"] != "multiplier":
             continue
         named = rule["id"] in multiplier["applies_to"] if "applies_to" in multiplier else rule["kind"] == "spend"
-        if not named or not is_active(multiplier, programme.zone, fact.occurred_at):
-            continue
-        if not holds(multiplier.get("when", {}), fact):
-            continue
-        if line is not None and not line_is_chosen(multiplier, line):
-            continue
-        factors.append(fraction(multiplier["factor"]))
+        if (
+            named
+            and is_active(multiplier, programme.zone, fact.occurred_at)
+            and holds(multiplier.get("when", {}), fact)
+        ):
+            taking_part.append(multiplier)
+    return taking_part
+
+
+def factor_of(stacking: str, multipliers: list[Document], line: PurchaseLine | None) -> Fraction:
+    """The combined factor of multipliers on one part of a rule's basis."""
+    factors = [fraction(m["factor"]) for m in multipliers if line is None or line_is_chosen(m, line)]
     if not factors:
         return Fraction(1)
-    stacking = programme.document.get("stacking", "multiply")
     if stacking == "best":
         return max(factors)
     if stacking == "add":
@@ -232,7 +240,9 @@ def rounded(exact: Fraction, mode: str) -> int:
 def worth(programme: Programme, rule: Document, fact: MemberFact, basis: Basis, rate: Fraction) -> int:
     """Points of a matching rule before limits: Σ basis × factor × rate, rounded once, or line by line."""
     mode = programme.setting(rule, "rounding", "floor")
-    parts = [count * factor_of(programme, rule, fact, line) * rate for count, line in basis]
+    stacking = programme.document.get("stacking", "multiply")
+    multipliers = multipliers_of(programme, rule, fact)
+    parts = [count * factor_of(stacking, multipliers, line) * rate for count, line in basis]
     if rule.get("round_per") == "line":
         return sum(rounded(part, mode) for part in parts)
     return rounded(sum(parts, Fraction(0)), mode)

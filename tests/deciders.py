@@ -1,0 +1,48 @@
+"""How tests start the decider and the reference ledger: the same constants in, the same interface out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from processors.decider.machine import PartitionMachine
+from processors.decider.ruleset import Ruleset
+from processors.ruleset_text import parse_ruleset, ruleset_hash
+from processors.zones import zone_data
+from schemas.facts import JournalOpened, RulesetPublished
+from schemas.pages import JournalLine
+from schemas.posting import Posting
+from tests.reference_ledger import ReferenceLedger
+
+Feed = Callable[[JournalLine], list[Posting]]
+SEMANTICS = 1
+
+
+@lru_cache(maxsize=4096)
+def load(text: str) -> Ruleset:
+    """A validated ruleset, read once per text."""
+    ruleset, _ = parse_ruleset(text, "a test's ruleset")
+    return ruleset
+
+
+def decider_feed(opened: JournalOpened) -> Feed:
+    """The decider under test."""
+    return PartitionMachine(opened, load).feed
+
+
+def reference_feed(opened: JournalOpened) -> Feed:
+    """The reference ledger."""
+    return ReferenceLedger(opened).feed
+
+
+def published(text: str, zone: str, *, version: str, effective_from: int) -> RulesetPublished:
+    """The publication of a ruleset's text."""
+    return RulesetPublished(
+        version=version,
+        ruleset_hash=ruleset_hash(text),
+        effective_from=effective_from,
+        semantics=SEMANTICS,
+        text=text,
+        timezone=zone,
+        tzif=zone_data(zone),
+    )

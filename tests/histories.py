@@ -1,0 +1,342 @@
+"""Random histories, told to the decider and to the reference ledger side by side: they must agree on every posting.
+
+    python -m tests.histories --count 10000 --seed 1 [--processes 2]
+
+History number n of a run has the seed SEED + n, so `--count 1 --seed <seed>` tells one of them again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from multiprocessing import get_context
+from random import Random
+
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from processors.zones import zone_data
+from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
+from schemas.pages import JournalLine
+from schemas.posting import EntryType, Posting, Reason
+from tests.deciders import Feed, decider_feed, published, reference_feed
+from tests.random_facts import MEMBERS, FactMaker
+from tests.random_rulesets import ZONES, RulesetMaker
+from tests.reference_time import DAY_MS, HOUR_MS, zone_from
+
+THEMES = ("general", "streak", "referral", "flood", "reviews", "huge", "expiry")
+THEME_WEIGHTS = (38, 16, 16, 4, 12, 2, 12)
+HISTORIES_PER_SETTING = 8
+MAX_VERSIONS = 3
+# Days around which histories begin: clock changes of the zones above, ends of months and years, a leap day.
+STARTS = (
+    "2026-03-05",
+    "2026-03-26",
+    "2026-10-28",
+    "2026-10-02",
+    "2026-04-02",
+    "2027-12-28",
+    "2028-02-27",
+    "2026-01-29",
+)
+EARLY_MS = 400 * DAY_MS
+MAX_SHRINKING_RUNS = 3_000
+CHUNK = 100
+LEAST_OCCURRENCES = 100
+LEAST_OCCURRENCES_FROM = 10_000
+
+
+@dataclass(frozen=True)
+class RoundEnded:
+    """Here the owed facts of the postings so far are journalled; then the first `again` of them once more."""
+
+    again: int = 0
+
+
+Item = JournalLine | RoundEnded
+
+
+@dataclass(frozen=True)
+class History:
+    """What one partition is told, and the seed that made it."""
+
+    seed: int
+    theme: str
+    opened: JournalOpened
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first line on which the two do not agree."""
+
+    line: JournalLine
+    decided: list[Posting]
+    expected: list[Posting]
+
+
+# ------------------------------------------------------------------------------------------------ making
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A zone, a first day and the versions of a ruleset, shared by a few histories so that each is read once."""
+
+    start: int
+    zone: str
+    versions: tuple[RulesetPublished, ...]
+    theme: str
+
+
+@lru_cache(maxsize=64)
+def setting_of(number: int) -> Setting:
+    """The setting of this number; versions may disagree about the time zone."""
+    rng = Random(f"setting {number}")
+    zone = rng.choice(ZONES)
+    day = date.fromisoformat(rng.choice(STARTS)) + timedelta(days=rng.randrange(3))
+    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+    (theme,) = rng.choices(THEMES, THEME_WEIGHTS)
+    versions = []
+    for version in range(1, MAX_VERSIONS + 1):
+        its_zone = zone if rng.random() < 0.9 else rng.choice(ZONES)
+        text = RulesetMaker(rng, its_zone, day, f"v{version}", theme).text()
+        versions.append(published(text, its_zone, version=f"v{version}", effective_from=start))
+    return Setting(start, zone, tuple(versions), theme)
+
+
+def history_of(seed: int) -> History:
+    """The history of a seed; the same on every machine."""
+    setting = setting_of(seed // HISTORIES_PER_SETTING)
+    rng = Random(f"history {seed}")
+    opened = JournalOpened(
+        deployment="random",
+        generation=1,
+        partitions=1,
+        partition=0,
+        horizon_ms=rng.choice((1, 3, 10, 10, 30, 90)) * DAY_MS,
+        referral_window_ms=rng.choice((HOUR_MS, 2 * DAY_MS, 5 * DAY_MS, 30 * DAY_MS)),
+    )
+    if setting.theme == "flood":
+        opened = msgspec.structs.replace(opened, referral_window_ms=30 * DAY_MS)
+    facts = FactMaker(rng, zone_from(zone_data(setting.zone)), setting.start, setting.theme, opened)
+    items: list[Item] = [JournalLine(opened, 0)]
+    if rng.random() < 0.93:
+        items.append(publication(rng, setting, 0, facts.now))
+    if setting.theme == "flood":
+        items += flood(facts)
+    length = rng.choice((6, 12, 18, 25, 25, 45))
+    for _ in range(length):
+        facts.step()
+        items += some_items(rng, setting, facts)
+    items.append(RoundEnded())
+    return History(seed, setting.theme, opened, tuple(items))
+
+
+def some_items(rng: Random, setting: Setting, facts: FactMaker) -> list[Item]:
+    """Mostly a fact; now and then a tick, the end of a round, or another version."""
+    choice = rng.random()
+    if choice < 0.76:
+        return list(facts.lines())
+    if choice < 0.88:
+        return [tick(rng, facts)]
+    if choice < 0.97:
+        return [RoundEnded(again=rng.choice((0, 0, 0, 1, 2)))]
+    return [publication(rng, setting, rng.randrange(MAX_VERSIONS), facts.now)]
+
+
+def tick(rng: Random, facts: FactMaker) -> JournalLine:
+    """A tick now or at the last full day; rarely an old one, or one that overtakes facts."""
+    at = rng.choice((facts.now, facts.now, facts.now // DAY_MS * DAY_MS, facts.now - DAY_MS, facts.now + 3 * HOUR_MS))
+    facts.last_tick = max(facts.last_tick, at)
+    return JournalLine(ClockTicked(at), 0)
+
+
+def publication(rng: Random, setting: Setting, version: int, now: int) -> JournalLine:
+    """A version, effective long since (so that the later of two wins), from now, or a little before or after."""
+    effective_from = now + rng.choice((0, DAY_MS, -2 * DAY_MS, 3 * DAY_MS))
+    if rng.random() < (0.7 if version == 0 else 0.4):
+        effective_from = setting.start - EARLY_MS
+    return JournalLine(msgspec.structs.replace(setting.versions[version], effective_from=effective_from), 0)
+
+
+def flood(facts: FactMaker) -> list[Item]:
+    """More claims on one member than may stand in one window."""
+    made: list[Item] = []
+    for number in range(36):
+        if facts.rng.random() < 0.3:
+            facts.step()
+        referral = facts.referral(f"friend-{number}", MEMBERS[0])
+        made.append(JournalLine(referral, 0, referral.referee_id))
+        if facts.rng.random() < 0.1:
+            made.append(JournalLine(referral, 0, referral.referrer_id))
+    return made
+
+
+# ------------------------------------------------------------------------------------------------ telling
+
+
+def play(items: Sequence[Item], feeds: Sequence[Feed]) -> Iterator[tuple[JournalLine, list[list[Posting]]]]:
+    """Feed every item to each listener; yields the line and each one's postings.
+
+    At the end of a round come the facts that the last listener's postings owe, by (occurred_at, order of arrival).
+    """
+    waiting: list[RefereePurchased] = []
+    for item in items:
+        lines = [item] if isinstance(item, JournalLine) else delivered(waiting, item.again)
+        if isinstance(item, RoundEnded):
+            waiting = []
+        for line in lines:
+            heard = [feed(line) for feed in feeds]
+            yield line, heard
+            waiting += [owed for posting in heard[-1] for owed in posting.owed]
+
+
+def delivered(waiting: list[RefereePurchased], again: int) -> list[JournalLine]:
+    """The journal lines of a round's derived facts."""
+    in_order = sorted(waiting, key=lambda fact: fact.occurred_at)
+    return [JournalLine(fact, 0, fact.member_id) for fact in in_order + in_order[:again]]
+
+
+def compared(posting: Posting) -> Posting:
+    """A posting without what the reference does not make: folio, number and workings."""
+    return msgspec.structs.replace(posting, number=0, page=0, line=0, sub=0, workings=())
+
+
+def first_difference(history: History, seen: Counter[str] | None = None) -> Difference | None:
+    """Tell a history to both; None if they agree. Counts entry kinds, reasons and effects into `seen`."""
+    feeds = (decider_feed(history.opened), reference_feed(history.opened))
+    for line, (decided, expected) in play(history.items, feeds):
+        if list(map(compared, decided)) != expected:
+            return Difference(line, decided, expected)
+        if seen is not None:
+            for posting in expected:
+                count(posting, seen)
+    return None
+
+
+def count(posting: Posting, seen: Counter[str]) -> None:
+    """Count what a posting shows."""
+    seen["postings"] += 1
+    for entry in posting.entries:
+        seen[entry.type] += 1
+    if posting.reason is not None:
+        seen[posting.reason] += 1
+    seen["(late)"] += posting.late
+    seen["(tick postings)"] += posting.fact_type == "ClockTicked"
+    seen["(due beside a reason)"] += bool(posting.reason and posting.entries)
+    seen["(awarded and expired at once)"] += len({entry.lot for entry in posting.entries}) < len(posting.entries)
+    seen["(days held)"] += posting.day_held is not None
+    seen["(days forgotten)"] += posting.day_held is not None and posting.day_held.kept_run > 1
+    seen["(limits charged)"] += len(posting.charges)
+    seen["(claims opened)"] += posting.claim_opened > 0
+    seen["(claims paid)"] += posting.claim_paid is not None
+    seen["(facts owed)"] += len(posting.owed)
+
+
+def shrunk(history: History, is_wrong: Callable[[History], bool]) -> History:
+    """The history with items taken out, one after the other, for as long as it stays wrong."""
+    runs = 0
+    width = len(history.items) // 2
+    while width > 0 and runs < MAX_SHRINKING_RUNS:
+        begin = 1
+        while begin < len(history.items) and runs < MAX_SHRINKING_RUNS:
+            fewer = replace(history, items=history.items[:begin] + history.items[begin + width :])
+            runs += 1
+            if is_wrong(fewer):
+                history = fewer
+            else:
+                begin += width
+        width //= 2
+    return history
+
+
+def report(seed: int) -> str:
+    """What a person needs in order to see why a history is wrong."""
+    history = shrunk(history_of(seed), lambda shorter: first_difference(shorter) is not None)
+    difference = first_difference(history)
+    assert difference is not None
+    said = [f"seed {seed} ({history.theme}): the decider and the reference do not agree", ""]
+    for item in history.items:
+        if isinstance(item, RoundEnded):
+            said.append(f"-- {item}")
+        elif isinstance(item.fact, RulesetPublished):
+            brief = msgspec.structs.replace(item.fact, text="", tzif=b"")
+            said += [f"-- {shown(brief)}", item.fact.text.rstrip()]
+        else:
+            said.append(f"{item.member_id}: {shown(item.fact)}")
+    said += ["", f"first differing line, for {difference.line.member_id}: {shown(difference.line.fact)}"]
+    said += [f"decider:   {shown(compared(posting))}" for posting in difference.decided] or ["decider: no posting"]
+    said += [f"reference: {shown(posting)}" for posting in difference.expected] or ["reference: no posting"]
+    said += ["", f"again: python -m tests.histories --count 1 --seed {seed}"]
+    return "\n".join(said)
+
+
+def shown(value: msgspec.Struct) -> str:
+    """A fact or posting on one line."""
+    return msgspec.json.encode(value).decode()
+
+
+# ------------------------------------------------------------------------------------------------ running
+
+
+def run_chunk(seeds: range) -> tuple[Counter[str], int | None]:
+    """Compare the histories of some seeds; what they showed, and the first seed that is wrong."""
+    seen: Counter[str] = Counter()
+    for seed in seeds:
+        if first_difference(history_of(seed), seen) is not None:
+            return seen, seed
+    return seen, None
+
+
+def chunks(seed: int, number: int) -> list[range]:
+    """The seeds of a run, cut for the progress bar and the processes."""
+    return [range(begin, min(begin + CHUNK, seed + number)) for begin in range(seed, seed + number, CHUNK)]
+
+
+def table(seen: Counter[str]) -> str:
+    """How often each kind of entry, each reason and some effects occurred."""
+    names = [*EntryType, *Reason, *sorted(name for name in seen if name.startswith("("))]
+    return "\n".join(f"{seen[name]:>12,}  {name}" for name in ["postings", *names])
+
+
+def too_rare(seen: Counter[str]) -> list[str]:
+    """Entry kinds and reasons that a large run showed too seldom to prove anything."""
+    return [str(name) for name in [*EntryType, *Reason] if seen[name] < LEAST_OCCURRENCES]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the arguments, compare, print the table; 1 if the two disagree or something hardly ever happened."""
+    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=1_000, help="how many histories")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the first one")
+    parser.add_argument("--processes", type=int, default=1, help="how many processes share the work")
+    given = parser.parse_args(arguments)
+    seen: Counter[str] = Counter()
+    columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress, get_context("spawn").Pool(given.processes) as pool:
+        task = progress.add_task("histories", total=given.count)
+        work = chunks(given.seed, given.count)
+        results = pool.imap(run_chunk, work) if given.processes > 1 else map(run_chunk, work)
+        wrong = None
+        for seeds, (shown_here, wrong) in zip(work, results, strict=True):
+            seen += shown_here
+            progress.update(task, advance=len(seeds))
+            if wrong is not None:
+                break
+    print(table(seen))  # noqa: T201 this is a command, and its output is its purpose
+    if wrong is not None:
+        print(report(wrong))  # noqa: T201 this is a command, and its output is its purpose
+        return 1
+    rare = too_rare(seen) if given.count >= LEAST_OCCURRENCES_FROM else []
+    if rare:
+        print(f"fewer than {LEAST_OCCURRENCES} times: {', '.join(rare)}")  # noqa: T201 as above, for a person
+    return 1 if rare else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
