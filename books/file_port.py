@@ -45,7 +45,7 @@ class HeldLock(Protocol):
         """Replace the lock file's content."""
 
     def release(self) -> None:
-        """Empty the lock file and let go."""
+        """Empty the lock file, if a note was written, and let go."""
 
 
 class FilePort(Protocol):
@@ -153,6 +153,9 @@ class RealFiles:
         return _RealLock(fd)
 
 
+REAL_FILES: Final = RealFiles()
+
+
 class _RealRead:
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -205,14 +208,17 @@ class _RealAppend:
 class _RealLock:
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._noted = False
 
     def write_note(self, note: bytes) -> None:
+        self._noted = True
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, note, 0)
 
     def release(self) -> None:
         try:
-            os.ftruncate(self._fd, 0)
+            if self._noted:
+                os.ftruncate(self._fd, 0)
         finally:
             os.close(self._fd)
 

@@ -83,7 +83,7 @@ class LogWriter(LogReader, Protocol):
         """Append postings as one batch (or several, if it is large); the position after them."""
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
-        """Keep rejects; they are given back with their numbers, which count from 1."""
+        """Keep rejects; they are given back with their numbers, which count from 1 (0: to be filled in)."""
 
     def open_edition(self, opened: EditionOpened) -> None:
         """Open a new edition of the ledger; ValueError if there is one of that name."""
@@ -91,5 +91,6 @@ class LogWriter(LogReader, Protocol):
     def commit(self, committed: RoundCommitted) -> RoundCommitted:
         """Make all that was appended durable and visible, at once.
 
-        The log fills in `number`, `lengths`, `rejects` (how many are kept) and `checksum`, and gives the record back.
+        The log fills in `number`, `lengths` and `checksum`, and gives the record back. Commits are numbered from 0 (the
+        creation of the books); a `number` other than 0 must be the one that is due.
         """

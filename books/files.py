@@ -1,0 +1,33 @@
+"""The books of one folder, to be created, read or written: the Log port without any server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from books.create import create_books
+from books.errors import LockHolder
+from books.file_port import REAL_FILES, FilePort
+from books.file_reader import FileLogReader
+from books.file_writer import FileLogWriter
+from books.lock import this_process
+
+__all__ = ["FileLogReader", "FileLogWriter", "create_books", "open_for_reading", "open_for_writing", "this_process"]
+
+
+def open_for_reading(folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> FileLogReader:
+    """Open the committed books of `folder`; takes no lock and changes nothing, also while another process writes.
+
+    `deployment` is the one that is expected (None: any). Raises BooksForeign and BooksDamaged.
+    """
+    return FileLogReader(files, folder, deployment=deployment)
+
+
+def open_for_writing(
+    folder: Path, holder: LockHolder, *, deployment: str | None = None, files: FilePort = REAL_FILES
+) -> FileLogWriter:
+    """Open the books of `folder` as their one writer, put back to their last commit; a context manager.
+
+    `holder` is what others are told while it is open: see `this_process`. Raises FolderHeld, BooksForeign and
+    BooksDamaged, after which nothing has been changed.
+    """
+    return FileLogWriter(files, folder, holder, deployment=deployment)

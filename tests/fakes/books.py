@@ -1,0 +1,230 @@
+"""The two books in memory: a LogWriter for tests of all that stands above the books, under the files' own contract."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from books.errors import FolderHeld, NoSuchPosition, UnknownEdition
+from schemas.canonical import EMPTY_DIGEST, next_journal_digest
+from schemas.facts import JournalOpened
+from schemas.pages import MAX_PAGE_LINES, BookLength, JournalLine, JournalPage, Reject, RoundCommitted
+from schemas.posting import EditionOpened, Posting
+
+FIRST_EDITION = "0001"
+_T = TypeVar("_T")
+
+
+class _State:
+    """Everything that one commit covers."""
+
+    def __init__(self, opened: JournalOpened) -> None:
+        self.opened = opened
+        self.rounds: list[RoundCommitted] = []
+        self.journal: list[list[JournalPage]] = [[] for _ in range(opened.partitions)]
+        self.ledgers: dict[str, list[list[list[Posting]]]] = {}
+        self.editions: dict[str, EditionOpened] = {}
+        self.rejects: list[list[Reject]] = []
+
+    def copy(self) -> _State:
+        """A state that can grow on its own; the records in it never change."""
+        twin = _State(self.opened)
+        twin.rounds = list(self.rounds)
+        twin.journal = [list(pages) for pages in self.journal]
+        twin.ledgers = {edition: [list(batches) for batches in ledgers] for edition, ledgers in self.ledgers.items()}
+        twin.editions = dict(self.editions)
+        twin.rejects = list(self.rejects)
+        return twin
+
+    def lengths(self) -> tuple[BookLength, ...]:
+        found = [BookLength("rejects", len(self.rejects))]
+        found += [BookLength(f"journal/{n}", len(pages)) for n, pages in enumerate(self.journal)]
+        for edition, ledgers in self.ledgers.items():
+            found += [BookLength(f"ledger.{edition}/{n}", len(batches)) for n, batches in enumerate(ledgers)]
+        return tuple(found)
+
+
+class MemoryBooks:
+    """What takes the place of a folder: opened for reading and writing any number of times, by one writer at a time."""
+
+    def __init__(self, opened: JournalOpened) -> None:
+        self.state = _State(opened)
+        self.writer: MemoryLogWriter | None = None
+        lines = [
+            JournalLine(msgspec.structs.replace(opened, partition=n), opened.opened_at)
+            for n in range(opened.partitions)
+        ]
+        writer = self.write()
+        for partition, line in enumerate(lines):
+            writer.append_page(partition, JournalPage(0, (line,)))
+        writer.open_edition(
+            EditionOpened(
+                FIRST_EDITION, opened.deployment, opened.generation, opened.partitions, opened_at=opened.opened_at
+            )
+        )
+        journal_digests = tuple(next_journal_digest(EMPTY_DIGEST, None, line.fact).hex() for line in lines)
+        ledger_digests = (EMPTY_DIGEST.hex(),) * opened.partitions
+        writer.commit(RoundCommitted(0, (), journal_digests=journal_digests, ledger_digests=ledger_digests))
+        writer.close()
+
+    def read(self) -> MemoryLogReader:
+        return MemoryLogReader(self)
+
+    def write(self) -> MemoryLogWriter:
+        if self.writer is not None:
+            raise FolderHeld(Path("memory"), None)
+        self.writer = MemoryLogWriter(self)
+        return self.writer
+
+    def die(self) -> None:
+        """The writing process is gone, with all that it had not committed."""
+        self.writer = None
+
+
+class MemoryLogReader:
+    """A LogReader over MemoryBooks; it sees the state that was committed when it last looked."""
+
+    def __init__(self, books: MemoryBooks) -> None:
+        self._books = books
+        self._seen = books.state.copy()
+
+    def opened(self) -> JournalOpened:
+        return self._seen.opened
+
+    @property
+    def partitions(self) -> int:
+        return self._seen.opened.partitions
+
+    def refresh(self) -> None:
+        self._seen = self._books.state.copy()
+
+    def committed(self) -> RoundCommitted:
+        return self._seen.rounds[-1]
+
+    def commits(self) -> Iterator[RoundCommitted]:
+        return iter(tuple(self._seen.rounds))
+
+    def editions(self) -> tuple[str, ...]:
+        return tuple(sorted(self._seen.editions))
+
+    def edition(self, name: str) -> EditionOpened:
+        self._ledgers(name)
+        return self._seen.editions[name]
+
+    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
+        self._check(partition)
+        return _from(f"journal/{partition}", self._seen.journal[partition], start)
+
+    def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
+        ledgers = self._ledgers(edition)
+        self._check(partition)
+        return _from(f"ledger.{edition}/{partition}", ledgers[partition], start)
+
+    def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
+        return _from("rejects", self._seen.rejects, start)
+
+    def last_page(self, partition: int) -> JournalPage | None:
+        self._check(partition)
+        return self._seen.journal[partition][-1] if self._seen.journal[partition] else None
+
+    def last_posting(self, edition: str, partition: int) -> Posting | None:
+        ledgers = self._ledgers(edition)
+        self._check(partition)
+        return ledgers[partition][-1][-1] if ledgers[partition] else None
+
+    def close(self) -> None:
+        pass
+
+    def _check(self, partition: int) -> None:
+        if not 0 <= partition < self.partitions:
+            raise ValueError(f"partition {partition} of {self.partitions}")
+
+    def _ledgers(self, edition: str) -> list[list[list[Posting]]]:
+        if edition not in self._seen.ledgers:
+            raise UnknownEdition(edition, self.editions())
+        return self._seen.ledgers[edition]
+
+
+class MemoryLogWriter(MemoryLogReader):
+    """The LogWriter over MemoryBooks."""
+
+    def __init__(self, books: MemoryBooks) -> None:
+        super().__init__(books)
+        self._pending = books.state.copy()
+
+    def next_page(self, partition: int) -> int:
+        self._check(partition)
+        return len(self._pending.journal[partition])
+
+    def next_number(self, edition: str, partition: int) -> int:
+        if edition not in self._pending.ledgers:
+            raise UnknownEdition(edition, self.editions())
+        self._check(partition)
+        return 1 + sum(len(batch) for batch in self._pending.ledgers[edition][partition])
+
+    def append_page(self, partition: int, page: JournalPage) -> int:
+        self._must_be_open()
+        due = self.next_page(partition)
+        if page.page != due or not 1 <= len(page.lines) <= MAX_PAGE_LINES:
+            raise ValueError(f"page {page.page} of {len(page.lines)} lines, where page {due} is due")
+        self._pending.journal[partition].append(page)
+        return len(self._pending.journal[partition])
+
+    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
+        self._must_be_open()
+        due = self.next_number(edition, partition)
+        if [posting.number for posting in postings] != list(range(due, due + len(postings))):
+            raise ValueError(f"posting {due} is due")
+        if postings:
+            self._pending.ledgers[edition][partition].append(copy.deepcopy(list(postings)))
+        return len(self._pending.ledgers[edition][partition])
+
+    def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
+        self._must_be_open()
+        due = 1 + sum(len(batch) for batch in self._pending.rejects)
+        if any(reject.number not in {0, number} for number, reject in enumerate(rejects, due)):
+            raise ValueError(f"reject {due} is due")
+        kept = tuple(msgspec.structs.replace(reject, number=number) for number, reject in enumerate(rejects, due))
+        if kept:
+            self._pending.rejects.append(list(kept))
+        return kept
+
+    def open_edition(self, opened: EditionOpened) -> None:
+        self._must_be_open()
+        constants = (opened.deployment, opened.generation, opened.partitions)
+        mine = (self._pending.opened.deployment, self._pending.opened.generation, self._pending.opened.partitions)
+        if constants != mine or not (len(opened.edition) == 4 and opened.edition.isdecimal()):
+            raise ValueError(f"edition {opened.edition!r} is not one of these books")
+        if opened.edition in self._pending.editions:
+            raise ValueError(f"edition {opened.edition} is open already")
+        self._pending.editions[opened.edition] = opened
+        self._pending.ledgers[opened.edition] = [[] for _ in range(opened.partitions)]
+
+    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+        self._must_be_open()
+        number = len(self._pending.rounds)
+        if committed.number not in {0, number}:
+            raise ValueError(f"commit {committed.number}, where {number} is due")
+        sealed = msgspec.structs.replace(committed, number=number, lengths=self._pending.lengths(), checksum=1)
+        self._pending.rounds.append(sealed)
+        self._books.state = self._pending.copy()
+        self.refresh()
+        return sealed
+
+    def close(self) -> None:
+        if self._books.writer is self:
+            self._books.writer = None
+
+    def _must_be_open(self) -> None:
+        if self._books.writer is not self:
+            raise RuntimeError("this writer of the books is closed; open them again")
+
+
+def _from(name: str, records: list[_T], start: int) -> Iterator[tuple[int, _T]]:
+    if not 0 <= start <= len(records):
+        raise NoSuchPosition(name, start)
+    return enumerate(records[start:], start + 1)
