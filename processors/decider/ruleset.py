@@ -38,6 +38,7 @@ from processors.decider.ruleset_scalars import (
     Version,
     Whole,
     first_repeated,
+    number_schema,
     refusal,
     refuse_all,
 )
@@ -82,8 +83,10 @@ MAX_CLAIM_RANK: Final = 1_000_000
 MAX_LIMIT: Final = 10**18
 
 Rounding = Literal["floor", "ceil", "half_up", "half_even"]
-EventPoints = Annotated[Exact, Field(gt=0, le=MAX_POINTS)]
-BonusPoints = Annotated[Exact, Field(ge=0, le=MAX_POINTS)]
+SpendPoints = Annotated[Exact, Field(gt=0), number_schema(exclusiveMinimum=0)]
+EventPoints = Annotated[Exact, Field(gt=0, le=MAX_POINTS), number_schema(exclusiveMinimum=0, maximum=MAX_POINTS)]
+BonusPoints = Annotated[Exact, Field(ge=0, le=MAX_POINTS), number_schema(minimum=0, maximum=MAX_POINTS)]
+Times = Annotated[Exact, Field(ge=0, le=MAX_FACTOR), number_schema(minimum=0, maximum=MAX_FACTOR)]
 
 
 class NoExpiry(RulesetModel):
@@ -160,7 +163,7 @@ class SpendRule(_EarningRule):
     """`points` for every `per_minor` minor units of the lines that count."""
 
     kind: Literal["spend"]
-    points: Annotated[Exact, Field(gt=0)] = Field(description="Points for every `per_minor`.")
+    points: SpendPoints = Field(description="Points for every `per_minor`.")
     per_minor: Annotated[Whole, Field(ge=1, le=MAX_PER_MINOR)] = Field(description="Minor units, such as cents.")
     when: When | None = Field(None, description="Conditions on the whole fact; all must hold.")
     lines: LineConditions | None = Field(None, description="Only lines that match count.")
@@ -239,7 +242,7 @@ class MultiplierRule(_Rule):
     """Makes other rules pay more, or less; pays nothing itself."""
 
     kind: Literal["multiplier"]
-    factor: Annotated[Exact, Field(ge=0, le=MAX_FACTOR)] = Field(description="How many times as much.")
+    factor: Times = Field(description="How many times as much.")
     applies_to: tuple[Id, ...] | None = Field(
         None, min_length=1, max_length=MAX_RULES, description="Rules it multiplies; every `spend` rule by default."
     )

@@ -198,6 +198,11 @@ def shown(value: Any) -> str:
     return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), f"`{str(value)[:60]}`")
 
 
+def number_schema(**bounds: int) -> WithJsonSchema:
+    """How a bounded `Exact` shows in the JSON Schema: as a number, under JSON Schema's names of bounds."""
+    return WithJsonSchema({"type": "number", **bounds})
+
+
 def first_repeated(values: tuple[Any, ...]) -> int | None:
     """The position of the first value that stood before, or None."""
     seen = set()
@@ -212,7 +217,7 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
 Whole = Annotated[int, BeforeValidator(whole_number)]
-Exact = Annotated[Decimal, BeforeValidator(_exact_decimal), WithJsonSchema({"type": "number"})]
+Exact = Annotated[Decimal, BeforeValidator(_exact_decimal)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 LocalDate = Annotated[date, BeforeValidator(_local_date)]
 LocalDateTime = Annotated[
