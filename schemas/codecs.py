@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 import fastavro
 import fastavro.read
 import msgspec
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
 from schemas import facts, pages, posting
@@ -50,11 +51,20 @@ __all__ = [
 
 MAX_WRITER_SCHEMAS: Final = 64
 
-# What fastavro and the compiled readers are known to raise on bytes that are not what the schema says; fastavro has no
-# common base class for it.
-_DAMAGE: Final = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, AttributeError)
-
-
+# What fastavro and the compiled readers are known to raise on bytes, or on a schema, that are not what they should be;
+# fastavro has no common base class for it.
+_DAMAGE: Final = (
+    SchemaParseException,
+    SchemaResolutionError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+)
 # Under names of our own, so that nobody else's reading of Avro in this process changes.
 fastavro.read.LOGICAL_READERS.update(LOGICAL_READERS)
 
@@ -179,7 +189,7 @@ def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any],
         schema = with_plain_types(container.schema)
         names = record_names(schema)
         parsed = fastavro.parse_schema(schema)
-    except (SchemaParseException, RecursionError, *_DAMAGE) as error:
+    except _DAMAGE as error:
         raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_told(error)}") from error
 
     def read(body: IO[bytes]) -> Any:

@@ -74,7 +74,10 @@ def _parse_text(text: str) -> int:
         since = datetime.fromisoformat(text) - _EPOCH
     except (ValueError, OverflowError):
         raise _no_instant(text) from None
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    at = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    if not EARLIEST_MS <= at <= LATEST_MS:  # an offset can lead out of the calendar
+        raise _no_instant(text)
+    return at
 
 
 def _no_instant(text: str) -> NoInstant:

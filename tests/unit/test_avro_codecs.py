@@ -1,0 +1,161 @@
+"""What is written is what is read, in the very bytes that a general Avro library writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import codecs
+from schemas.avro_functions import compile_record
+from schemas.avro_schemas import FACT_SCHEMAS, SCHEMAS, load_schema, schema_json
+from schemas.codecs import BodyDamaged
+from schemas.entry_ids import tick_event_id
+from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
+from schemas.pages import JournalLine, JournalPage
+from schemas.posting import Entry, EntryType, Posting, Reason
+from tests import avro_reference
+from tests.struct_values import STRUCTS, TOP_STRUCTS, values
+
+CODECS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[..., Any]]]] = {
+    "JournalPage": (codecs.encode_page, codecs.decode_page),
+    "Posting": (codecs.encode_posting, codecs.decode_posting),
+    "EditionOpened": (codecs.encode_edition, codecs.decode_edition),
+    "RoundCommitted": (codecs.encode_round, codecs.decode_round),
+    "Reject": (codecs.encode_reject, codecs.decode_reject),
+}
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    name = type(value).__name__
+    return CODECS[name][0](value) if name in CODECS else codecs.encode_fact(value)  # type: ignore[arg-type] # a fact
+
+
+def decode(name: str, body: bytes, writer_schema: str | None = None) -> Any:
+    if name in CODECS:
+        return CODECS[name][1](body, writer_schema)
+    return codecs.decode_fact(name, body, writer_schema)
+
+
+def some_of(name: str) -> msgspec.Struct:
+    """A value of a type with every field set to something that is not its default."""
+    line = PurchaseLine("sku", 1999, 1500, "coffee", "acme", 50, 2049)
+    fact = PurchaseRecorded("pos", "e-1", 1_794_395_471_000, "o-1", "EUR", (line, line), "ann", "web", "s-1")
+    if name == "PurchaseRecorded":
+        return fact
+    if name == "JournalPage":
+        ticked = JournalLine(ClockTicked(1_794_396_000_000), 1_794_396_000_001)
+        return JournalPage(7, (JournalLine(fact, 1_794_395_471_500, "ann", 1, 42), ticked), ("", "ab" * 32))
+    at = 1_794_395_471_000
+    entry = Entry("pos/e-1/ann/1", EntryType.POINTS_AWARDED, 59, at, 3, "base", "points", at, at + 1)
+    return Posting("ann", 3, "PurchaseRecorded", "pos", "e-1", at, 59, reason=Reason.ZERO_POINTS, entries=(entry,))
+
+
+@pytest.mark.parametrize("kind", TOP_STRUCTS, ids=SCHEMAS)
+@given(data=st.data())
+def test_round_trip_in_the_bytes_of_a_general_library(kind: type[msgspec.Struct], data: st.DataObject) -> None:
+    value = data.draw(values(kind))
+    body = encode(value)
+    assert body == avro_reference.write(load_schema(kind.__name__), avro_reference.plain(value))
+    assert decode(kind.__name__, body) == value
+
+
+@pytest.mark.parametrize("kind", TOP_STRUCTS, ids=SCHEMAS)
+@given(data=st.data())
+def test_a_body_is_read_by_a_schema_that_is_spelled_differently(
+    kind: type[msgspec.Struct], data: st.DataObject
+) -> None:
+    """Another text of the same schema takes the way that older schemas take."""
+    value = data.draw(values(kind))
+    respelled = json.dumps(json.loads(schema_json(kind.__name__)), indent=1)
+    assert decode(kind.__name__, encode(value), respelled) == value
+
+
+@given(values(STRUCTS["Posting"]), st.data())
+def test_bytes_that_are_no_posting_are_damaged_or_another_posting(value: Posting, data: st.DataObject) -> None:
+    """Whatever is cut off or changed: a typed error or a whole posting, never anything else."""
+    body = bytearray(codecs.encode_posting(value))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    del body[data.draw(st.integers(0, len(body))) :]
+    try:
+        found = codecs.decode_posting(bytes(body))
+    except BodyDamaged:
+        return
+    assert codecs.decode_posting(codecs.encode_posting(found)) == found
+
+
+@pytest.mark.parametrize("name", ["PurchaseRecorded", "JournalPage", "Posting"])
+def test_a_body_cut_off_anywhere_is_damaged(name: str) -> None:
+    body = encode(some_of(name))
+    for end in range(len(body)):
+        with pytest.raises(BodyDamaged, match=name):
+            decode(name, body[:end])
+    with pytest.raises(BodyDamaged, match=name):
+        decode(name, body + b"\0")
+    with pytest.raises(BodyDamaged, match=name):
+        decode(name, body[:-1], json.dumps(json.loads(schema_json(name)), indent=1))
+
+
+def test_blocks_with_their_size_in_bytes_are_read_too() -> None:
+    """An encoder may write an array in several blocks, and give a block's size so that it can be skipped."""
+    fact = CheckedIn("app", "e-1", 1_794_395_471_000, "ann", attributes={"a": "1", "b": "2"})
+    whole = codecs.encode_fact(fact)
+    attributes = b"\x04" + b"\x02a\x021" + b"\x02b\x022" + b"\0"
+    assert whole.endswith(attributes)
+    in_blocks = b"\x01\x08" + b"\x02a\x021" + b"\x02" + b"\x02b\x022" + b"\0"
+    assert codecs.decode_fact("CheckedIn", whole.removesuffix(attributes) + in_blocks) == fact
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2**80])
+def test_a_number_beyond_int64_is_not_written(value: int) -> None:
+    with pytest.raises(OverflowError, match="int64"):
+        codecs.encode_posting(Posting("ann", 1, "ClockTicked", "tallybook", tick_event_id(1), 1, value))
+
+
+def test_a_body_with_a_number_beyond_int64_is_damaged() -> None:
+    """Ten bytes can hold 70 bits; an int64 is 64 of them."""
+    fact = codecs.encode_fact(ClockTicked(2**63 - 1))
+    assert len(fact) == 10
+    with pytest.raises(BodyDamaged, match="64 bits"):
+        codecs.decode_fact("ClockTicked", fact[:-1] + b"\x7f")
+    with pytest.raises(BodyDamaged, match="64 bits"):
+        codecs.decode_fact("ClockTicked", b"\xff" * 10 + b"\x01")
+
+
+def test_an_instant_met_before_is_not_taken_for_another() -> None:
+    """Instants are looked up by their six bytes, which must not be the first of a longer number."""
+    for value in (2**41 - 1, 2**41, 2**34, -(2**41), 1_794_395_471_000, 1_794_395_471_000, 2**62):
+        assert codecs.decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(value))) == ClockTicked(value)
+
+
+@pytest.mark.parametrize("schema", ["", "{}", "[]", '"int"', '{"type": "record", "name": "X", "fields": []}'])
+def test_a_writer_schema_that_cannot_be_used_is_an_error_of_the_body(schema: str) -> None:
+    with pytest.raises(BodyDamaged, match="not a ClockTicked"):
+        codecs.decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(1)), schema)
+
+
+def test_a_type_that_is_not_in_the_contracts_is_an_error() -> None:
+    with pytest.raises(BodyDamaged, match="PointsWished"):
+        codecs.decode_fact("PointsWished", b"")
+
+
+def test_a_struct_that_has_other_fields_than_its_schema_is_not_compiled() -> None:
+    with pytest.raises(TypeError, match="ClockTicked"):
+        compile_record(load_schema("ClockTicked"), STRUCTS | {"ClockTicked": CheckedIn})
+
+
+def test_a_schema_with_an_array_of_arrays_is_not_compiled() -> None:
+    nested = {"type": "array", "items": {"type": "array", "items": "long"}}
+    schema = {"type": "record", "name": "ClockTicked", "fields": [{"name": "at", "type": nested}]}
+    with pytest.raises(TypeError, match="array of arrays"):
+        compile_record(schema, STRUCTS)
+
+
+def test_facts_and_records_of_the_books_are_all_tried_here() -> None:
+    assert {*FACT_SCHEMAS, *CODECS} == set(SCHEMAS)

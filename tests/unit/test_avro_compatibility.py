@@ -1,0 +1,153 @@
+"""Each schema against its committed previous version, both ways; and proof that a bad change would be noticed.
+
+`schemas/avro/previous/` holds the schemas of the last release. They are replaced by the current ones when the next
+release is made, and never to make this test pass.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from schemas import codecs
+from schemas.avro_schemas import PREVIOUS, SCHEMAS, load_schema
+from schemas.posting import Entry, Posting
+from tests import avro_reference
+from tests.avro_compatibility import problems, samples
+
+Field = dict[str, Any]
+Fields = list[Field]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_both_versions_read_each_other(name: str) -> None:
+    assert problems(load_schema(name, version=PREVIOUS), load_schema(name)) == []
+
+
+def test_no_schema_is_without_a_previous_version() -> None:
+    folder = files("schemas") / "avro" / PREVIOUS
+    assert {item.name for item in folder.iterdir()} == {f"{name}.avsc" for name in SCHEMAS}
+
+
+def test_samples_reach_every_kind_of_fact_and_every_optional_field() -> None:
+    schema = load_schema("JournalPage")
+    known = {f"tallybook.{name}": load_schema(name) for name in SCHEMAS}
+    kinds = {line["fact"][0] for page in samples(schema, known) for line in page["lines"]}
+    assert len(kinds) == 9
+    members = {line["member_id"] is None for page in samples(schema, known) for line in page["lines"]}
+    assert members == {False}
+    assert samples(load_schema("Posting"), known)[0]["day_held"] is None
+    assert samples(load_schema("Posting"), known)[1]["day_held"] is not None
+
+
+def entry_fields(schema: dict[str, Any]) -> Fields:
+    (entries,) = (field for field in schema["fields"] if field["name"] == "entries")
+    fields: Fields = entries["type"]["items"]["fields"]
+    return fields
+
+
+def posting(change: Callable[[Fields, Fields], object]) -> dict[str, Any]:
+    """A posting's schema with a change made to its fields, or to those of its entries."""
+    schema: dict[str, Any] = json.loads(json.dumps(load_schema("Posting")))
+    change(schema["fields"], entry_fields(schema))
+    return schema
+
+
+def at_end(name: str, kind: Any, **default: Any) -> Field:
+    return {"name": name, "type": kind, "doc": "New."} | default
+
+
+def drop_default(fields: Fields, name: str) -> None:
+    (field,) = (field for field in fields if field["name"] == name)
+    del field["default"]
+
+
+GOOD: dict[str, Callable[[Fields, Fields], object]] = {
+    "nothing": lambda _fields, _entry: None,
+    "a new field with a default": lambda fields, _entry: fields.append(at_end("tier", "string", default="")),
+    "a new optional field of entries": lambda _fields, entry: entry.append(
+        at_end("order_id", ["null", "string"], default=None)
+    ),
+    "a new list": lambda fields, _entry: fields.append(
+        at_end("notes", {"type": "array", "items": "string"}, default=[])
+    ),
+    "another doc": lambda fields, _entry: fields[0].update(doc="Whose account it is."),
+}
+BAD: dict[str, tuple[Callable[[Fields, Fields], object], str]] = {
+    "a new field without a default": (
+        lambda fields, _entry: fields.append(at_end("tier", "string")),
+        "older version writes cannot be read",
+    ),
+    "a new field of entries without a default": (
+        lambda _fields, entry: entry.append(at_end("order_id", "string")),
+        "older version writes cannot be read",
+    ),
+    "a default taken away": (lambda fields, _entry: drop_default(fields, "reason"), "Posting.reason has another"),
+    "another default": (lambda _fields, entry: entry[6].update(default="stars"), "Entry.wallet has another default"),
+    "a field removed": (lambda fields, _entry: fields.pop(0), "newer version writes cannot be read"),
+    "a field with a default removed": (lambda fields, _entry: fields.pop(), "Posting.order_id is gone"),
+    "a field renamed": (lambda _fields, entry: entry[2].update(name="amount"), "newer version writes cannot be read"),
+    "another type": (lambda fields, _entry: fields[1].update(type="string"), "older version writes cannot be read"),
+    "a value that may be missing now": (
+        lambda fields, _entry: fields[6].update(type=["null", "long"]),
+        "newer version writes cannot be read",
+    ),
+    "two fields exchanged": (
+        lambda fields, _entry: fields.__setitem__(slice(0, 2), [fields[1], fields[0]]),
+        "Posting.member_id is gone or stands elsewhere",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", GOOD.values(), ids=GOOD)
+def test_a_change_that_adds_is_allowed(change: Callable[[Fields, Fields], object]) -> None:
+    assert problems(load_schema("Posting"), posting(change)) == []
+
+
+@pytest.mark.parametrize(("change", "complaint"), BAD.values(), ids=BAD)
+def test_a_change_that_breaks_is_noticed(change: Callable[[Fields, Fields], object], complaint: str) -> None:
+    found = problems(load_schema("Posting"), posting(change))
+    assert any(complaint in problem for problem in found), found
+
+
+def test_a_new_kind_of_fact_leaves_what_was_written_readable() -> None:
+    page = load_schema("JournalPage")
+    newer: dict[str, Any] = json.loads(json.dumps(page))
+    (facts,) = (field for field in newer["fields"][1]["type"]["items"]["fields"] if field["name"] == "fact")
+    facts["type"].append(load_schema("ClockTicked") | {"name": "ClockStopped"})
+    assert problems(page, newer) == []
+    body = avro_reference.write(
+        newer,
+        {"page": 1, "lines": [{"fact": ("tallybook.ClockStopped", {"at": 1}), "received_at": 1}], "inputs": [""]},
+    )
+    with pytest.raises(codecs.BodyDamaged, match="not a JournalPage"):
+        codecs.decode_page(body, json.dumps(newer))
+
+
+def test_our_own_codec_reads_what_an_older_schema_wrote() -> None:
+    """The fields that the older posting did not have are at their defaults."""
+
+    def drop(fields: Fields, entry: Fields) -> None:
+        fields[:] = [field for field in fields if field["name"] != "totals"]
+        entry[:] = [field for field in entry if field["name"] != "expires_at"]
+
+    older = posting(drop)
+    at = 1_794_395_471_000
+    entry = Entry("pos/e-1/ann/1", "PointsAwarded", 59, at, 1, available_at=at)
+    whole = Posting("ann", 1, "PurchaseRecorded", "pos", "e-1", at, 59, entries=(entry,), local_day=20_768)
+    body = avro_reference.write(older, avro_reference.plain(whole))
+    assert body != codecs.encode_posting(whole)
+    assert codecs.decode_posting(body, json.dumps(older)) == whole
+
+
+def test_our_own_codec_reads_what_a_newer_schema_wrote() -> None:
+    """An entry of a kind made later is kept as it is; fields that this version does not know are left out."""
+    newer = posting(lambda fields, _entry: fields.insert(3, at_end("tier", "string", default="")))
+    entry = Entry("redeem/1", "PointsRedeemed", -10, 1_794_395_471_000, 1)
+    whole = Posting("ann", 2, "PointsRedeemed", "pos", "e-2", 1_794_395_471_000, 49, entries=(entry,))
+    body = avro_reference.write(newer, avro_reference.plain(whole) | {"tier": "gold"})
+    assert codecs.decode_posting(body, json.dumps(newer)) == whole
