@@ -116,4 +116,5 @@ REJECT_REASONS: dict[str, str] = {
     "self_referral": "a member cannot refer itself",
     "bad_frame": "not an Avro frame of a known schema",
     "duplicate_row": "rows of one order disagree or do not stand together",
+    "damaged": "the rest of a damaged file",
 }

@@ -1,0 +1,167 @@
+"""Finds the first thing wrong with a decoded record and says what to change: reads the schema, field by field.
+
+The decoder is the judge of what is valid; this is its interpreter, called only for records that it refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+from processors.intake.refusal import Problem, quoted
+from processors.intake.unknown_fields import nearest_name
+
+_EVERY_ESCAPE: Final = "control characters (line breaks, tabs, NUL)"
+
+
+def diagnose(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> Problem | None:
+    """The first problem of a record by the order of the contract's fields, or None if this finds none.
+
+    `kind` is the fact's struct; `occurred_at` is not looked at here, beyond that it is there.
+    """
+    try:
+        _check_struct(document, _type_of(kind), "")
+    except Problem as problem:
+        return problem
+    return None
+
+
+@cache
+def _type_of(kind: type[msgspec.Struct]) -> inspect.StructType:
+    described = inspect.type_info(kind)
+    if not isinstance(described, inspect.StructType):
+        raise TypeError(f"{kind.__name__} is no struct")
+    return described
+
+
+def _check_struct(value: Any, expected: inspect.StructType, path: str) -> None:
+    if not isinstance(value, Mapping):
+        raise Problem("wrong_type", f"{path or 'an event'} must be an object {{…}}, not {_name_of(value)}", path)
+    names = tuple(field.name for field in expected.fields)
+    for field in expected.fields:
+        place = f"{path}.{field.name}" if path else field.name
+        if field.name not in value:
+            if field.required:
+                raise _missing(value, field.name, names, place)
+        elif field.name != "occurred_at":
+            _check(value[field.name], field.type, place)
+
+
+def _missing(value: Mapping[str, Any], name: str, names: tuple[str, ...], place: str) -> Problem:
+    for given in value:
+        if given not in names and given != "type" and nearest_name(given, names) == name:
+            return Problem("missing_field", f"{place} is missing: is {quoted(given)} meant? Rename it", place)
+    return Problem("missing_field", f"{place} is missing: add it", place)
+
+
+def _check(value: Any, expected: inspect.Type, place: str) -> None:
+    if isinstance(expected, inspect.UnionType):
+        if value is None and expected.includes_none:
+            return
+        expected = next(one for one in expected.types if not isinstance(one, inspect.NoneType))
+    if isinstance(expected, inspect.IntType):
+        _check_integer(value, expected, place)
+    elif isinstance(expected, inspect.StrType):
+        _check_text(value, expected, place)
+    elif isinstance(expected, inspect.DictType):
+        _check_map(value, expected, place)
+    elif isinstance(expected, inspect.VarTupleType):
+        _check_list(value, expected, place)
+    elif isinstance(expected, inspect.StructType):
+        _check_struct(value, expected, place)
+    else:
+        raise TypeError(f"{place}: no way to explain {expected!r}")
+
+
+def _check_integer(value: Any, expected: inspect.IntType, place: str) -> None:
+    name = place.rpartition(".")[2]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Problem("wrong_type", f"{place} must be a whole number, not {_name_of(value)}{_unquoted(value)}", place)
+    if isinstance(value, float):
+        raise Problem("wrong_type", f"{place} must be a whole number, not {value!r}: {_whole(name, value)}", place)
+    low, high = expected.ge, expected.le
+    if low is not None and value < low:
+        raise Problem("out_of_range", f"{place} is {quoted(value)}: it must be {low} or more", place)
+    if high is not None and value > high:
+        raise Problem("out_of_range", f"{place} is {quoted(value)}: the most that is taken is {high:,}", place)
+
+
+def _whole(name: str, value: float) -> str:
+    """How a number with a decimal point should have been written."""
+    if name.endswith("_minor"):
+        return f"{name} is in minor units: write 1250 for 12.50"
+    if name.endswith("_milli"):
+        return f"{name} is in thousandths: write 1500 for 1.5"
+    return f"write {int(value)}" if value.is_integer() and abs(value) < 2**53 else "write it without decimals"
+
+
+def _unquoted(value: Any) -> str:
+    return ": write it without quotes" if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value) else ""
+
+
+def _check_text(value: Any, expected: inspect.StrType, place: str) -> None:
+    if not isinstance(value, str):
+        hint = ": leave it out instead" if value is None else ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            hint = ": put it in quotes"
+        raise Problem("wrong_type", f"{place} must be text, not {_name_of(value)}{hint}", place)
+    if expected.min_length is not None and len(value) < expected.min_length:
+        raise Problem("out_of_range", f"{place} is empty: give it a value", place)
+    if expected.max_length is not None and len(value) > expected.max_length:
+        raise Problem(
+            "out_of_range", f"{place} has {len(value):,} characters: at most {expected.max_length:,} are taken", place
+        )
+    if not _is_unicode(value):
+        raise Problem("malformed", f"{place} holds half of a surrogate pair, which is not valid Unicode text", place)
+    if expected.pattern is not None and not re.search(expected.pattern, value):
+        allowed = (
+            "only letters a-z and A-Z, digits and . _ : - may stand in it"
+            if place == "source"
+            else f"{_EVERY_ESCAPE} may not stand in it"
+        )
+        raise Problem("out_of_range", f"{place} is {quoted(value)}: {allowed}", place)
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_map(value: Any, expected: inspect.DictType, place: str) -> None:
+    if not isinstance(value, Mapping):
+        raise Problem("wrong_type", f"{place} must be an object {{…}}, not {_name_of(value)}", place)
+    if expected.max_length is not None and len(value) > expected.max_length:
+        raise Problem("out_of_range", f"{place} has {len(value)} names: at most {expected.max_length} are taken", place)
+    for name, one in value.items():
+        _check_text(name, _text(expected.key_type), f"{place}[{quoted(name)}]")
+        _check_text(one, _text(expected.value_type), f"{place}.{name}" if name.isidentifier() else place)
+
+
+def _text(described: inspect.Type) -> inspect.StrType:
+    if not isinstance(described, inspect.StrType):
+        raise TypeError(f"attributes are texts by name, not {described!r}")
+    return described
+
+
+def _check_list(value: Any, expected: inspect.VarTupleType, place: str) -> None:
+    if not isinstance(value, list | tuple):
+        raise Problem("wrong_type", f"{place} must be a list […], not {_name_of(value)}", place)
+    if expected.max_length is not None and len(value) > expected.max_length:
+        raise Problem("out_of_range", f"{place} has {len(value):,} items: at most {expected.max_length:,}", place)
+    for index, one in enumerate(value):
+        _check(one, expected.item_type, f"{place}[{index}]")
+
+
+def _name_of(value: Any) -> str:
+    if value is None or isinstance(value, bool | dict | list | tuple):
+        return quoted(value)
+    kind = {str: "text", int: "the number", float: "the number", bytes: "bytes"}.get(type(value), type(value).__name__)
+    return f"{kind} {quoted(value)}"

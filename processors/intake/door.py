@@ -1,0 +1,297 @@
+"""The door: one record in, a fact or a typed refusal out; it never raises on data, and judges no rule of a programme.
+
+The quick way decodes straight into the shape of a fact; only a record that fails it, or that might hide something (an
+escape, a key given twice), takes the slow way through a dictionary, where the first problem is found and explained.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from processors.intake import cloud_events, json_text
+from processors.intake.diagnosis import diagnose
+from processors.intake.refusal import Problem, Refusal, quoted
+from processors.intake.shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build
+from processors.intake.unknown_fields import UnknownFields, nearest_name
+from schemas.bounds import (
+    EARLIEST_AT,
+    MAX_AMOUNT_MINOR,
+    MAX_EVENT_BYTES,
+    MAX_FUTURE_MS,
+    MAX_ID_LENGTH,
+    MAX_QUANTITY_MILLI,
+    MAX_SOURCE_LENGTH,
+)
+from schemas.currencies import is_currency
+from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, Source
+from schemas.instants import format_instant, parse_instant
+
+LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
+MAX_SOURCES_REMEMBERED: Final = 4_096
+
+_decode: Final = msgspec.json.Decoder(AnyShape).decode
+_encode: Final = msgspec.json.Encoder().encode
+_source_pattern: Final = re.compile(typing.get_args(Source)[1].pattern)
+_FACTS: Final = {kind.__name__: kind for kind in PUBLISHED_TYPES}
+_FIELDS: Final = {kind.__name__: frozenset(kind.__struct_fields__) | {"type"} for kind in PUBLISHED_TYPES}
+_NAMES: Final = {kind.__name__: kind.__struct_fields__ for kind in PUBLISHED_TYPES}
+_LINE_NAMES: Final = PurchaseLine.__struct_fields__
+_LINE_FIELDS: Final = frozenset(_LINE_NAMES)
+_REFERRAL_SHAPE: Final[Any] = SHAPES["ReferralMade"]
+
+
+def admit_json(raw: bytes, unknown: UnknownFields | None = None) -> PublishedFact | Refusal:
+    """The fact that one JSON object says (or the `data` of a CloudEvents envelope), or why it is refused.
+
+    `raw` is UTF-8 without a byte order mark. Fields that no fact has are counted in `unknown`.
+    """
+    if len(raw) > MAX_EVENT_BYTES:
+        return Refusal("too_large", f"the event has {len(raw):,} bytes: at most {MAX_EVENT_BYTES:,} are taken")
+    try:
+        shape = _decode(raw)
+        if b"\\" in raw or b"\x7f" in raw or json_text.may_repeat_a_key(raw):
+            return _admit_parsed(raw, unknown)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _admit_parsed(raw, unknown)
+    try:
+        return _finished(shape)
+    except Problem as problem:
+        return refusal_of(problem, msgspec.structs.asdict(shape) | {"type": _type_name(shape)})
+
+
+def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> PublishedFact | Refusal:
+    """The fact that a decoded record says, or why it is refused. `document` has the fields of the JSON form.
+
+    Fields that no fact has are counted in `unknown`.
+    """
+    try:
+        return _admit_document(document, unknown)
+    except Problem as problem:
+        return refusal_of(problem, document)
+
+
+def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon_ms: int, now: int) -> Refusal | None:
+    """Whether a fact comes too early or too late for a partition, all in UTC ms; None if it is in time.
+
+    Too early: more than five minutes after the earlier of `received_at` and `now` (the door's own clock). Too old:
+    more than `horizon_ms` before `last_tick`, or before 2000.
+    """
+    at = fact.occurred_at
+    problem: Problem | None = None
+    clock = min(received_at, now)
+    if at > clock + MAX_FUTURE_MS:
+        message = (
+            f"occurred_at {format_instant(at)} lies in the future: it is now {format_instant(clock)}. "
+            "Check the clock and the time zone of the source"
+        )
+        problem = Problem("too_early", message, "occurred_at")
+    elif at < EARLIEST_AT:
+        problem = _before_2000(at)
+    elif at < last_tick - horizon_ms:
+        message = (
+            f"occurred_at {format_instant(at)} lies more than {horizon_ms // 86_400_000} days (the horizon) before "
+            f"{format_instant(last_tick)}, up to which the book is scored: use a longer horizon in a fresh book"
+        )
+        problem = Problem("too_old", message, "occurred_at")
+    if problem is None:
+        return None
+    return refusal_of(problem, msgspec.structs.asdict(fact) | {"type": type(fact).__name__})
+
+
+def _admit_parsed(raw: bytes, unknown: UnknownFields | None) -> PublishedFact | Refusal:
+    """The slow way: the whole record as a dictionary first."""
+    document: Mapping[str, Any] = {}
+    try:
+        document = json_text.parse_object(raw)
+        if cloud_events.is_envelope(document):
+            document = cloud_events.unwrap(document)
+        return _admit_document(document, unknown)
+    except Problem as problem:
+        return refusal_of(problem, document)
+
+
+def _admit_document(document: Mapping[str, Any], unknown: UnknownFields | None) -> PublishedFact:
+    name = _known_type(document)
+    try:
+        shape: Any = msgspec.convert(document, SHAPES[name])
+    except (msgspec.ValidationError, RecursionError):
+        try:
+            shape = msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise _explained(document, name, str(error)) from error
+    try:
+        text = _encode(shape)
+    except UnicodeEncodeError as error:
+        raise _explained(document, name, "half of a surrogate pair is not valid Unicode text") from error
+    if len(text) > MAX_EVENT_BYTES:
+        raise Problem("too_large", f"the event has {len(text):,} bytes as JSON: at most {MAX_EVENT_BYTES:,} are taken")
+    if b"\\" in text or b"\x7f" in text:
+        _check_patterns(text, document, name)
+    return _finished(shape)
+
+
+def _check_patterns(text: bytes, document: Mapping[str, Any], name: str) -> None:
+    """Raises Problem if a text holds what its pattern forbids: here alone the schema's own patterns are run."""
+    timeless = msgspec.json.decode(text) | {"occurred_at": 0}
+    try:
+        msgspec.convert(timeless, _FACTS[name])
+    except msgspec.ValidationError as error:
+        raise _explained(document, name, str(error)) from error
+
+
+def _explained(document: Mapping[str, Any], name: str, message: str) -> Problem:
+    problem = diagnose(document, _FACTS[name])
+    if problem is not None:
+        return problem
+    at = document.get("occurred_at")
+    if isinstance(at, bool) or not isinstance(at, int | str):
+        return _not_an_instant(at)
+    if isinstance(at, int) and not EARLIEST_AT <= at <= LATEST_AT:
+        return _beyond_time(at)
+    return Problem("wrong_type", message)
+
+
+def _known_type(document: Mapping[str, Any]) -> str:
+    name = document.get("type")
+    kinds = ", ".join(_FACTS)
+    if name is None:
+        raise Problem("missing_field", f"type is missing: it is one of {kinds}", "type")
+    if not isinstance(name, str):
+        raise Problem("wrong_type", f"type must be text, one of {kinds}", "type")
+    if name not in _FACTS:
+        nearest = nearest_name(name, tuple(kind.lower() for kind in _FACTS))
+        meant = next((f": is {kind} meant?" for kind in _FACTS if kind.lower() == nearest), f": it is one of {kinds}")
+        raise Problem("unknown_type", f"there is no kind of fact {quoted(name)}{meant}", "type")
+    return name
+
+
+def _without_unknown(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:
+    """The document with the fields alone that the fact has; the others are counted."""
+    source = str(document.get("source", ""))
+    extra = document.keys() - _FIELDS[name]
+    for field in extra:
+        if unknown is not None:
+            unknown.add(source, name, str(field), _NAMES[name])
+    if extra:
+        document = {key: value for key, value in document.items() if key not in extra}
+    lines = document.get("lines")
+    if name != "PurchaseRecorded" or not isinstance(lines, list | tuple):
+        return document
+    kept: list[Any] = []
+    for line in lines:
+        strange = line.keys() - _LINE_FIELDS if isinstance(line, dict) else ()
+        for field in strange:
+            if unknown is not None:
+                unknown.add(source, name, f"lines[].{field}", _LINE_NAMES)
+        kept.append({key: value for key, value in line.items() if key not in strange} if strange else line)
+    return {**document, "lines": kept}
+
+
+def _finished(shape: Any) -> PublishedFact:
+    """The fact of a shape whose texts hold no control characters; raises Problem for what a schema cannot say."""
+    shape.occurred_at = _instant(shape.occurred_at)
+    if not _is_plain_source(shape.source):
+        raise _explained({"source": shape.source}, _type_name(shape), "source")
+    fact = build(shape)
+    if type(shape) is PURCHASE_SHAPE:
+        _check_purchase(shape)
+    elif type(shape) is _REFERRAL_SHAPE and shape.referrer_id == shape.referee_id:
+        message = f"referrer_id and referee_id are both {quoted(shape.referee_id)}: a member cannot refer itself"
+        raise Problem("self_referral", message, "referee_id")
+    return fact
+
+
+def _check_purchase(shape: Any) -> None:
+    if not is_currency(shape.currency):
+        message = f"currency {quoted(shape.currency)} is no ISO 4217 code: write three capital letters such as EUR"
+        raise Problem("unknown_currency", message, "currency")
+    if len(shape.lines) > 1:
+        _check_sum("amount_minor", sum([line.amount_minor for line in shape.lines]), MAX_AMOUNT_MINOR)
+        _check_sum("quantity_milli", sum([line.quantity_milli for line in shape.lines]), MAX_QUANTITY_MILLI)
+
+
+def _check_sum(field: str, total: int, most: int) -> None:
+    if total > most:
+        message = f"the lines' {field} add up to {total:,}: at most {most:,} are taken in one order"
+        raise Problem("out_of_range", message, "lines")
+
+
+def _instant(value: int | str) -> int:
+    if isinstance(value, str):
+        try:
+            at = parse_instant(value)
+        except ValueError as error:
+            raise Problem("invalid_time", f"occurred_at is {quoted(value)}: {error}", "occurred_at") from error
+    else:
+        at = value
+    if EARLIEST_AT <= at <= LATEST_AT:
+        return at
+    raise _beyond_time(at)
+
+
+def _beyond_time(value: int) -> Problem:
+    if EARLIEST_AT <= value * 1000 <= LATEST_AT and value < EARLIEST_AT:
+        message = f"occurred_at is {value}: that looks like seconds; write milliseconds, {value * 1000}"
+        return Problem("too_old", message, "occurred_at")
+    if value < EARLIEST_AT:
+        return _before_2000(value)
+    if value <= LATEST_AT * 1000:
+        message = f"occurred_at is {value}: that looks like microseconds; write milliseconds, {value // 1000}"
+        return Problem("invalid_time", message, "occurred_at")
+    return Problem("invalid_time", f"occurred_at is {quoted(value)}: that is after the year 9999", "occurred_at")
+
+
+def _before_2000(value: int) -> Problem:
+    shown = format_instant(value) if value >= 0 else quoted(value)
+    return Problem("too_old", f"occurred_at {shown} is before 2000-01-01: no book goes back so far", "occurred_at")
+
+
+def _not_an_instant(value: object) -> Problem:
+    message = f"occurred_at is {quoted(value)}: write a time with a zone such as 2026-01-31T18:00:00Z, or whole ms"
+    return Problem("invalid_time" if isinstance(value, float) else "wrong_type", message, "occurred_at")
+
+
+@lru_cache(maxsize=MAX_SOURCES_REMEMBERED)
+def _is_plain_source(source: str) -> bool:
+    return _source_pattern.fullmatch(source) is not None
+
+
+def _type_name(shape: Any) -> str:
+    return str(type(shape).__struct_config__.tag)
+
+
+def refusal_of(problem: Problem, document: Mapping[str, Any]) -> Refusal:
+    """The refusal for a problem, with what the document, as far as it could be read, says of itself."""
+    return Refusal(
+        problem.reason,
+        problem.message,
+        problem.field,
+        fact_type=_said(document, "type", MAX_ID_LENGTH),
+        source=_said(document, "source", MAX_SOURCE_LENGTH),
+        event_id=_said(document, "event_id", MAX_ID_LENGTH),
+        occurred_at=_said_instant(document),
+    )
+
+
+def _said(document: Mapping[str, Any], name: str, length: int) -> str:
+    """What a refused record says of itself, fit to be kept: text of a bounded length, or nothing."""
+    value = document.get(name)
+    if not isinstance(value, str):
+        return ""
+    return value[:length].encode("utf-8", "replace").decode()
+
+
+def _said_instant(document: Mapping[str, Any]) -> int | None:
+    value = document.get("occurred_at")
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return _instant(value)
+    except Problem:
+        return None

@@ -1,0 +1,205 @@
+"""Opens what people give to be read: finds out the format, refuses foreign files by name, and gives the records."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, get_args
+
+import msgspec
+
+from processors.intake.avro_container import check_container, read_avro_container
+from processors.intake.csv_rows import CsvReader
+from processors.intake.json_lines import read_json_lines
+from processors.intake.mapping import ColumnMapping
+from processors.intake.records import InputRefused, Read
+from processors.intake.unknown_fields import UnknownFields
+
+Format = Literal["json-lines", "csv", "avro", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+
+_CHUNK: Final = 1 << 20
+_HEAD: Final = 4_096
+_SUFFIXES: Final[dict[str, Format]] = {
+    ".jsonl": "json-lines",
+    ".ndjson": "json-lines",
+    ".json": "json-lines",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".avro": "avro",
+    ".parquet": "parquet",
+}
+_MAGIC: Final[tuple[tuple[bytes, Format], ...]] = ((b"Obj\x01", "avro"), (b"PAR1", "parquet"))
+# What people give by mistake, and what to do instead.
+_FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first; from Excel, save as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8"),
+    (b"\x1f\x8b", "packed by gzip", "Unpack it first: gunzip"),
+    (b"BZh", "packed by bzip2", "Unpack it first: bunzip2"),
+    (b"\xfd7zXZ\x00", "packed by xz", "Unpack it first: unxz"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", "Unpack it first: unzstd"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-zip archive", "Unpack it first"),
+    (b"SQLite format 3\x00", "an SQLite database", "Export its table as CSV or JSON lines"),
+    (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet"),
+    (b"ORC", "an ORC file", "Write it as Parquet"),
+    (b"%PDF", "a PDF", "Give the data that it was made from"),
+    (b"\xff\xfe", "text in UTF-16", "Save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16", "Save it as UTF-8"),
+)
+
+
+class Input:
+    """One file to be read, its format known.
+
+    `sha256` (hex) is its identity: over its bytes, and where a mapping reads it over the mapping too, so that a file
+    read through a corrected mapping is another input. `size` is in bytes.
+    """
+
+    def __init__(self, path: Path, name: str, format: Format, mapping: ColumnMapping | None) -> None:  # noqa: A002 - its name everywhere
+        self.path = path
+        self.name = name
+        self.format: Format = format
+        self.mapping = mapping
+        digest, self.size, self._stamp = _digest(path)
+        if mapping is not None:
+            digest = hashlib.sha256(digest + msgspec.json.encode(mapping.model_dump(), order="deterministic")).digest()
+        self.sha256 = digest.hex()
+
+    def records(self, unknown: UnknownFields | None = None) -> Iterator[Read]:
+        """The records from the beginning; fields that no fact has are counted in `unknown`.
+
+        Raises InputRefused if the file is no longer what it was when it was opened.
+        """
+        with self.path.open("rb") as stream:
+            self._check_unchanged(stream)
+            yield from self._records(stream, unknown)
+            self._check_unchanged(stream)
+
+    def _records(self, stream: BinaryIO, unknown: UnknownFields | None) -> Iterator[Read]:
+        if self.size == 0:
+            return
+        if self.format == "json-lines":
+            yield from read_json_lines(stream, unknown)
+        elif self.format == "avro":
+            yield from read_avro_container(stream, self.name, unknown)
+        elif self.format == "csv":
+            yield from CsvReader(stream, _needed(self.mapping, self.name), self.name, unknown).records()
+        else:
+            from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
+
+            reader = ParquetReader(self.path, self.mapping, self.name, unknown)
+            try:
+                yield from reader.records()
+            finally:
+                reader.close()
+
+    def check(self) -> None:
+        """Raises InputRefused if the file cannot be read as its format and mapping say; looks at its beginning only."""
+        with self.path.open("rb") as stream:
+            if self.size == 0:
+                return
+            if self.format == "csv":
+                CsvReader(stream, _needed(self.mapping, self.name), self.name)
+            elif self.format == "avro":
+                check_container(stream, self.name)
+            elif self.format == "parquet":
+                from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
+
+                ParquetReader(self.path, self.mapping, self.name).close()
+
+    def _check_unchanged(self, stream: BinaryIO) -> None:
+        if _stamp(os.fstat(stream.fileno())) != self._stamp:
+            hint = "Import it again when it is whole"
+            raise InputRefused(self.name, 0, "the file was changed while it was read", hint)
+
+
+def open_input(
+    path: Path,
+    format: Format | None = None,  # noqa: A002 - its name on the command line too
+    mapping: ColumnMapping | None = None,
+    name: str | None = None,
+) -> Input:
+    """A file as an input; without `format` that is found out by its content first, then by its name's ending.
+
+    `name` is what messages and the books call it (default: the path's last part). An empty file is an input without
+    records. Raises InputRefused for what cannot be read, or is no format of events.
+    """
+    name = path.name if name is None else name
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputRefused(name, 0, "this is a folder", "Give the files in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputRefused(name, 0, "this is no regular file", "Give a file, or - for standard input")
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        found = _format_of(head, path, name, format, mapping)
+        if found == "csv" and head:
+            _needed(mapping, name)
+        opened = Input(path, name, found, mapping if found in {"csv", "parquet"} else None)
+        opened.check()
+    except FileNotFoundError as error:
+        raise InputRefused(name, 0, "there is no such file", "Check the path") from error
+    except OSError as error:
+        raise InputRefused(name, 0, f"the file cannot be read: {error.strerror}", "Check its permissions") from error
+    return opened
+
+
+def _format_of(head: bytes, path: Path, name: str, said: Format | None, mapping: ColumnMapping | None) -> Format:
+    by_content = next((one for magic, one in _MAGIC if head.startswith(magic)), None)
+    by_name = _SUFFIXES.get(path.suffix.lower())
+    wanted = said or by_content or by_name
+    if wanted in {"avro", "parquet"}:
+        if head and by_content != wanted:
+            raise InputRefused(name, 0, f"this is no {wanted} file", f"Its first bytes are {head[:8]!a}")
+        return wanted
+    for magic, what, hint in _FOREIGN:
+        if head.startswith(magic):
+            raise InputRefused(name, 0, f"this is {what}", hint)
+    if wanted is None:
+        wanted = _guess(head, name, mapping)
+    if wanted == "json-lines" and said is None and path.suffix.lower() not in {".jsonl", ".ndjson"}:
+        _refuse_a_document(head, name)
+    return wanted
+
+
+def _guess(head: bytes, name: str, mapping: ColumnMapping | None) -> Format:
+    """The format of a text file whose name says nothing."""
+    if mapping is not None:
+        return "csv"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text or text[:1] in b"{[":
+        return "json-lines"
+    raise InputRefused(name, 0, "its format cannot be told", f"Say which it is: --format {' | '.join(FORMATS)}")
+
+
+def _refuse_a_document(head: bytes, name: str) -> None:
+    """Refuse one JSON document over several lines, which would make every line of it a reject."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.partition(b"\n")[0].strip() in {b"{", b"["} or (text[:1] == b"[" and text[1:].lstrip()[:1] in b"{["):
+        hint = "Write one event on each line, such as with jq: jq -c '.[]' FILE (a list), jq -c . FILE (one event)"
+        raise InputRefused(name, 1, "this is one JSON document, not JSON lines", hint)
+
+
+def _needed(mapping: ColumnMapping | None, name: str) -> ColumnMapping:
+    if mapping is None:
+        hint = "Say which column is which field: --mapping FILE.yaml"
+        raise InputRefused(name, 0, "a CSV file needs a column mapping", hint)
+    return mapping
+
+
+def _digest(path: Path) -> tuple[bytes, int, tuple[int, int]]:
+    """SHA-256 and size of a file, and what would change if it were written to."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        return digest.digest(), size, _stamp(os.fstat(stream.fileno()))
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns

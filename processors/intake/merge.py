@@ -1,0 +1,172 @@
+"""Several inputs become one arrival order: merged by time, each record once, what was taken in before left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from processors.intake.inputs import Input
+from processors.intake.records import Read
+from processors.intake.spill import MAX_HELD_BYTES, Arrived, Spill, by_time
+from processors.intake.unknown_fields import UnknownFields
+from schemas.bounds import EARLIEST_AT
+from schemas.pages import InputConsumed
+
+RECORDS_PER_REPORT: Final = 1_000
+ARRIVED_BYTES: Final = 100
+
+
+class Survey:
+    """What inputs hold: counted while they are read, so that an import knows what is coming before it writes.
+
+    Instants are UTC ms. `older` counts the facts before the instant asked about; `already` the records that earlier
+    imports took in, which are in no other count; `repeated` names inputs that another one given equals.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.facts: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.earliest: int | None = None
+        self.latest: int | None = None
+        self.older = 0
+        self.already = 0
+        self.bytes = 0
+        self.repeated: list[str] = []
+
+    def count(self, read: Read, older_than: int | None) -> None:
+        """Count one record more."""
+        self.records += 1
+        if read.refusal is not None:
+            self.refused[read.refusal.reason] += 1
+        elif read.fact is not None:
+            at = read.fact.occurred_at
+            self.facts[type(read.fact).__name__] += 1
+            if self.earliest is None or at < self.earliest:
+                self.earliest = at
+            if self.latest is None or at > self.latest:
+                self.latest = at
+            if older_than is not None and at < older_than:
+                self.older += 1
+
+
+class Gathered:
+    """All records of the inputs, read once and put in order; a context manager, for the files it may hold."""
+
+    def __init__(self, survey: Survey, unknown: UnknownFields, spill: Spill) -> None:
+        self.survey = survey
+        self.unknown = unknown
+        self._spill = spill
+
+    def arrivals(self) -> Iterator[Arrived]:
+        """The records in order, once."""
+        return self._spill.drain()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spill.close()
+
+
+def gather(
+    inputs: Sequence[Input],
+    *,
+    as_is: bool = False,
+    consumed: Sequence[InputConsumed] = (),
+    older_than: int | None = None,
+    held_bytes: int = MAX_HELD_BYTES,
+    folder: Path | None = None,
+    on_read: Callable[[int], None] | None = None,
+) -> Gathered:
+    """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
+
+    A record that gives no instant takes that of the record before it in its file; at the head of a file, the first one
+    given. What `consumed` says was taken in before is left out, and so is an input that equals an earlier one given.
+    `older_than` (UTC ms) is the instant before which the survey counts facts as older. More than `held_bytes` go to
+    temporary files in `folder`. `on_read` is told the number of records read so far, now and then.
+    Raises InputRefused.
+    """
+    survey, unknown = Survey(), UnknownFields()
+    spill = Spill(None if as_is else by_time, held_bytes, folder)
+    try:
+        for arrived, size in _read_all(inputs, consumed, older_than, survey, unknown):
+            spill.add(arrived, size + ARRIVED_BYTES)
+            if on_read is not None and survey.records % RECORDS_PER_REPORT == 0:
+                on_read(survey.records)
+    except BaseException:
+        spill.close()
+        raise
+    if on_read is not None:
+        on_read(survey.records)
+    return Gathered(survey, unknown, spill)
+
+
+def survey_inputs(
+    inputs: Sequence[Input], *, consumed: Sequence[InputConsumed] = (), older_than: int | None = None
+) -> tuple[Survey, UnknownFields]:
+    """What gather would find, without holding any of it. Raises InputRefused."""
+    survey, unknown = Survey(), UnknownFields()
+    for _ in _read_all(inputs, consumed, older_than, survey, unknown):
+        pass
+    return survey, unknown
+
+
+def _read_all(
+    inputs: Sequence[Input],
+    consumed: Sequence[InputConsumed],
+    older_than: int | None,
+    survey: Survey,
+    unknown: UnknownFields,
+) -> Iterator[tuple[Arrived, int]]:
+    """Each record that was not taken in before, and its size; counted in `survey` and `unknown`."""
+    ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
+    seen: set[str] = set()
+    for index, one in enumerate(inputs):
+        if one.sha256 in seen:
+            survey.repeated.append(one.name)
+            continue
+        seen.add(one.sha256)
+        survey.bytes += one.size
+        rank = ranks[one.sha256]
+        before = [past for past in consumed if past.sha256 == one.sha256]
+        for at, read in _with_instants(one, unknown):
+            if before and any(_was_consumed(past, at, read.record) for past in before):
+                survey.already += 1
+                continue
+            survey.count(read, older_than)
+            arrived = Arrived(
+                at, rank, read.record, index, read.at_line, read.fact, read.refusal, read.raw, read.headers
+            )
+            yield arrived, read.size
+
+
+def _with_instants(one: Input, unknown: UnknownFields) -> Iterator[tuple[int, Read]]:
+    """Each record with the instant that it is sorted by."""
+    previous: int | None = None
+    for read in one.records(unknown):
+        given = _instant_of(read)
+        if given is None and previous is None:
+            given = _first_instant(one)
+        previous = previous if given is None else given
+        yield EARLIEST_AT if previous is None else previous, read
+
+
+def _instant_of(read: Read) -> int | None:
+    if read.fact is not None:
+        return read.fact.occurred_at
+    return None if read.refusal is None else read.refusal.occurred_at
+
+
+def _first_instant(one: Input) -> int:
+    """The first instant that any record of an input gives, which is read once more for it; else the year 2000."""
+    return next((at for at in map(_instant_of, one.records()) if at is not None), EARLIEST_AT)
+
+
+def _was_consumed(past: InputConsumed, at: int, record: int) -> bool:
+    return record <= past.record if past.as_is else (at, record) <= (past.occurred_at, past.record)

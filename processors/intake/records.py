@@ -1,0 +1,63 @@
+"""What every reader gives: one record after another, each a fact or a refusal, with its place in the input."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from processors.intake.refusal import Refusal
+from schemas.bounds import MAX_EVENT_BYTES
+from schemas.facts import PublishedFact
+
+# A record larger than an event may be is never held whole: this much of it is kept with the refusal.
+MAX_KEPT_BYTES: Final = 65_536
+
+
+class Read(msgspec.Struct, gc=False):
+    """One record of an input: exactly one of `fact` and `refusal` is there.
+
+    `record` counts from 1 in its input, `at_line` is the text line (Parquet: the row; Avro: the record) it begins at,
+    from 1. `raw` is kept only where the record is refused: the bytes as they came, or where the format is not text the
+    record as JSON. `headers` says more of a kept record: `truncated` and `bytes` where it was too large to keep,
+    `event` where a table's row was read as far as the JSON event that can be mended and sent again. `size` is how
+    many bytes the record took, roughly, in memory.
+    """
+
+    record: int
+    at_line: int
+    fact: PublishedFact | None
+    refusal: Refusal | None
+    raw: bytes
+    size: int
+    headers: dict[str, str] = {}
+
+
+class InputRefused(ValueError):  # noqa: N818 - named after what happened, as facts are
+    """A file that is not read at all: `file`, `line` (0 if none is meant), what is wrong, and what to do."""
+
+    def __init__(self, file: str, line: int, message: str, hint: str) -> None:
+        place = f"{file}, line {line}" if line else file
+        super().__init__(f"{place}: {message}. {hint}")
+        self.file = file
+        self.line = line
+        self.message = message
+        self.hint = hint
+
+
+def refused(record: int, at_line: int, refusal: Refusal, raw: bytes, headers: dict[str, str] | None = None) -> Read:
+    """A refused record; of one that is too large to keep, the beginning is kept and the headers say so."""
+    said = dict(headers or {})
+    if len(raw) > MAX_KEPT_BYTES and refusal.reason == "too_large":
+        said |= {"truncated": "true", "bytes": said.get("bytes", str(len(raw)))}
+        raw = raw[:MAX_KEPT_BYTES]
+    return Read(record, at_line, None, refusal, raw, len(raw), said)
+
+
+def as_json(document: object) -> bytes:
+    """A decoded record as JSON, to be kept where the format is not text; the largest are cut to MAX_KEPT_BYTES."""
+    try:
+        text = msgspec.json.encode(document, enc_hook=str)
+    except (ValueError, TypeError, RecursionError, UnicodeEncodeError):
+        text = ascii(document)[:MAX_KEPT_BYTES].encode()
+    return text if len(text) <= MAX_EVENT_BYTES else text[:MAX_KEPT_BYTES]

@@ -1,0 +1,69 @@
+"""What the door says when it refuses, so that every reader, reject and report speaks of it in the same words."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+RejectReason = Literal[
+    "malformed",
+    "too_large",
+    "unknown_type",
+    "missing_field",
+    "wrong_type",
+    "out_of_range",
+    "unknown_currency",
+    "invalid_time",
+    "too_early",
+    "too_old",
+    "self_referral",
+    "bad_frame",
+    "duplicate_row",
+    "damaged",
+]
+
+MAX_QUOTED: Final = 60
+MAX_MESSAGE: Final = 500
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a record is not taken, and what to change.
+
+    `field` is a path such as `lines[0].amount_minor`, empty where the whole record is meant. `fact_type`, `source` and
+    `event_id` are what the record seems to say of itself, cut to the bounds of the contract, else empty.
+    `occurred_at` (UTC ms) is None where the record gives no instant between 2000 and 9999.
+    """
+
+    reason: RejectReason
+    message: str
+    field: str = ""
+    fact_type: str = ""
+    source: str = ""
+    event_id: str = ""
+    occurred_at: int | None = None
+
+
+class Problem(Exception):  # noqa: N818 - found in data and always turned into a Refusal, never shown as an error
+    """The first thing wrong with a record: reason, field path and a message that says what to change."""
+
+    def __init__(self, reason: RejectReason, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.reason: RejectReason = reason
+        self.message = message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
+        self.field = field
+
+
+def quoted(value: object) -> str:
+    """A value as a message may show it: at most MAX_QUOTED characters, always printable ASCII."""
+    if isinstance(value, str | bytes):
+        shown = ascii(value[: MAX_QUOTED + 1])
+    elif isinstance(value, dict | list | tuple):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    elif value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    else:
+        shown = ascii(value)
+    return shown if len(shown) <= MAX_QUOTED else f"{shown[: MAX_QUOTED - 1]}…"

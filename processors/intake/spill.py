@@ -1,0 +1,197 @@
+"""What arrives is held in memory up to a bound, then put down in sorted runs on disk: an external sort."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from processors.intake.refusal import Refusal
+from processors.intake.shapes import AnyShape, build
+from schemas.facts import PublishedFact
+
+MAX_HELD_BYTES: Final = 64 * 1024 * 1024
+_LENGTH_BYTES: Final = 4
+MAX_RUNS: Final = 500
+_CHUNK: Final = 1 << 16
+
+
+class Arrived(msgspec.Struct, gc=False):
+    """One record in the order of arrival: exactly one of `fact` and `refusal` is there.
+
+    `occurred_at` (UTC ms) is the instant that it is sorted by. `input_index` counts the inputs as they were given, from
+    0; `rank` their SHA-256 in order, which breaks ties. The rest is as the reader gave it.
+    """
+
+    occurred_at: int
+    rank: int
+    record: int
+    input_index: int
+    at_line: int
+    fact: PublishedFact | None
+    refusal: Refusal | None
+    raw: bytes
+    headers: dict[str, str]
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """Arrived as it is read back: the fact is decoded as its shape, without the patterns that it passed already."""
+
+    occurred_at: int
+    rank: int
+    record: int
+    input_index: int
+    at_line: int
+    fact: AnyShape | None
+    refusal: Refusal | None
+    raw: bytes
+    headers: dict[str, str]
+
+
+def by_time(arrived: Arrived) -> tuple[int, int, int]:
+    """The order of a merge: by instant, then input, then record."""
+    return arrived.occurred_at, arrived.rank, arrived.record
+
+
+class Spill:
+    """Holds what arrives and gives it back in order, `key` None meaning the order of arrival.
+
+    At most about `held_bytes` are held in memory, in terms of what the records took in their input; the rest lies in a
+    temporary file in `folder` (None: the system's), which vanishes with close().
+    """
+
+    def __init__(
+        self,
+        key: Callable[[Arrived], Any] | None,
+        held_bytes: int = MAX_HELD_BYTES,
+        folder: Path | None = None,
+    ) -> None:
+        self._key = key
+        self._room = self._held_bytes = held_bytes
+        self._folder = folder
+        self._held: list[Arrived] = []
+        self._runs: list[tuple[int, int]] = []
+        self._file: IO[bytes] | None = None
+
+    def add(self, arrived: Arrived, size: int) -> None:
+        """Take in one more; `size` is what it takes, in bytes."""
+        self._held.append(arrived)
+        self._room -= size
+        if self._room < 0:
+            if len(self._runs) == MAX_RUNS:
+                self._join_runs()
+            self._sort()
+            self._put_down(self._held)
+            self._held.clear()
+            self._room = self._held_bytes
+
+    def drain(self) -> Iterator[Arrived]:
+        """All that was added, in order, once."""
+        self._sort()
+        held, self._held = self._held, []
+        yield from self._merged([*self._read_runs(), _each_once(held)])
+
+    def close(self) -> None:
+        """Forget everything and remove the file."""
+        self._held.clear()
+        self._runs.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _sort(self) -> None:
+        if self._key is not None:
+            self._held.sort(key=self._key)
+
+    def _merged(self, runs: list[Iterator[Arrived]]) -> Iterator[Arrived]:
+        """Sorted runs as one, or without a key one run after another."""
+        if self._key is None or len(runs) == 1:
+            return chain.from_iterable(runs)
+        return heapq.merge(*runs, key=self._key)
+
+    def _put_down(self, run: Iterable[Arrived]) -> None:
+        """Write one more run."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._folder, prefix="tallybook-")  # noqa: SIM115 close() closes it
+        begin = self._file.seek(0, os.SEEK_END)
+        for arrived in run:
+            body = _encode(arrived)
+            self._file.write(len(body).to_bytes(_LENGTH_BYTES, "little"))
+            self._file.write(body)
+        self._file.flush()
+        self._runs.append((begin, self._file.tell()))
+
+    def _join_runs(self) -> None:
+        """Make one run of all, in a file of its own, so that there never are more than can be merged at once."""
+        joined = self._merged(self._read_runs())
+        old, self._file, self._runs = self._file, None, []
+        self._put_down(joined)
+        if old is not None:
+            old.close()
+
+    def _read_runs(self) -> list[Iterator[Arrived]]:
+        if self._file is None:
+            return []
+        return [_read_run(self._file.fileno(), begin, end) for begin, end in self._runs]
+
+
+def _each_once(held: list[Arrived]) -> Iterator[Arrived]:
+    """Items of a list, each let go of once it is given."""
+    held.reverse()
+    while held:
+        yield held.pop()
+
+
+def _read_run(file: int, begin: int, end: int) -> Iterator[Arrived]:
+    """The items between two offsets of a file; several runs of it may be read in turns."""
+    chunk, at = b"", 0
+    while begin < end or at < len(chunk):
+        length = int.from_bytes(chunk[at : at + _LENGTH_BYTES], "little")
+        if len(chunk) - at < _LENGTH_BYTES + length:
+            more = os.pread(file, min(max(_CHUNK, length), end - begin), begin)
+            if not more:
+                raise OSError("a temporary file is shorter than what was written to it")
+            chunk, at, begin = chunk[at:] + more, 0, begin + len(more)
+            continue
+        at += _LENGTH_BYTES + length
+        yield _arrived(_decode(chunk[at - length : at]))
+
+
+def _arrived(stored: _Stored) -> Arrived:
+    return Arrived(
+        stored.occurred_at,
+        stored.rank,
+        stored.record,
+        stored.input_index,
+        stored.at_line,
+        None if stored.fact is None else build(stored.fact),
+        stored.refusal,
+        stored.raw,
+        stored.headers,
+    )
+
+
+def _encode(arrived: Arrived) -> bytes:
+    return _encoder.encode(
+        (
+            arrived.occurred_at,
+            arrived.rank,
+            arrived.record,
+            arrived.input_index,
+            arrived.at_line,
+            arrived.fact,
+            arrived.refusal,
+            arrived.raw,
+            arrived.headers,
+        )
+    )
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decode: Final = msgspec.msgpack.Decoder(_Stored).decode

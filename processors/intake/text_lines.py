@@ -1,0 +1,54 @@
+"""Lines of a text file, however long: one that is longer than an event may be is cut while it is read, never held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from processors.intake.records import MAX_KEPT_BYTES
+from schemas.bounds import MAX_EVENT_BYTES
+
+BOM: Final = b"\xef\xbb\xbf"
+_LONGEST: Final = MAX_EVENT_BYTES + len(BOM) + len(b"\r\n")
+_CHUNK: Final = 1 << 20
+
+
+class Line(NamedTuple):
+    """A line without its end: `number` from 1; `size` in bytes is more than len(content) where it was cut."""
+
+    number: int
+    content: bytes
+    size: int
+
+
+def text_lines(stream: BinaryIO) -> Iterator[Line]:
+    """The lines of a file opened at its beginning; LF and CRLF end a line, a byte order mark at its head is left out.
+
+    A line of more than MAX_EVENT_BYTES is given with its first MAX_KEPT_BYTES alone.
+    """
+    number = 0
+    readline = stream.readline
+    while read := readline(_LONGEST):
+        number += 1
+        if read.endswith(b"\n"):
+            content = read[:-2] if read.endswith(b"\r\n") else read[:-1]
+        elif len(read) < _LONGEST:
+            content = read[:-1] if read.endswith(b"\r") else read
+        else:
+            yield Line(number, read[:MAX_KEPT_BYTES], len(read) + _rest_of_line(stream))
+            continue
+        content = content.removeprefix(BOM)
+        if len(content) > MAX_EVENT_BYTES:
+            yield Line(number, content[:MAX_KEPT_BYTES], len(content))
+        else:
+            yield Line(number, content, len(content))
+
+
+def _rest_of_line(stream: BinaryIO) -> int:
+    """Skips to the next line; how many bytes that were, the line's end not counted."""
+    skipped = 0
+    while read := stream.readline(_CHUNK):
+        if read.endswith(b"\n"):
+            return skipped + len(read.rstrip(b"\r\n"))
+        skipped += len(read)
+    return skipped

@@ -1,0 +1,57 @@
+"""Fields that publishers send and nobody reads: ignored, but counted and shown, for they often are misspelt."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Final
+
+import msgspec
+
+MAX_UNKNOWN_FIELDS: Final = 1_000
+MAX_NAME_SHOWN: Final = 64
+NEAREST_CUTOFF: Final = 0.6
+
+
+class UnknownField(msgspec.Struct, frozen=True):
+    """How often a source sent a field that the fact does not have; `nearest` is a known name like it, or empty."""
+
+    source: str
+    fact_type: str
+    field: str
+    count: int
+    nearest: str
+
+
+class UnknownFields:
+    """Counts per source, kind of fact and field; at most MAX_UNKNOWN_FIELDS of them, the rest in one `overflow`."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str], list[int]] = {}
+        self._known: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self.overflow = 0
+
+    def add(self, source: str, fact_type: str, field: str, known: tuple[str, ...]) -> None:
+        """One more sighting of `field` (a path such as `lines[].colour`), where `known` are the names that exist."""
+        key = (source[:MAX_NAME_SHOWN], fact_type, field[:MAX_NAME_SHOWN])
+        if key in self._counts:
+            self._counts[key][0] += 1
+        elif len(self._counts) < MAX_UNKNOWN_FIELDS:
+            self._counts[key] = [1]
+            self._known[key] = known
+        else:
+            self.overflow += 1
+
+    def report(self) -> list[UnknownField]:
+        """What was counted, the most frequent first, with the nearest known name (a path like the field's)."""
+        found = []
+        for key, (count,) in self._counts.items():
+            parent, dot, name = key[2].rpartition(".")
+            nearest = nearest_name(name, self._known[key])
+            found.append(UnknownField(*key, count, f"{parent}{dot}{nearest}" if nearest else ""))
+        return sorted(found, key=lambda one: (-one.count, one.source, one.fact_type, one.field))
+
+
+def nearest_name(name: str, known: tuple[str, ...]) -> str:
+    """The known name most like `name` (difflib's ratio, letter case aside), or "" if none is alike."""
+    matches = get_close_matches(name[:MAX_NAME_SHOWN].lower(), known, 1, NEAREST_CUTOFF)
+    return matches[0] if matches else ""
