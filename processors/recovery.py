@@ -8,81 +8,95 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
+from books.snapshots import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
 from processors.decider.account import Account
+from processors.decider.partition import SEMANTICS
 from processors.desk import PartitionDesk
 from schemas.facts import RulesetPublished
 
-SNAPSHOT_LAYOUT: Final = 1
+# What a snapshot's payload looks like; counted up when Account changes its fields.
+PAYLOAD_LAYOUT: Final = 1
 
 
-class DeskSnapshot(msgspec.Struct):
-    """The whole state of one partition of one edition, and the place in both books that it stands for."""
-
+class _Payload(msgspec.Struct):
     layout: int
-    place: Place
-    page: int
-    number: int
-    journal_digest: bytes
-    ledger_digest: bytes
-    last_tick: int
     publications: list[RulesetPublished]
     accounts: list[Account]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(DeskSnapshot)
+_decoder: Final = msgspec.msgpack.Decoder(_Payload)
 
 
-def snapshot_of(desk: PartitionDesk, place: Place) -> bytes:
-    """The desk as bytes; the same state gives the same bytes."""
-    return _encoder.encode(
-        DeskSnapshot(
-            SNAPSHOT_LAYOUT,
-            place,
-            desk.page,
-            desk.number,
-            desk.journal_digest,
-            desk.ledger_digest,
-            desk.last_tick,
-            desk.machine.partition.publications,
-            list(desk.machine.accounts.values()),
-        )
+def save_snapshot(store: SnapshotStore, edition: str, desk: PartitionDesk, place: Place) -> None:
+    """Keep the state of a desk that stands at `place` of the committed books.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    machine = desk.machine
+    payload = _Payload(PAYLOAD_LAYOUT, machine.partition.publications, list(machine.accounts.values()))
+    header = SnapshotHeader(
+        edition=edition,
+        partition=desk.partition,
+        semantics=SEMANTICS,
+        number=place.number,
+        folio=place.folio,
+        journal_position=place.journal,
+        ledger_position=place.ledger,
+        journal_digest=desk.journal_digest.hex(),
+        ledger_digest=desk.ledger_digest.hex(),
+        last_tick=desk.last_tick,
     )
+    store.save(edition, desk.partition, _encoder.encode(payload), header)
 
 
 def recover_desk(
     log: LogReader,
     edition: str,
     desk: PartitionDesk,
-    snapshot: bytes | None = None,
-    on_line: Callable[[], None] | None = None,
+    snapshots: SnapshotStore | None = None,
+    on_line: Callable[[], object] = lambda: None,
 ) -> Place:
     """Bring a fresh desk to the end of the committed books and give its place there.
 
     Raises:
         BooksDamaged: the two books do not belong together.
     """
-    place = _restore(desk, snapshot)
+    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots)
     walking = walk(log, edition, desk.partition, place, complete=True)
     for item in walking:
         desk.recover(item.line, list(item.postings))
         desk.page = item.folio.page
-        if on_line is not None:
-            on_line()
+        on_line()
     return walking.place()
 
 
-def _restore(desk: PartitionDesk, snapshot: bytes | None) -> Place:
-    if snapshot is None:
+def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore) -> Place:
+    """The place of the snapshot, taken over by the desk; the beginning where there is none that these books made."""
+    kept = snapshots.load(edition, desk.partition)
+    if kept is None or kept[0].folio is None or not _made_by(log, kept[0]):
         return BEGINNING
+    header, payload = kept
     try:
-        kept = _decoder.decode(snapshot)
+        state = _decoder.decode(payload)
     except msgspec.MsgspecError:
-        return BEGINNING  # a cache of another make: the books say the same, more slowly
-    if kept.layout != SNAPSHOT_LAYOUT:
+        return BEGINNING  # the cache of another version: the books say the same, more slowly
+    if state.layout != PAYLOAD_LAYOUT:
         return BEGINNING
-    desk.page, desk.number = kept.page, kept.number
-    desk.journal_digest, desk.ledger_digest = kept.journal_digest, kept.ledger_digest
-    desk.machine.restore(kept.accounts, kept.last_tick, kept.publications)
-    return kept.place
+    desk.page, desk.number = header.folio.page if header.folio else -1, header.number
+    desk.journal_digest = bytes.fromhex(header.journal_digest)
+    desk.ledger_digest = bytes.fromhex(header.ledger_digest)
+    desk.machine.restore(state.accounts, header.last_tick, state.publications)
+    return header.place()
+
+
+def _made_by(log: LogReader, header: SnapshotHeader) -> bool:
+    """Whether some commit of these books left the partition as the snapshot has it."""
+    wanted = (header.journal_digest, header.ledger_digest)
+    return any(
+        (commit.journal_digests[header.partition], commit.ledger_digests[header.partition]) == wanted
+        for commit in log.commits()
+        if commit.journal_digests
+    )

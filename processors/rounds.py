@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from books.log import LogWriter
+from books.walk import Place
 from processors.desk import Owed, PartitionDesk, owed_by
 from schemas.facts import (
     ClockTicked,
@@ -55,6 +56,7 @@ class _Writing(msgspec.Struct):
     """The page that a partition is filling, and its postings not yet handed to the log."""
 
     page: int
+    place: Place
     lines: list[JournalLine] = []
     inputs: dict[str, int] = {"": 0}
     postings: list[Posting] = []
@@ -64,15 +66,15 @@ class Rounds:
     """Takes rounds of facts into the books of one folder, in one process.
 
     Nothing is visible to readers before `commit`. The caller owns `log` and gives one desk per partition, each
-    recovered to the end of the books.
+    recovered to the end of the books, which is its place in `places`.
     """
 
-    def __init__(self, log: LogWriter, desks: Sequence[PartitionDesk], edition: str) -> None:
+    def __init__(self, log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> None:
         self.log = log
         self.desks = desks
         self.edition = edition
         self.counts = RoundCounts()
-        self._writing = [_Writing(desk.page + 1) for desk in desks]
+        self._writing = [_Writing(desk.page + 1, place) for desk, place in zip(desks, places, strict=True)]
 
     @property
     def last_tick(self) -> int:
@@ -131,6 +133,10 @@ class Rounds:
         )
         return counts
 
+    def places(self) -> list[Place]:
+        """Where each partition's books end; right after a commit only."""
+        return [writing.place for writing in self._writing]
+
     def _write_derived(self, fact: RefereePurchased, received_at: int) -> None:
         desk = self.desks[partition_of(fact.member_id, len(self.desks))]
         for posting in self._write(desk, JournalLine(fact, received_at, fact.member_id), ""):
@@ -160,7 +166,9 @@ class Rounds:
         if not writing.lines:
             return
         page = JournalPage(writing.page, tuple(writing.lines), tuple(writing.inputs))
-        self.log.append_page(desk.partition, page)
+        position = self.log.append_page(desk.partition, page)
+        folio = Folio(page.page, len(page.lines) - 1)
+        writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
         desk.page = writing.page
         writing.page += 1
         writing.lines, writing.inputs = [], {"": 0}
@@ -168,7 +176,9 @@ class Rounds:
     def _hand_over_postings(self, desk: PartitionDesk) -> None:
         writing = self._writing[desk.partition]
         if writing.postings:
-            self.log.append_postings(self.edition, desk.partition, writing.postings)
+            position = self.log.append_postings(self.edition, desk.partition, writing.postings)
+            place = writing.place
+            writing.place = Place(place.journal, position, place.folio, writing.postings[-1].number)
             writing.postings = []
 
 

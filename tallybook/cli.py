@@ -51,7 +51,7 @@ def _options(
         Path,
         typer.Option("--folder", "-C", envvar="TALLYBOOK_FOLDER", help="The programme's folder (default: this one)."),
     ] = Path(),
-    show_version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:

@@ -111,6 +111,8 @@ class DemoYear:
             "tender": "card" if self._random() < 0.7 else "cash",
             "lines": lines,
         }
+        if self._random() < 0.05:
+            event["attributes"] = {"cup": "own"}
         if not guest:
             event["member_id"] = self._regular()
             if self._random() < 0.01:
@@ -185,17 +187,25 @@ class DemoYear:
         return int(self._random() * bound)
 
 
-# What goes wrong in life: each of these is refused, kept, and can be mended.
-BROKEN_EVENTS: Final = (
-    b'{"type":"PurchaseRecorded","source":"pos","event_id":"bad-1","occurred_at":"2025-03-01T09:00:00Z","order_id":"o",'
-    b'"currency":"EURO","member_id":"m00001","lines":[]}',
-    b'{"type":"PurchaseRecorded","source":"pos","event_id":"bad-2","occurred_at":"2025-03-02T09:00:00Z","order_id":"o",'
-    b'"currency":"EUR","member_id":"m00001","lines":[{"sku":"espresso","amount_minor":2.4}]}',
-    b'{"type":"CheckedIn","source":"app","event_id":"bad-3","occurred_at":"yesterday","member_id":"m00002"}',
-    b'{"type":"ReferralMade","source":"app","event_id":"bad-4","occurred_at":"2025-03-04T09:00:00Z",'
-    b'"referrer_id":"m00003","referee_id":"m00003"}',
-    b'{"type":"ReviewSubmitted","source":"shop","event_id":"bad-5","occurred_at":"2025-03-05T09:00:00Z"',
-)
+def broken_events() -> list[bytes]:
+    """What goes wrong in life: each of these is refused, kept, and can be mended."""
+    purchase: Event = {"type": "PurchaseRecorded", "source": "pos", "order_id": "o", "member_id": "m00001"}
+    referral: Event = {"type": "ReferralMade", "source": "app", "referrer_id": "m00003", "referee_id": "m00003"}
+    events: list[Event] = [
+        {**purchase, "occurred_at": "2025-03-01T09:00:00Z", "currency": "EURO", "lines": []},
+        {
+            **purchase,
+            "occurred_at": "2025-03-02T09:00:00Z",
+            "currency": "EUR",
+            "lines": [{"sku": "espresso", "amount_minor": 2.4}],
+        },
+        {"type": "CheckedIn", "source": "app", "occurred_at": "yesterday", "member_id": "m00002"},
+        {**referral, "occurred_at": "2025-03-04T09:00:00Z"},
+        {"type": "ReviewSubmitted", "source": "shop", "occurred_at": "2025-03-05T09:00:00Z"},
+    ]
+    lines = [msgspec.json.encode({**event, "event_id": f"bad-{n}"}) for n, event in enumerate(events, start=1)]
+    lines[-1] = lines[-1][:-10]  # a line that was cut short
+    return lines
 
 
 def write_demo_year(folder: Path, year: DemoYear, on_event: Callable[[], None]) -> list[Path]:
@@ -204,7 +214,7 @@ def write_demo_year(folder: Path, year: DemoYear, on_event: Callable[[], None]) 
     `on_event` is called after each event. A few broken events are among the shop's.
     """
     encode = msgspec.json.Encoder().encode
-    buffers: dict[str, list[bytes]] = {"pos": [], "app": [], "shop": list(BROKEN_EVENTS)}
+    buffers: dict[str, list[bytes]] = {"pos": [], "app": [], "shop": broken_events()}
     for system, event in year.events():
         buffers[system].append(encode(event))
         on_event()

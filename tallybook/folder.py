@@ -9,7 +9,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Final
 
-from books.files import create_books, open_reader, open_writer
+from books.files import create_books, open_for_reading, open_for_writing, this_process
 from books.layout import FIRST_EDITION
 from books.log import LogReader, LogWriter
 from books.snapshots import SnapshotStore
@@ -86,16 +86,16 @@ class Folder:
     @contextmanager
     def reading(self) -> Iterator[LogReader]:
         """The committed books, read-only."""
-        log = open_reader(self.root)
+        log = open_for_reading(self.root)
         try:
             yield log
         finally:
             log.close()
 
     @contextmanager
-    def writing(self) -> Iterator[LogWriter]:
-        """The books with the folder's lock; raises FolderHeld where another process has it."""
-        log = open_writer(self.root)
+    def writing(self, now: int) -> Iterator[LogWriter]:
+        """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
+        log = open_for_writing(self.root, this_process(now))
         try:
             yield log
         finally:

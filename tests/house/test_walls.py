@@ -13,7 +13,9 @@ import pytest
 from tests.house.tracked import ROOT, read, tracked
 
 ROOMS = ("schemas", "books", "processors", "projections", "tallybook")
-CLIENTS = ("chdb", "clickhouse_connect", "fastavro", "pyarrow", "yaml")
+# How many files may import a client. pyarrow has two trades, reading publishers' Parquet files and handing columns to
+# ClickHouse, in two rooms that must not know each other.
+CLIENTS = {"chdb": 1, "clickhouse_connect": 1, "fastavro": 1, "pyarrow": 2, "yaml": 1}
 OUTSIDE_THE_PRODUCT = ("tests", "benchmarks", "scripts")
 
 # All that the decider may import beside schemas and itself. datetime and zoneinfo are there for reckoning with instants
@@ -113,7 +115,7 @@ def test_client_library_has_one_door(client: str) -> None:
         if path.parts[0] not in OUTSIDE_THE_PRODUCT
         and any(name.split(".")[0] == client for name in imports(read(path)))
     ]
-    assert len(doors) <= 1, f"{client} is imported in {', '.join(doors)}: let one of them do it for all"
+    assert len(doors) <= CLIENTS[client], f"{client} is imported in {', '.join(doors)}: let one of them do it for all"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""What fills the books: `import` files, `run` whatever lies in the inbox, and `status` of it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallybook.clock import now_ms
+from tallybook.commands_start import MappingOption
+from tallybook.exits import Exit
+from tallybook.folder import Folder
+from tallybook.screen import note, say, show_json, show_table
+
+AsIs = Annotated[bool, typer.Option("--as-is", help="Keep the order of the files instead of sorting by time.")]
+AcceptTooOld = Annotated[
+    bool, typer.Option("--accept-too-old", help="Go on although some facts are beyond the horizon (they are refused).")
+]
+NoProject = Annotated[bool, typer.Option("--no-project", help="Only the books; the tables are filled later.")]
+INBOX_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".avro", ".parquet")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("import")(import_)
+    app.command()(run)
+    app.command()(status)
+
+
+def import_(
+    context: typer.Context,
+    files: Annotated[
+        list[str], typer.Argument(help="JSON lines, CSV, Avro or Parquet files, or - for standard input.")
+    ],
+    mapping: MappingOption = None,
+    as_is: AsIs = False,
+    accept_too_old: AcceptTooOld = False,
+    no_project: NoProject = False,
+) -> None:
+    """Take files into the books: validate, journal, decide, and bring the tables up to date.
+
+    Importing a file again does nothing; a file that grew brings in what is new. Refused records are kept: see
+    `tallybook rejects list`.
+
+    Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
+    """
+    _import(Folder(context.obj), files, mapping, as_is=as_is, accept_too_old=accept_too_old, project=not no_project)
+
+
+def run(context: typer.Context, as_is: AsIs = False, accept_too_old: AcceptTooOld = False) -> None:
+    """Import whatever lies in the folder's inbox, bring the tables up to date, and end.
+
+    Files stay where they are; one that was taken in before is known by its content and does nothing.
+
+    Example: cp pos-today.jsonl inbox/ && tallybook run
+    """
+    folder = Folder(context.obj)
+    found = sorted(file for file in folder.inbox.glob("*") if file.suffix.lower() in INBOX_SUFFIXES)
+    if not found:
+        note(f"{folder.inbox} is empty: put {', '.join(INBOX_SUFFIXES)} files there")
+    _import(folder, [str(file) for file in found], None, as_is=as_is, accept_too_old=accept_too_old, project=True)
+
+
+def _import(
+    folder: Folder, files: list[str], mapping: Path | None, *, as_is: bool, accept_too_old: bool, project: bool
+) -> None:
+    from tallybook.importing import import_files
+    from tallybook.projecting import project_folder
+
+    done = import_files(folder, files, mapping, now=now_ms(), as_is=as_is, accept_too_old=accept_too_old)
+    for line in done.report():
+        say(line)
+    if project:
+        project_folder(folder)
+    if done.imported.rejects:
+        raise typer.Exit(Exit.FOUND)
+
+
+def status(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """What the folder holds: books, last tick, rules in force, inputs, and how far the tables have followed.
+
+    Example: tallybook status
+    """
+    from tallybook.status import status_of
+
+    found = status_of(Folder(context.obj))
+    if as_json:
+        show_json(found)
+        return
+    inputs = found.pop("inputs")
+    show_table("Folder", [{"what": name.replace("_", " "), "value": value} for name, value in found.items()])
+    show_table("Inputs taken in", inputs)

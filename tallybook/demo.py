@@ -1,0 +1,129 @@
+"""The demo: a year of a coffee chain goes through every stage before one's eyes, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tallybook.clock import now_ms
+from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
+from tallybook.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
+from tallybook.importing import import_files
+from tallybook.projecting import caught_up, project_folder
+from tallybook.screen import progress, say, show_table
+
+MARKER: Final = ".tallybook-demo"
+PROGRAMME: Final = "coffee-chain"
+
+
+class _Stages:
+    """Seconds and items of each stage, for the table of rates."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, object]] = []
+
+    @contextmanager
+    def stage(self, name: str, unit: str) -> Iterator[list[int]]:
+        """Times a stage; the body appends how many items it handled."""
+        started = time.perf_counter()
+        counted: list[int] = []
+        yield counted
+        seconds = time.perf_counter() - started
+        count = sum(counted)
+        rate = int(count / seconds) if seconds else 0
+        self.rows.append(
+            {"stage": name, "count": count, "unit": unit, "seconds": round(seconds, 2), "per second": rate}
+        )
+
+
+def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
+    """Make the demo's folder afresh and take a year through it.
+
+    Raises:
+        FolderRefused: `root` exists and was not made by the demo.
+    """
+    folder = _fresh_folder(root)
+    stages = _Stages()
+    say(f"A year of a coffee chain: {facts:,} events of {members:,} members, seed {seed}, in {root}")
+    with stages.stage("generate", "events") as count, progress("generating events", facts) as tick:
+        files = write_demo_year(folder.inbox, DemoYear(facts, members, seed), tick)
+        count.append(facts)
+    folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
+    folder.copy_ruleset(PROGRAMME)
+    with stages.stage("validate, journal, score", "facts") as count:
+        done = import_files(folder, [str(file) for file in files], None, now=now_ms())
+        count.append(done.imported.facts)
+    with stages.stage("project into ClickHouse", "postings") as count:
+        count.append(project_folder(folder).postings)
+    for line in done.report():
+        say(line)
+    show_table("Rates", stages.rows)
+    _look(folder)
+    _say_next(root, *_interesting(folder))
+
+
+def _fresh_folder(root: Path) -> Folder:
+    if root.exists():
+        if not (root / MARKER).exists() and any(root.iterdir()):
+            raise FolderRefused(f"{root} is there already and is no demo: name another one with --folder")
+        shutil.rmtree(root)
+    root.mkdir(parents=True)
+    (root / MARKER).write_text("Made by `tallybook demo`, which deletes and makes it again.\n", encoding="utf-8")
+    folder = Folder(root)
+    folder.inbox.mkdir()
+    return folder
+
+
+def _look(folder: Folder) -> None:
+    from tallybook.reading import print_leaderboard, print_statement
+
+    member, _ = _interesting(folder)
+    with caught_up(folder) as store:
+        print_leaderboard(store, period="all", at=None, store_id="", limit=10)
+        print_statement(store, member, limit=8)
+
+
+def _interesting(folder: Folder) -> tuple[str, str]:
+    """The leader, and an event of it that a multiplier made worth more."""
+    with caught_up(folder) as store:
+        rows = store.rows(
+            "SELECT member_id, event_id FROM tallybook.workings WHERE member_id = "
+            "(SELECT member_id FROM tallybook.leaderboard WHERE period = 'ever' AND store_id = '' AND rank = 1) "
+            "AND notEmpty(factors) ORDER BY seq DESC LIMIT 1"
+        )
+    return str(rows[0]["member_id"]), str(rows[0]["event_id"])
+
+
+def _say_next(root: Path, member: str, event: str) -> None:
+    program = _program()
+    place = f"-C {shlex.quote(str(root))}"
+    say("")
+    say("Next, each line as it is:")
+    for rest in (
+        f"explain {event}",
+        f"statement {member} --limit 20",
+        "leaderboard --period month --at 2025-11-01 --store mitte",
+        "rejects list",
+        "verify",
+        "audit",
+        "sql 'SELECT rule_id, sum(points) AS points FROM tallybook.ledger GROUP BY rule_id ORDER BY points DESC'",
+    ):
+        say(f"  {program} {place} {rest}")
+
+
+def _program() -> str:
+    """How the reader can call this program from the shell that he sits in."""
+    called = Path(sys.argv[0])
+    on_path = shutil.which("tallybook")
+    if on_path and Path(on_path).resolve() == called.resolve():
+        return "tallybook"
+    try:
+        return shlex.quote(str(called.resolve().relative_to(Path.cwd())))
+    except ValueError:
+        return shlex.quote(str(called))

@@ -1,0 +1,143 @@
+"""One import from the first byte to the commit: survey, horizon check, rules, rounds, and a report for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from processors.intake.inputs import Format, Input
+from processors.intake.merge import Gathered, Survey, gather
+from schemas.bounds import DAY_MS
+from schemas.instants import format_instant
+from schemas.pages import InputConsumed
+from tallybook.folder import Folder, FolderRefused
+from tallybook.importer import Imported, Importer, Source, consumed_before
+from tallybook.inputs import opened_inputs, unknown_lines
+from tallybook.publishing import ensure_published
+from tallybook.screen import Tick, progress
+from tallybook.session import Session, writing_session
+
+
+class ImportDone(msgspec.Struct):
+    """What an import did, and what its inputs held."""
+
+    imported: Imported
+    already: int
+    notes: list[str]
+
+    def report(self) -> list[str]:
+        """The lines to show."""
+        done = self.imported
+        rate = f" ({done.facts / done.seconds:,.0f} facts/s)" if done.seconds and done.facts else ""
+        lines = list(self.notes)
+        if self.already:
+            lines.append(f"{self.already:,} records were taken in before: left out")
+        lines.append(f"{done.facts:,} facts taken in{rate}: {done.postings:,} postings, {done.entries:,} entries")
+        if done.rejects:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
+            lines.append(
+                f"{done.rejects:,} records refused ({reasons}) and kept, from reject {done.first_reject} on: "
+                "see `tallybook rejects list`"
+            )
+        return lines
+
+
+def import_files(
+    folder: Folder,
+    files: Sequence[str],
+    mapping: Path | None,
+    *,
+    now: int,
+    as_is: bool = False,
+    accept_too_old: bool = False,
+    form: Format | None = None,
+) -> ImportDone:
+    """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
+
+    Raises:
+        InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
+        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given.
+        FolderHeld, BooksError: the books cannot be written.
+        RulesetRefused: the folder's ruleset cannot be published.
+    """
+    with opened_inputs(files, mapping, form) as inputs:
+        return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old)
+
+
+def import_inputs(
+    folder: Folder,
+    inputs: Sequence[Input],
+    *,
+    now: int,
+    as_is: bool = False,
+    accept_too_old: bool = False,
+    resubmit_of: int = 0,
+) -> ImportDone:
+    """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
+    with writing_session(folder, now) as session:
+        horizon_ms = session.log.opened().horizon_ms
+        last_tick = session.rounds.last_tick
+        consumed = list(consumed_before(session.log).values())
+        older_than = last_tick - horizon_ms if last_tick else None
+        with (
+            progress("reading", None) as tick,
+            _gathered(inputs, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
+        ):
+            if gathered.survey.older and not accept_too_old:
+                raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
+            return _take(folder, session, inputs, gathered, now=now, as_is=as_is, resubmit_of=resubmit_of)
+
+
+def _gathered(
+    inputs: Sequence[Input], *, as_is: bool, consumed: list[InputConsumed], older_than: int | None, tick: Tick
+) -> Gathered:
+    read = 0
+
+    def on_read(records: int) -> None:
+        nonlocal read
+        tick(records - read)
+        read = records
+
+    return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read)
+
+
+def _take(
+    folder: Folder,
+    session: Session,
+    inputs: Sequence[Input],
+    gathered: Gathered,
+    *,
+    now: int,
+    as_is: bool,
+    resubmit_of: int,
+) -> ImportDone:
+    survey = gathered.survey
+    notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+    published = ensure_published(session.rounds, folder, now)
+    if published is not None:
+        since = format_instant(published.effective_from)
+        notes.append(f"ruleset {published.version} published, in force from {since}")
+    sources = [Source(one.sha256, one.name, resubmit_of) for one in inputs]
+    with progress("journalling and scoring", survey.records) as tick:
+        importer = Importer(
+            session.rounds,
+            sources,
+            now=now,
+            horizon_ms=session.log.opened().horizon_ms,
+            as_is=as_is,
+            on_record=tick,
+        )
+        imported = importer.take_all(gathered.arrivals())
+    return ImportDone(imported, survey.already, notes + unknown_lines(gathered.unknown))
+
+
+def _too_old(survey: Survey, last_tick: int, horizon_ms: int) -> str:
+    return (
+        f"{survey.older:,} of {survey.records:,} records happened before {format_instant(last_tick - horizon_ms)}, "
+        f"{horizon_ms // DAY_MS} days (the horizon) before this folder's last tick, {format_instant(last_tick)}: "
+        "they would be refused as too_old. Nothing was changed.\n"
+        "Either make a fresh folder with a longer horizon (`tallybook init NEW --horizon DAYS`) or import all files "
+        "together into a fresh folder, in one command; or go on without them: --accept-too-old"
+    )

@@ -1,0 +1,101 @@
+"""Opens the files of a command line: mappings read, standard input spooled, every refusal named."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from processors.intake.door import judge_time
+from processors.intake.inputs import Format, Input, open_input
+from processors.intake.mapping import ColumnMapping, parse_mapping
+from processors.intake.merge import gather
+from processors.intake.unknown_fields import UnknownFields
+from processors.ruleset_text import decode_ruleset
+from processors.ruleset_yaml import read_yaml
+from tallybook.folder import FolderRefused
+
+STANDARD_INPUT: Final = "-"
+_CHUNK: Final = 1 << 20
+
+
+@contextmanager
+def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | None = None) -> Iterator[list[Input]]:
+    """The inputs that were named; `-` is standard input, read to its end into a temporary file.
+
+    Raises:
+        InputRefused: a file cannot be read or is no format of events.
+        MappingRefused: the mapping cannot be used.
+    """
+    columns = None if mapping is None else read_mapping(mapping)
+    with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
+        inputs: list[Input] = []
+        for name in files:
+            if name == STANDARD_INPUT:
+                inputs.append(open_input(_spooled(Path(scratch)), form or "json-lines", columns, "standard input"))
+            else:
+                inputs.append(open_input(Path(name), form, columns))
+        yield inputs
+
+
+def read_mapping(file: Path) -> ColumnMapping:
+    """A column mapping from its YAML file.
+
+    Raises:
+        FolderRefused: the file is not there, or no YAML.
+        MappingRefused: it says something that no mapping can say.
+    """
+    try:
+        text = decode_ruleset(file.read_bytes(), str(file))
+    except OSError as error:
+        raise FolderRefused(f"{file}: {error.strerror}. Name the YAML file of the column mapping.") from error
+    tree = read_yaml(text)
+    if tree.faults:
+        fault = tree.faults[0]
+        raise FolderRefused(f"{file}:{fault.place.line}:{fault.place.column}: {fault.message} ({fault.hint})")
+    return parse_mapping(tree.data, str(file))
+
+
+def checked(inputs: Sequence[Input], now: int) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """What would be refused: how many records there are, the refusals, and a line for each unknown field."""
+    refusals: list[dict[str, Any]] = []
+    with gather(inputs, as_is=True) as gathered:
+        for item in gathered.arrivals():
+            refusal = item.refusal
+            if item.fact is not None:
+                refusal = judge_time(item.fact, received_at=now, last_tick=0, horizon_ms=0, now=now)
+            if refusal is not None:
+                refusals.append(
+                    {
+                        "input": inputs[item.input_index].name,
+                        "record": item.record,
+                        "line": item.at_line,
+                        "reason": refusal.reason,
+                        "field": refusal.field,
+                        "message": refusal.message,
+                        "event_id": refusal.event_id,
+                    }
+                )
+        return gathered.survey.records, refusals, unknown_lines(gathered.unknown)
+
+
+def unknown_lines(unknown: UnknownFields) -> list[str]:
+    """One line for each field that no fact has, with the name that was perhaps meant."""
+    lines = []
+    for one in unknown.report():
+        meant = f"; did you mean {one.nearest}?" if one.nearest else ""
+        lines.append(f"{one.source}: {one.fact_type} has no field {one.field} ({one.count:,} times, ignored){meant}")
+    if unknown.overflow:
+        lines.append(f"… and {unknown.overflow:,} more fields that no event has")
+    return lines
+
+
+def _spooled(scratch: Path) -> Path:
+    target = scratch / "stdin"
+    with target.open("wb") as file:
+        while chunk := sys.stdin.buffer.read(_CHUNK):
+            file.write(chunk)
+    return target

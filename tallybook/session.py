@@ -1,0 +1,46 @@
+"""A writing session: the folder's lock, the books, and desks brought back to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from books.log import LogWriter
+from processors.recovery import recover_desk, save_snapshot
+from processors.rounds import Rounds
+from tallybook.folder import EDITION, Folder, load_published
+from tallybook.importer import new_desks
+from tallybook.screen import progress
+
+# Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
+SNAPSHOT_AFTER_POSTINGS: Final = 5_000
+
+
+class Session:
+    """Open books and the rounds that may be written to them."""
+
+    def __init__(self, log: LogWriter, rounds: Rounds) -> None:
+        self.log = log
+        self.rounds = rounds
+
+
+@contextmanager
+def writing_session(folder: Folder, now: int) -> Iterator[Session]:
+    """Hold the folder, recover every partition, and keep snapshots of what was decided on the way out.
+
+    Raises:
+        FolderHeld: another process holds the folder.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.writing(now) as log:
+        snapshots = folder.snapshot_store()
+        desks = new_desks(log, load_published)
+        with progress("reading the books", None) as tick:
+            places = [recover_desk(log, EDITION, desk, snapshots, tick) for desk in desks]
+        rounds = Rounds(log, desks, EDITION, places)
+        before = sum(desk.number for desk in desks)
+        yield Session(log, rounds)
+        if sum(desk.number for desk in desks) - before >= SNAPSHOT_AFTER_POSTINGS:
+            for desk, place in zip(desks, rounds.places(), strict=True):
+                save_snapshot(snapshots, EDITION, desk, place)
