@@ -52,13 +52,17 @@ class RoundCounts(msgspec.Struct):
     rejects: int = 0
 
 
+def _no_inputs() -> dict[str, int]:
+    return {"": 0}  # index 0: what Tallybook itself wrote
+
+
 class _Writing(msgspec.Struct):
     """The page that a partition is filling, and its postings not yet handed to the log."""
 
     page: int
     place: Place
     lines: list[JournalLine] = []
-    inputs: dict[str, int] = {"": 0}
+    inputs: dict[str, int] = msgspec.field(default_factory=_no_inputs)
     postings: list[Posting] = []
 
 
@@ -171,7 +175,7 @@ class Rounds:
         writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
         desk.page = writing.page
         writing.page += 1
-        writing.lines, writing.inputs = [], {"": 0}
+        writing.lines, writing.inputs = [], _no_inputs()
 
     def _hand_over_postings(self, desk: PartitionDesk) -> None:
         writing = self._writing[desk.partition]
