@@ -93,8 +93,9 @@ def problems_of(error: ValidationError, data: Any) -> list[Problem]:
         path = written_path(detail["loc"], data)
         context = detail.get("ctx") or {}
         if detail["type"] == "problems":
-            found.extend(Problem(path + at, text, hint) for at, text, hint in context["problems"])
-        else:
+            for at, text, hint in context["problems"]:
+                found.append(Problem(written_path((*detail["loc"], *at), data), text, hint))
+        elif detail["type"] != "too_short" or not value_at(path, data):  # pydantic counts sound items alone
             found.append(_problem(detail, path, context, data))
     return found
 
@@ -225,13 +226,12 @@ def _wrong_value(kind: str, path: Path, value: Any, context: Mapping[str, Any]) 
     }
     if kind in shapes:
         wanted, hint = shapes[kind]
-        return Problem(path, f"{name} must be {wanted}, not {shown(value)}", hint)
+        which = f"this item of {name}" if path and isinstance(path[-1], int) else name
+        return Problem(path, f"{which} must be {wanted}, not {shown(value)}", hint)
+    if kind in ("too_short", "string_too_short"):
+        return Problem(path, f"{name} is empty", _ADVICE.get(str(path[-1]), "write a value, or delete it"))
     sizes = {
-        "too_short": f"{name} is empty",
-        "string_too_short": f"{name} is empty",
         "too_long": f"{name} holds more than {context.get('max_length')}",
         "string_too_long": f"{name} is longer than {context.get('max_length')} characters",
     }
-    if kind in sizes:
-        return Problem(path, sizes[kind], _ADVICE.get(str(path[-1]), "") or "shorten it, or delete it")
-    return None
+    return Problem(path, sizes[kind], "shorten it") if kind in sizes else None

@@ -65,7 +65,7 @@ def _of_conditions(path: Path, rule: EarningRule, ruleset: Ruleset) -> Iterator[
         return
     field = empty_field(asked_of_fact(rule.when))
     if field is not None:
-        yield Problem((*path, "when", *_keys(field)), f"no {fact_of(rule)} has such a {_keys(field)[-1]}", _NEVER)
+        yield Problem((*path, "when", *_keys(field)), f"no {fact_of(rule)} has this `{_keys(field)[-1]}`", _NEVER)
     if isinstance(rule, SpendRule | FixedRule):
         yield from _of_lines(path, asked_of_line(rule.lines), rule, ruleset)
 
@@ -73,7 +73,7 @@ def _of_conditions(path: Path, rule: EarningRule, ruleset: Ruleset) -> Iterator[
 def _of_lines(path: Path, lines: Sets, rule: SpendRule | FixedRule, ruleset: Ruleset) -> Iterator[Problem]:
     field = empty_field(lines)
     if field is not None:
-        yield Problem((*path, "lines", field), f"no line has such a {field}", _NEVER)
+        yield Problem((*path, "lines", field), f"no line has this `{field}`", _NEVER)
     elif is_covered(lines, asked_of_line(rule.exclude_lines)):
         yield Problem((*path, "exclude_lines"), "this excludes every line that `lines` asks for", _NEVER)
     elif is_covered(lines, asked_of_line(ruleset.exclude_lines)):

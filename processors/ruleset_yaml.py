@@ -18,6 +18,7 @@ MAX_NODES: Final = 50_000
 MAX_ANCHORS: Final = 100
 MAX_FAULTS: Final = 100
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_QUOTES: Final = frozenset({"'", '"'})
 
 Path = tuple[str | int, ...]
 
@@ -73,13 +74,18 @@ def read_yaml(text: str) -> Tree:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
+    last: yaml.Event | None = None
     try:
-        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        for last in yaml.parse(text, Loader=yaml.SafeLoader):
+            yield last
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
         _stop(place, f"the character U+{error.character:04X} cannot stand in YAML", "delete it")
     except yaml.MarkedYAMLError as error:
+        quoted = isinstance(last, yaml.ScalarEvent) and last.style in _QUOTES
+        if last is not None and quoted and _place(last.start_mark).line < _place(last.end_mark).line:
+            _stop(_place(last.start_mark), "this quote is closed only on a later line", "close it on the same line")
         _stop(*_explain(error))
 
 
@@ -89,6 +95,8 @@ def _explain(error: yaml.MarkedYAMLError) -> tuple[Place, str, str]:
     mark = error.problem_mark or error.context_mark
     if "unexpected end of stream" in problem and error.context_mark is not None:
         return _place(error.context_mark), "this quote is never closed", "close it on the same line"
+    if "could not find expected ':'" in problem:
+        return _place(error.context_mark or mark), "there is no `:` after this key", "write `key: value`"
     if "unexpected end of stream" in problem or "<stream end>" in problem:
         opened = error.context_mark or mark
         return _place(opened), "this bracket is never closed", "close it with } or ]"
@@ -98,7 +106,6 @@ def _explain(error: yaml.MarkedYAMLError) -> tuple[Place, str, str]:
             "a `:` cannot stand here",
             "indent this line as its neighbours; put text with a `: ` in quotes",
         ),
-        "could not find expected ':'": ("there is no `:` after this key", "write `key: value`"),
         "expected <block end>": (
             "this line does not fit the lines above it",
             "indent it as its neighbours, and begin list items with `- `",

@@ -307,4 +307,4 @@ def _repeated(values: tuple[Any, ...], what: str) -> list[Problem]:
     position = first_repeated(values)
     if position is None:
         return []
-    return [Problem((position,), f"{what} {values[position]} is listed twice", "delete one")]
+    return [Problem((position,), f"{what} `{values[position]}` is listed twice", "delete one")]

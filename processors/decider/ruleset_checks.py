@@ -47,7 +47,9 @@ def fact_of(rule: Rule) -> str:
 def check_limit(limit: Limit) -> list[Problem]:
     """A limit counts either points or times; only points can be paid in part."""
     if (limit.points is None) == (limit.times is None):
-        return [Problem((), f"the limit `{limit.id}` has either `points` or `times`", "write exactly one of the two")]
+        return [
+            Problem((), f"the limit `{limit.id}` counts either `points` or `times`", "write exactly one of the two")
+        ]
     if limit.times is not None and "when_reached" in limit.model_fields_set:
         return [Problem(("when_reached",), "a `times` limit pays all or nothing", "delete `when_reached`")]
     return []

@@ -132,6 +132,9 @@ def instant_text(value: str) -> str:
     if _INSTANT.fullmatch(value):
         _parsed(datetime.fromisoformat, value, "write it such as 2026-11-11T18:00:00+01:00")
         return value
+    if not _DATE.fullmatch(value) and not _LOCAL_TIME.fullmatch(value):
+        hint = "write 2026-11-11, 2026-11-11T18:00, or with seconds and an offset 2026-11-11T18:00:00+01:00"
+        raise refusal(f"{shown(value)} is not a time", hint)
     _local_datetime(value)
     return value
 
