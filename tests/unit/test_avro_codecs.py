@@ -33,7 +33,8 @@ CODECS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[..., Any]]]] = {
 
 def encode(value: msgspec.Struct) -> bytes:
     name = type(value).__name__
-    return CODECS[name][0](value) if name in CODECS else codecs.encode_fact(value)  # type: ignore[arg-type] # a fact
+    write: Callable[[Any], bytes] = codecs.encode_fact
+    return CODECS[name][0](value) if name in CODECS else write(value)
 
 
 def decode(name: str, body: bytes, writer_schema: str | None = None) -> Any:
