@@ -1,0 +1,121 @@
+"""Snapshots of accounts: a cache that saves reading a ledger from its beginning, and is never needed for anything else.
+
+A file is a magic word, the length of the header, the header as JSON, the payload, and SHA-256 over all of that.
+Whatever is wrong with one, it is as if it were not there.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from books.file_port import REAL_FILES, FilePort
+from books.walk import Place
+from schemas.pages import Folio
+
+LAYOUT: Final = 1
+MAX_HEADER_BYTES: Final = 1 << 16
+_MAGIC: Final = b"TALLYSNAP\n"
+_LENGTH_BYTES: Final = 4
+_SUM_BYTES: Final = 32
+_TEMPORARY: Final = ".new"
+
+
+class SnapshotHeader(msgspec.Struct, frozen=True):
+    """Which state a snapshot holds: that after posting `number` and journal line `folio` (the last ones applied).
+
+    `journal_position` and `ledger_position` are places at or before them, from which to read on; the digests are the
+    running chains after them, as hex. A header whose digests are not those of the books is to be disregarded.
+    """
+
+    edition: str
+    partition: int
+    semantics: int
+    number: int
+    folio: Folio | None
+    journal_position: int
+    ledger_position: int
+    journal_digest: str
+    ledger_digest: str
+    last_tick: int
+    layout: int = LAYOUT
+
+    def place(self) -> Place:
+        """Where a walk goes on from here."""
+        return Place(self.journal_position, self.ledger_position, self.folio, self.number)
+
+
+class SnapshotStore:
+    """One snapshot per edition and partition, in files of one folder."""
+
+    def __init__(self, folder: Path, *, files: FilePort = REAL_FILES) -> None:
+        self._folder = folder
+        self._files = files
+
+    def save(self, edition: str, partition: int, payload: bytes, header: SnapshotHeader) -> None:
+        """Put a snapshot in the place of the one before, at once. Raises OSError; ValueError for another's header."""
+        if (header.edition, header.partition, header.layout) != (edition, partition, LAYOUT):
+            raise ValueError(f"the header is of edition {header.edition}, partition {header.partition}")
+        path = self._path(edition, partition)
+        temporary = path.with_name(path.name + _TEMPORARY)
+        self._files.make_folder(self._folder)
+        if self._files.size(temporary) is not None:
+            self._files.remove(temporary)
+        head = msgspec.json.encode(header)
+        start = _MAGIC + len(head).to_bytes(_LENGTH_BYTES, "big") + head
+        total = sha256(start)
+        total.update(payload)
+        file = self._files.open_append(temporary)
+        try:
+            for piece in (start, payload, total.digest()):
+                file.append(piece)
+            file.fsync()
+        finally:
+            file.close()
+        self._files.rename(temporary, path)
+        self._files.sync_folder(self._folder)
+
+    def load(self, edition: str, partition: int) -> tuple[SnapshotHeader, bytes] | None:
+        """The last snapshot saved; None where there is none, or none that is whole and of this layout."""
+        try:
+            data = self._read(self._path(edition, partition))
+            found = None if data is None else _parsed(data)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        if found is None or (found[0].edition, found[0].partition, found[0].layout) != (edition, partition, LAYOUT):
+            return None
+        return found
+
+    def remove(self, edition: str, partition: int) -> None:
+        """Forget a snapshot, if there is one."""
+        path = self._path(edition, partition)
+        if self._files.size(path) is not None:
+            self._files.remove(path)
+
+    def _path(self, edition: str, partition: int) -> Path:
+        return self._folder / f"ledger.{edition}.{partition:02d}.snapshot"
+
+    def _read(self, path: Path) -> bytes | None:
+        size = self._files.size(path)
+        if size is None:
+            return None
+        file = self._files.open_read(path)
+        try:
+            return file.read_at(0, size)
+        finally:
+            file.close()
+
+
+def _parsed(data: bytes) -> tuple[SnapshotHeader, bytes] | None:
+    """Header and payload of a whole snapshot; raises MsgspecError for a header that says something else."""
+    body, end = memoryview(data)[:-_SUM_BYTES], len(_MAGIC) + _LENGTH_BYTES
+    if len(data) < end + _SUM_BYTES or data[: len(_MAGIC)] != _MAGIC or sha256(body).digest() != data[-_SUM_BYTES:]:
+        return None
+    size = int.from_bytes(data[len(_MAGIC) : end], "big")
+    if size > min(MAX_HEADER_BYTES, len(body) - end):
+        return None
+    header = msgspec.json.decode(data[end : end + size], type=SnapshotHeader)
+    return header, bytes(body[end + size :])
