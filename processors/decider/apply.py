@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import date
+from functools import lru_cache
+from typing import Final
 
 from processors.decider.account import FAR_FUTURE, Account, Claim, fact_key
 from processors.decider.calendar import EPOCH_ORDINAL
@@ -19,6 +21,8 @@ from schemas.posting import Posting, Reason
 
 _BEFORE_RULES = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
+MAX_ENDS_KEPT: Final = 65_536
+FORGET_EVERY_DAYS: Final = 60  # looking at every window costs more than keeping a few
 _ZONE_SLACK_DAYS = 2  # a local day starts and ends within a day of the UTC one
 
 
@@ -108,14 +112,15 @@ def _forget(partition: Partition, account: Account) -> None:
 
 
 def _forget_periods(account: Account, before_day: int) -> None:
-    """Once a month of the horizon's movement, drop windows and totals that ended before it."""
-    if before_day - account.forgotten_to < _PERIOD_DAYS["month"]:
+    """Now and then, drop windows and totals that ended before the horizon."""
+    if before_day - account.forgotten_to < FORGET_EVERY_DAYS:
         return
     account.forgotten_to = before_day
     account.totals = {key: earned for key, earned in account.totals.items() if _total_ends(key) > before_day}
     account.counters = {key: used for key, used in account.counters.items() if _window_ends(key) > before_day}
 
 
+@lru_cache(MAX_ENDS_KEPT)
 def _total_ends(key: str) -> int:
     period = key.partition("|")[0]
     if period == "ever":
@@ -124,6 +129,7 @@ def _total_ends(key: str) -> int:
     return int(first_day) + _PERIOD_DAYS[per]
 
 
+@lru_cache(MAX_ENDS_KEPT)
 def _window_ends(key: str) -> int:
     window = key.partition("|")[2]
     if window == "lifetime" or "/" in window:

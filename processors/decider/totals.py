@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 from processors.decider.account import Account
 from processors.decider.calendar import period_start
 from schemas.posting import PeriodTotals
 
 PERIODS = ("day", "week", "month", "year")
+MAX_KEYS_KEPT: Final = 16_384
 
 
 def totals_after(account: Account, day: int, store_id: str, earned: int, reached_at: int) -> tuple[PeriodTotals, ...]:
@@ -17,6 +21,7 @@ def totals_after(account: Account, day: int, store_id: str, earned: int, reached
     return (whole, _scope_after(account, store_id, day, earned, reached_at))
 
 
+@lru_cache(MAX_KEYS_KEPT)
 def total_keys(scope: str, day: int) -> tuple[str, str, str, str, str]:
     """The names of the five totals of a scope ("" or a store id) around a day."""
     tail = f"|{scope}" if scope else ""
@@ -25,6 +30,15 @@ def total_keys(scope: str, day: int) -> tuple[str, str, str, str, str]:
 
 
 def _scope_after(account: Account, scope: str, day: int, earned: int, reached_at: int) -> PeriodTotals:
-    before = account.totals
-    in_day, in_week, in_month, in_year, ever = (before.get(key, 0) + earned for key in total_keys(scope, day))
-    return PeriodTotals(scope, day, in_day, in_week, in_month, in_year, ever, reached_at)
+    before = account.totals.get
+    in_day, in_week, in_month, in_year, ever = total_keys(scope, day)
+    return PeriodTotals(
+        scope,
+        day,
+        before(in_day, 0) + earned,
+        before(in_week, 0) + earned,
+        before(in_month, 0) + earned,
+        before(in_year, 0) + earned,
+        before(ever, 0) + earned,
+        reached_at,
+    )

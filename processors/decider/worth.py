@@ -32,7 +32,7 @@ class CompiledMultiplier:
 
     def takes_part(self, fact: Any, moment: Moment) -> bool:
         """Whether it multiplies anything of this fact."""
-        return (self.matches is None or self.matches(fact)) and (self.active is None or self.active(moment))
+        return (self.active is None or self.active(moment)) and (self.matches is None or self.matches(fact))
 
 
 @dataclass(frozen=True, slots=True)
