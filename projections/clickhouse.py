@@ -11,16 +11,21 @@ from typing import Any, Final, Self, TypeAlias
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from projections.arrow_tables import arrow_table
-from projections.store import Columns, Parameters, QueryFailed, Row, StoreNotOpened
+from projections.arrow_tables import ArrowRows
+from projections.store import Gathered, Parameters, QueryFailed, Row, StoreNotOpened
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
 _Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
 
 _TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
-# A row is the same row whenever it was written, so its parts never lie in two partitions of a table.
-_SETTINGS: Final = {"do_not_merge_across_partitions_select_final": "1", "async_insert": "0"}
+_SETTINGS: Final = {
+    # A row is the same row whenever it was written, so its copies never lie in two partitions of a table.
+    "do_not_merge_across_partitions_select_final": "1",
+    "async_insert": "0",
+    # Copies within one insert are left to FINAL and the merges, as copies in two inserts are: half the work.
+    "optimize_on_insert": "0",
+}
 # 2 and not 1: a reader may set limits for its own query, but change no data and not this setting.
 _READ_ONLY: Final = {"readonly": "2"}
 
@@ -59,15 +64,24 @@ class ClickHouse:
         names: Sequence[str] = answer.column_names
         return [dict(zip(names, row, strict=True)) for row in answer.result_rows]
 
-    def insert(self, table: str, columns: Columns) -> None:
-        """Append columns to a table (see Store)."""
+    def gather(self, table: str) -> ArrowRows:
+        """A place to gather rows for a table (see Store)."""
+        if table not in self._types:
+            found = self.rows(_TYPES, {"database": ROWS, "table": table})
+            self._types[table] = {str(row["name"]): str(row["type"]) for row in found}
+        return ArrowRows(table, self._types[table])
+
+    def insert(self, gathered: Gathered) -> None:
+        """Append gathered rows to their table (see Store)."""
         self._own()
-        if not len(next(iter(columns.values()))):
+        if not isinstance(gathered, ArrowRows):
+            raise TypeError("only rows that this store has gathered can be inserted")
+        if not gathered.rows:
             return
         try:
-            self._client.insert_arrow(table, arrow_table(columns, self._types_of(table)), database=ROWS)
+            self._client.insert_arrow(gathered.table, gathered.arrow(), database=ROWS)
         except ClickHouseError as error:
-            raise QueryFailed(f"{table}: {error}") from error
+            raise QueryFailed(f"{gathered.table}: {error}") from error
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""
@@ -85,12 +99,6 @@ class ClickHouse:
         self._client.close()
         if self._lock is not None:
             self._lock.release()
-
-    def _types_of(self, table: str) -> dict[str, str]:
-        if table not in self._types:
-            found = self.rows(_TYPES, {"database": ROWS, "table": table})
-            self._types[table] = {str(row["name"]): str(row["type"]) for row in found}
-        return self._types[table]
 
     def _own(self) -> None:
         if os.getpid() != self._process:

@@ -112,10 +112,10 @@ _PRESENT: Final[Mapping[type, Mapping[str, Callable[[Any], Any]]]] = {
 
 
 class JournalRows:
-    """Collects journal pages until their rows are asked for; `lines` counts what it holds."""
+    """Collects the lines of journal pages, which may be few a page, until their rows are asked for."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.lines = 0
         self._groups: dict[type, _Group] = {kind: [] for kind in _PRESENT}
         self._rulesets: _Group = []
         self._opened: list[JournalOpened] = []
@@ -136,18 +136,18 @@ class JournalRows:
             group = self._groups.get(type(fact))
             if group is not None:
                 group.append(place)
-                self.rows += 1 + len(fact.lines) if isinstance(fact, PurchaseRecorded) else 1
             elif isinstance(fact, RulesetPublished):
                 self._rulesets.append(place)
             elif not isinstance(fact, JournalOpened):
                 raise AssertionError(f"journal page {page.page} holds a {type(fact).__name__}, which no table knows")
+        self.lines += len(page.lines)
         return tick
 
     def take(self) -> dict[str, Columns]:
         """The rows of all pages since the last call, by table, in the order in which they must be inserted."""
         groups, self._groups = self._groups, {kind: [] for kind in _PRESENT}
         rulesets, self._rulesets = self._rulesets, []
-        self.rows = 0
+        self.lines = 0
         return {
             "facts": _fact_columns(groups),
             "fact_lines": _line_columns(groups[PurchaseRecorded]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from projections.sql_files import SqlFile, sql_files
-from projections.store import Row, Store, StoreError
+from projections.store import Row, Store, StoreError, insert_rows
 
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
 
@@ -42,7 +42,8 @@ def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
         store.command(migration.statement)
     # Noted last and all at once: a cut before this applies them again, which changes nothing.
     if fresh:
-        store.insert(
+        insert_rows(
+            store,
             "migrations",
             {
                 "number": [number for number, _ in fresh],
@@ -79,7 +80,8 @@ def _renew_views(store: Store, views: Sequence[SqlFile]) -> None:
     for name in made.keys() - {view.name for view in views}:
         store.command("DROP VIEW IF EXISTS tallybook.{name:Identifier}", {"name": name})
     if changed:
-        store.insert(
+        insert_rows(
+            store,
             "reader_views",
             {
                 "name": [view.name for view in changed],

@@ -141,9 +141,9 @@ def _workings(edition: str, postings: Sequence[Posting]) -> Columns:
         "rounding": [x.rounding for x in w],
         "rounded": [x.rounded for x in w],
         "paid": [x.paid for x in w],
-        "factor_rules": [[f.rule_id for f in x.factors] for x in w],
-        "factors": [[f.factor for f in x.factors] for x in w],
-        "factor_basis": [[f.basis for f in x.factors] for x in w],
+        "factor_rules": [[f.rule_id for f in x.factors] if x.factors else () for x in w],
+        "factors": [[f.factor for f in x.factors] if x.factors else () for x in w],
+        "factor_basis": [[f.basis for f in x.factors] if x.factors else () for x in w],
         "limit_ids": [x.limit_ids for x in w],
     }
 

@@ -33,6 +33,24 @@ class QueryFailed(StoreError):  # noqa: N818 - named after what happened, as fac
     """ClickHouse refused a statement; the message is its own."""
 
 
+class Gathered(Protocol):
+    """Rows on their way to one table: `table` names it, `rows` counts them."""
+
+    @property
+    def table(self) -> str:
+        """Where they will be inserted."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+
+    def extend(self, columns: Columns) -> None:
+        """Take in equally long columns (name → values), all that the table has.
+
+        Instants are UTC milliseconds, dates are days since 1970, None is NULL.
+        """
+
+
 class Store(Protocol):
     """A ClickHouse with the databases `tallybook` (views for readers) and `tallybook_rows` (tables)."""
 
@@ -45,11 +63,13 @@ class Store(Protocol):
         Parameters are bound by the server, never pasted into the text. Raises QueryFailed.
         """
 
-    def insert(self, table: str, columns: Columns) -> None:
-        """Append equally long columns (name → values) to a table of `tallybook_rows`; no row is no effect.
+    def gather(self, table: str) -> Gathered:
+        """A place to gather rows for a table of `tallybook_rows`."""
 
-        Instants are UTC milliseconds, dates are days since 1970, None is NULL. All or nothing per partition of the
-        table. Raises QueryFailed.
+    def insert(self, gathered: Gathered) -> None:
+        """Append gathered rows to their table, all of them or (in one partition of the table) none; none is no effect.
+
+        They must come from `gather` of this store, and are used up. Raises QueryFailed.
         """
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
@@ -60,3 +80,10 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store; the object is of no use afterwards."""
+
+
+def insert_rows(store: Store, table: str, columns: Columns) -> None:
+    """Append a few rows to a table of `tallybook_rows` at once."""
+    gathered = store.gather(table)
+    gathered.extend(columns)
+    store.insert(gathered)

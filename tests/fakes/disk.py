@@ -9,6 +9,7 @@ from random import Random
 from books.file_port import AppendFile, HeldLock, ReadFile
 
 MAX_GARBAGE_BYTES = 300
+FLUSH_ODDS = 0.3
 
 
 class DiedError(Exception):
@@ -216,6 +217,8 @@ class _FakeAppend:
     def append(self, data: bytes) -> None:
         self._disk.effect("append")
         self._buffer += data
+        if self._disk.rng.random() < FLUSH_ODDS:  # a buffer is full when it is full
+            self.flush()
 
     def flush(self) -> None:
         if not self._disk.living(self._generation):
