@@ -6,7 +6,7 @@ All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor unit
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,7 @@ _END = r"(?![\s\S])"
 # Printable text without control characters; the lengths keep every record small enough for one page.
 _NO_CONTROL = rf"^[^\x00-\x1f\x7f]*{_END}"
 # A source may not hold "/", so that `source/event_id` names one event without ambiguity.
+ONE_UNIT_MILLI: Final = 1000
 Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=rf"^[A-Za-z0-9._:-]+{_END}")]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
@@ -47,11 +48,16 @@ class PurchaseLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
     sku: Id
     amount_minor: AmountMinor
-    quantity_milli: QuantityMilli = 1000
+    quantity_milli: QuantityMilli = ONE_UNIT_MILLI
     category: Label = ""
     brand: Label = ""
     discount_minor: AmountMinor = 0
     unit_price_minor: AmountMinor | None = None
+
+    def __post_init__(self) -> None:
+        # Encoders leave out what *is* the default; a decoded 1000 only equals it, and must not make another identity.
+        if self.quantity_milli == ONE_UNIT_MILLI:
+            msgspec.structs.force_setattr(self, "quantity_milli", ONE_UNIT_MILLI)
 
 
 class PurchaseRecorded(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):

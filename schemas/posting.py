@@ -14,6 +14,7 @@ import msgspec
 from schemas.facts import RefereePurchased
 
 TICK_SOURCE: Final = "tallybook"
+MAIN_WALLET: Final = "points"
 
 
 class EntryType(StrEnum):
@@ -57,10 +58,15 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     effective_at: int
     lot: int
     rule_id: str = ""
-    wallet: str = "points"
+    wallet: str = MAIN_WALLET
     available_at: int | None = None
     expires_at: int | None = None
     corrects: str | None = None
+
+    def __post_init__(self) -> None:
+        # Encoders leave out what *is* the default; a decoded "points" only equals it, and must not change a digest.
+        if self.wallet == MAIN_WALLET:
+            msgspec.structs.force_setattr(self, "wallet", MAIN_WALLET)
 
 
 class Factor(msgspec.Struct, frozen=True, omit_defaults=True):
