@@ -72,8 +72,7 @@ def _damaged(stream: BinaryIO, record: int, damage: ContainerDamaged, offset: in
         f"the file is damaged from record {damage.record_number} on ({damage.message}): the records before it are "
         "taken, none after it; write the file again and import it"
     )
-    headers = {"offset": str(offset), "bytes": str(size), "truncated": "true" if size > len(kept) else "false"}
-    return Read(record, record, None, Refusal("damaged", message), kept, len(kept), headers)
+    return refused(record, record, Refusal("damaged", message), kept, headers={"offset": str(offset)}, size=size)
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:

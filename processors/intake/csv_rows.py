@@ -82,7 +82,7 @@ class CsvReader:
                     del self._last_lines[next(iter(self._last_lines))]
                 self._last_lines[group.key] = group.last_line
             self._record += 1
-            yield self._plan.read(self._record, group.order, b"\n".join(group.raw), self._unknown)
+            yield self._plan.read(self._record, group.order, self._unknown, b"\n".join(group.raw), group.size)
         for row in loose:
             yield self._alone(row)
         loose.clear()
@@ -96,7 +96,7 @@ class CsvReader:
         else:
             order = self._order(row)
             order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
-        return self._plan.read(self._record, order, row.raw, self._unknown)
+        return self._plan.read(self._record, order, self._unknown, row.raw, row.size)
 
     def _order(self, row: Row) -> Order:
         slots = (*self._plan.head, *self._plan.attributes)
@@ -152,9 +152,9 @@ class _Group:
     def keep(self, row: Row) -> None:
         """Keep the bytes of one more row, up to the size that an event may have."""
         self.last_line = row.at_line
-        if self.size + row.size < MAX_EVENT_BYTES:
+        self.size += row.size + (1 if self.raw else 0)
+        if self.size <= MAX_EVENT_BYTES:
             self.raw.append(row.raw)
-            self.size += row.size
 
     def spoil(self, row: Row, problem: Problem | None) -> None:
         """Take in a broken row: an order is taken whole or not at all."""

@@ -38,14 +38,13 @@ _FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first; from Excel, save as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8"),
     (b"\x1f\x8b", "packed by gzip", "Unpack it first: gunzip"),
-    (b"BZh", "packed by bzip2", "Unpack it first: bunzip2"),
+    (b"BZh91AY&SY", "packed by bzip2", "Unpack it first: bunzip2"),
     (b"\xfd7zXZ\x00", "packed by xz", "Unpack it first: unxz"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd", "Unpack it first: unzstd"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-zip archive", "Unpack it first"),
     (b"SQLite format 3\x00", "an SQLite database", "Export its table as CSV or JSON lines"),
     (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet"),
-    (b"ORC", "an ORC file", "Write it as Parquet"),
-    (b"%PDF", "a PDF", "Give the data that it was made from"),
+    (b"%PDF-", "a PDF", "Give the data that it was made from"),
     (b"\xff\xfe", "text in UTF-16", "Save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "Save it as UTF-8"),
 )
@@ -157,7 +156,7 @@ def _format_of(head: bytes, path: Path, name: str, said: Format | None, mapping:
             raise InputRefused(name, 0, f"this is no {wanted} file", f"Its first bytes are {head[:8]!a}")
         return wanted
     for magic, what, hint in _FOREIGN:
-        if head.startswith(magic):
+        if said is None and head.startswith(magic):
             raise InputRefused(name, 0, f"this is {what}", hint)
     if wanted is None:
         wanted = _guess(head, name, mapping)

@@ -23,7 +23,7 @@ def read_json_lines(stream: BinaryIO, unknown: UnknownFields | None = None) -> I
         if size > MAX_EVENT_BYTES:
             record += 1
             message = f"the line has {size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
-            yield refused(record, number, Refusal("too_large", message), content, {"bytes": str(size)})
+            yield refused(record, number, Refusal("too_large", message), content, size=size)
             continue
         if not content or content.isspace():
             continue

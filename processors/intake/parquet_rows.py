@@ -119,10 +119,10 @@ class ParquetReader:
 
     def _read(self, plan: Plan, order: Order, rows: Any, begin: int, length: int) -> Read:
         self._record += 1
-        read = plan.read(self._record, order, b"", self._unknown)
+        read = plan.read(self._record, order, self._unknown)
         if read.refusal is not None:
             kept = as_json(rows.slice(begin, min(length, MAX_ROWS_KEPT)).to_pylist())
-            read = refused(read.record, read.at_line, read.refusal, kept, read.headers)
+            read = refused(read.record, read.at_line, read.refusal, kept, headers=read.headers)
         return read
 
 

@@ -45,12 +45,20 @@ class InputRefused(ValueError):  # noqa: N818 - named after what happened, as fa
         self.hint = hint
 
 
-def refused(record: int, at_line: int, refusal: Refusal, raw: bytes, headers: dict[str, str] | None = None) -> Read:
-    """A refused record; of one that is too large to keep, the beginning is kept and the headers say so."""
+def refused(
+    record: int,
+    at_line: int,
+    refusal: Refusal,
+    raw: bytes,
+    *,
+    headers: dict[str, str] | None = None,
+    size: int | None = None,
+) -> Read:
+    """A refused record; where its `size` in bytes is more than what is kept in `raw`, the headers say so."""
+    size = len(raw) if size is None else size
     said = dict(headers or {})
-    if len(raw) > MAX_KEPT_BYTES and refusal.reason == "too_large":
-        said |= {"truncated": "true", "bytes": said.get("bytes", str(len(raw)))}
-        raw = raw[:MAX_KEPT_BYTES]
+    if size > len(raw):
+        said |= {"truncated": "true", "bytes": str(size)}
     return Read(record, at_line, None, refusal, raw, len(raw), said)
 
 

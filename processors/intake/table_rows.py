@@ -67,21 +67,23 @@ class Plan:
         """How this mapping reads times."""
         return self._clock
 
-    def read(self, record: int, order: Order, raw: bytes, unknown: UnknownFields | None) -> Read:
-        """The record that an order makes at the door; `raw` is kept if it is refused."""
+    def read(
+        self, record: int, order: Order, unknown: UnknownFields | None, raw: bytes = b"", size: int | None = None
+    ) -> Read:
+        """The record that an order makes at the door; `raw`, of `size` bytes or less, is kept if it is refused."""
         event = self._event(order)
         if order.problem is not None:
-            return refused(record, order.at_line, refusal_of(order.problem, event), raw)
+            return refused(record, order.at_line, refusal_of(order.problem, event), raw, size=size)
         admitted = admit(event, unknown)
         if not isinstance(admitted, Refusal):
             size = CELL_BYTES * (len(order.head) + len(order.lines) * len(self.lines))
             return Read(record, order.at_line, admitted, None, b"", size)
         problem = _first_unread(order)
         if problem is not None:
-            return refused(record, order.at_line, refusal_of(problem, event), raw)
+            return refused(record, order.at_line, refusal_of(problem, event), raw, size=size)
         said = as_json(event)
         headers = {"event": said.decode()} if len(said) <= MAX_KEPT_BYTES else None
-        return refused(record, order.at_line, admitted, raw, headers)
+        return refused(record, order.at_line, admitted, raw, headers=headers, size=size)
 
     def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
         """The cells that `values` say, one for each slot; a Problem stands where one cannot be read."""
