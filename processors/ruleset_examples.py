@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from processors.decider.calendar import Zone
@@ -48,6 +49,7 @@ Score = Callable[[Sequence[RulesetPublished], Sequence[MemberFact | ClockTicked]
 HORIZON_DAYS: Final = 90
 REFERRAL_WINDOW_DAYS: Final = 30
 MAX_SHOWN: Final = 20
+MAX_RULESETS_KEPT: Final = 8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,8 +88,9 @@ class _Item:
 def score_with(load: Load) -> Score:
     """A `Score` that decides everything in one partition, in memory; owed facts are decided right after their cause.
 
-    `load` reads a ruleset from its text.
+    `load` reads a ruleset from its text; it is called once per text.
     """
+    load_once = lru_cache(maxsize=MAX_RULESETS_KEPT)(load)
 
     def score(publications: Sequence[RulesetPublished], facts: Sequence[MemberFact | ClockTicked]) -> list[Posting]:
         opened = JournalOpened(
@@ -98,7 +101,7 @@ def score_with(load: Load) -> Score:
             horizon_ms=HORIZON_DAYS * DAY_MS,
             referral_window_ms=REFERRAL_WINDOW_DAYS * DAY_MS,
         )
-        machine = PartitionMachine(opened, load)
+        machine = PartitionMachine(opened, load_once)
         postings: list[Posting] = []
         for published in publications:
             machine.feed(JournalLine(published, 0))

@@ -198,5 +198,6 @@ def _written(path: Path, data: Any) -> str:
 
 
 def _in_order(errors: list[Told]) -> list[Told]:
-    """Each once, in the order of the file."""
-    return sorted(dict.fromkeys(errors), key=lambda error: (error.line, error.column))
+    """Each once (a part with aliases is checked at every use), in the order of the file."""
+    once = {(error.line, error.column, error.message): error for error in reversed(errors)}
+    return sorted(once.values(), key=lambda error: (error.line, error.column))

@@ -106,12 +106,14 @@ class RollingExpiry(RulesetModel):
     """Points expire `days` or `months` after they were earned, at the end of the day, month, quarter or year."""
 
     kind: Literal["rolling"]
-    days: Annotated[Whole, Field(ge=0, le=MAX_EXPIRY_DAYS)] | None = Field(None, description="Days after the fact.")
+    days: Annotated[Whole, Field(ge=0, le=MAX_EXPIRY_DAYS)] | None = Field(
+        default=None, description="Days after the fact."
+    )
     months: Annotated[Whole, Field(ge=0, le=MAX_EXPIRY_MONTHS)] | None = Field(
-        None, description="Calendar months after the fact."
+        default=None, description="Calendar months after the fact."
     )
     round_up_to: Literal["day", "month", "quarter", "year"] = Field(
-        "day", description="The last day is moved to the end of its day, month, quarter or year."
+        default="day", description="The last day is moved to the end of its day, month, quarter or year."
     )
 
     @model_validator(mode="after")
@@ -129,11 +131,15 @@ class Limit(RulesetModel):
 
     id: Id = Field(description="The name that rules list, and under which the counter is kept across versions.")
     per: Literal["day", "week", "month", "year", "lifetime"] = Field(description="The local calendar period.")
-    points: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] | None = Field(None, description="Points that may be paid.")
-    times: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] | None = Field(None, description="Awards that may be made.")
-    each: Literal["sku", "store_id"] | None = Field(None, description="A counter of its own for every value.")
+    points: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] | None = Field(
+        default=None, description="Points that may be paid."
+    )
+    times: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] | None = Field(
+        default=None, description="Awards that may be made."
+    )
+    each: Literal["sku", "store_id"] | None = Field(default=None, description="A counter of its own for every value.")
     when_reached: Literal["remainder", "refuse"] = Field(
-        "remainder", description="Pay what room is left, or nothing unless the whole fits (points limits only)."
+        default="remainder", description="Pay what room is left, or nothing unless the whole fits (points limits only)."
     )
 
     @model_validator(mode="after")
@@ -144,13 +150,19 @@ class Limit(RulesetModel):
 
 class _Rule(RulesetModel):
     id: Id = Field(description="The rule's name in statements and explanations; unique in the file.")
-    active: Active | None = Field(None, description="When the rule is active; without it, always.")
+    active: Active | None = Field(default=None, description="When the rule is active; without it, always.")
 
 
 class _EarningRule(_Rule):
-    rounding: Rounding | None = Field(None, description="How points are rounded; the programme's rounding by default.")
-    expiry: Expiry | None = Field(None, description="When these points expire; the programme's expiry by default.")
-    limits: tuple[Id, ...] = Field((), max_length=MAX_LIMITS, description="Limits that cut this rule, in order.")
+    rounding: Rounding | None = Field(
+        default=None, description="How points are rounded; the programme's rounding by default."
+    )
+    expiry: Expiry | None = Field(
+        default=None, description="When these points expire; the programme's expiry by default."
+    )
+    limits: tuple[Id, ...] = Field(
+        default=(), max_length=MAX_LIMITS, description="Limits that cut this rule, in order."
+    )
 
     @field_validator("limits")
     @classmethod
@@ -165,10 +177,10 @@ class SpendRule(_EarningRule):
     kind: Literal["spend"]
     points: SpendPoints = Field(description="Points for every `per_minor`.")
     per_minor: Annotated[Whole, Field(ge=1, le=MAX_PER_MINOR)] = Field(description="Minor units, such as cents.")
-    when: When | None = Field(None, description="Conditions on the whole fact; all must hold.")
-    lines: LineConditions | None = Field(None, description="Only lines that match count.")
-    exclude_lines: LineConditions | None = Field(None, description="Lines that match do not count.")
-    round_per: Literal["order", "line"] = Field("order", description="Round once per order, or every line.")
+    when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
+    lines: LineConditions | None = Field(default=None, description="Only lines that match count.")
+    exclude_lines: LineConditions | None = Field(default=None, description="Lines that match do not count.")
+    round_per: Literal["order", "line"] = Field(default="order", description="Round once per order, or every line.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -182,11 +194,11 @@ class FixedRule(_EarningRule):
     kind: Literal["fixed"]
     on: Literal["purchase", "check_in", "share", "review"] = Field(description="The kind of fact that is paid.")
     points: EventPoints = Field(description="Points for each event, line or unit.")
-    per: Literal["event", "line", "unit"] = Field("event", description="What is counted on a purchase.")
-    when: When | None = Field(None, description="Conditions on the whole fact; all must hold.")
-    lines: LineConditions | None = Field(None, description="Only lines that match count (purchases).")
-    exclude_lines: LineConditions | None = Field(None, description="Lines that match do not count (purchases).")
-    round_per: Literal["order", "line"] = Field("order", description="Round once per order, or every line.")
+    per: Literal["event", "line", "unit"] = Field(default="event", description="What is counted on a purchase.")
+    when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
+    lines: LineConditions | None = Field(default=None, description="Only lines that match count (purchases).")
+    exclude_lines: LineConditions | None = Field(default=None, description="Lines that match do not count (purchases).")
+    round_per: Literal["order", "line"] = Field(default="order", description="Round once per order, or every line.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -205,13 +217,15 @@ class StreakRule(_EarningRule):
     """Pays the run of local days with a check-in."""
 
     kind: Literal["streak"]
-    daily: BonusPoints = Field(Decimal(0), description="Points on every day of the run.")
-    steps: tuple[StreakStep, ...] = Field((), max_length=MAX_STREAK_STEPS, description="Bonuses by length of the run.")
-    beyond: Literal["hold", "repeat", "restart"] = Field("hold", description="What follows the last step.")
-    grace_days: Annotated[Whole, Field(ge=0, le=MAX_GRACE_DAYS)] = Field(
-        0, description="Missed days in one gap that do not end the run."
+    daily: BonusPoints = Field(default=Decimal(0), description="Points on every day of the run.")
+    steps: tuple[StreakStep, ...] = Field(
+        default=(), max_length=MAX_STREAK_STEPS, description="Bonuses by length of the run."
     )
-    when: When | None = Field(None, description="Conditions on the whole fact; all must hold.")
+    beyond: Literal["hold", "repeat", "restart"] = Field(default="hold", description="What follows the last step.")
+    grace_days: Annotated[Whole, Field(ge=0, le=MAX_GRACE_DAYS)] = Field(
+        default=0, description="Missed days in one gap that do not end the run."
+    )
+    when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -225,9 +239,11 @@ class ReferralRule(_EarningRule):
     kind: Literal["referral"]
     referrer_points: Annotated[Whole, Field(ge=0, le=MAX_POINTS)] = Field(description="Points for the referrer.")
     referee_points: Annotated[Whole, Field(ge=0, le=MAX_POINTS)] = Field(description="Points for the referee.")
-    min_amount_minor: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] = Field(0, description="The order's least total.")
+    min_amount_minor: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] = Field(
+        default=0, description="The order's least total."
+    )
     claim_ranks: Annotated[tuple[Annotated[Whole, Field(ge=1, le=MAX_CLAIM_RANK)], ...], Field(min_length=1)] = Field(
-        (1,), description="Which claims on a referee are paid, counted in the referee's journal order."
+        default=(1,), description="Which claims on a referee are paid, counted in the referee's journal order."
     )
     new_members: Flag = Field(default=False, description="Pay only on the referee's first purchase ever.")
 
@@ -244,11 +260,14 @@ class MultiplierRule(_Rule):
     kind: Literal["multiplier"]
     factor: Times = Field(description="How many times as much.")
     applies_to: tuple[Id, ...] | None = Field(
-        None, min_length=1, max_length=MAX_RULES, description="Rules it multiplies; every `spend` rule by default."
+        default=None,
+        min_length=1,
+        max_length=MAX_RULES,
+        description="Rules it multiplies; every `spend` rule by default.",
     )
-    when: When | None = Field(None, description="Conditions on the whole fact; all must hold.")
-    lines: LineConditions | None = Field(None, description="Only lines that match are multiplied.")
-    exclude_lines: LineConditions | None = Field(None, description="Lines that match are not multiplied.")
+    when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
+    lines: LineConditions | None = Field(default=None, description="Only lines that match are multiplied.")
+    exclude_lines: LineConditions | None = Field(default=None, description="Lines that match are not multiplied.")
 
     @field_validator("applies_to")
     @classmethod
@@ -272,14 +291,18 @@ class Ruleset(RulesetModel):
         description="IANA name, such as Europe/Berlin; every date and hour in the file is local to it."
     )
     currency: str = Field(description="ISO 4217; purchases in another currency earn nothing.")
-    rounding: Rounding = Field("floor", description="Default of all rules.")
-    stacking: Literal["multiply", "add", "best"] = Field("multiply", description="How several multipliers combine.")
-    expiry: Expiry = Field(NoExpiry(kind="none"), description="Default of all rules; without it points never expire.")
-    exclude_lines: LineConditions | None = Field(None, description="Lines that no purchase rule counts.")
-    limits: tuple[Limit, ...] = Field((), max_length=MAX_LIMITS, description="Limits that rules may list.")
+    rounding: Rounding = Field(default="floor", description="Default of all rules.")
+    stacking: Literal["multiply", "add", "best"] = Field(
+        default="multiply", description="How several multipliers combine."
+    )
+    expiry: Expiry = Field(
+        default=NoExpiry(kind="none"), description="Default of all rules; without it points never expire."
+    )
+    exclude_lines: LineConditions | None = Field(default=None, description="Lines that no purchase rule counts.")
+    limits: tuple[Limit, ...] = Field(default=(), max_length=MAX_LIMITS, description="Limits that rules may list.")
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=MAX_RULES, description="What earns points, in order.")
     examples: tuple[Example, ...] = Field(
-        (), max_length=MAX_EXAMPLES, description="Facts in, entries out; run by `rules check`."
+        default=(), max_length=MAX_EXAMPLES, description="Facts in, entries out; run by `rules check`."
     )
 
     @field_validator("currency")

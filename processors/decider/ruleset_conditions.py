@@ -155,17 +155,19 @@ class _Conditions(RulesetModel):
 class When(_Conditions):
     """Conditions on the whole fact; which fields a kind of fact has stands in `WHEN_FIELDS` of the ruleset."""
 
-    store_id: TextAsked | None = Field(None, description="The store, as the publisher calls it.")
-    channel: TextAsked | None = Field(None, description="How it came, such as store, web or app.")
-    tender: TextAsked | None = Field(None, description="How a purchase was paid.")
-    network: TextAsked | None = Field(None, description="The network that something was shared on.")
-    content_id: TextAsked | None = Field(None, description="What was shared.")
-    sku: TextAsked | None = Field(None, description="The product that was shared or reviewed.")
-    amount_minor: NumberAsked | None = Field(None, description="The sum of all lines of the order, in minor units.")
-    quantity_milli: NumberAsked | None = Field(None, description="The sum of all quantities, in thousandths.")
-    rating: NumberAsked | None = Field(None, description="The review's rating; not given never matches.")
-    text_length: NumberAsked | None = Field(None, description="The length of the review's text in characters.")
-    media_count: NumberAsked | None = Field(None, description="How many pictures or films the review has.")
+    store_id: TextAsked | None = Field(default=None, description="The store, as the publisher calls it.")
+    channel: TextAsked | None = Field(default=None, description="How it came, such as store, web or app.")
+    tender: TextAsked | None = Field(default=None, description="How a purchase was paid.")
+    network: TextAsked | None = Field(default=None, description="The network that something was shared on.")
+    content_id: TextAsked | None = Field(default=None, description="What was shared.")
+    sku: TextAsked | None = Field(default=None, description="The product that was shared or reviewed.")
+    amount_minor: NumberAsked | None = Field(
+        default=None, description="The sum of all lines of the order, in minor units."
+    )
+    quantity_milli: NumberAsked | None = Field(default=None, description="The sum of all quantities, in thousandths.")
+    rating: NumberAsked | None = Field(default=None, description="The review's rating; not given never matches.")
+    text_length: NumberAsked | None = Field(default=None, description="The length of the review's text in characters.")
+    media_count: NumberAsked | None = Field(default=None, description="How many pictures or films the review has.")
     attributes: Annotated[dict[Text, TextAsked], Field(max_length=MAX_ATTRIBUTES)] = Field(
         default={}, description="Conditions on the fact's attributes, by name; an absent attribute is ''."
     )
@@ -174,11 +176,11 @@ class When(_Conditions):
 class LineConditions(_Conditions):
     """Conditions on one line of a purchase."""
 
-    sku: TextAsked | None = Field(None, description="The product.")
-    category: TextAsked | None = Field(None, description="The category, as the publisher calls it.")
-    brand: TextAsked | None = Field(None, description="The brand.")
-    amount_minor: NumberAsked | None = Field(None, description="What was paid for the line, in minor units.")
-    quantity_milli: NumberAsked | None = Field(None, description="The quantity, in thousandths of a unit.")
+    sku: TextAsked | None = Field(default=None, description="The product.")
+    category: TextAsked | None = Field(default=None, description="The category, as the publisher calls it.")
+    brand: TextAsked | None = Field(default=None, description="The brand.")
+    amount_minor: NumberAsked | None = Field(default=None, description="What was paid for the line, in minor units.")
+    quantity_milli: NumberAsked | None = Field(default=None, description="The quantity, in thousandths of a unit.")
 
 
 class Hours(RulesetModel):
@@ -200,18 +202,20 @@ class Active(RulesetModel):
     `from_` and `until` are naive local times (half-open), weekdays count from Monday = 0, dates are (month, day).
     """
 
-    from_: LocalDateTime | None = Field(None, validation_alias="from", description="From this local date or time on.")
-    until: LocalDateTime | None = Field(None, description="Until before this local date or time.")
+    from_: LocalDateTime | None = Field(
+        default=None, validation_alias="from", description="From this local date or time on."
+    )
+    until: LocalDateTime | None = Field(default=None, description="Until before this local date or time.")
     weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] | None = Field(
-        None, description="Days of the week."
+        default=None, description="Days of the week."
     )
     days_of_month: (
         Annotated[tuple[Annotated[Whole, Field(ge=1, le=31)], ...], Field(min_length=1, max_length=31)] | None
-    ) = Field(None, description="Days of the month, 1 to 31.")
+    ) = Field(default=None, description="Days of the month, 1 to 31.")
     dates: Annotated[tuple[MonthDay, ...], Field(min_length=1, max_length=366)] | None = Field(
-        None, description="Days of every year, as month-day."
+        default=None, description="Days of every year, as month-day."
     )
-    hours: Hours | None = Field(None, description="Hours of the day.")
+    hours: Hours | None = Field(default=None, description="Hours of the day.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

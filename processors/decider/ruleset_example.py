@@ -50,8 +50,10 @@ At = Annotated[
 
 class _ExampleFact(RulesetModel):
     at: At = Field(description="When it happened: a local time such as 2026-11-11T18:00, or RFC 3339 with an offset.")
-    id: Name | None = Field(None, description="The event id; by default the fact's place in the example, from 1.")
-    source: Name = Field("example", description="The publishing system.")
+    id: Name | None = Field(
+        default=None, description="The event id; by default the fact's place in the example, from 1."
+    )
+    source: Name = Field(default="example", description="The publishing system.")
     channel: Label = ""
     attributes: Annotated[dict[Name, Attribute], Field(max_length=MAX_ATTRIBUTES)] = Field(default={})
 
@@ -74,10 +76,10 @@ class ExamplePurchase(_StoreFact):
     """A purchase by a member; `amount_minor` stands for a single line."""
 
     purchase: Name = Field(description="The member who bought.")
-    amount_minor: Amount | None = Field(None, description="The total, instead of `lines`.")
-    lines: tuple[ExampleLine, ...] | None = Field(None, max_length=MAX_LINES)
-    currency: str | None = Field(None, description="The programme's currency by default.")
-    order_id: Name | None = Field(None, description="The event id by default.")
+    amount_minor: Amount | None = Field(default=None, description="The total, instead of `lines`.")
+    lines: tuple[ExampleLine, ...] | None = Field(default=None, max_length=MAX_LINES)
+    currency: str | None = Field(default=None, description="The programme's currency by default.")
+    order_id: Name | None = Field(default=None, description="The event id by default.")
     tender: Label = ""
     referrer_id: Name | None = None
 
@@ -153,14 +155,14 @@ ExampleFact = Annotated[
 class Expected(RulesetModel):
     """One entry, or one reason; only the fields that are written are compared."""
 
-    type: EntryType | None = Field(None, description="The kind of entry; PointsAwarded by default.")
-    rule: Id | None = Field(None, description="The rule that awarded.")
-    points: Whole | None = Field(None, description="How many points; what is taken away has a minus.")
-    reason: Reason | None = Field(None, description="Why a fact itself earned nothing.")
-    member: Name | None = Field(None, description="The member whose account it stands in.")
-    of: Name | None = Field(None, description="The event id of the fact (see `id`).")
-    expires_at: LocalDateTime | None = Field(None, description="The local time from which the points are gone.")
-    late: Flag | None = Field(None, description="Whether the fact came late.")
+    type: EntryType | None = Field(default=None, description="The kind of entry; PointsAwarded by default.")
+    rule: Id | None = Field(default=None, description="The rule that awarded.")
+    points: Whole | None = Field(default=None, description="How many points; what is taken away has a minus.")
+    reason: Reason | None = Field(default=None, description="Why a fact itself earned nothing.")
+    member: Name | None = Field(default=None, description="The member whose account it stands in.")
+    of: Name | None = Field(default=None, description="The event id of the fact (see `id`).")
+    expires_at: LocalDateTime | None = Field(default=None, description="The local time from which the points are gone.")
+    late: Flag | None = Field(default=None, description="Whether the fact came late.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
