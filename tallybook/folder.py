@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ DEFAULT_PARTITIONS: Final = 8
 DEFAULT_HORIZON_DAYS: Final = 90
 REFERRAL_WINDOW_DAYS: Final = 30
 EDITION: Final = FIRST_EDITION
+MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
 
 
 class FolderRefused(Exception):  # noqa: N818 - named after what happened, as facts are
@@ -139,6 +141,7 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
     return text, ruleset
 
 
+@lru_cache(MAX_RULESETS_KEPT)
 def load_published(text: str) -> Ruleset:
     """The ruleset of a publication's text, which was checked when it was published."""
     ruleset, _ = parse_ruleset(text, "published ruleset")
