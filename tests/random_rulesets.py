@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-# Clock changes at 2 and 1 o'clock, at midnight (skipped, repeated), by half an hour, odd offsets, and none at all.
+# Clock changes at 2 and 1 o'clock, at midnight (skipped, or repeated), by half an hour, odd offsets, and none at all.
 ZONES = (
     "America/New_York",
     "Europe/Berlin",
     "Australia/Lord_Howe",
     "America/Havana",
+    "Atlantic/Azores",
     "Asia/Beirut",
     "Asia/Kolkata",
     "Pacific/Chatham",
