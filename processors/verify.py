@@ -50,8 +50,12 @@ class Verified(msgspec.Struct):
             self.shown.append(Difference(partition, place, what))
 
 
-def verify_books(log: LogReader, edition: str, load: Load, on_line: Callable[[], None] = lambda: None) -> Verified:
+def verify_books(
+    log: LogReader, edition: str, load: Load, on_postings: Callable[[int], object] = lambda _: None
+) -> Verified:
     """Re-decide every line of every partition; writes nothing.
+
+    `on_postings` is told how many postings more were compared.
 
     Raises:
         BooksDamaged: journal or ledger cannot be read, or do not belong together.
@@ -62,7 +66,7 @@ def verify_books(log: LogReader, edition: str, load: Load, on_line: Callable[[],
     for desk in desks:
         for item in walk(log, edition, desk.partition, complete=True):
             _verify_line(desk, item, owed, result)
-            on_line()
+            on_postings(len(item.postings))
     for key, surplus in owed.items():
         if surplus:
             problem = "is owed and not in the journal" if surplus > 0 else "is in the journal and owed by no posting"

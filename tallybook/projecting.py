@@ -1,0 +1,104 @@
+"""Keeps the tables level with the books: whoever reads them first brings in what was committed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Self
+
+from books.errors import NoSuchPosition
+from books.log import LogReader
+from projections.projector import Projected, project
+from projections.readers import progress as progress_lines
+from projections.store import Store
+from tallybook.folder import EDITION, Folder
+from tallybook.screen import Tick, progress
+
+OnProgress = Callable[[Projected], None]
+
+
+@contextmanager
+def caught_up(folder: Folder) -> Iterator[Store]:
+    """The folder's tables, level with its books.
+
+    Raises:
+        StoreHeld: another process has them open.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.reading() as log, folder.store() as store:
+        _catch_up(log, store)
+        yield store
+
+
+def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Projected:
+    """Bring the tables up to the books; without `on_progress` a bar is drawn on a terminal. Gives what was new.
+
+    Raises:
+        StoreHeld: another process has the tables open.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.reading() as log, folder.store() as store:
+        return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+
+
+def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
+    """Whether the books hold anything after these positions by (book, partition), as `projected_positions` gives."""
+    for partition in range(log.partitions):
+        if any(True for _ in log.read_journal(partition, positions.get(("journal", partition), 0))):
+            return True
+        if any(True for _ in log.read_ledger(EDITION, partition, positions.get(("ledger", partition), 0))):
+            return True
+    return any(True for _ in log.read_rejects(positions.get(("rejects", 0), 0)))
+
+
+def projected_positions(store: Store) -> dict[tuple[str, int], int]:
+    """How far each book is in the tables, by (book, partition)."""
+    return {(line.book, line.partition): line.position for line in progress_lines(store)}
+
+
+def projected_records(store: Store) -> dict[tuple[str, int], int]:
+    """How many lines, postings and rejects are in the tables, by (book, partition)."""
+    return {(line.book, line.partition): line.records for line in progress_lines(store)}
+
+
+def _catch_up(log: LogReader, store: Store) -> Projected:
+    positions = projected_positions(store)
+    try:
+        if positions and not is_behind(log, positions):
+            return Projected()
+    except NoSuchPosition:
+        pass  # these tables were filled from other books; `project` says so
+    with _Bars(log, store) as bars:
+        return project(log, store, EDITION, bars.show)
+
+
+class _Bars:
+    """First the journal, whose lines nobody has counted, then the ledger, whose postings are numbered."""
+
+    def __init__(self, log: LogReader, store: Store) -> None:
+        ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
+        done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
+        self._postings = sum(end.number for end in ends if end is not None) - done
+        self._open = ExitStack()
+        self._lines: Tick | None = None
+        self._entries: Tick | None = None
+        self._seen = Projected()
+
+    def __enter__(self) -> Self:
+        self._lines = self._open.enter_context(progress("journal to tables", None))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def show(self, done: Projected) -> None:
+        """Draw what has been brought in so far."""
+        if done.postings and self._entries is None:
+            self._open.close()  # one bar at a time
+            self._entries = self._open.enter_context(progress("ledger to tables", self._postings))
+        if self._entries is not None:
+            self._entries(done.postings - self._seen.postings)
+        elif self._lines is not None:
+            self._lines(done.facts - self._seen.facts)
+        self._seen = done
