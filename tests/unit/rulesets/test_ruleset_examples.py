@@ -22,6 +22,28 @@ EXAMPLE = """examples:
       - {tick: 2026-01-07}
     expect:
 """
+ALL_FIELDS = """examples:
+  - name: All fields
+    facts:
+      - purchase: anna
+        at: 2026-07-01T00:30:00.250+02:00
+        id: o-1
+        source: till
+        channel: web
+        store_id: mitte
+        tender: card
+        referrer_id: ben
+        order_id: order-9
+        currency: CHF
+        attributes: {cup: own}
+        lines: [{sku: latte, amount_minor: 450, quantity_milli: 2000, category: coffee, brand: house}]
+      - {referral: anna, referrer_id: ben, at: 2026-03-29T02:30}
+      - {check_in: anna, at: 2026-10-25T02:30, store_id: mitte}
+      - {share: anna, at: 2026-01-01, network: here, content_id: c, sku: latte}
+      - {review: anna, at: 2026-01-01, sku: latte, rating: 5, text_length: 90, media_count: 1, order_id: o}
+      - {tick: 2026-01-02}
+    expect: []
+"""
 
 
 def failures_of(text: str) -> list[ExampleFailure]:
@@ -100,30 +122,7 @@ def test_every_example_starts_with_empty_accounts() -> None:
 
 
 def test_facts_are_built_as_they_are_written() -> None:
-    text = document(
-        after="""examples:
-  - name: All fields
-    facts:
-      - purchase: anna
-        at: 2026-07-01T00:30:00.250+02:00
-        id: o-1
-        source: till
-        channel: web
-        store_id: mitte
-        tender: card
-        referrer_id: ben
-        order_id: order-9
-        currency: CHF
-        attributes: {cup: own}
-        lines: [{sku: latte, amount_minor: 450, quantity_milli: 2000, category: coffee, brand: house}]
-      - {referral: anna, referrer_id: ben, at: 2026-03-29T02:30}
-      - {check_in: anna, at: 2026-10-25T02:30, store_id: mitte}
-      - {share: anna, at: 2026-01-01, network: here, content_id: c, sku: latte}
-      - {review: anna, at: 2026-01-01, sku: latte, rating: 5, text_length: 90, media_count: 1, order_id: o}
-      - {tick: 2026-01-02}
-    expect: []
-"""
-    )
+    text = document(after=ALL_FIELDS)
     taken: list[RulesetPublished | MemberFact | ClockTicked] = []
 
     def score(publications: Sequence[RulesetPublished], facts: Sequence[MemberFact | ClockTicked]) -> Sequence[Posting]:
