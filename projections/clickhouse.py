@@ -16,6 +16,7 @@ from projections.store import Gathered, Parameters, QueryFailed, Row, StoreNotOp
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
+VIEWS: Final = "tallybook"
 _Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
 
 _TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
@@ -117,6 +118,7 @@ def open_chdb(path: Path | str) -> ClickHouse:
     try:
         client = clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=_SETTINGS)
         reader = clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=_SETTINGS | _READ_ONLY)
+        reader.database = VIEWS  # so that people may leave it out
     except ClickHouseError as error:
         lock.release()
         raise StoreNotOpened(

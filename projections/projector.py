@@ -83,7 +83,7 @@ def project(
     """Bring the tables up to what the books hold now, and return what was new.
 
     The store must be migrated. May be cut short anywhere, run again, or run beside another: no answer changes by it.
-    `on_progress` is called after each batch with what this call has brought in so far.
+    `on_progress` is called every few hundred records with what this call has read so far.
 
     Raises:
         StoreOfOtherBooks: the tables hold other books.
@@ -181,6 +181,8 @@ class _Projection:
             rows += gathered.rows
         if rows >= BATCH_ROWS:
             self._insert()
+        if self._on_progress is not None:
+            self._on_progress(self.done)
 
     def _insert(self) -> None:
         """Insert what is gathered, in the order of the tables, then the markers of all that it completes."""
@@ -199,8 +201,6 @@ class _Projection:
                 "records": [marker.records for marker in moved.values()],
             },
         )
-        if moved and self._on_progress is not None:
-            self._on_progress(self.done)
 
 
 def _markers(store: Store) -> dict[_Key, _Marker]:
