@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sized
 from typing import Any
 
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -98,7 +97,7 @@ def _bound(keyword: str) -> Any:
                 return []
             fits = {"minimum": value >= rule, "maximum": value <= rule, "exclusiveMinimum": value > rule}[keyword]
         else:
-            sized: type[Sized] = {"Items": list, "Properties": dict, "Length": str}[keyword[3:]]
+            sized: Any = {"Items": list, "Properties": dict, "Length": str}[keyword[3:]]
             if not isinstance(value, sized):
                 return []
             fits = len(value) >= rule if keyword.startswith("min") else len(value) <= rule
