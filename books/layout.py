@@ -120,7 +120,6 @@ def what_is_strange(header: Header, identity: Identity, file: str) -> str | None
     """Why a file is not the one of this name in the book of `identity`; None if it is."""
     layout = header.metadata.get("tallybook.layout", b"").decode(errors="replace")
     found = identity_in(header)
-    named = header.metadata.get("tallybook.file", b"").decode(errors="replace")
     if found is None:
         return "is an Avro file, but not one of Tallybook's"
     if layout != LAYOUT:
@@ -132,6 +131,7 @@ def what_is_strange(header: Header, identity: Identity, file: str) -> str | None
         )
     if found.book != identity.book:
         return f"belongs to another book of deployment {identity.deployment!r}, opened apart from this one"
-    if named != file or header.sync != sync_marker(identity.book, file):
+    if header.sync != sync_marker(identity.book, file):
+        named = header.metadata.get("tallybook.file", b"").decode(errors="replace")
         return f"is {named!r} under another name"
     return None

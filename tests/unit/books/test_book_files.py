@@ -7,6 +7,7 @@ import fastavro
 import msgspec
 import pytest
 
+from books.errors import NoSuchPosition
 from books.files import create_books, open_for_reading, open_for_writing
 from schemas.codecs import encode_posting, schema_json
 from tests.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
@@ -118,6 +119,29 @@ def test_a_torn_commit_does_not_count_at_every_byte(tmp_path: Path, shop: Path) 
             assert bytes_of(torn) | {"books/LOCK": b""} == clean
             add_round(writer, 3)
         assert bytes_of(torn) == whole
+
+
+def test_the_last_commit_is_found_before_any_amount_of_garbage(shop: Path) -> None:
+    before, path = read_back(shop), shop / "books/rounds.avro"
+    rounds = path.read_bytes()
+    for size in (1, 60_000, 70_000, 300_000):
+        path.write_bytes(rounds + bytes(size))
+        assert read_back(shop) == before
+    with open_for_writing(shop, HOLDER) as writer:
+        assert writer.cut_bytes == size
+        sealed = [writer.commit(round_of(number)) for number in range(3, 300)]
+    assert len(path.read_bytes()) > 3 * (1 << 16)
+    assert open_for_reading(shop).committed() == sealed[-1]
+    assert list(open_for_reading(shop).commits())[3:] == sealed
+
+
+def test_a_position_inside_a_record_is_refused(shop: Path) -> None:
+    log = open_for_reading(shop)
+    places = [position for position, _ in log.read_journal(0)]
+    for position in (*range(1, 100), *range(places[0] + 1, places[-1])):
+        if position not in places:
+            with pytest.raises(NoSuchPosition):
+                log.read_journal(0, position)
 
 
 def test_a_commit_with_any_byte_changed_does_not_count(tmp_path: Path, shop: Path) -> None:
