@@ -37,6 +37,8 @@ MAX_SOURCES_REMEMBERED: Final = 4_096
 
 _decode: Final = msgspec.json.Decoder(AnyShape).decode
 _encode: Final = msgspec.json.Encoder().encode
+# Half of a surrogate pair in a name is no misfit to msgspec, which fails to encode it.
+_MISFITS: Final = (msgspec.ValidationError, RecursionError, UnicodeEncodeError)
 _source_pattern: Final = re.compile(typing.get_args(Source)[1].pattern)
 _FACTS: Final = {kind.__name__: kind for kind in PUBLISHED_TYPES}
 _FIELDS: Final = {kind.__name__: frozenset(kind.__struct_fields__) | {"type"} for kind in PUBLISHED_TYPES}
@@ -120,10 +122,10 @@ def _admit_document(document: Mapping[str, Any], unknown: UnknownFields | None) 
     name = _known_type(document)
     try:
         shape: Any = msgspec.convert(document, SHAPES[name])
-    except (msgspec.ValidationError, RecursionError):
+    except _MISFITS:
         try:
             shape = msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
-        except (msgspec.ValidationError, RecursionError) as error:
+        except _MISFITS as error:
             raise _explained(document, name, str(error)) from error
     try:
         text = _encode(shape)

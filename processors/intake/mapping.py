@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -93,6 +94,7 @@ def parse_mapping(document: object, name: str = "mapping") -> ColumnMapping:
         raise MappingRefused(name, list(_told(error))[:MAX_PROBLEMS]) from error
 
 
+@cache
 def integer_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The fields of a fact or a line that hold whole numbers, `occurred_at` aside."""
     described = inspect.type_info(kind)

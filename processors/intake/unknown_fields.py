@@ -32,7 +32,7 @@ class UnknownFields:
 
     def add(self, source: str, fact_type: str, field: str, known: tuple[str, ...]) -> None:
         """One more sighting of `field` (a path such as `lines[].colour`), where `known` are the names that exist."""
-        key = (source[:MAX_NAME_SHOWN], fact_type, field[:MAX_NAME_SHOWN])
+        key = (_shown(source), fact_type, _shown(field))
         if key in self._counts:
             self._counts[key][0] += 1
         elif len(self._counts) < MAX_UNKNOWN_FIELDS:
@@ -49,6 +49,12 @@ class UnknownFields:
             nearest = nearest_name(name, self._known[key])
             found.append(UnknownField(*key, count, f"{parent}{dot}{nearest}" if nearest else ""))
         return sorted(found, key=lambda one: (-one.count, one.source, one.fact_type, one.field))
+
+
+def _shown(name: str) -> str:
+    """A name as any terminal can show it."""
+    name = name[:MAX_NAME_SHOWN]
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def nearest_name(name: str, known: tuple[str, ...]) -> str:

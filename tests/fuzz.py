@@ -1,0 +1,222 @@
+"""Throws spoilt input at the door for a while: nothing may raise, all gets a typed outcome, what follows is taken.
+
+    python -m tests.fuzz --seconds 60 [--seed N]
+
+Prints the seed first, so that a run can be repeated. An input that breaks a promise is written beside the books' usual
+temporary files and named; it belongs into tests/hostile once the fault is mended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from processors.intake.door import admit, admit_json, judge_time
+from processors.intake.inputs import open_input
+from processors.intake.mapping import MappingRefused, parse_mapping
+from processors.intake.records import InputRefused, Read
+from processors.intake.refusal import Refusal
+from processors.intake.unknown_fields import UnknownFields
+from schemas.canonical import canonical_fact
+from schemas.codecs import decode_fact, decode_reject, encode_fact, encode_reject
+from schemas.facts import PublishedFact
+from schemas.instants import parse_instant
+from schemas.pages import REJECT_REASONS, Reject
+from tests.fuzz_mutations import ODD_VALUES, spoil_bytes, spoil_event
+
+CORPUS: Final = Path(__file__).parent / "hostile"
+TEXT: Final = {".jsonl", ".csv"}
+NOW: Final = parse_instant("2026-12-01T00:00:00Z")
+MAPPING_TEXT: Final[dict[str, Any]] = json.loads((CORPUS / "orders.mapping.json").read_text())
+MAPPING: Final = parse_mapping(MAPPING_TEXT)
+EVENTS_PER_FILE: Final = 40
+GOOD_JSON: Final = (CORPUS / "good.jsonl").read_bytes()
+GOOD_ID: Final[str] = json.loads(GOOD_JSON)["event_id"]
+GOOD_ROW_ID: Final = "o-after"
+GOOD_ROW: Final = b"o-after,m-1,2026-11-11 12:11:11,s-1,espresso,3.50,1\n"
+EVENTS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        **json.loads(GOOD_JSON),
+        "channel": "store",
+        "attributes": {"campaign": "autumn"},
+        "referrer_id": "m-2",
+        "lines": [{"sku": "a", "amount_minor": 1, "brand": "house"}, {"sku": "b", "amount_minor": 2}],
+    },
+    {"type": "CheckedIn", "source": "app", "event_id": "1", "occurred_at": 1_794_395_471_000, "member_id": "m-1"},
+    {"type": "ReferralMade", "source": "a", "event_id": "1", "occurred_at": NOW, "referrer_id": "m", "referee_id": "n"},
+    {"type": "ReviewSubmitted", "source": "a", "event_id": "1", "occurred_at": NOW, "member_id": "m", "sku": "s"},
+    {"specversion": "1.0", "id": "1", "source": "app", "type": "x.CheckedIn", "data": {"member_id": "m"}, "time": "x"},
+)
+
+
+class Broken(Exception):  # noqa: N818 - what fuzzing looks for
+    """A promise of the door was not kept."""
+
+
+class Attempt(NamedTuple):
+    """One file of spoilt input: how it is read, and how many good records in it must be taken all the same."""
+
+    suffix: str
+    content: bytes
+    good: int
+
+
+def next_attempt(chance: random.Random, seeds: dict[str, list[bytes]]) -> Attempt:
+    """One more file of spoilt input."""
+    way = chance.random()
+    if way < 0.4:
+        events = [spoil_event(chance, chance.choice(EVENTS)) for _ in range(EVENTS_PER_FILE)]
+        return Attempt(".jsonl", b"".join(event + b"\n" + GOOD_JSON for event in events), EVENTS_PER_FILE)
+    if way < 0.7:
+        texts = [spoil_bytes(chance, chance.choice(seeds[".jsonl"])) for _ in range(EVENTS_PER_FILE)]
+        return Attempt(".jsonl", b"".join(text + b"\n" + GOOD_JSON for text in texts), EVENTS_PER_FILE)
+    if way < 0.85:
+        head, _, body = chance.choice(seeds[".csv"]).partition(b"\n")
+        return Attempt(".csv", head + b"\n" + spoil_bytes(chance, body) + b"\n" + GOOD_ROW, 1)
+    suffix = chance.choice((".csv", ".avro", ".avro", ".parquet"))
+    return Attempt(suffix, spoil_bytes(chance, chance.choice(seeds[suffix])), 0)
+
+
+def check_file(path: Path, attempt: Attempt, outcomes: Counter[str]) -> None:
+    """Read one file; raises Broken or whatever the door let through."""
+    path.write_bytes(attempt.content)
+    unknown = UnknownFields()
+    taken: Counter[str] = Counter()
+    try:
+        for number, read in enumerate(open_input(path, mapping=MAPPING).records(unknown), 1):
+            if read.record != number:
+                raise Broken(f"record {read.record} is counted as {number}")
+            check_read(read, outcomes)
+            if read.fact is not None:
+                taken[read.fact.event_id] += 1
+    except InputRefused as refused:
+        outcomes["(file refused)"] += 1
+        if attempt.good:
+            raise Broken(f"a file that may be spoilt in places was refused: {refused}") from refused
+        return
+    unknown.report()
+    if taken[GOOD_ID] + taken[GOOD_ROW_ID] < attempt.good:
+        raise Broken("a good record that follows was not taken")
+
+
+def check_read(read: Read, outcomes: Counter[str]) -> None:
+    """What is promised of every record."""
+    if (read.fact is None) == (read.refusal is None):
+        raise Broken("a record must be either a fact or refused")
+    if read.fact is not None:
+        outcomes[type(read.fact).__name__] += 1
+        check_fact(read.fact)
+    if read.refusal is not None:
+        outcomes[read.refusal.reason] += 1
+        check_refusal(read.refusal)
+        reject = Reject(read.refusal.reason, read.refusal.message, read.raw, headers=read.headers)
+        if decode_reject(encode_reject(reject)) != reject:
+            raise Broken("a reject is not kept as it is")
+
+
+def check_fact(fact: PublishedFact) -> None:
+    """A fact keeps every bound of the contract, and is the same through JSON and Avro."""
+    msgspec.convert(msgspec.to_builtins(fact), type(fact))
+    if admit_json(canonical_fact(fact)) != fact:
+        raise Broken("a fact written as JSON is not admitted as itself")
+    if admit(msgspec.to_builtins(fact)) != fact:
+        raise Broken("a fact's fields are not admitted as itself")
+    if decode_fact(type(fact).__name__, encode_fact(fact)) != fact:
+        raise Broken("a fact written as Avro is not itself")
+    refusal = judge_time(fact, received_at=NOW, last_tick=NOW, horizon_ms=90 * 86_400_000, now=NOW)
+    if refusal is not None:
+        check_refusal(refusal)
+
+
+def check_refusal(refusal: Refusal) -> None:
+    """A refusal has a reason that the contract knows, and says something that can be printed anywhere."""
+    if refusal.reason not in REJECT_REASONS or not refusal.message:
+        raise Broken(f"no typed refusal: {refusal}")
+    if "\n" in refusal.message or "\x1b" in refusal.message or "\0" in refusal.message:
+        raise Broken(f"a message with control characters: {refusal.message!r}")
+    msgspec.json.encode(refusal)
+
+
+def check_mapping(chance: random.Random) -> None:
+    """A spoilt mapping is refused or used, whatever it holds."""
+    text = spoil_event(chance, MAPPING_TEXT)
+    try:
+        parse_mapping(json.loads(text))
+    except MappingRefused as refused:
+        if not refused.problems:
+            raise Broken("a mapping is refused without a problem") from refused
+
+
+def check_document(chance: random.Random) -> None:
+    """A decoded record of any Python values is admitted or refused."""
+    document = dict(chance.choice(EVENTS))
+    for name in chance.sample(sorted(document), 2):
+        document[name] = chance.choice(
+            (*ODD_VALUES, b"x", object(), 1j, {1: 2}, "\ud800", float("nan"), {"\udfff": "x"})
+        )
+    admitted = admit(document)
+    if isinstance(admitted, Refusal):
+        check_refusal(admitted)
+    else:
+        check_fact(admitted)
+
+
+def run(seconds: float, seed: int, folder: Path) -> int:
+    """Fuzz for some seconds; the exit code."""
+    chance = random.Random(seed)
+    seeds: dict[str, list[bytes]] = {}
+    for path in sorted(CORPUS.glob("[0-9]*[!d]")):
+        if path.suffix not in TEXT or "outcomes" in json.loads(path.with_suffix(".expected").read_text()):
+            seeds.setdefault(path.suffix, []).append(path.read_bytes())
+    seeds[".csv"] = [one for one in seeds[".csv"] if one.startswith(b"order,member,time,store,sku,paid,quantity\n")]
+    outcomes: Counter[str] = Counter()
+    until, inputs = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        attempt = next_attempt(chance, seeds)
+        inputs += max(attempt.good, 1) + 2
+        try:
+            check_file(folder / f"input{attempt.suffix}", attempt, outcomes)
+            check_mapping(chance)
+            check_document(chance)
+        except Exception:  # noqa: BLE001 whatever was let through is what fuzzing looks for, and is shown with its input
+            traceback.print_exc()
+            kept = Path(tempfile.gettempdir()) / f"tallybook-fuzz-{seed}-{inputs}{attempt.suffix}"
+            kept.write_bytes(attempt.content)
+            say(f"FAILED at input {inputs} of seed {seed}; the file is {kept}")
+            return 1
+    say(f"{inputs} spoilt inputs, nothing raised; what their records came to:")
+    for name, count in outcomes.most_common():
+        say(f"  {count:>9}  {name}")
+    return 0
+
+
+def say(line: str) -> None:
+    """One line for whoever watches."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Read the arguments and fuzz; the exit code."""
+    parser = argparse.ArgumentParser(description="Throw spoilt input at the door.")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
+    arguments = parser.parse_args()
+    seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
+    say(f"fuzzing for {arguments.seconds:g} s with --seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="tallybook-fuzz-") as folder:
+        return run(arguments.seconds, seed, Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
