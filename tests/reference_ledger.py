@@ -190,11 +190,10 @@ class ReferenceLedger:
             claim = Claim(len(account.claims) + 1, referrer_id, claimed_at)
             account.claims.append(claim)
             deciding.posting.claim_opened = claim.rank
-            ranks = [
-                rank for rank, purchase in enumerate(account.purchases, 1) if not self._is_too_old(purchase.occurred_at)
-            ]
-            for rank in ranks[-MAX_PURCHASES_REMEMBERED:]:
-                self._owe(deciding, claim, rank)
+            remembered = list(enumerate(account.purchases, 1))[-MAX_PURCHASES_REMEMBERED:]
+            for rank, purchase in remembered:
+                if not self._is_too_old(purchase.occurred_at):
+                    self._owe(deciding, claim, rank)
 
     def _owe(self, deciding: Deciding, claim: Claim, purchase_rank: int) -> None:
         referee_id = deciding.account.member_id
