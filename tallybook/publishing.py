@@ -51,8 +51,8 @@ def publish_ruleset(
         last_tick = format_instant(rounds.last_tick)
         raise PublicationRefused(
             f"version {ruleset.version} cannot take effect at {format_instant(effective_from)}: everything up to "
-            f"{last_tick} is scored already. Let it take effect then or later (--effective-from {last_tick}), or import "
-            "everything into a fresh folder under the new rules. Nothing was changed."
+            f"{last_tick} is scored already. Let it take effect then or later (--effective-from {last_tick}), or "
+            "import everything into a fresh folder under the new rules. Nothing was changed."
         )
     present = in_force(before, effective_from)
     if present is not None and present.ruleset_hash == hashed:
@@ -100,8 +100,8 @@ def newest_ruleset(folder: Folder) -> Path:
     found = folder.ruleset_files()
     if not found:
         raise PublicationRefused(
-            f"{folder.rulesets} holds no ruleset: put one at rulesets/<programme>/<version>.yaml (`tallybook init` in an "
-            "empty folder shows one). Nothing was changed."
+            f"{folder.rulesets} holds no ruleset: put one at rulesets/<programme>/<version>.yaml (`tallybook init` in "
+            "an empty folder shows one). Nothing was changed."
         )
     if len({file.parent for file in found}) > 1:
         names = ", ".join(str(file.relative_to(folder.root)) for file in found)
@@ -136,8 +136,8 @@ def read_effective_from(value: str, timezone: str) -> int:
         return Zone(timezone, zone_data(timezone)).instant_of(datetime.fromisoformat(value))
     except (NoInstant, ValueError) as error:
         raise PublicationRefused(
-            f"--effective-from {value!r} is no time: write a date in {timezone} such as 2026-12-01, a local time such as "
-            f"2026-12-01T06:00, or an instant such as 2026-12-01T05:00:00Z. Nothing was changed."
+            f"--effective-from {value!r} is no time: write a date in {timezone} such as 2026-12-01, a local time such "
+            "as 2026-12-01T06:00, or an instant such as 2026-12-01T05:00:00Z. Nothing was changed."
         ) from error
 
 

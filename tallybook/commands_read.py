@@ -1,0 +1,154 @@
+"""What reads the tables: `balance`, `statement`, `leaderboard`, `members`, and `sql` for everything else."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallybook.folder import Folder
+from tallybook.screen import show_json, show_table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Member = Annotated[str, typer.Argument(help="The member's id.", show_default=False)]
+MAX_LIMIT = 100_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(balance)
+    app.command()(statement)
+    app.command()(leaderboard)
+    app.command()(members)
+    app.command()(sql)
+
+
+def balance(context: typer.Context, member: Member, as_json: AsJson = False) -> None:
+    """What a member has, as of the last tick, and what of it expires next.
+
+    Example: tallybook balance member-1
+    """
+    from tallybook.projecting import caught_up
+    from tallybook.reading import balance_of, print_balance
+
+    with caught_up(Folder(context.obj)) as store:
+        if as_json:
+            show_json(balance_of(store, member))
+        else:
+            print_balance(store, member)
+
+
+def statement(
+    context: typer.Context,
+    member: Member,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many entries.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """A member's last entries with the running balance, newest last, and the points that expire next.
+
+    Example: tallybook statement member-1 --limit 50
+    """
+    from tallybook.projecting import caught_up
+    from tallybook.reading import print_statement, statement_of
+
+    with caught_up(Folder(context.obj)) as store:
+        if as_json:
+            show_json(statement_of(store, member, limit))
+        else:
+            print_statement(store, member, limit)
+
+
+def leaderboard(
+    context: typer.Context,
+    period: Annotated[str, typer.Option(help="day, week, month, year or all.")] = "all",
+    at: Annotated[str, typer.Option(help="A local date in the period, such as 2026-11-30 (default: the last).")] = "",
+    store_id: Annotated[str, typer.Option("--store", help="Only what was earned in this store.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many places.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Who earned most, of all time or in the period around a date; ties go to who got there first.
+
+    Points count in the period in which their fact happened, and expiry takes nothing away.
+
+    Example: tallybook leaderboard --period month --at 2026-11-30 --store store-1
+    """
+    from tallybook.projecting import caught_up
+    from tallybook.reading import PERIODS, leaderboard_of, print_leaderboard
+
+    if period not in PERIODS:
+        raise typer.BadParameter(f"{period!r} is no period; there are: {', '.join(PERIODS)}")
+    try:
+        day = date.fromisoformat(at) if at else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{at!r} is no date: write it such as 2026-11-30") from error
+    with caught_up(Folder(context.obj)) as store:
+        if as_json:
+            show_json(leaderboard_of(store, period=period, at=day, store_id=store_id, limit=limit))
+        else:
+            print_leaderboard(store, period=period, at=day, store_id=store_id, limit=limit)
+
+
+def members(
+    context: typer.Context,
+    after: Annotated[str, typer.Option(help="Begin behind this member.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many members.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Who has an account, in order of the ids, with balance and opening.
+
+    Example: tallybook members --after member-100
+    """
+    from projections import readers
+    from tallybook.projecting import caught_up
+    from tallybook.reading import as_of, plain
+
+    with caught_up(Folder(context.obj)) as store:
+        rows = [plain(line) for line in readers.members(store, after, limit)]
+        tick = as_of(store)
+    if as_json:
+        show_json({"as_of": tick, "members": rows})
+    else:
+        columns = ("member_id", "balance", "postings", "opened_on", "opened_by", "updated_at")
+        show_table(f"Members as of {tick}", rows, {name: name.replace("_", " ") for name in columns})
+
+
+def sql(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help="One query; without it a prompt, or standard input.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
+    as_parquet: Annotated[bool, typer.Option("--parquet", help="Parquet: give --output, or pipe it on.")] = False,
+    as_json: AsJson = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the answer to this file.")] = None,
+) -> None:
+    """Ask the tables in SQL (ClickHouse's dialect); nothing can be changed by a query.
+
+    The views are in the database `tallybook`, which may be left out: SHOW TABLES, DESCRIBE balances.
+
+    Example: tallybook sql "SELECT rule_id, sum(points) FROM ledger GROUP BY rule_id" --csv
+
+    Example: tallybook sql "SELECT * FROM statement" --parquet --output statement.parquet
+    """
+    from tallybook.projecting import caught_up
+    from tallybook.sql_prompt import FORMATS, answer, prompt
+
+    asked = [name for name, wanted in (("csv", as_csv), ("parquet", as_parquet), ("json", as_json)) if wanted]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"choose one of --{' and --'.join(asked)}")
+    form = FORMATS[asked[0] if asked else "table"]
+    if as_parquet and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet is nothing for a terminal: give --output FILE, or pipe it on")
+    is_prompt = not query and sys.stdin.isatty()
+    text = query or ("" if is_prompt else sys.stdin.read())
+    if not is_prompt and not text.strip():
+        raise typer.BadParameter('there is no query: tallybook sql "SELECT * FROM balances"')
+    with caught_up(Folder(context.obj)) as store:
+        if is_prompt:
+            prompt(store, form)
+        elif output is not None:
+            output.write_bytes(answer(store, text, form))
+        else:
+            sys.stdout.buffer.write(answer(store, text, form))
+            sys.stdout.flush()

@@ -1,0 +1,158 @@
+"""Finds out what a person asks to have explained, and explains it: an event first, else a member."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from books.log import LogReader
+from projections.store import StoreHeld
+from schemas.facts import PurchaseRecorded
+from schemas.pages import Reject
+from tallybook.explain_event import Reached, explain_events
+from tallybook.explain_member import explain_member
+from tallybook.explain_screen import print_event, print_member, print_reject
+from tallybook.explain_search import Found, Hit, find_event
+from tallybook.explained import EventExplained, MemberExplained
+from tallybook.folder import Folder, FolderRefused
+from tallybook.projecting import projected_positions, projected_records
+from tallybook.screen import progress, say
+
+MAX_SUGGESTIONS: Final = 3
+MAX_MEMBERS_COMPARED: Final = 200_000
+
+
+class UnknownId(FolderRefused):
+    """Nothing in the books has this id; the message names the nearest that are known."""
+
+
+class Explanation(msgspec.Struct):
+    """What was found: events with the rejects of the same id, or a member."""
+
+    events: list[EventExplained] = []
+    rejects: list[Reject] = []
+    member: MemberExplained | None = None
+    notes: list[str] = []
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the event came no further than the rejects."""
+        return bool(self.rejects) and not self.events
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data; of a reject's bytes only the beginning of what is text in them."""
+        rejects = [
+            {name: getattr(one, name) for name in one.__struct_fields__ if name not in {"raw", "headers"}}
+            for one in self.rejects
+        ]
+        content: dict[str, Any] = {"notes": self.notes}
+        if self.member is not None:
+            return content | {"member": msgspec.to_builtins(self.member)}
+        return content | {"events": msgspec.to_builtins(self.events), "rejects": rejects}
+
+    def show(self) -> None:
+        """Print it for people."""
+        for line in self.notes:
+            say(line)
+        for reject in self.rejects:
+            print_reject(reject)
+        for at, event in enumerate(self.events):
+            if at or self.rejects:
+                say("")
+            print_event(event)
+        if self.member is not None:
+            print_member(self.member)
+
+
+def explain_what(
+    folder: Folder, event: str, member_id: str, source: str, newest: int, *, only_events: bool
+) -> Explanation:
+    """Explain an event (perhaps only what it did to one member), or where there is none the member of that id.
+
+    Without `event` the member is explained, with its `newest` facts.
+
+    Raises:
+        UnknownId: there is neither.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.reading() as log, progress("reading the books", None) as tick:
+        if not event:
+            return _member(log, member_id, newest, tick)
+        found = find_event(log, event, source=source, member_id=member_id, on_line=tick)
+        if found.hits or found.rejects:
+            return _events(folder, log, event, found, tick)
+        if not only_events and not member_id and not source and event in found.members:
+            return _member(log, event, newest, tick)
+        raise UnknownId(_unknown(log, event, member_id, source, found.members))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known names that look most like one, as the end of a sentence; empty if none does."""
+    candidates = [one for one, _ in zip(sorted(known), range(MAX_MEMBERS_COMPARED), strict=False)]
+    alike = difflib.get_close_matches(name, candidates, MAX_SUGGESTIONS)
+    return f" Did you mean {' or '.join(alike)}?" if alike else ""
+
+
+def _events(folder: Folder, log: LogReader, event: str, found: Found, tick: Callable[[], object]) -> Explanation:
+    with _reached(folder) as is_projected:
+        events = explain_events(log, found, is_projected, tick)
+    notes = [f"{event} is no event id; found by {found.known_by}"] if found.known_by != "event id" else []
+    if event in found.members:
+        notes.append(f"there is a member {event} too: tallybook explain --member {event}")
+    if len({one.source for one in events}) > 1:
+        notes.append(f"{len(events)} sources sent an event {event}: choose one with --source")
+    return Explanation(events, found.rejects, notes=notes)
+
+
+def _member(log: LogReader, member_id: str, newest: int, tick: Callable[[], object]) -> Explanation:
+    member = explain_member(log, member_id, newest, tick)
+    if member is None:
+        raise UnknownId(unknown_member(log, member_id))
+    return Explanation(member=member)
+
+
+def unknown_member(log: LogReader, member_id: str) -> str:
+    """The message for a member that no fact names."""
+    members = {line.member_id for n in range(log.partitions) for _, page in log.read_journal(n) for line in page.lines}
+    return f"no fact names a member {member_id!r}.{nearest(member_id, (one for one in members if one is not None))}"
+
+
+def _unknown(log: LogReader, event: str, member_id: str, source: str, members: set[str]) -> str:
+    where = "".join(f" {word} {value!r}" for word, value in (("of source", source), ("for member", member_id)) if value)
+    events = {
+        line.fact.event_id
+        for n in range(log.partitions)
+        for _, page in log.read_journal(n)
+        for line in page.lines
+        if line.member_id is not None or isinstance(line.fact, PurchaseRecorded)
+        if hasattr(line.fact, "event_id")
+    }
+    hint = nearest(event, events | members)
+    return (
+        f"neither the journal nor the rejects hold an event {event!r}{where}, and no member is called so.{hint} "
+        "If it was sent, see whether its file was imported: `tallybook status`."
+    )
+
+
+@contextmanager
+def _reached(folder: Folder) -> Iterator[Reached]:
+    """Says of a hit and its posting's number whether both stand in the tables; None while another process has them."""
+    if not folder.clickhouse.exists():
+        yield lambda _hit, _number: False
+        return
+    try:
+        with folder.store() as store:
+            positions, records = projected_positions(store), projected_records(store)
+    except StoreHeld:
+        yield lambda _hit, _number: None
+        return
+
+    def is_projected(hit: Hit, number: int) -> bool:
+        in_journal = positions.get(("journal", hit.partition), 0) >= hit.position
+        return in_journal and records.get(("ledger", hit.partition), 0) >= number
+
+    yield is_projected

@@ -1,0 +1,69 @@
+"""Queries of the tables in SQL: one answer in a format, or a small prompt that goes on after a mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Final
+
+from projections.store import QueryFailed, Store
+from tallybook.screen import note
+
+FORMATS: Final = {"table": "PrettyCompactMonoBlock", "csv": "CSVWithNames", "parquet": "Parquet", "json": "JSONEachRow"}
+MAX_MESSAGE: Final = 2_000
+_FIRST: Final = "tallybook> "
+_MORE: Final = "       ... "
+_LEAVE: Final = frozenset({"exit", "quit", "\\q"})
+
+
+def answer(store: Store, query: str, form: str) -> bytes:
+    """The answer of one query in a format of ClickHouse (see FORMATS).
+
+    Raises:
+        QueryFailed: the message is ClickHouse's own, cut to what helps.
+    """
+    try:
+        return store.export(query.strip().removesuffix(";"), form)
+    except QueryFailed as error:
+        raise QueryFailed(_shortened(str(error))) from error
+
+
+def prompt(store: Store, form: str) -> None:
+    """Ask for queries, each ended by `;`, until the input ends or somebody leaves."""
+    with contextlib.suppress(ImportError):
+        # Where Python has it, arrows move through the line and through what was typed before.
+        import readline  # noqa: F401 imported for what it does to input()
+    note("One query, ended by ;   SHOW TABLES; lists the views, DESCRIBE balances; their columns, exit leaves.")
+    while (query := _read_query()) is not None:
+        try:
+            sys.stdout.buffer.write(answer(store, query, form))
+            sys.stdout.flush()
+        except QueryFailed as error:
+            note(str(error))
+
+
+def _read_query() -> str | None:
+    """The next query; None at the end of the input, or where somebody leaves."""
+    lines: list[str] = []
+    while True:
+        try:
+            line = input(_MORE if lines else _FIRST)
+        except EOFError:
+            note("")
+            return None
+        except KeyboardInterrupt:
+            note("")
+            lines = []
+            continue
+        if not lines and line.strip().rstrip(";").lower() in _LEAVE:
+            return None
+        if lines or line.strip():
+            lines.append(line)
+        if line.rstrip().endswith(";"):
+            return "\n".join(lines)
+
+
+def _shortened(message: str) -> str:
+    """ClickHouse's message without the end that lists every word of its grammar."""
+    text = message.partition("Expected one of:")[0].rstrip(" .")
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
