@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from books.book_file import blocks_of, open_book_file, read_tail
+from books.book_file import open_book_file, read_tail
 from books.container import encode_block, sync_marker
 from books.create import edition_heads
 from books.errors import BooksForeign, LockHolder
@@ -66,7 +66,7 @@ class FileLogWriter(FileLogReader):
         self._new_folders: set[str] = set()
         self._next_pages: dict[int, int] = {}
         self._next_numbers: dict[tuple[str, int], int] = {}
-        self._next_reject = 0
+        self._rejects = self._last.committed.rejects
         self._sound = True
         self._closed = False
 
@@ -122,17 +122,14 @@ class FileLogWriter(FileLogReader):
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep rejects; they are given back with their numbers, which count from 1 (0: to be filled in)."""
-        due = self._next_reject or 1 + sum(
-            block.records for block in blocks_of(self._files, self._known[REJECTS], 0, self._lengths[REJECTS])
-        )
         kept = []
-        for number, reject in enumerate(rejects, due):
+        for number, reject in enumerate(rejects, self._rejects + 1):
             if reject.number not in {0, number}:
                 raise ValueError(f"reject {reject.number}, where {number} is due")
             kept.append(msgspec.structs.replace(reject, number=number))
         for reject in kept:
             self._append(REJECTS, 1, encode_reject(reject))
-        self._next_reject = due + len(kept)
+        self._rejects += len(kept)
         return tuple(kept)
 
     def open_edition(self, opened: EditionOpened) -> None:
@@ -166,7 +163,9 @@ class FileLogWriter(FileLogReader):
                 self._measured(name, end) if name in self._grown else before[name]
                 for name, end in sorted(self._ends.items())
             ]
-            sealed = seal(msgspec.structs.replace(committed, number=number, lengths=tuple(lengths)))
+            sealed = seal(
+                msgspec.structs.replace(committed, number=number, lengths=tuple(lengths), rejects=self._rejects)
+            )
             record = encode_commit(sealed, self._rounds.sync)
             rounds = self._open(ROUNDS)
             rounds.append(record)

@@ -91,6 +91,6 @@ class LogWriter(LogReader, Protocol):
     def commit(self, committed: RoundCommitted) -> RoundCommitted:
         """Make all that was appended durable and visible, at once.
 
-        The log fills in `number`, `lengths` and `checksum`, and gives the record back. Commits are numbered from 0 (the
-        creation of the books); a `number` other than 0 must be the one that is due.
+        The log fills in `number`, `lengths`, `rejects` (how many are kept in all) and `checksum`, and gives the record
+        back. Commits are numbered from 0 (the creation of the books); a `number` other than 0 must be the one due.
         """

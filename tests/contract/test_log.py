@@ -137,7 +137,7 @@ def test_what_is_committed_comes_back_in_order(home: Home, writer: LogWriter) ->
     assert [reject.number for reject in kept] == [1, 2]
     assert rejects_of(log) == list(kept)
     assert log.committed() == sealed
-    assert (sealed.number, sealed.facts, sealed.inputs) == (1, 3, round_of(3).inputs)
+    assert (sealed.number, sealed.facts, sealed.rejects, sealed.inputs) == (1, 3, 2, round_of(3).inputs)
     assert log.last_page(1) == page(3)
     assert log.last_posting("0001", 1) == posting(7, page=7)
 

@@ -209,7 +209,10 @@ class MemoryLogWriter(MemoryLogReader):
         number = len(self._pending.rounds)
         if committed.number not in {0, number}:
             raise ValueError(f"commit {committed.number}, where {number} is due")
-        sealed = msgspec.structs.replace(committed, number=number, lengths=self._pending.lengths(), checksum=1)
+        kept = sum(len(batch) for batch in self._pending.rejects)
+        sealed = msgspec.structs.replace(
+            committed, number=number, lengths=self._pending.lengths(), rejects=kept, checksum=1
+        )
         self._pending.rounds.append(sealed)
         self._books.state = self._pending.copy()
         self.refresh()

@@ -185,9 +185,9 @@ def test_newer_commits_with_older_books_are_refused(tmp_path: Path, shop: Path) 
     with open_for_writing(newer, HOLDER) as writer:
         add_round(writer, 3)
     shutil.copy(newer / "books/rounds.avro", shop / "books/rounds.avro")
-    assert re.search(r"journal/00.avro at byte .*: the file has [\d,]+ bytes, and [\d,]+ are committed", refused(
-        shop, BooksDamaged
-    ))  # fmt: skip
+    assert re.search(
+        r"journal/00.avro at byte .*: the file has [\d,]+ bytes, and [\d,]+ are committed", refused(shop, BooksDamaged)
+    )
 
 
 # -- damage
