@@ -43,6 +43,7 @@ constants: {currency: USD, channel: store}
 lines: {sku: product_id, category: department, brand: brand, quantity_milli: quantity, amount_minor: sales_value,
         discount_minor: discount}
 scale: {quantity_milli: 1000, amount_minor: 100, discount_minor: 100}
+rounding: {amount_minor: half_even}  # twenty lines cost 0.0000000000000004 dollars: binary floats were summed up there
 """
 _BEGIN, _END = "<!-- bench-real: begin -->", "<!-- bench-real: end -->"
 

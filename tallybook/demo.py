@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from projections.store import Store
 from tallybook.clock import now_ms
 from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
+from tallybook.explaining import explain_what
 from tallybook.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
 from tallybook.importing import import_files
 from tallybook.projecting import caught_up, project_folder
+from tallybook.reading import print_leaderboard, print_statement
 from tallybook.screen import progress, say, show_table
 
 MARKER: Final = ".tallybook-demo"
@@ -64,8 +67,13 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
     for line in done.report():
         say(line)
     show_table("Rates", stages.rows)
-    _look(folder)
-    _say_next(root, *_interesting(folder))
+    with caught_up(folder) as store:
+        member, event = _interesting(store)
+        print_leaderboard(store, period="all", at=None, store_id="", limit=10)
+        print_statement(store, member, limit=8)
+    say("")
+    explain_what(folder, event, "", "", 1, only_events=True).show()
+    _say_next(root, member, event)
 
 
 def _fresh_folder(root: Path) -> Folder:
@@ -80,24 +88,18 @@ def _fresh_folder(root: Path) -> Folder:
     return folder
 
 
-def _look(folder: Folder) -> None:
-    from tallybook.reading import print_leaderboard, print_statement
-
-    member, _ = _interesting(folder)
-    with caught_up(folder) as store:
-        print_leaderboard(store, period="all", at=None, store_id="", limit=10)
-        print_statement(store, member, limit=8)
-
-
-def _interesting(folder: Folder) -> tuple[str, str]:
+def _interesting(store: Store) -> tuple[str, str]:
     """The leader, and an event of it that a multiplier made worth more."""
-    with caught_up(folder) as store:
-        rows = store.rows(
-            "SELECT member_id, event_id FROM tallybook.workings WHERE member_id = "
-            "(SELECT member_id FROM tallybook.leaderboard WHERE period = 'ever' AND store_id = '' AND rank = 1) "
-            "AND notEmpty(factors) ORDER BY seq DESC LIMIT 1"
-        )
-    return str(rows[0]["member_id"]), str(rows[0]["event_id"])
+    (leader,) = store.rows(
+        "SELECT member_id FROM tallybook.leaderboard WHERE period = 'ever' AND store_id = '' AND rank = 1"
+    )
+    (event,) = store.rows(
+        "SELECT event_id FROM tallybook.ledger WHERE member_id = {member:String} AND fact_type = 'PurchaseRecorded' "
+        "AND seq = (SELECT max(seq) FROM tallybook.workings WHERE member_id = {member:String} AND notEmpty(factors)) "
+        "LIMIT 1",
+        {"member": leader["member_id"]},
+    )
+    return str(leader["member_id"]), str(event["event_id"])
 
 
 def _say_next(root: Path, member: str, event: str) -> None:
