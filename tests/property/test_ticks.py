@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ MEMBER = "ann"
 LAST_TICK = strategies.START + 4_000 * DAY_MS
 
 
-def lines_of(facts: list[PublishedFact]) -> list[JournalLine]:
+def lines_of(facts: Sequence[PublishedFact]) -> list[JournalLine]:
     return [JournalLine(fact, 0, MEMBER) for fact in facts if MEMBER in members_of(fact)]
 
 
