@@ -16,7 +16,7 @@ from processors.desk import PartitionDesk
 from schemas.facts import RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
-PAYLOAD_LAYOUT: Final = 1
+PAYLOAD_LAYOUT: Final = 2
 
 
 class _Payload(msgspec.Struct):

@@ -88,7 +88,7 @@ class Rounds:
     def publish(self, published: RulesetPublished, received_at: int) -> None:
         """Write a publication to all partitions at once."""
         for desk in self.desks:
-            self._write(desk, JournalLine(published, received_at), "")
+            self._write(desk, JournalLine(published, received_at))
 
     def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
         """One round: these facts in this order, the facts they owe, then a tick at `tick_at` if it is a new one."""
@@ -98,15 +98,15 @@ class Rounds:
             for member_id in members_of(fact):
                 key = member_id if member_id is not None else guest_key(fact)
                 desk = self.desks[partition_of(key, len(self.desks))]
-                line = JournalLine(fact, received_at, member_id, record=record)
-                for posting in self._write(desk, line, source):
+                index = self._input_index(desk, source)
+                for posting in self._write(desk, JournalLine(fact, received_at, member_id, index, record)):
                     owed.extend(owed_by(desk.partition, posting))
         owed.sort(key=lambda item: item[:4])
         for item in owed:
             self._write_derived(item.fact, received_at)
         if tick_at > self.last_tick:
             for desk in self.desks:
-                self._write(desk, JournalLine(ClockTicked(tick_at), received_at), "")
+                self._write(desk, JournalLine(ClockTicked(tick_at), received_at))
 
     def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep refused records; gives them back with their numbers."""
@@ -143,15 +143,16 @@ class Rounds:
 
     def _write_derived(self, fact: RefereePurchased, received_at: int) -> None:
         desk = self.desks[partition_of(fact.member_id, len(self.desks))]
-        for posting in self._write(desk, JournalLine(fact, received_at, fact.member_id), ""):
+        for posting in self._write(desk, JournalLine(fact, received_at, fact.member_id)):
             if posting.owed:
                 raise AssertionError(f"derived fact {fact.event_id} owes facts itself")
 
-    def _write(self, desk: PartitionDesk, line: JournalLine, source: str) -> list[Posting]:
+    def _input_index(self, desk: PartitionDesk, source: str) -> int:
+        inputs = self._writing[desk.partition].inputs
+        return inputs.setdefault(source, len(inputs))
+
+    def _write(self, desk: PartitionDesk, line: JournalLine) -> list[Posting]:
         writing = self._writing[desk.partition]
-        index = writing.inputs.setdefault(source, len(writing.inputs))
-        if index:
-            line = msgspec.structs.replace(line, input=index)
         folio = Folio(writing.page, len(writing.lines))
         writing.lines.append(line)
         postings = desk.score(line, folio)

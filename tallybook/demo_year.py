@@ -170,7 +170,7 @@ class DemoYear:
 
     def _regular(self) -> str:
         """A member; the first ones come far more often than the last."""
-        return self._members[int(self._random() ** 2 * len(self._members))]
+        return self._members[int(self._random() ** 1.4 * len(self._members))]
 
     def _store(self) -> str:
         return STORES[int(self._random() ** 1.5 * len(STORES))]

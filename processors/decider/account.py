@@ -43,8 +43,8 @@ class Account(msgspec.Struct):
     `lots` stand in spending order (soonest expiry first, then earliest award, then number). `seen` maps
     "source/event_id" to (occurred_at, content hash). `days` are held check-in days (days since 1970, sorted) and
     `kept_run` the run length on the first of them. `counters` are limit windows ("limit|window"), `totals` gross
-    points per period ("day:<n>" …, with "|store" for a store's). `forgotten_to` is the day up to which ended periods
-    were dropped.
+    points per period ("day:<n>" …, with "|store" for a store's). What has
+    become older than the horizon is dropped when the horizon (ms) reaches `forget_next_at`.
     """
 
     member_id: str
@@ -64,7 +64,7 @@ class Account(msgspec.Struct):
     purchases: list[Purchase] = []
     purchases_made: int = 0
     claims_paid: dict[str, int] = {}
-    forgotten_to: int = 0
+    forget_next_at: int = 0
 
 
 def lot_order(lot: Lot) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from schemas.posting import Posting, Reason
 _BEFORE_RULES = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 MAX_ENDS_KEPT: Final = 65_536
-FORGET_EVERY_DAYS: Final = 60  # looking at every window costs more than keeping a few
+FORGET_EVERY_MS: Final = 45 * DAY_MS  # looking at everything that is kept costs more than keeping a little longer
 _ZONE_SLACK_DAYS = 2  # a local day starts and ends within a day of the UTC one
 
 
@@ -91,31 +91,19 @@ def _apply_referral_effects(partition: Partition, account: Account, fact: Member
 
 
 def _forget(partition: Partition, account: Account) -> None:
-    """Drop what can no longer matter: everything asked for it would be `too_old` first."""
+    """Now and then, drop what can no longer matter: whatever asked for it would be `too_old` first."""
     horizon_at = partition.horizon_at
+    if horizon_at < account.forget_next_at:
+        return
+    account.forget_next_at = max(0, horizon_at) + FORGET_EVERY_MS
     if horizon_at <= 0:
         return
-    seen = account.seen
-    while seen:
-        oldest = next(iter(seen))
-        if seen[oldest][0] >= horizon_at:
-            break
-        del seen[oldest]
-    while account.purchases and account.purchases[0].occurred_at < horizon_at:
-        del account.purchases[0]
-    if account.claims and account.claims[0].claimed_at + partition.referral_window_ms < horizon_at:
-        window = partition.referral_window_ms
-        account.claims = [claim for claim in account.claims if claim.claimed_at + window >= horizon_at]
-    if account.claims_paid:
-        account.claims_paid = {key: until for key, until in account.claims_paid.items() if until >= horizon_at}
-    _forget_periods(account, horizon_at // DAY_MS - _ZONE_SLACK_DAYS)
-
-
-def _forget_periods(account: Account, before_day: int) -> None:
-    """Now and then, drop windows and totals that ended before the horizon."""
-    if before_day - account.forgotten_to < FORGET_EVERY_DAYS:
-        return
-    account.forgotten_to = before_day
+    window = partition.referral_window_ms
+    account.seen = {key: known for key, known in account.seen.items() if known[0] >= horizon_at}
+    account.purchases = [purchase for purchase in account.purchases if purchase.occurred_at >= horizon_at]
+    account.claims = [claim for claim in account.claims if claim.claimed_at + window >= horizon_at]
+    account.claims_paid = {key: until for key, until in account.claims_paid.items() if until >= horizon_at}
+    before_day = horizon_at // DAY_MS - _ZONE_SLACK_DAYS
     account.totals = {key: earned for key, earned in account.totals.items() if _total_ends(key) > before_day}
     account.counters = {key: used for key, used in account.counters.items() if _window_ends(key) > before_day}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 
@@ -31,6 +32,9 @@ def round_half_even(numerator: int, denominator: int) -> int:
     return whole
 
 
+MAX_PRINTED_DIGITS: Final = 20
+MAX_TEXTS_KEPT: Final = 65_536
+
 ROUNDINGS: Final[dict[str, Callable[[int, int], int]]] = {
     "floor": round_floor,
     "ceil": round_ceil,
@@ -44,6 +48,7 @@ def fraction_of(value: Decimal | int) -> Fraction:
     return Fraction(value)
 
 
+@lru_cache(MAX_TEXTS_KEPT)
 def exact_text(numerator: int, denominator: int) -> str:
     """A fraction as people read it: a plain decimal where it ends, else "n/d" in lowest terms."""
     if denominator == 1:
@@ -59,6 +64,3 @@ def exact_text(numerator: int, denominator: int) -> str:
             return f"{top}/{bottom}"
     whole, rest = divmod(top * (scale // bottom), scale)
     return f"{whole}.{rest:0{digits}d}"
-
-
-MAX_PRINTED_DIGITS: Final = 20

@@ -63,9 +63,11 @@ def _purchase(rules: CompiledRuleset, fact: PurchaseRecorded, moment: Moment, ea
     counted = rules.counted_lines(fact)
     worths: list[Worth] = []
     for rule in rules.purchase_rules:
+        if not rule.applies(fact, moment):
+            continue
         test = rule.line_counts
         lines = counted if test is None else [line for line in counted if test(line)]
-        if lines and rule.applies(fact, moment):
+        if lines:
             if rule.basis is None:
                 worths.append(worth_of_event(rule, rule.rate, rule.rate_text, fact, moment))
             else:

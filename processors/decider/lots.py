@@ -41,7 +41,11 @@ def enter(account: Account, entry: Entry) -> None:
         if entry.available_at is None or entry.points <= 0:
             raise AssertionError(f"award {entry.entry_id} opens no lot")
         expires_at = FAR_FUTURE if entry.expires_at is None else entry.expires_at
-        insort(account.lots, Lot(entry.lot, entry.points, entry.available_at, expires_at), key=lot_order)
+        lot, lots = Lot(entry.lot, entry.points, entry.available_at, expires_at), account.lots
+        if not lots or lot_order(lots[-1]) < lot_order(lot):
+            lots.append(lot)  # as most do: what is earned later expires later
+        else:
+            insort(lots, lot, key=lot_order)
         account.lots_opened = max(account.lots_opened, entry.lot)
         account.earned += entry.points
     elif entry.type == EntryType.POINTS_EXPIRED:

@@ -38,7 +38,7 @@ class InputRefused(ValueError):  # noqa: N818 - named after what happened, as fa
 
     def __init__(self, file: str, line: int, message: str, hint: str) -> None:
         place = f"{file}, line {line}" if line else file
-        super().__init__(f"{place}: {message}. {hint}")
+        super().__init__(f"{place}: {message.rstrip('.')}. {hint}")
         self.file = file
         self.line = line
         self.message = message

@@ -35,7 +35,7 @@ def text_lines(stream: BinaryIO) -> Iterator[Line]:
         elif len(read) < _LONGEST:
             content = read[:-1] if read.endswith(b"\r") else read
         else:
-            yield Line(number, read[:MAX_KEPT_BYTES], len(read) + _rest_of_line(stream))
+            yield Line(number, read[:MAX_KEPT_BYTES], _size_of_line(stream, read))
             continue
         content = content.removeprefix(BOM)
         if len(content) > MAX_EVENT_BYTES:
@@ -44,11 +44,10 @@ def text_lines(stream: BinaryIO) -> Iterator[Line]:
             yield Line(number, content, len(content))
 
 
-def _rest_of_line(stream: BinaryIO) -> int:
-    """Skips to the next line; how many bytes that were, the line's end not counted."""
-    skipped = 0
-    while read := stream.readline(_CHUNK):
-        if read.endswith(b"\n"):
-            return skipped + len(read.rstrip(b"\r\n"))
-        skipped += len(read)
-    return skipped
+def _size_of_line(stream: BinaryIO, begun: bytes) -> int:
+    """Skips to the next line; the size of the whole line, of which `begun` was read, without its end."""
+    size, tail = len(begun), begun[-1:]
+    while not tail.endswith(b"\n") and (read := stream.readline(_CHUNK)):
+        size += len(read)
+        tail = (tail + read)[-2:]
+    return size - len(tail) + len(tail.removesuffix(b"\n").removesuffix(b"\r"))
