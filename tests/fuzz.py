@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from processors.intake.door import admit, admit_json, judge_time
-from processors.intake.inputs import open_input
+from processors.intake.inputs import Format, open_input
 from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Refusal
@@ -35,7 +35,8 @@ from schemas.pages import REJECT_REASONS, Reject
 from tests.fuzz_mutations import ODD_VALUES, spoil_bytes, spoil_event
 
 CORPUS: Final = Path(__file__).parent / "hostile"
-TEXT: Final = {".jsonl", ".csv"}
+# Said and not found out: one spoilt line may begin like another format, and must not cost the others.
+FORMATS: Final[dict[str, Format]] = {".jsonl": "json-lines", ".csv": "csv"}
 NOW: Final = parse_instant("2026-12-01T00:00:00Z")
 MAPPING_TEXT: Final[dict[str, Any]] = json.loads((CORPUS / "orders.mapping.json").read_text())
 MAPPING: Final = parse_mapping(MAPPING_TEXT)
@@ -93,7 +94,7 @@ def check_file(path: Path, attempt: Attempt, outcomes: Counter[str]) -> None:
     unknown = UnknownFields()
     taken: Counter[str] = Counter()
     try:
-        for number, read in enumerate(open_input(path, mapping=MAPPING).records(unknown), 1):
+        for number, read in enumerate(open_input(path, FORMATS.get(path.suffix), MAPPING).records(unknown), 1):
             if read.record != number:
                 raise Broken(f"record {read.record} is counted as {number}")
             check_read(read, outcomes)
@@ -176,7 +177,7 @@ def run(seconds: float, seed: int, folder: Path) -> int:
     chance = random.Random(seed)
     seeds: dict[str, list[bytes]] = {}
     for path in sorted(CORPUS.glob("[0-9]*[!d]")):
-        if path.suffix not in TEXT or "outcomes" in json.loads(path.with_suffix(".expected").read_text()):
+        if path.suffix not in FORMATS or "outcomes" in json.loads(path.with_suffix(".expected").read_text()):
             seeds.setdefault(path.suffix, []).append(path.read_bytes())
     seeds[".csv"] = [one for one in seeds[".csv"] if one.startswith(b"order,member,time,store,sku,paid,quantity\n")]
     outcomes: Counter[str] = Counter()

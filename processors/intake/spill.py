@@ -63,7 +63,8 @@ class Spill:
     """Holds what arrives and gives it back in order, `key` None meaning the order of arrival.
 
     At most about `held_bytes` are held in memory, in terms of what the records took in their input; the rest lies in a
-    temporary file in `folder` (None: the system's), which vanishes with close().
+    temporary file in `folder` (None: the system's), which vanishes with close(). Its runs are joined into one whenever
+    there are `max_runs` of them.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class Spill:
         key: Callable[[Arrived], Any] | None,
         held_bytes: int = MAX_HELD_BYTES,
         folder: Path | None = None,
+        max_runs: int = MAX_RUNS,
     ) -> None:
         self._key = key
         self._room = self._held_bytes = held_bytes
         self._folder = folder
+        self._max_runs = max_runs
         self._held: list[Arrived] = []
         self._runs: list[tuple[int, int]] = []
         self._file: IO[bytes] | None = None
@@ -84,7 +87,7 @@ class Spill:
         self._held.append(arrived)
         self._room -= size
         if self._room < 0:
-            if len(self._runs) == MAX_RUNS:
+            if len(self._runs) == self._max_runs:
                 self._join_runs()
             self._sort()
             self._put_down(self._held)
