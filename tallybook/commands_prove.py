@@ -39,8 +39,9 @@ def explain(
 ) -> None:
     """Say how an event became points, or why it did not; or what a member has and where it comes from.
 
-    For an event: how far it came, every rule that was considered, the arithmetic, and the limits that cut it. Ends
-    with 4 if the event came no further than the rejects.
+    For an event: how far it came, every rule that was considered, the arithmetic, and the limits that cut it.
+
+    Ends with 4 if the event came no further than the rejects.
 
     Example: tallybook explain purchase-1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -37,18 +37,25 @@ class Found(msgspec.Struct):
 
 
 def find_event(
-    log: LogReader, what: str, *, source: str = "", member_id: str = "", on_line: Callable[[int], object]
+    log: LogReader,
+    what: str,
+    *,
+    source: str = "",
+    member_id: str = "",
+    starts: Mapping[int, int] | None = None,
+    on_line: Callable[[int], object],
 ) -> Found:
     """All journal lines and rejects of an event, in order of the books.
 
-    `what` is an event id; where no event has it, the id of an order or of an entry. `on_line` is told how many lines
-    more were looked at.
+    `what` is an event id; where no event has it, the id of an order or of an entry. `starts` has the position at which
+    to begin in each partition, for those who know where the event is not; `on_line` is told how many lines more were
+    looked at.
     """
     wanted = _awarding_entry(log, what) or what
     by_event, by_order, by_entry = Found(), Found(known_by="order id"), Found(known_by="entry id")
     members = by_event.members
     for partition in [partition_of(member_id, log.partitions)] if member_id else range(log.partitions):
-        for position, page in log.read_journal(partition):
+        for position, page in log.read_journal(partition, 0 if starts is None else starts[partition]):
             on_line(len(page.lines))
             for at, line in enumerate(page.lines):
                 member, fact = line.member_id, line.fact

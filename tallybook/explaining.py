@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 
 from books.log import LogReader
-from projections.store import StoreHeld
 from schemas.facts import PurchaseRecorded
 from schemas.pages import Reject
-from tallybook.explain_event import Reached, explain_events
+from tallybook.explain_event import explain_events
 from tallybook.explain_member import explain_member
 from tallybook.explain_screen import print_event, print_member, print_reject
-from tallybook.explain_search import Found, Hit, find_event
+from tallybook.explain_search import Found, find_event
+from tallybook.explain_tables import Tables, ask_tables
 from tallybook.explained import EventExplained, MemberExplained
 from tallybook.folder import Folder, FolderRefused
-from tallybook.projecting import projected_positions, projected_records
 from tallybook.screen import progress, say
 
 MAX_SUGGESTIONS: Final = 3
@@ -82,9 +80,14 @@ def explain_what(
     with folder.reading() as log, progress("reading the books", None) as tick:
         if not event:
             return _member(log, member_id, newest, tick)
-        found = find_event(log, event, source=source, member_id=member_id, on_line=tick)
+        tables = ask_tables(folder, event)
+        starts = tables.starts(log.partitions)
+        found = find_event(log, event, source=source, member_id=member_id, starts=starts, on_line=tick)
+        if not found.hits and not found.rejects:
+            # The tables know events and orders; entries, members and what is alike stand in the books alone.
+            found = find_event(log, event, source=source, member_id=member_id, on_line=tick)
         if found.hits or found.rejects:
-            return _events(folder, log, event, found, tick)
+            return _events(log, event, found, tables, tick)
         if not only_events and not member_id and not source and event in found.members:
             return _member(log, event, newest, tick)
         raise UnknownId(_unknown(log, event, member_id, source, found.members))
@@ -97,12 +100,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(alike)}?" if alike else ""
 
 
-def _events(folder: Folder, log: LogReader, event: str, found: Found, tick: Callable[[], object]) -> Explanation:
-    with _reached(folder) as is_projected:
-        events = explain_events(log, found, is_projected, tick)
+def _events(log: LogReader, event: str, found: Found, tables: Tables, tick: Callable[[], object]) -> Explanation:
+    events = explain_events(log, found, tables.hold, tick)
     notes = [f"{event} is no event id; found by {found.known_by}"] if found.known_by != "event id" else []
-    if event in found.members:
-        notes.append(f"there is a member {event} too: tallybook explain --member {event}")
     if len({one.source for one in events}) > 1:
         notes.append(f"{len(events)} sources sent an event {event}: choose one with --source")
     return Explanation(events, found.rejects, notes=notes)
@@ -136,23 +136,3 @@ def _unknown(log: LogReader, event: str, member_id: str, source: str, members: s
         f"neither the journal nor the rejects hold an event {event!r}{where}, and no member is called so.{hint} "
         "If it was sent, see whether its file was imported: `tallybook status`."
     )
-
-
-@contextmanager
-def _reached(folder: Folder) -> Iterator[Reached]:
-    """Says of a hit and its posting's number whether both stand in the tables; None while another process has them."""
-    if not folder.clickhouse.exists():
-        yield lambda _hit, _number: False
-        return
-    try:
-        with folder.store() as store:
-            positions, records = projected_positions(store), projected_records(store)
-    except StoreHeld:
-        yield lambda _hit, _number: None
-        return
-
-    def is_projected(hit: Hit, number: int) -> bool:
-        in_journal = positions.get(("journal", hit.partition), 0) >= hit.position
-        return in_journal and records.get(("ledger", hit.partition), 0) >= number
-
-    yield is_projected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from typing import Final
 
@@ -65,5 +66,5 @@ def _read_query() -> str | None:
 
 def _shortened(message: str) -> str:
     """ClickHouse's message without the end that lists every word of its grammar."""
-    text = message.partition("Expected one of:")[0].rstrip(" .")
+    text = re.sub(r"\s*FORMAT \w+\s*$", "", message.partition(". Expected one of:")[0]).rstrip(" .")
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"

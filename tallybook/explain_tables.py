@@ -1,0 +1,54 @@
+"""What the tables can tell an explanation: where an event may stand, and whether it has come so far."""
+
+from __future__ import annotations
+
+import msgspec
+
+from projections.store import StoreHeld
+from tallybook.explain_search import Hit
+from tallybook.folder import Folder
+from tallybook.projecting import projected_positions, projected_records
+
+_WHERE = "SELECT DISTINCT partition FROM tallybook.facts WHERE event_id = {what:String} OR order_id = {what:String}"
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """How far the tables have followed the books, and the partitions in which they hold an event (or an order).
+
+    `is_open` False: another process has them, so nothing is known.
+    """
+
+    is_open: bool = True
+    positions: dict[tuple[str, int], int] = {}
+    records: dict[tuple[str, int], int] = {}
+    partitions: frozenset[int] = frozenset()
+
+    def starts(self, partitions: int) -> dict[int, int]:
+        """Where a search must begin in each partition: at its beginning, or behind what the tables hold."""
+        return {
+            partition: 0 if partition in self.partitions else self.positions.get(("journal", partition), 0)
+            for partition in range(partitions)
+        }
+
+    def hold(self, hit: Hit, number: int) -> bool | None:
+        """Whether a journal line and its posting of this number (0: none) are in the tables; None: not known."""
+        if not self.is_open:
+            return None
+        in_journal = self.positions.get(("journal", hit.partition), 0) >= hit.position
+        return in_journal and self.records.get(("ledger", hit.partition), 0) >= number
+
+
+def ask_tables(folder: Folder, what: str) -> Tables:
+    """What the tables know of an event or order; they are not brought up to date for it."""
+    if not folder.clickhouse.exists():
+        return Tables()
+    try:
+        with folder.store() as store:
+            rows = store.rows(_WHERE, {"what": what})
+            return Tables(
+                positions=projected_positions(store),
+                records=projected_records(store),
+                partitions=frozenset(int(str(row["partition"])) for row in rows),
+            )
+    except StoreHeld:
+        return Tables(is_open=False)
