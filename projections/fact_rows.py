@@ -118,19 +118,18 @@ class JournalRows:
         self.lines = 0
         self._groups: dict[type, _Group] = {kind: [] for kind in _PRESENT}
         self._rulesets: _Group = []
-        self._opened: list[JournalOpened] = []
+        self._ticks: dict[int, int] = {}
 
-    def add(self, partition: int, page: JournalPage) -> int | None:
-        """Take in a page; the instant of the last tick on it, or None.
+    def add(self, partition: int, page: JournalPage) -> None:
+        """Take in a page.
 
         Raises:
             AssertionError: a fact of a type that these tables do not know.
         """
-        tick: int | None = None
         for line, journalled in enumerate(page.lines):
             fact = journalled.fact
             if isinstance(fact, ClockTicked):
-                tick = fact.at
+                self._ticks[partition] = fact.at
                 continue
             place = _Place(partition, page.page, line, page.inputs[journalled.input], journalled)
             group = self._groups.get(type(fact))
@@ -141,17 +140,18 @@ class JournalRows:
             elif not isinstance(fact, JournalOpened):
                 raise AssertionError(f"journal page {page.page} holds a {type(fact).__name__}, which no table knows")
         self.lines += len(page.lines)
-        return tick
 
     def take(self) -> dict[str, Columns]:
         """The rows of all pages since the last call, by table, in the order in which they must be inserted."""
         groups, self._groups = self._groups, {kind: [] for kind in _PRESENT}
         rulesets, self._rulesets = self._rulesets, []
+        ticks, self._ticks = self._ticks, {}
         self.lines = 0
         return {
             "facts": _fact_columns(groups),
             "fact_lines": _line_columns(groups[PurchaseRecorded]),
             "rulesets": _ruleset_columns(rulesets),
+            "ticks": {"partition": list(ticks), "at": list(ticks.values())},
         }
 
 

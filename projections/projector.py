@@ -79,6 +79,8 @@ def project(
     store: Store,
     edition: str = FIRST_EDITION,
     on_progress: Callable[[Projected], None] | None = None,
+    *,
+    batch_rows: int = BATCH_ROWS,
 ) -> Projected:
     """Bring the tables up to what the books hold now, and return what was new.
 
@@ -91,12 +93,11 @@ def project(
         BooksError: the books cannot be read.
     """
     _require_same_books(books.opened(), store)
-    projection = _Projection(books, store, edition, on_progress)
-    # The journal before the ledger: when the instant of its last tick is written, the work due by then is in.
-    ticks = projection.journal()
+    projection = _Projection(books, store, edition, on_progress, batch_rows)
+    # The ledger before the journal: when a tick of the journal comes in, the work due by then is in already.
     projection.ledger()
+    projection.journal()
     projection.rejects()
-    insert_rows(store, "ticks", {"partition": list(ticks), "at": list(ticks.values())})
     if not store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
         insert_rows(store, "current_edition", {"pointer": [1], "edition": [edition], "version": [1]})
     return projection.done
@@ -104,33 +105,36 @@ def project(
 
 class _Projection:
     def __init__(
-        self, books: Books, store: Store, edition: str, on_progress: Callable[[Projected], None] | None
+        self,
+        books: Books,
+        store: Store,
+        edition: str,
+        on_progress: Callable[[Projected], None] | None,
+        batch_rows: int,
     ) -> None:
         self._books = books
         self._store = store
         self._edition = edition
         self._on_progress = on_progress
+        self._batch_rows = batch_rows
+        self._chunk = min(CHUNK_RECORDS, batch_rows)
         self._markers = _markers(store)
         self._moved: dict[_Key, _Marker] = {}
         self._gathered: dict[str, Gathered] = {}
         self.done = Projected()
 
-    def journal(self) -> dict[int, int]:
-        """Project the journal; the last new tick of each partition that has one, UTC ms."""
-        ticks: dict[int, int] = {}
+    def journal(self) -> None:
+        """Project the journal."""
         rows = JournalRows()
         for partition in range(self._books.partitions):
             key = _Key("", partition, JOURNAL)
             for position, page in self._books.read_journal(partition, self._start(key)):
-                tick = rows.add(partition, page)
-                if tick is not None:
-                    ticks[partition] = tick
+                rows.add(partition, page)
                 self._move(key, position, len(page.lines))
-                if rows.lines >= CHUNK_RECORDS:
+                if rows.lines >= self._chunk:
                     self._gather(rows.take())
         self._gather(rows.take())
         self._insert()
-        return ticks
 
     def ledger(self) -> None:
         """Project this edition of the ledger."""
@@ -142,7 +146,7 @@ class _Projection:
                 partitions.extend([partition] * len(block))
                 postings.extend(block)
                 self._move(key, position, len(block))
-                if len(postings) >= CHUNK_RECORDS:
+                if len(postings) >= self._chunk:
                     self._gather(posting_rows(self._edition, partitions, postings))
                     partitions, postings = [], []
         self._gather(posting_rows(self._edition, partitions, postings))
@@ -179,7 +183,7 @@ class _Projection:
                 gathered = self._gathered[table] = self._store.gather(table)
             gathered.extend(columns)
             rows += gathered.rows
-        if rows >= BATCH_ROWS:
+        if rows >= self._batch_rows:
             self._insert()
         if self._on_progress is not None:
             self._on_progress(self.done)

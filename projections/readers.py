@@ -34,13 +34,13 @@ class Period(StrEnum):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """What a member has; `as_of` is the last tick (None before the first)."""
+    """What a member has since the fact or tick at `updated_at`; `as_of` is the last tick (None before the first)."""
 
     member_id: str
     balance: int
     postings: int
-    last_fact_at: int
-    last_fact_type: str
+    updated_at: int
+    updated_by: str
     as_of: int | None
 
 
@@ -92,7 +92,7 @@ class MemberLine(msgspec.Struct, frozen=True):
     opened_by: str
     balance: int
     postings: int
-    last_fact_at: int
+    updated_at: int
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -183,7 +183,13 @@ def leaderboard(
 
 
 def span(period: Period, day: date) -> tuple[date, date]:
-    """The first local date of the period around `day`, and the first one after it."""
+    """The first local date of the period around `day`, and the first one after it.
+
+    Raises:
+        ValueError: a date that ClickHouse cannot hold.
+    """
+    if not FIRST_DAY <= day < LAST_DAY.replace(month=1, day=1):
+        raise ValueError(f"a leaderboard's date lies between {FIRST_DAY} and {LAST_DAY.year - 1}, not at {day}")
     match period:
         case Period.DAY:
             return day, day + timedelta(days=1)

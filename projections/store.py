@@ -75,7 +75,8 @@ class Store(Protocol):
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse (CSVWithNames, Parquet, JSONEachRow, PrettyCompact).
 
-        Nothing can be changed by such a query, whatever it says. Raises QueryFailed.
+        Names without a database are those of `tallybook`, the views. Nothing can be changed by such a query, whatever
+        it says. Raises QueryFailed.
         """
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ SELECT
     opened_by,
     balance,
     postings,
-    toUnixTimestamp64Milli(last_fact_at) AS last_fact_at
+    toUnixTimestamp64Milli(updated_at) AS updated_at
 FROM tallybook.members
 WHERE member_id > {after:String}
 ORDER BY member_id

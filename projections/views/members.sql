@@ -9,7 +9,7 @@ CREATE OR REPLACE VIEW tallybook.members
     first_store_id String COMMENT 'Store of that fact; empty if not given',
     balance Int64 COMMENT 'Balance now, points',
     postings UInt64 COMMENT 'Postings of the account so far',
-    last_fact_at DateTime64(3, 'UTC') COMMENT 'When the fact of the last posting happened, UTC',
+    updated_at DateTime64(3, 'UTC') COMMENT 'When the fact (or the tick) of the last posting happened, UTC',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick, UTC: all work due by then is counted; NULL before the first tick'
 )
 AS SELECT
@@ -27,7 +27,7 @@ AS SELECT
     opened.store_id AS first_store_id,
     state.balance AS balance,
     state.seq AS postings,
-    state.occurred_at AS last_fact_at,
+    state.occurred_at AS updated_at,
     (SELECT minOrNull(at) FROM tallybook_rows.ticks FINAL) AS as_of
 FROM
 (

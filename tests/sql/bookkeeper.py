@@ -8,7 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from schemas.entry_ids import award_entry_id, expiry_entry_id, tick_event_id
+from schemas.entry_ids import (
+    award_entry_id,
+    claim_key,
+    expiry_entry_id,
+    referee_purchased_event_id,
+    tick_event_id,
+)
 from schemas.facts import (
     CheckedIn,
     ClockTicked,
@@ -18,6 +24,7 @@ from schemas.facts import (
     MemberFact,
     PurchaseLine,
     PurchaseRecorded,
+    RefereePurchased,
     ReferralMade,
     ReviewSubmitted,
     RulesetPublished,
@@ -43,6 +50,8 @@ class _Account:
     balance: int = 0
     lots: dict[int, tuple[int, int]] = field(default_factory=dict)
     opened: int = 0
+    purchases: int = 0
+    latest_at: int = 0
     totals: dict[tuple[str, str, date], int] = field(default_factory=dict)
 
 
@@ -95,7 +104,8 @@ class Bookkeeper:
 
     def review(self, member: str, at: str, sku: str, rating: int | None = None, **more: Any) -> None:
         """A review."""
-        fact = ReviewSubmitted("shop", self._next_id("review"), ms(at), member, sku, rating, 100)
+        media = more.pop("media", 0)
+        fact = ReviewSubmitted("shop", self._next_id("review"), ms(at), member, sku, rating, 100, media)
         self.fact(fact, member, **more)
 
     def referral(self, referrer: str, referee: str, at: str) -> None:
@@ -103,6 +113,27 @@ class Bookkeeper:
         fact = ReferralMade("app", self._next_id("refer"), ms(at), referrer, referee)
         self.fact(fact, referee, reason="awaiting_purchase", claim_opened=1)
         self.fact(fact, referrer, reason="awaiting_purchase")
+
+    def referee_purchased(self, referrer: str, referee: str, at: str, *, bought: str, **paid: int) -> None:
+        """What a referee's purchase (its event id) is worth to both, `to_referrer` and `to_referee`, as claim 1."""
+        for member, points in ((referrer, paid["to_referrer"]), (referee, paid["to_referee"])):
+            event_id = referee_purchased_event_id(referee, 1, 1)
+            fact = RefereePurchased(
+                "tallybook",
+                event_id,
+                ms(at),
+                member_id=member,
+                referrer_id=referrer,
+                referee_id=referee,
+                claim_rank=1,
+                purchase_rank=1,
+                amount_minor=1000,
+                currency="EUR",
+                claimed_at=ms(at),
+                purchase_source="pos",
+                purchase_event_id=bought,
+            )
+            self.fact(fact, member, earned={"friends": points}, claim_paid=claim_key(referee, 1))
 
     def tick(self, at: str) -> None:
         """A tick in every partition, with the expiries due by then."""
@@ -190,11 +221,15 @@ class Bookkeeper:
         if posting.reason not in ("duplicate", "conflict", "too_old"):
             day = datetime.fromtimestamp(at / 1000, self._zone).date()
             self._score(posting, account, day, earned, more)
+        account.latest_at = max([account.latest_at, at, *(entry.effective_at for entry in entries)])
         return posting
 
     def _score(
         self, posting: Posting, account: _Account, day: date, earned: dict[str, int], more: dict[str, Any]
     ) -> None:
+        if posting.fact_type == "PurchaseRecorded":
+            account.purchases += 1
+            posting.purchase_rank = account.purchases
         posting.local_day = (day - EPOCH).days
         posting.ruleset_version, posting.ruleset_hash, posting.semantics = "1", "ab" * 32, 1
         posting.workings = more.get("workings") or tuple(
@@ -204,8 +239,8 @@ class Bookkeeper:
             posting.day_held = DayHeld(posting.local_day, more["run_length"], posting.local_day, 1)
         if earned:
             scopes = ["", posting.store_id] if posting.store_id else [""]
-            points = sum(earned.values())
-            posting.totals = tuple(self._totals(account, scope, day, points, posting.occurred_at) for scope in scopes)
+            points, reached_at = sum(earned.values()), max(account.latest_at, posting.occurred_at)
+            posting.totals = tuple(self._totals(account, scope, day, points, reached_at) for scope in scopes)
 
     def _totals(self, account: _Account, scope: str, day: date, points: int, reached_at: int) -> PeriodTotals:
         starts = {

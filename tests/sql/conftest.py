@@ -1,0 +1,31 @@
+"""An embedded ClickHouse for each test, and one that holds the small programme for all that only read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from projections.clickhouse import ClickHouse, open_chdb
+from projections.migrate import migrate
+from projections.projector import project
+from tests.sql.small_programme import small_programme
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ClickHouse]:
+    """Migrated and empty; no part is merged behind a test's back."""
+    with open_chdb(tmp_path / "clickhouse") as store:
+        migrate(store)
+        store.command("SYSTEM STOP MERGES")
+        yield store
+
+
+@pytest.fixture(scope="module")
+def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """The small programme, projected; for tests that only read, in modules that do not use `store`."""
+    with open_chdb(tmp_path_factory.mktemp("programme") / "clickhouse") as store:
+        migrate(store)
+        project(small_programme().books(), store)
+        yield store

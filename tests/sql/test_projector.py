@@ -1,0 +1,181 @@
+"""However often, by however many, and however rudely interrupted books are projected: the answers are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from projections.audits import run_audits
+from projections.clickhouse import ClickHouse
+from projections.projector import Projected, StoreOfOtherBooks, project
+from projections.sql_files import sql_file
+from tests.fakes.faulty_stores import CallsBefore, InsertsTwice, Stopped, StopsAfter
+from tests.fakes.list_books import ListBooks
+from tests.sql.answers import answers
+from tests.sql.bookkeeper import Bookkeeper
+from tests.sql.small_programme import small_programme
+
+# Few enough for several batches of the small programme: what is cut and interleaved is then all of them.
+SMALL_BATCH = 40
+
+
+@pytest.fixture
+def books() -> ListBooks:
+    return in_small_records(small_programme().books())
+
+
+@pytest.fixture
+def undisturbed(store: ClickHouse, books: ListBooks) -> dict[str, list[bytes]]:
+    """What the views say of the books after one quiet projection; the tables are empty again afterwards."""
+    project(books, store)
+    said = answers(store)
+    empty(store)
+    return said
+
+
+def in_small_records(books: ListBooks) -> ListBooks:
+    """The same books with at most three postings a block, so that a projection moves in many steps."""
+    for partition, blocks in enumerate(books.blocks["0001"]):
+        postings = [posting for block in blocks for posting in block]
+        books.blocks["0001"][partition] = [postings[start : start + 3] for start in range(0, len(postings), 3)]
+    return books
+
+
+def empty(store: ClickHouse) -> None:
+    kept = ("migrations", "reader_views")
+    for row in store.rows("SELECT name FROM system.tables WHERE database = 'tallybook_rows'"):
+        if row["name"] not in kept:
+            store.command(f"TRUNCATE TABLE tallybook_rows.{row['name']}")
+
+
+def cut_short(books: ListBooks, records: int) -> ListBooks:
+    """The books as they were when each partition of each book had at most so many records."""
+    shorter = ListBooks(books.partitions)
+    shorter.pages = [pages[:records] for pages in books.pages]
+    shorter.blocks = {edition: [b[:records] for b in blocks] for edition, blocks in books.blocks.items()}
+    shorter.rejected = books.rejected[:records]
+    return shorter
+
+
+def test_a_projection_says_what_it_brought_in(store: ClickHouse, books: ListBooks) -> None:
+    seen: list[Projected] = []
+    done = project(books, store, on_progress=seen.append)
+    lines = sum(len(page.lines) for pages in books.pages for page in pages)
+    postings = sum(len(block) for blocks in books.blocks["0001"] for block in blocks)
+    assert done == Projected(lines, postings, 2)
+    assert seen[-1] == done
+    assert project(books, store) == Projected()
+
+
+def test_a_second_projection_changes_nothing(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    project(books, store)
+    project(books, store)
+    assert answers(store) == undisturbed
+
+
+def test_every_batch_inserted_twice_gives_the_same_answers(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    project(books, InsertsTwice(store), batch_rows=SMALL_BATCH)
+    doubled = store.rows("SELECT count() AS rows, uniqExact(member_id, seq, n) AS ids FROM tallybook_rows.ledger")
+    assert int(str(doubled[0]["rows"])) == 2 * int(str(doubled[0]["ids"]))  # nothing was merged meanwhile
+    assert answers(store) == undisturbed
+    assert not [found for found in run_audits(store) if found[1]]
+    store.command("SYSTEM START MERGES")
+    for row in store.rows("SELECT name FROM system.tables WHERE database = 'tallybook_rows'"):
+        store.command(f"OPTIMIZE TABLE tallybook_rows.{row['name']} FINAL")
+    assert answers(store) == undisturbed
+
+
+def test_a_projection_cut_at_any_insert_is_mended_by_the_next(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    inserts = inserts_of(store, books)
+    assert inserts > 15
+    for cut in range(inserts):
+        empty(store)
+        with pytest.raises(Stopped):
+            project(books, StopsAfter(store, cut), batch_rows=SMALL_BATCH)
+        # No marker speaks of rows that are not there; `lost_rows` looks for such.
+        assert store.rows(sql_file("audits", "lost_rows").statement) == [], f"cut after {cut} inserts"
+        project(books, store)
+        assert answers(store) == undisturbed, f"cut after {cut} inserts"
+
+
+def inserts_of(store: ClickHouse, books: ListBooks) -> int:
+    """How many inserts with rows a projection into empty tables makes."""
+    empty(store)
+    counting = StopsAfter(store, 1_000)
+    project(books, counting, batch_rows=SMALL_BATCH)
+    return 1_000 - counting.left
+
+
+def interleavings(inserts: int) -> Iterator[tuple[int, int]]:
+    """Moments of the one at which the other steps in, and how far the other then gets: a few of all, spread evenly."""
+    return product(range(0, inserts, 5), range(1, inserts + 6, 9))
+
+
+def test_two_projectors_over_the_same_range(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    for moment, far in interleavings(inserts_of(store, books)):
+        empty(store)
+
+        def other(far: int = far) -> None:
+            try:
+                project(books, StopsAfter(store, far), batch_rows=SMALL_BATCH)
+            except Stopped:
+                return  # it hangs there for ever
+
+        project(books, CallsBefore(store, moment, other), batch_rows=SMALL_BATCH)
+        assert answers(store) == undisturbed, f"the other came before insert {moment} and made {far}"
+
+
+def test_a_slow_projector_of_older_books_does_not_turn_back_a_fast_one(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    older = cut_short(books, 1)
+    for moment in range(0, inserts_of(store, older), 5):
+        empty(store)
+        project(older, CallsBefore(store, moment, lambda: project(books, store)), batch_rows=SMALL_BATCH)
+        assert answers(store) == undisturbed
+        assert project(books, store) == Projected()
+
+
+def test_books_that_grow_are_projected_from_where_it_left_off(
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
+) -> None:
+    total = Projected()
+    for records in range(1, 10):
+        done = project(cut_short(books, records), store)
+        total = Projected(total.facts + done.facts, total.postings + done.postings, total.rejects + done.rejects)
+    assert project(books, store) == Projected()
+    assert answers(store) == undisturbed
+    assert total.postings == sum(len(block) for blocks in books.blocks["0001"] for block in blocks)
+
+
+def test_other_books_are_refused(store: ClickHouse, books: ListBooks) -> None:
+    project(books, store)
+    before = answers(store)
+    with pytest.raises(StoreOfOtherBooks, match=r"'other'.*project again"):
+        project(ListBooks(3, deployment="other"), store)
+    with pytest.raises(StoreOfOtherBooks):
+        project(ListBooks(2), store)
+    assert answers(store) == before
+
+
+def test_another_edition_is_not_shown_before_it_is_current(store: ClickHouse, books: ListBooks) -> None:
+    project(books, store)
+    before = answers(store)
+    books.blocks["0002"] = [[] for _ in range(books.partitions)]
+    richer = Bookkeeper(partitions=3)
+    richer.purchase("ann", "2026-01-05T10:00", earned={"base": 9_999})
+    books.blocks["0002"] = richer.books().blocks["0001"]
+    project(books, store, edition="0002")
+    assert answers(store) == before
+    store.command("INSERT INTO tallybook_rows.current_edition VALUES (1, '0002', 2)")
+    assert store.rows("SELECT member_id, balance FROM tallybook.balances") == [{"member_id": "ann", "balance": 9_999}]
