@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from projections.store import Store
+from tallybook.alongside import projecting_alongside
 from tallybook.clock import now_ms
 from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.explaining import explain_what
@@ -37,8 +38,10 @@ class _Stages:
         started = time.perf_counter()
         counted: list[int] = []
         yield counted
-        seconds = time.perf_counter() - started
-        count = sum(counted)
+        self.add(name, sum(counted), unit, time.perf_counter() - started)
+
+    def add(self, name: str, count: int, unit: str, seconds: float) -> None:
+        """Note a stage that was timed elsewhere."""
         rate = int(count / seconds) if seconds else 0
         self.rows.append(
             {"stage": name, "count": count, "unit": unit, "seconds": round(seconds, 2), "per second": rate}
@@ -59,11 +62,11 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
         count.append(facts)
     folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
     folder.copy_ruleset(PROGRAMME)
-    with stages.stage("validate, journal, score", "facts") as count:
+    with projecting_alongside(root) as beside, stages.stage("validate, journal, score", "facts") as count:
         done = import_files(folder, [str(file) for file in files], None, now=now_ms())
         count.append(done.imported.facts)
-    with stages.stage("project into ClickHouse", "postings") as count:
-        count.append(project_folder(folder).postings)
+    stages.add("project into ClickHouse, beside it", beside.postings, "postings", beside.seconds)
+    project_folder(folder)
     for line in done.report():
         say(line)
     show_table("Rates", stages.rows)
