@@ -33,9 +33,8 @@ class CsvReader:
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
             at = _positions(header, mapping, name)
-            head = [*self._plan.head, *self._plan.attributes]
-            self._head_columns = [slot.column for slot in head]
-            self._head_cells = _picker([at[slot.column] for slot in head])
+            self._head_slots = (*self._plan.head, *self._plan.attributes)
+            self._head_cells = _picker([at[slot.column] for slot in self._head_slots])
             self._line_cells = _picker([at[slot.column] for slot in self._plan.lines])
             self._key_at = at[mapping.group_by] if mapping.group_by else None
 
@@ -99,15 +98,14 @@ class CsvReader:
         return self._plan.read(self._record, order, self._unknown, row.raw, row.size)
 
     def _order(self, row: Row) -> Order:
-        slots = (*self._plan.head, *self._plan.attributes)
-        return Order(row.at_line, self._plan.cells_of(slots, self._head_cells(row.cells)))
+        return Order(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
 
     def _add(self, group: _Group, row: Row) -> None:
         """One more good row of an order."""
         head = self._head_cells(row.cells)
         if head != group.head and group.order.problem is None:
             lines = (group.last_line, row.at_line)
-            group.order.problem = disagreement(group.head, head, self._head_columns, lines)
+            group.order.problem = disagreement(group.head, head, [slot.column for slot in self._head_slots], lines)
         if len(group.order.lines) < MAX_ROWS:
             group.order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
         group.keep(row)

@@ -73,7 +73,12 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
     Fields that no fact has are counted in `unknown`.
     """
     try:
-        return _admit_document(document, unknown)
+        name = _known_type(document)
+        try:
+            shape = msgspec.convert(document, SHAPES[name])
+        except _MISFITS:
+            shape = _known_shape(document, name, unknown)
+        return _checked(shape, document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
@@ -113,20 +118,22 @@ def _admit_parsed(raw: bytes, unknown: UnknownFields | None) -> PublishedFact | 
         document = json_text.parse_object(raw)
         if cloud_events.is_envelope(document):
             document = cloud_events.unwrap(document)
-        return _admit_document(document, unknown)
+        name = _known_type(document)
+        return _checked(_known_shape(document, name, unknown), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
 
-def _admit_document(document: Mapping[str, Any], unknown: UnknownFields | None) -> PublishedFact:
-    name = _known_type(document)
+def _known_shape(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Any:
+    """The shape of what a document says of a fact, whatever else it says."""
     try:
-        shape: Any = msgspec.convert(document, SHAPES[name])
-    except _MISFITS:
-        try:
-            shape = msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
-        except _MISFITS as error:
-            raise _explained(document, name, str(error)) from error
+        return msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
+    except _MISFITS as error:
+        raise _explained(document, name, str(error)) from error
+
+
+def _checked(shape: Any, document: Mapping[str, Any], name: str) -> PublishedFact:
+    """The fact of a shape, if its texts keep their patterns and its size the bound; raises Problem."""
     try:
         text = _encode(shape)
     except UnicodeEncodeError as error:
@@ -176,23 +183,25 @@ def _known_type(document: Mapping[str, Any]) -> str:
 def _without_unknown(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:
     """The document with the fields alone that the fact has; the others are counted."""
     source = str(document.get("source", ""))
-    extra = document.keys() - _FIELDS[name]
-    for field in extra:
-        if unknown is not None:
-            unknown.add(source, name, str(field), _NAMES[name])
-    if extra:
-        document = {key: value for key, value in document.items() if key not in extra}
+    known = _FIELDS[name]
+    if not document.keys() <= known:
+        for field in document.keys() - known:
+            if unknown is not None:
+                unknown.add(source, name, str(field), _NAMES[name])
+        document = {field: value for field, value in document.items() if field in known}
     lines = document.get("lines")
     if name != "PurchaseRecorded" or not isinstance(lines, list | tuple):
         return document
-    kept: list[Any] = []
-    for line in lines:
-        strange = line.keys() - _LINE_FIELDS if isinstance(line, dict) else ()
-        for field in strange:
-            if unknown is not None:
-                unknown.add(source, name, f"lines[].{field}", _LINE_NAMES)
-        kept.append({key: value for key, value in line.items() if key not in strange} if strange else line)
-    return {**document, "lines": kept}
+    return {**document, "lines": [_known_part(line, source, name, unknown) for line in lines]}
+
+
+def _known_part(line: Any, source: str, name: str, unknown: UnknownFields | None) -> Any:
+    if not isinstance(line, dict) or line.keys() <= _LINE_FIELDS:
+        return line
+    for field in line.keys() - _LINE_FIELDS:
+        if unknown is not None:
+            unknown.add(source, name, f"lines[].{field}", _LINE_NAMES)
+    return {field: value for field, value in line.items() if field in _LINE_FIELDS}
 
 
 def _finished(shape: Any) -> PublishedFact:

@@ -35,7 +35,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise Problem("malformed", _broken_json(raw, str(error))) from error
     if not isinstance(document, dict):
         raise Problem("wrong_type", f"an event is one JSON object {{…}}, not {quoted(document)}")
-    if _keys_written(raw) != _keys(document):
+    written = _keys_written(raw)
+    if written != _keys_of_fact(document) and written != _keys(document):
         _check_repeats(raw)
     return document
 
@@ -45,13 +46,17 @@ def may_repeat_a_key(raw: bytes) -> bool:
 
     Never False where a key is repeated. True also for a text within which `":` stands.
     """
-    document = _decode(raw)
+    return _keys_written(raw) != _keys_of_fact(_decode(raw))
+
+
+def _keys_of_fact(document: dict[str, Any]) -> int:
+    """How many keys a decoded fact has; for what is no fact it may be too few."""
     keys = len(document)
     if lines := document.get("lines"):
-        keys += sum(map(len, lines))
+        keys += sum([len(line) for line in lines if isinstance(line, dict)]) if isinstance(lines, list) else 0
     if attributes := document.get("attributes"):
-        keys += len(attributes)
-    return _keys_written(raw) != keys
+        keys += len(attributes) if isinstance(attributes, dict) else 0
+    return keys
 
 
 def _keys_written(raw: bytes) -> int:

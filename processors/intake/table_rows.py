@@ -48,7 +48,7 @@ class Plan:
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
         self._clock = Clock(mapping.timezone)
-        self._nulls = frozenset(mapping.null_values)
+        self._nulls = frozenset([*mapping.null_values, None])
         kind = kind_of(mapping)
         whole = integer_fields(kind)
         self.head = tuple(self._slot(field, column, whole) for field, column in mapping.fields.items())
@@ -87,7 +87,10 @@ class Plan:
 
     def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
         """The cells that `values` say, one for each slot; a Problem stands where one cannot be read."""
-        cells = []
+        try:
+            return [slot.read(value) for slot, value in zip(slots, values, strict=True)]
+        except Problem:
+            cells: list[Any] = []
         for slot, value in zip(slots, values, strict=True):
             try:
                 cells.append(slot.read(value))
@@ -116,25 +119,30 @@ class Plan:
         return event
 
     def _slot(self, field: str, column: str, whole: frozenset[str]) -> Slot:
+        nulls = self._nulls
         if field in whole:
             scale = self.mapping.scale.get(field, 1)
             rounding = self.mapping.rounding.get(field)
-            return Slot(
-                field, column, self._unless_null(lambda cell: whole_number(cell, scale, rounding, field, column))
-            )
-        if field == "occurred_at":
-            return Slot(field, column, self._unless_null(lambda cell: self._clock.instant(cell, column)))
-        return Slot(field, column, self._unless_null(lambda cell: text(cell, field, column)))
 
-    def _unless_null(self, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        nulls = self._nulls
+            def read(cell: Any) -> Any:
+                if cell in nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
+                    return None
+                return whole_number(cell, scale, rounding, field, column)
 
-        def reader(cell: Any) -> Any:
-            if cell is None or (cell in nulls if isinstance(cell, str) else cell != cell):  # noqa: PLR0124 - finds NaN
-                return None
-            return read(cell)
+        elif field == "occurred_at":
+            instant = self._clock.instant
 
-        return reader
+            def read(cell: Any) -> Any:
+                return None if cell in nulls or cell != cell else instant(cell, column)  # noqa: PLR0124 - as above: finds NaN
+
+        else:
+
+            def read(cell: Any) -> Any:
+                if cell in nulls or cell != cell:  # noqa: PLR0124 - as above: finds NaN
+                    return None
+                return cell if type(cell) is str else text(cell, field, column)
+
+        return Slot(field, column, read)
 
     @staticmethod
     def _constants(constants: dict[str, str], whole: frozenset[str]) -> dict[str, Any]:
