@@ -315,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1_000, help="how many histories")
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first one")
     parser.add_argument("--processes", type=int, default=1, help="how many processes share the work")
+    parser.add_argument("--brief", action="store_true", help="of a wrong history say the seed alone")
     given = parser.parse_args(arguments)
     seen: Counter[str] = Counter()
     columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -330,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 break
     print(table(seen))  # noqa: T201 this is a command, and its output is its purpose
     if wrong is not None:
-        print(report(wrong))  # noqa: T201 this is a command, and its output is its purpose
+        print(f"seed {wrong} is wrong" if given.brief else report(wrong))  # noqa: T201 this is a command, and its output is its purpose
         return 1
     rare = too_rare(seen) if given.count >= LEAST_OCCURRENCES_FROM else []
     if rare:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from processors.decider.account import Account
 from processors.decider.machine import PartitionMachine
 from schemas.bounds import DAY_MS
-from schemas.facts import ClockTicked, PublishedFact, RefereePurchased, members_of
+from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine
 from schemas.posting import ENTRY_SIGNS, EntryType, Posting, Reason
 from tests.deciders import load, published
@@ -170,3 +170,22 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
+
+
+def test_recovery_goes_on_inside_a_tick() -> None:
+    machine, recovered = (PartitionMachine(strategies.opened(), load) for _ in range(2))
+    publication = published(strategies.RULESETS[0], strategies.ZONE, version="1", effective_from=strategies.START)
+    lines = [JournalLine(publication, 0)]
+    for member_id in strategies.MEMBERS:
+        fact = CheckedIn("app", "e1", strategies.START + DAY_MS, member_id)
+        lines.append(JournalLine(fact, 0, member_id))
+    for line in lines:
+        recovered.recover(line, machine.feed(line))
+    tick = JournalLine(ClockTicked(strategies.START + 30 * DAY_MS), 0)
+    postings = machine.feed(tick)
+    assert [posting.member_id for posting in postings] == sorted(strategies.MEMBERS, key=str.encode)
+    for number in range(len(postings)):
+        assert recovered.partition.last_tick == 0
+        recovered.recover(tick, postings[number : number + 1], whole=number + 1 == len(postings))
+    assert recovered.partition.last_tick == machine.partition.last_tick
+    assert accounts_of(recovered) == accounts_of(machine)

@@ -1,0 +1,109 @@
+"""Puts the faults of `faults.txt` into copies of the decider, one by one, and sees which tests catch each.
+
+    python -m tests.faults                       all of them
+    python -m tests.faults --pick 5 --seed TEXT  five, chosen by the text (by default the commit)
+
+Ends with 1 if a fault is not caught: then the tests have a hole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+
+from tests.faults.catalogue import ROOT, Fault, faults
+
+COPIED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets", "tests", "pyproject.toml")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "hostile", "fixtures")
+MAX_SECONDS = 600
+PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+# From the quickest to the most thorough; the first that fails has caught the fault.
+SUITES: dict[str, tuple[str, ...]] = {
+    "scenarios": (*PYTEST, "tests/scenarios"),
+    "histories": ("-m", "tests.histories", "--count", "3000", "--seed", "1", "--brief"),
+    "laws": (*PYTEST, "tests/property"),
+}
+
+
+def caught_by(fault: Fault | None, suites: Sequence[str]) -> str | None:
+    """The first suite that fails on a copy with the fault; None if all pass."""
+    with tempfile.TemporaryDirectory(prefix="tallybook-fault-") as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            _copy(ROOT / name, copy / name)
+        if fault is not None:
+            fault.put_into(copy)
+        for suite in suites:
+            if _fails(copy, SUITES[suite]):
+                return suite
+    return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=LEFT_OUT)
+    elif source.exists():
+        shutil.copy(source, target)
+
+
+def _fails(copy: Path, command: Sequence[str]) -> bool:
+    """True if a suite fails, by a test or by running longer than any should."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=copy,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=MAX_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
+
+
+def commit() -> str:
+    """The commit that is checked out; empty outside of a repository."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def main() -> int:
+    """Read the arguments, try the faults, print a line for each; 1 if one was not caught, 2 if nothing can be said."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="try all faults (so it is without --pick)")
+    parser.add_argument("--pick", type=int, help="try this many, chosen by the seed")
+    parser.add_argument("--seed", default=None, help="what chooses them (default: the commit)")
+    parser.add_argument("--processes", type=int, default=1, help="how many are tried at a time")
+    parser.add_argument("--only", choices=SUITES, help="look at one suite alone")
+    given = parser.parse_args()
+    suites = [given.only] if given.only else list(SUITES)
+    chosen = faults()
+    if given.pick is not None and not given.all:
+        chosen = Random(given.seed or commit()).sample(chosen, min(given.pick, len(chosen)))
+    console = Console(highlight=False)
+    broken = caught_by(None, suites)
+    if broken is not None:
+        console.print(f"{broken} fail without any fault: mend that first, for now everything would seem caught")
+        return 2
+    missed = 0
+    with ThreadPoolExecutor(given.processes) as pool:
+        for fault, suite in zip(chosen, pool.map(lambda fault: caught_by(fault, suites), chosen), strict=True):
+            missed += suite is None
+            console.print(f"{suite or 'NOT CAUGHT':<12}{fault.breaks}", markup=False, soft_wrap=True)
+    console.print(f"{len(chosen) - missed} of {len(chosen)} faults caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
