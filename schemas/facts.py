@@ -22,14 +22,17 @@ from schemas.bounds import (
     MAX_SOURCE_LENGTH,
     MAX_TEXT_LENGTH,
 )
+from schemas.entry_ids import DERIVED_SOURCE
 
 # The end of a text in every dialect of regular expressions: Python's "$" also matches before a last newline.
 _END = r"(?![\s\S])"
 # Printable text without control characters; the lengths keep every record small enough for one page.
 _NO_CONTROL = rf"^[^\x00-\x1f\x7f]*{_END}"
-# A source may not hold "/", so that `source/event_id` names one event without ambiguity.
 ONE_UNIT_MILLI: Final = 1000
-Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=rf"^[A-Za-z0-9._:-]+{_END}")]
+# A source may not hold "/", so that `source/event_id` names one event without ambiguity. Tallybook's own is reserved:
+# whoever could publish under it could take the key of a derived fact, which would then be a conflict and never paid.
+_SOURCE: Final = rf"^(?!{DERIVED_SOURCE}{_END})[A-Za-z0-9._:-]+{_END}"
+Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=_SOURCE)]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 AmountMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]

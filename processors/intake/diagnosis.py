@@ -15,6 +15,7 @@ from msgspec import inspect
 
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
+from schemas.entry_ids import DERIVED_SOURCE
 
 _EVERY_ESCAPE: Final = "control characters (line breaks, tabs, NUL)"
 
@@ -119,6 +120,11 @@ def _check_text(value: Any, expected: inspect.StrType, place: str) -> None:
     if not _is_unicode(value):
         raise Problem("malformed", f"{place} holds half of a surrogate pair, which is not valid Unicode text", place)
     if expected.pattern is not None and not re.search(expected.pattern, value):
+        if place == "source" and value == DERIVED_SOURCE:
+            message = (
+                f"{place} {quoted(value)} is reserved for what Tallybook derives itself: name the system it is from"
+            )
+            raise Problem("out_of_range", message, place)
         allowed = (
             "only letters a-z and A-Z, digits and . _ : - may stand in it"
             if place == "source"
