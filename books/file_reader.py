@@ -70,6 +70,8 @@ class FileLogReader:
 
     def refresh(self) -> None:
         """Look for what was committed since."""
+        if self._files.size(self._rounds.path) == self._last.end:
+            return
         last = read_last_round(self._files, self._rounds)
         if last.committed.number > self._last.committed.number:
             self._enter(last)

@@ -120,7 +120,7 @@ class DeskWalk:
                         ahead = next(postings, None)
                 elif type(line.fact) is ClockTicked:
                     mine, ahead = self._of_tick(number, at, ahead, postings)
-                    scored = scored and (ahead is not None or self._complete)
+                    scored = ahead is not None or self._complete
                 folio = self._folio = Folio(number, at)
                 yield Desk(folio, line, mine, scored)
         if ahead is not None:

@@ -143,6 +143,11 @@ def test_empty_books_have_nothing_on_the_desk() -> None:
             id="one for a guest",
         ),
         pytest.param(
+            ledger([(1, 1, 0, "ann"), (1, 2, 0, "bob")]),
+            "posting 1 of member ann, for page 1, line 1, sub-line 0, stands where that for the fact of member ann",
+            id="the line after",
+        ),
+        pytest.param(
             ledger([(0, 0, 0, "ann"), (1, 0, 0, "ann")]), "posting 1 of member ann, for page 0, line 0", id="opening"
         ),
         pytest.param(
