@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-from processors.intake.door import admit
+from processors.intake.door import Door
 from processors.intake.records import MAX_KEPT_BYTES, InputRefused, Read, as_json, refused
 from processors.intake.refusal import Refusal
-from processors.intake.unknown_fields import UnknownFields
 from schemas.avro_containers import ContainerDamaged
 from schemas.codecs import read_container
 
@@ -26,7 +25,7 @@ def check_container(stream: BinaryIO, name: str) -> None:
             raise _unreadable(name, damage) from damage
 
 
-def read_avro_container(stream: BinaryIO, name: str, unknown: UnknownFields | None = None) -> Iterator[Read]:
+def read_avro_container(stream: BinaryIO, name: str, door: Door) -> Iterator[Read]:
     """The records of a file opened for bytes at its beginning; where it is damaged, its rest is one refused record.
 
     Fields that are null are left out. Raises InputRefused where not even the header can be read.
@@ -50,7 +49,7 @@ def read_avro_container(stream: BinaryIO, name: str, unknown: UnknownFields | No
             block_start, block_end = block_end, here
         event = _without_nulls(fields)
         event.setdefault("type", kind)
-        admitted = admit(event, unknown)
+        admitted = door.admit(event)
         if isinstance(admitted, Refusal):
             yield refused(record, record, admitted, as_json(event))
         else:

@@ -7,11 +7,12 @@ from operator import itemgetter
 from typing import BinaryIO, Final
 
 from processors.intake.csv_text import Row, csv_rows
+from processors.intake.door import Door
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Problem, quoted
 from processors.intake.table_rows import MAX_ROWS, Order, Plan, disagreement
-from processors.intake.unknown_fields import UnknownFields, nearest_name
+from processors.intake.unknown_fields import nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
 
 # Orders remembered to notice rows that come back later; beyond that the journal's own duplicates and conflicts do it.
@@ -21,12 +22,10 @@ MAX_GROUPS_REMEMBERED: Final = 1_000_000
 class CsvReader:
     """Reads one file; `name` is its name in messages. Raises InputRefused if the header does not fit the mapping."""
 
-    def __init__(
-        self, stream: BinaryIO, mapping: ColumnMapping, name: str, unknown: UnknownFields | None = None
-    ) -> None:
+    def __init__(self, stream: BinaryIO, mapping: ColumnMapping, name: str, door: Door) -> None:
         self._rows = csv_rows(stream, mapping.delimiter)
         self._plan = Plan(mapping)
-        self._unknown = unknown
+        self._door = door
         self._record = 0
         self._last_lines: dict[str, int] = {}
         header = next(self._rows, None)
@@ -81,7 +80,7 @@ class CsvReader:
                     del self._last_lines[next(iter(self._last_lines))]
                 self._last_lines[group.key] = group.last_line
             self._record += 1
-            yield self._plan.read(self._record, group.order, self._unknown, b"\n".join(group.raw), group.size)
+            yield self._plan.read(self._record, group.order, self._door, b"\n".join(group.raw), group.size)
         for row in loose:
             yield self._alone(row)
         loose.clear()
@@ -95,7 +94,7 @@ class CsvReader:
         else:
             order = self._order(row)
             order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
-        return self._plan.read(self._record, order, self._unknown, row.raw, row.size)
+        return self._plan.read(self._record, order, self._door, row.raw, row.size)
 
     def _order(self, row: Row) -> Order:
         return Order(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
@@ -122,7 +121,7 @@ class CsvReader:
         """The order that a row says it belongs to; None if it says none."""
         at = self._key_at
         key = row.cells[at] if at is not None and at < len(row.cells) else None
-        return None if key in self._plan.mapping.null_values else key
+        return None if not key or key in self._plan.mapping.null_values else key
 
     def _shifted(self, row: Row) -> Problem | None:
         if len(row.cells) == self._width:

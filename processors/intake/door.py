@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from schemas.instants import format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
 MAX_SOURCES_REMEMBERED: Final = 4_096
+
+Judge = Callable[[PublishedFact], Refusal | None]
 
 _decode: Final = msgspec.json.Decoder(AnyShape).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -81,6 +83,31 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
         return _checked(shape, document, name)
     except Problem as problem:
         return refusal_of(problem, document)
+
+
+class Door:
+    """The door as a reader meets it: what it admits is judged once more while the record's bytes are still at hand.
+
+    `unknown` counts the fields that no fact has. `judge` says what else is wrong with a fact, such as its time; the
+    callable must give the same answer however often it is asked.
+    """
+
+    def __init__(self, unknown: UnknownFields | None = None, judge: Judge | None = None) -> None:
+        self.unknown = unknown
+        self._judge = judge
+
+    def admit_json(self, raw: bytes) -> PublishedFact | Refusal:
+        """See the function of this name."""
+        return self._judged(admit_json(raw, self.unknown))
+
+    def admit(self, document: Mapping[str, Any]) -> PublishedFact | Refusal:
+        """See the function of this name."""
+        return self._judged(admit(document, self.unknown))
+
+    def _judged(self, admitted: PublishedFact | Refusal) -> PublishedFact | Refusal:
+        if self._judge is None or isinstance(admitted, Refusal):
+            return admitted
+        return self._judge(admitted) or admitted
 
 
 def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon_ms: int, now: int) -> Refusal | None:

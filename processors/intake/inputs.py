@@ -13,6 +13,7 @@ import msgspec
 
 from processors.intake.avro_container import check_container, read_avro_container
 from processors.intake.csv_rows import CsvReader
+from processors.intake.door import Door, Judge
 from processors.intake.json_lines import read_json_lines
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read
@@ -67,29 +68,29 @@ class Input:
             digest = hashlib.sha256(digest + msgspec.json.encode(mapping.model_dump(), order="deterministic")).digest()
         self.sha256 = digest.hex()
 
-    def records(self, unknown: UnknownFields | None = None) -> Iterator[Read]:
-        """The records from the beginning; fields that no fact has are counted in `unknown`.
+    def records(self, unknown: UnknownFields | None = None, judge: Judge | None = None) -> Iterator[Read]:
+        """The records from the beginning; fields that no fact has are counted in `unknown`, `judge` sees each fact.
 
         Raises InputRefused if the file is no longer what it was when it was opened.
         """
         with self.path.open("rb") as stream:
             self._check_unchanged(stream)
-            yield from self._records(stream, unknown)
+            yield from self._records(stream, Door(unknown, judge))
             self._check_unchanged(stream)
 
-    def _records(self, stream: BinaryIO, unknown: UnknownFields | None) -> Iterator[Read]:
+    def _records(self, stream: BinaryIO, door: Door) -> Iterator[Read]:
         if self.size == 0:
             return
         if self.format == "json-lines":
-            yield from read_json_lines(stream, unknown)
+            yield from read_json_lines(stream, door)
         elif self.format == "avro":
-            yield from read_avro_container(stream, self.name, unknown)
+            yield from read_avro_container(stream, self.name, door)
         elif self.format == "csv":
-            yield from CsvReader(stream, _needed(self.mapping, self.name), self.name, unknown).records()
+            yield from CsvReader(stream, _needed(self.mapping, self.name), self.name, door).records()
         else:
             from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
 
-            reader = ParquetReader(self.path, self.mapping, self.name, unknown)
+            reader = ParquetReader(self.path, self.mapping, self.name, door)
             try:
                 yield from reader.records()
             finally:
@@ -101,13 +102,13 @@ class Input:
             if self.size == 0:
                 return
             if self.format == "csv":
-                CsvReader(stream, _needed(self.mapping, self.name), self.name)
+                CsvReader(stream, _needed(self.mapping, self.name), self.name, Door())
             elif self.format == "avro":
                 check_container(stream, self.name)
             elif self.format == "parquet":
                 from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
 
-                ParquetReader(self.path, self.mapping, self.name).close()
+                ParquetReader(self.path, self.mapping, self.name, Door()).close()
 
     def _check_unchanged(self, stream: BinaryIO) -> None:
         if _stamp(os.fstat(stream.fileno())) != self._stamp:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from processors.intake.door import admit_json
+from processors.intake.door import Door
 from processors.intake.records import Read, refused
 from processors.intake.refusal import Refusal
 from processors.intake.text_lines import text_lines
-from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import MAX_EVENT_BYTES
 
 
-def read_json_lines(stream: BinaryIO, unknown: UnknownFields | None = None) -> Iterator[Read]:
+def read_json_lines(stream: BinaryIO, door: Door) -> Iterator[Read]:
     """The records of a file opened for bytes at its beginning.
 
     Blank lines are no records; the last line may lack its end.
@@ -28,7 +27,7 @@ def read_json_lines(stream: BinaryIO, unknown: UnknownFields | None = None) -> I
         if not content or content.isspace():
             continue
         record += 1
-        admitted = admit_json(content, unknown)
+        admitted = door.admit_json(content)
         if isinstance(admitted, Refusal):
             yield refused(record, number, admitted, content)
         else:

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
 from msgspec import inspect
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
@@ -32,6 +41,10 @@ def _is_scale(value: int) -> int:
     return value
 
 
+def _is_tab(value: object) -> object:
+    return "\t" if isinstance(value, str) and value in {"tab", "\\t"} else value
+
+
 Scale = Annotated[int, AfterValidator(_is_scale)]
 
 
@@ -49,7 +62,7 @@ class ColumnMapping(BaseModel):
     `fields`, `lines` and `attributes` name a column for each field. `constants` and `line_constants` are values that
     hold for every row. `scale` makes an integer field of a decimal column (100: 12.50 becomes 1250), exactly, or
     by the `rounding` named for that field. Rows with the same value in `group_by` are one order. A cell that equals
-    one of `null_values`, or is null, leaves its field out. Times without an offset are local to `timezone`.
+    one of `null_values`, or is empty or null, leaves its field out. Times without an offset are local to `timezone`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
@@ -65,8 +78,8 @@ class ColumnMapping(BaseModel):
     scale: dict[str, Scale] = {}
     rounding: dict[str, Rounding] = {}
     group_by: Column | None = None
-    delimiter: Literal[",", ";", "|", "\t"] = ","
-    null_values: Annotated[tuple[Text, ...], Field(max_length=MAX_COLUMNS)] = ("",)
+    delimiter: Annotated[Literal[",", ";", "|", "\t"], BeforeValidator(_is_tab)] = ","
+    null_values: Annotated[tuple[Text, ...], Field(max_length=MAX_COLUMNS)] = ()
 
     @model_validator(mode="after")
     def _fits_the_fact(self) -> Self:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from processors.intake.door import Judge
 from processors.intake.inputs import Input
 from processors.intake.records import Read
 from processors.intake.spill import MAX_HELD_BYTES, Arrived, Spill, by_time
@@ -22,8 +23,9 @@ ARRIVED_BYTES: Final = 100
 class Survey:
     """What inputs hold: counted while they are read, so that an import knows what is coming before it writes.
 
-    Instants are UTC ms. `older` counts the facts before the instant asked about; `already` the records that earlier
-    imports took in, which are in no other count; `repeated` names inputs that another one given equals.
+    Instants are UTC ms. `older` counts the facts before the instant asked about, taken or refused as too old; `already`
+    the records that earlier imports took in, which are in no other count; `repeated` names inputs that another one
+    given equals.
     """
 
     def __init__(self) -> None:
@@ -42,15 +44,20 @@ class Survey:
         self.records += 1
         if read.refusal is not None:
             self.refused[read.refusal.reason] += 1
-        elif read.fact is not None:
-            at = read.fact.occurred_at
-            self.facts[type(read.fact).__name__] += 1
-            if self.earliest is None or at < self.earliest:
-                self.earliest = at
-            if self.latest is None or at > self.latest:
-                self.latest = at
-            if older_than is not None and at < older_than:
+            at = read.refusal.occurred_at
+            if read.refusal.reason == "too_old" and at is not None and older_than is not None and at < older_than:
                 self.older += 1
+        elif read.fact is not None:
+            self.facts[type(read.fact).__name__] += 1
+            self._count_time(read.fact.occurred_at, older_than)
+
+    def _count_time(self, at: int, older_than: int | None) -> None:
+        if self.earliest is None or at < self.earliest:
+            self.earliest = at
+        if self.latest is None or at > self.latest:
+            self.latest = at
+        if older_than is not None and at < older_than:
+            self.older += 1
 
 
 class Gathered:
@@ -83,19 +90,21 @@ def gather(
     held_bytes: int = MAX_HELD_BYTES,
     folder: Path | None = None,
     on_read: Callable[[int], None] | None = None,
+    judge: Judge | None = None,
 ) -> Gathered:
     """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
 
     A record that gives no instant takes that of the record before it in its file; at the head of a file, the first one
     given. What `consumed` says was taken in before is left out, and so is an input that equals an earlier one given.
     `older_than` (UTC ms) is the instant before which the survey counts facts as older. More than `held_bytes` go to
-    temporary files in `folder`. `on_read` is told the number of records read so far, now and then.
+    temporary files in `folder`. `on_read` is told the number of records read so far, now and then. What `judge` refuses
+    is kept with the bytes as they came (a fact that is refused later is kept as canonical JSON only).
     Raises InputRefused.
     """
     survey, unknown = Survey(), UnknownFields()
     spill = Spill(None if as_is else by_time, held_bytes, folder)
     try:
-        for arrived, size in _read_all(inputs, consumed, older_than, survey, unknown):
+        for arrived, size in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
             spill.add(arrived, size + ARRIVED_BYTES)
             if on_read is not None and survey.records % RECORDS_PER_REPORT == 0:
                 on_read(survey.records)
@@ -108,21 +117,27 @@ def gather(
 
 
 def survey_inputs(
-    inputs: Sequence[Input], *, consumed: Sequence[InputConsumed] = (), older_than: int | None = None
+    inputs: Sequence[Input],
+    *,
+    consumed: Sequence[InputConsumed] = (),
+    older_than: int | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Survey, UnknownFields]:
     """What gather would find, without holding any of it. Raises InputRefused."""
     survey, unknown = Survey(), UnknownFields()
-    for _ in _read_all(inputs, consumed, older_than, survey, unknown):
+    for _ in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
         pass
     return survey, unknown
 
 
 def _read_all(
     inputs: Sequence[Input],
-    consumed: Sequence[InputConsumed],
-    older_than: int | None,
     survey: Survey,
     unknown: UnknownFields,
+    *,
+    consumed: Sequence[InputConsumed],
+    older_than: int | None,
+    judge: Judge | None,
 ) -> Iterator[tuple[Arrived, int]]:
     """Each record that was not taken in before, and its size; counted in `survey` and `unknown`."""
     ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
@@ -135,7 +150,7 @@ def _read_all(
         survey.bytes += one.size
         rank = ranks[one.sha256]
         before = [past for past in consumed if past.sha256 == one.sha256]
-        for at, read in _with_instants(one, unknown):
+        for at, read in _with_instants(one, unknown, judge):
             if before and any(_was_consumed(past, at, read.record) for past in before):
                 survey.already += 1
                 continue
@@ -146,10 +161,10 @@ def _read_all(
             yield arrived, read.size
 
 
-def _with_instants(one: Input, unknown: UnknownFields) -> Iterator[tuple[int, Read]]:
+def _with_instants(one: Input, unknown: UnknownFields, judge: Judge | None) -> Iterator[tuple[int, Read]]:
     """Each record with the instant that it is sorted by."""
     previous: int | None = None
-    for read in one.records(unknown):
+    for read in one.records(unknown, judge):
         given = _instant_of(read)
         if given is None and previous is None:
             given = _first_instant(one)

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from processors.intake.door import admit
+from processors.intake.door import Door
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read, as_json, refused
 from processors.intake.refusal import Refusal, quoted
 from processors.intake.table_rows import MAX_ROWS, Order, Plan, Slot, disagreement
-from processors.intake.unknown_fields import UnknownFields, nearest_name
+from processors.intake.unknown_fields import nearest_name
 
 BATCH_ROWS: Final = 65_536
 MAX_GROUPED_ROWS: Final = 200_000_000
@@ -27,12 +27,10 @@ _NESTED: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_struct, 
 class ParquetReader:
     """Reads one file; `name` is its name in messages. Raises InputRefused if it is foreign or cut off."""
 
-    def __init__(
-        self, path: Path, mapping: ColumnMapping | None, name: str, unknown: UnknownFields | None = None
-    ) -> None:
+    def __init__(self, path: Path, mapping: ColumnMapping | None, name: str, door: Door) -> None:
         self._mapping = mapping
         self._name = name
-        self._unknown = unknown
+        self._door = door
         self._record = 0
         try:
             self._file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -77,7 +75,7 @@ class ParquetReader:
             for row in batch.to_pylist():
                 self._record += 1
                 event = {name: _plain(value) for name, value in row.items() if value is not None}
-                admitted = admit(event, self._unknown)
+                admitted = self._door.admit(event)
                 if isinstance(admitted, Refusal):
                     yield refused(self._record, self._record, admitted, as_json(event))
                 else:
@@ -119,7 +117,7 @@ class ParquetReader:
 
     def _read(self, plan: Plan, order: Order, rows: Any, begin: int, length: int) -> Read:
         self._record += 1
-        read = plan.read(self._record, order, self._unknown)
+        read = plan.read(self._record, order, self._door)
         if read.refusal is not None:
             kept = as_json(rows.slice(begin, min(length, MAX_ROWS_KEPT)).to_pylist())
             read = refused(read.record, read.at_line, read.refusal, kept, headers=read.headers)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from processors.intake.cells import Clock, text, whole_number
-from processors.intake.door import admit, refusal_of
+from processors.intake.door import Door, refusal_of
 from processors.intake.mapping import ColumnMapping, integer_fields, kind_of
 from processors.intake.records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.refusal import Problem, Refusal, quoted
-from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import MAX_LINES
 from schemas.facts import PurchaseLine
 
@@ -48,7 +47,7 @@ class Plan:
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
         self._clock = Clock(mapping.timezone)
-        self._nulls = frozenset([*mapping.null_values, None])
+        self._nulls = frozenset(["", *mapping.null_values, None])
         kind = kind_of(mapping)
         whole = integer_fields(kind)
         self.head = tuple(self._slot(field, column, whole) for field, column in mapping.fields.items())
@@ -67,14 +66,12 @@ class Plan:
         """How this mapping reads times."""
         return self._clock
 
-    def read(
-        self, record: int, order: Order, unknown: UnknownFields | None, raw: bytes = b"", size: int | None = None
-    ) -> Read:
+    def read(self, record: int, order: Order, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
         """The record that an order makes at the door; `raw`, of `size` bytes or less, is kept if it is refused."""
         event = self._event(order)
         if order.problem is not None:
             return refused(record, order.at_line, refusal_of(order.problem, event), raw, size=size)
-        admitted = admit(event, unknown)
+        admitted = door.admit(event)
         if not isinstance(admitted, Refusal):
             size = CELL_BYTES * (len(order.head) + len(order.lines) * len(self.lines))
             return Read(record, order.at_line, admitted, None, b"", size)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from processors.intake.door import judge_time
 from processors.intake.inputs import Input, open_input
 from processors.intake.merge import RECORDS_PER_REPORT, gather, survey_inputs
 from processors.intake.records import InputRefused
 from processors.intake.spill import Arrived, Spill, by_time
-from schemas.bounds import EARLIEST_AT
+from schemas.bounds import DAY_MS, EARLIEST_AT
 from schemas.pages import InputConsumed
 from tests.unit.intake.samples import AT_MS, CHECK_IN, EVENTS, json_of
 
@@ -159,3 +161,15 @@ def test_an_input_that_fails_leaves_no_file_behind(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="changed"):
         gather([one, two], held_bytes=0, folder=folder)
     assert list(folder.iterdir()) == []
+
+
+def test_what_is_judged_at_the_door_is_kept_as_it_came(tmp_path: Path) -> None:
+    judge = partial(judge_time, received_at=AT_MS, last_tick=AT_MS, horizon_ms=DAY_MS, now=AT_MS)
+    early, old = at(DAY_MS, event_id="early"), at(-2 * DAY_MS, event_id="old")
+    one = written(tmp_path, "one.jsonl", early, at(0), old)
+    with gather([one], judge=judge, older_than=AT_MS - DAY_MS) as gathered:
+        found = [(item.refusal and item.refusal.reason, item.raw, item.record) for item in gathered.arrivals()]
+        assert found == [("too_old", old, 3), (None, b"", 2), ("too_early", early, 1)]
+        assert gathered.survey.older == 1
+    survey, _ = survey_inputs([one], judge=judge)
+    assert survey.refused == {"too_early": 1, "too_old": 1}

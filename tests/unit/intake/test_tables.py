@@ -130,6 +130,7 @@ def test_a_time_without_offset_needs_a_zone() -> None:
         ({"timezone": "../../etc/passwd"}, "timezone", "no IANA time zone"),
         ({"source": None}, "fields.source", "needs it"),
         ({"delimiter": "::"}, "delimiter", "'::'"),
+        ({"delimiter": ["tab"]}, "delimiter", "not ['tab']"),
         (
             {"type": "CheckedIn", "fields": {"event_id": "e", "occurred_at": "t", "member_id": "m"}},
             "lines",
@@ -254,7 +255,7 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_null_values_and_constants(tmp_path: Path) -> None:
     how = mapping(
-        null_values=["", "NULL"],
+        null_values=["NULL"],
         constants={"currency": "EUR", "channel": "till"},
         line_constants={"category": "all", "quantity_milli": "2000"},
         group_by=None,
@@ -265,6 +266,12 @@ def test_null_values_and_constants(tmp_path: Path) -> None:
     assert isinstance(first, PurchaseRecorded)
     assert (first.member_id, first.channel) == (None, "till")
     assert (first.lines[0].category, first.lines[0].quantity_milli) == ("all", 2000)
+
+
+def test_a_tab_may_be_spelt_out(tmp_path: Path) -> None:
+    for spelt in ("tab", "\\t", "\t"):
+        (fact,) = facts(read_file(tmp_path / "a.tsv", (HEADER + ROW).replace(",", "\t"), mapping(delimiter=spelt)))
+        assert fact.event_id == "o-1"
 
 
 def test_an_open_quote_is_given_up_within_a_bound(tmp_path: Path) -> None:
