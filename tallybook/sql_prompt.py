@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from typing import Final
+from typing import Final, Protocol
 
-from projections.store import QueryFailed, Store
+from projections.store import QueryFailed
 from tallybook.screen import note
 
 FORMATS: Final = {"table": "PrettyCompactMonoBlock", "csv": "CSVWithNames", "parquet": "Parquet", "json": "JSONEachRow"}
@@ -17,7 +17,14 @@ _MORE: Final = "       ... "
 _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 
 
-def answer(store: Store, query: str, form: str) -> bytes:
+class Asked(Protocol):
+    """The part of a Store that a query needs."""
+
+    def export(self, query: str, output_format: str) -> bytes:
+        """The answer of a query in a format of ClickHouse, read-only. Raises QueryFailed."""
+
+
+def answer(store: Asked, query: str, form: str) -> bytes:
     """The answer of one query in a format of ClickHouse (see FORMATS).
 
     Raises:
@@ -29,7 +36,7 @@ def answer(store: Store, query: str, form: str) -> bytes:
         raise QueryFailed(_shortened(str(error))) from error
 
 
-def prompt(store: Store, form: str) -> None:
+def prompt(store: Asked, form: str) -> None:
     """Ask for queries, each ended by `;`, until the input ends or somebody leaves."""
     with contextlib.suppress(ImportError):
         # Where Python has it, arrows move through the line and through what was typed before.

@@ -1,0 +1,145 @@
+"""The readers answer as of the last tick, catch up with the books first, and refuse what is not there."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from tallybook.folder import Folder
+from tallybook.projecting import caught_up, is_behind, project_folder, projected_positions
+from tests.command_line import run
+
+AS_OF = "2026-11-15T00:00:00Z"
+
+
+def test_balance(read_only: Path) -> None:
+    found = run(read_only, "balance", "ben", "--json").json()
+    assert (found["member_id"], found["balance"], found["as_of"]) == ("ben", 83, AS_OF)
+    assert [(lot["remaining"], lot["last_day"]) for lot in found["expiring"]] == [(30, "2026-11-24"), (3, "2026-11-24")]
+    out = run(read_only, "balance", "ben").out
+    assert f"ben: 83 points as of {AS_OF}" in out
+    assert "30 from base can be used until 2026-11-24" in out
+
+
+def test_statement_runs_to_the_balance_newest_last(read_only: Path) -> None:
+    found = run(read_only, "statement", "anna", "--json").json()
+    entries = found["entries"]
+    assert entries[-1]["balance_after"] == found["balance"] == 100
+    running = entries[0]["balance_after"] - entries[0]["points"]
+    for entry in entries:
+        running += entry["points"]
+        assert entry["balance_after"] == running
+    last = run(read_only, "statement", "anna", "--limit", "2", "--json").json()["entries"]
+    assert last == entries[-2:]
+    assert "expired" in run(read_only, "statement", "anna").out
+
+
+@pytest.mark.parametrize("command", ["balance", "statement"])
+def test_unknown_member_is_refused_with_the_nearest(read_only: Path, command: str) -> None:
+    result = run(read_only, command, "anne")
+    assert result.code == 3
+    assert "there is no member 'anne'. The nearest are anna" in result.err
+    assert result.out == ""
+
+
+def test_leaderboard_of_all_time_and_of_periods(read_only: Path) -> None:
+    board = run(read_only, "leaderboard", "--json").json()
+    assert (board["period"], board["as_of"]) == ("all", AS_OF)
+    assert [(place["rank"], place["member_id"], place["earned"]) for place in board["places"]] == [
+        (1, "anna", 196),
+        (2, "ben", 126),
+    ]
+    day = run(read_only, "leaderboard", "--period", "day", "--at", "2026-11-03", "--store", "s1", "--json").json()
+    assert (day["starts_on"], day["ends_before"], day["store_id"]) == ("2026-11-03", "2026-11-04", "s1")
+    assert [(place["member_id"], place["earned"]) for place in day["places"]] == [("anna", 56), ("ben", 43)]
+    assert run(read_only, "leaderboard", "--period", "year", "--limit", "1", "--json").json()["places"] == [
+        board["places"][0]
+    ]
+    assert (
+        "Leaderboard of the week from 2026-11-02"
+        in run(read_only, "leaderboard", "--period", "week", "--at", "2026-11-05").out
+    )
+
+
+def test_empty_period_is_empty(read_only: Path) -> None:
+    assert run(read_only, "leaderboard", "--period", "day", "--at", "2020-01-01", "--json").json()["places"] == []
+    assert "nothing" in run(read_only, "leaderboard", "--period", "day", "--at", "2020-01-01").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--period", "fortnight"), 2, "day, week, month, year"),
+        (("--at", "3.11.2026"), 2, "2026-11-30"),
+        (("--limit", "0"), 2, "--limit"),
+        (("--period", "day", "--at", "1800-01-01"), 3, "1970-01-01"),
+    ],
+)
+def test_leaderboard_that_cannot_be(read_only: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+    result = run(read_only, "leaderboard", *arguments)
+    assert result.code == code
+    assert words in result.err
+
+
+def test_members_come_in_pages(read_only: Path) -> None:
+    first = run(read_only, "members", "--limit", "2", "--json").json()
+    assert [each["member_id"] for each in first["members"]] == ["anna", "ben"]
+    second = run(read_only, "members", "--after", "ben", "--json").json()
+    assert [(each["member_id"], each["balance"]) for each in second["members"]] == [("cleo", 0)]
+    assert "cleo" in run(read_only, "members").out
+
+
+def test_sql_answers_in_each_format(read_only: Path, tmp_path: Path) -> None:
+    query = "SELECT member_id, balance FROM balances ORDER BY member_id;"
+    assert run(read_only, "sql", query, "--csv").out == '"member_id","balance"\n"anna",100\n"ben",83\n"cleo",0\n'
+    lines = run(read_only, "sql", query, "--json").out.splitlines()
+    assert next(json.loads(line) for line in lines) == {"member_id": "anna", "balance": 100}
+    assert "anna" in run(read_only, "sql", stdin=query.encode()).out
+    target = tmp_path / "balances.parquet"
+    assert run(read_only, "sql", query, "--parquet", "--output", str(target)).code == 0
+    assert pyarrow.parquet.read_table(target)["balance"].to_pylist() == [100, 83, 0]
+    assert run(read_only, "sql", query, "--parquet").stdout.startswith(b"PAR1")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("selec 1", "Syntax error"),
+        ("SELECT * FROM balancess", "balances"),
+        ("DROP VIEW tallybook.balances", "readonly"),
+        ("INSERT INTO tallybook_rows.rejects (number) VALUES (1)", "readonly"),
+    ],
+)
+def test_sql_changes_nothing_and_says_what_is_wrong(read_only: Path, query: str, words: str) -> None:
+    result = run(read_only, "sql", query)
+    assert result.code == 3
+    assert words in result.err
+    assert "Expected one of" not in result.err
+    assert "FORMAT" not in result.err
+
+
+def test_sql_needs_a_query_and_one_format(read_only: Path) -> None:
+    assert run(read_only, "sql").code == 2
+    result = run(read_only, "sql", "SELECT 1", "--csv", "--json")
+    assert result.code == 2
+    assert "--csv and --json" in result.err
+
+
+def test_reader_catches_up_with_the_books_once(folder: Path) -> None:
+    with Folder(folder).reading() as log:
+        assert is_behind(log, {})
+        first = project_folder(Folder(folder))
+        assert first.postings == sum(end.number for n in range(log.partitions) if (end := log.last_posting("0001", n)))
+        assert project_folder(Folder(folder)).postings == 0
+        with caught_up(Folder(folder)) as store:
+            assert not is_behind(log, projected_positions(store))
+
+
+def test_empty_books_have_no_members(tmp_path: Path) -> None:
+    assert run(tmp_path, "init", str(tmp_path / "shop")).code == 0
+    result = run(tmp_path / "shop", "balance", "anna")
+    assert result.code == 3
+    assert "no members at all yet" in result.err
+    board = run(tmp_path / "shop", "leaderboard", "--json").json()
+    assert (board["as_of"], board["places"]) == (None, [])

@@ -1,0 +1,93 @@
+"""Refused records can be listed, looked at to the byte, and sent again, mended or not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import run
+from tests.small_folder import REJECTS
+
+MENDED = REJECTS[0].raw.replace(b"EURO", b"EUR")
+
+
+def mended_at(when: str) -> bytes:
+    return MENDED.replace(b"2026-11-14T10:00:00Z", when.encode())
+
+
+def test_list_counts_and_filters(read_only: Path) -> None:
+    found = run(read_only, "rejects", "list", "--json").json()
+    assert (found["count"], found["by_reason"]) == (2, {"unknown_currency": 1, "malformed": 1})
+    assert [reject["number"] for reject in found["rejects"]] == [1, 2]
+    only = run(read_only, "rejects", "list", "--reason", "malformed", "--json").json()["rejects"]
+    assert [(reject["number"], reject["raw_bytes"]) for reject in only] == [(2, 10)]
+    newest = run(read_only, "rejects", "list", "--limit", "1", "--json").json()["rejects"]
+    assert [reject["number"] for reject in newest] == [2]
+    assert "1 unknown_currency, 1 malformed" in run(read_only, "rejects", "list").out
+
+
+def test_unknown_reason_names_those_that_there_are(read_only: Path) -> None:
+    result = run(read_only, "rejects", "list", "--reason", "too_big")
+    assert result.code == 3
+    assert "malformed, unknown_currency" in result.err
+
+
+def test_show_gives_the_original_bytes(read_only: Path) -> None:
+    for reject, number in zip(REJECTS, ("1", "2"), strict=True):
+        assert run(read_only, "rejects", "show", number, "--raw").stdout == reject.raw
+        assert bytes.fromhex(run(read_only, "rejects", "show", number, "--json").json()["raw_hex"]) == reject.raw
+    out = run(read_only, "rejects", "show", "1").out
+    assert "no ISO 4217 code" in out
+    assert '"currency":"EURO"' in out
+
+
+@pytest.mark.parametrize("command", ["show", "resubmit"])
+def test_unknown_number_is_refused(read_only: Path, command: str) -> None:
+    result = run(read_only, "rejects", command, "3")
+    assert result.code == 3
+    assert "from 1 to 2" in result.err
+
+
+def test_mended_record_scores_once_however_often_it_is_sent(folder: Path) -> None:
+    sent = run(folder, "rejects", "resubmit", "1", "-", "--json", stdin=MENDED)
+    assert sent.json() == {"facts": 1, "already": 0, "rejects": 0}
+    again = run(folder, "rejects", "resubmit", "1", "-", "--json", stdin=MENDED)
+    assert again.json() == {"facts": 0, "already": 1, "rejects": 0}
+    event = run(folder, "explain", "p-bad", "--json").json()
+    assert event["events"][0]["stations"][0]["what"].startswith("reject 1, record 1")
+    assert event["rejects"][0]["number"] == 1
+    rejects = run(folder, "rejects", "list", "--json").json()["rejects"]
+    assert [reject["sent_again"] for reject in rejects] == [True, False]
+    assert run(folder, "verify").code == 0
+
+
+def test_mended_record_may_be_a_file_over_several_lines(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mended.json"
+    file.write_text(json.dumps(json.loads(MENDED), indent=2), encoding="utf-8")
+    assert run(folder, "rejects", "resubmit", "1", str(file), "--json").json()["facts"] == 1
+
+
+def test_record_sent_as_it_was_is_refused_again_each_time_and_names_the_first(folder: Path) -> None:
+    for number in (3, 4):
+        result = run(folder, "rejects", "resubmit", "1")
+        assert result.code == 4
+        again = run(folder, "rejects", "show", str(number), "--json").json()
+        assert (again["resubmit_of"], again["reason"]) == (1, "unknown_currency")
+        assert bytes.fromhex(again["raw_hex"]) == REJECTS[0].raw
+
+
+def test_record_beyond_the_horizon_stops_unless_it_is_accepted(folder: Path) -> None:
+    old = mended_at("2026-09-01T10:00:00Z")
+    result = run(folder, "rejects", "resubmit", "1", "-", stdin=old)
+    assert result.code == 3
+    assert "--accept-too-old" in result.err
+    assert run(folder, "rejects", "list", "--json").json()["count"] == 2
+    assert run(folder, "rejects", "resubmit", "1", "-", "--accept-too-old", stdin=old).code == 4
+    assert run(folder, "rejects", "show", "3", "--json").json()["reason"] == "too_old"
+
+
+def test_nothing_and_a_missing_file_are_refused(folder: Path, tmp_path: Path) -> None:
+    assert run(folder, "rejects", "resubmit", "1", "-", stdin=b" \n").code == 3
+    result = run(folder, "rejects", "resubmit", "1", str(tmp_path / "none.json"))
+    assert result.code == 3
+    assert "none.json" in result.err

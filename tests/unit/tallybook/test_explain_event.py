@@ -1,0 +1,210 @@
+"""`explain EVENT` says where a fact is, which rules were asked, how points were computed, and why some are missing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import run
+
+
+def explained(folder: Path, *arguments: str) -> dict[str, Any]:
+    """The one event that an explanation is about."""
+    (event,) = run(folder, "explain", *arguments, "--json").json()["events"]
+    content: dict[str, Any] = event
+    return content
+
+
+def rule(posting: dict[str, Any], rule_id: str) -> dict[str, Any]:
+    (found,) = [each for each in posting["considered"] if each["rule_id"] == rule_id]
+    content: dict[str, Any] = found
+    return content
+
+
+def stations(event: dict[str, Any]) -> list[tuple[str, bool | None]]:
+    return [(station["name"], station["reached"]) for station in event["stations"]]
+
+
+def test_arithmetic_multiplier_and_limit_of_a_purchase(read_only: Path) -> None:
+    event = explained(read_only, "p-tuesday")
+    assert event["local_time"] == "Tuesday 2026-11-03 10:00:00 in Europe/Berlin"
+    (posting,) = event["postings"]
+    assert (posting["balance_before"], posting["balance_after"]) == (17, 44)
+    base = rule(posting, "base")
+    assert base["arithmetic"] == "1,234 minor × 1/100 × 2 (double-tuesday) = 24.68 → floor → 24 paid"
+    assert base["limits"] == [
+        {
+            "limit_id": "spend-a-day",
+            "window": "day:2026-11-03",
+            "allows": 50,
+            "of": "points",
+            "used_before": 0,
+            "cut": 0,
+            "charged": 24,
+            "left": 26,
+        }
+    ]
+    assert rule(posting, "double-tuesday")["because"] == "multiplies base"
+    assert rule(posting, "visits")["because"] == "it counts CheckedIn, this is PurchaseRecorded"
+    assert posting["rules"]["version"] == "1"
+    assert posting["rules"]["effective_from"] == "2000-01-01T00:00:00Z"
+
+
+def test_limit_that_cuts_says_what_it_allowed_and_what_was_used(read_only: Path) -> None:
+    (posting,) = explained(read_only, "p-more")["postings"]
+    base = rule(posting, "base")
+    assert base["arithmetic"] == "4,000 minor × 1/100 × 2 (double-tuesday) = 80, limit spend-a-day cut 54 → 26 paid"
+    (limit,) = base["limits"]
+    assert (limit["used_before"], limit["cut"], limit["charged"], limit["left"]) == (24, 54, 26, 0)
+
+
+def test_repeats_stand_beside_the_first_fact(read_only: Path) -> None:
+    (posting,) = explained(read_only, "p-more")["postings"]
+    duplicate, conflict = posting["repeats"]
+    assert duplicate["reason"] == "duplicate"
+    assert duplicate["differs_in"] == []
+    assert conflict["reason"] == "conflict"
+    assert conflict["differs_in"] == ["lines (total 4000 and 4100 minor)"]
+
+
+def test_lots_say_until_when_and_what_became_of_them(read_only: Path) -> None:
+    (gone,) = explained(read_only, "p-tuesday")["postings"]
+    (there,) = explained(read_only, "p-last")["postings"]
+    award = gone["entries"][0]
+    assert (award["last_day"], award["left"], award["expired_at"]) == ("2026-11-13", 0, "2026-11-13T23:00:00Z")
+    due = [entry for entry in there["entries"] if entry["is_due_work"]]
+    assert [(entry["lot"], entry["points"], entry["effective_at"]) for entry in due] == [
+        (1, -40, "2026-11-13T23:00:00Z"),
+        (2, -3, "2026-11-13T23:00:00Z"),
+    ]
+    kept = [entry for entry in there["entries"] if not entry["is_due_work"]]
+    assert [(entry["points"], entry["left"], entry["expired_at"]) for entry in kept] == [(30, 30, None), (3, 3, None)]
+
+
+@pytest.mark.parametrize(
+    ("event_id", "reason", "words"),
+    [
+        ("v-2", "limit_reached", "no room left under one-review-per-sku (lifetime/beans)"),
+        ("v-3", "no_rule_matched", "each one misses a condition"),
+        ("s-1", "no_rule_matched", "each one misses a condition"),
+        ("p-usd", "other_currency", "is in USD, and the programme counts EUR alone"),
+        ("p-gift", "zero_points", "less than one whole point"),
+        ("c-2b", "day_already_paid", "already checked in on 2026-11-03"),
+        ("r-1", "awaiting_purchase", "when ben buys within 30 days"),
+        ("ben/claim:1/purchase:2", "claim_already_paid", "settled on an earlier purchase"),
+    ],
+)
+def test_reason_is_a_sentence(read_only: Path, event_id: str, reason: str, words: str) -> None:
+    posting = explained(read_only, event_id)["postings"][0]
+    assert posting["reason"] == reason
+    assert words in posting["why"]
+    assert words in run(read_only, "explain", event_id).out
+
+
+def test_missed_condition_is_named(read_only: Path) -> None:
+    (posting,) = explained(read_only, "v-3")["postings"]
+    assert rule(posting, "review")["because"] == "`text_length` is 20, it asks for at least 80"
+
+
+def test_late_fact_is_decided_as_of_when_it_happened(read_only: Path) -> None:
+    (posting,) = explained(read_only, "p-late")["postings"]
+    assert posting["late"]
+    (limit,) = rule(posting, "base")["limits"]
+    assert (limit["window"], limit["used_before"]) == ("day:2026-11-02", 12)
+
+
+def test_streak_names_the_day_of_the_run(read_only: Path) -> None:
+    (posting,) = explained(read_only, "c-3")["postings"]
+    assert posting["notes"] == ["2026-11-04 is day 3 of its run (days held before: 2026-11-02, 2026-11-03)"]
+    assert rule(posting, "visits")["arithmetic"] == "1 day × 12 = 12 paid"
+
+
+def test_referral_shows_both_parties_and_the_derived_fact_its_purchase(read_only: Path) -> None:
+    made = explained(read_only, "r-1")
+    assert [(each["member_id"], each["role"]) for each in made["postings"]] == [
+        ("anna", "referrer"),
+        ("ben", "referee"),
+    ]
+    derived = explained(read_only, "ben/claim:1/purchase:1")
+    assert [each["entries"][0]["points"] for each in derived["postings"]] == [100, 50]
+    assert "derived by Tallybook from purchase pos/p-ben" in derived["stations"][0]["what"]
+    bought = explained(read_only, "p-ben")["postings"][0]
+    assert "tells anna of it: event ben/claim:1/purchase:1 (referral of ben)" in bought["notes"]
+
+
+def test_guest_has_no_posting_and_says_so(read_only: Path) -> None:
+    event = explained(read_only, "p-guest")
+    assert event["postings"] == []
+    assert ("scored", False) in stations(event)
+    assert "a guest's" in run(read_only, "explain", "p-guest").out
+
+
+def test_stations_name_the_place_and_tell_whether_the_tables_have_it(folder: Path) -> None:
+    before = explained(folder, "p-tuesday")
+    assert before["stations"][0]["what"] == "november.jsonl, record 4, received 2026-11-04T00:00:00Z"
+    assert stations(before) == [("read", True), ("journalled", True), ("scored", True), ("projected", False)]
+    assert run(folder, "balance", "anna").code == 0
+    assert stations(explained(folder, "p-tuesday"))[-1] == ("projected", True)
+
+
+def test_rejected_event_names_its_reject(read_only: Path) -> None:
+    result = run(read_only, "explain", "p-bad")
+    assert result.code == 4
+    assert "reject 1, unknown_currency" in result.out
+    assert "no ISO 4217 code" in result.out
+    content = run(read_only, "explain", "p-bad", "--json").json()
+    assert content["events"] == []
+    assert content["rejects"][0]["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "known_by"),
+    [
+        ("order-p-tuesday", "order id"),
+        ("pos/p-tuesday/anna/1", "entry id"),
+        ("due:expire:anna/4:1794610800000", "entry id"),
+    ],
+)
+def test_event_is_found_by_its_order_and_entries(read_only: Path, what: str, known_by: str) -> None:
+    content = run(read_only, "explain", what, "--json").json()
+    assert content["notes"] == [f"{what} is no event id; found by {known_by}"]
+    assert content["events"][0]["event_id"] == "p-tuesday"
+
+
+def test_the_tables_only_say_where_to_look(folder: Path) -> None:
+    asked = ["p-tuesday", "p-guest", "r-1", "order-p-more", "pos/p-last/ben/1", "p-bad"]
+    from_books = [run(folder, "explain", what).out for what in asked]
+    assert run(folder, "balance", "anna").code == 0
+    from_tables = [run(folder, "explain", what).out for what in asked]
+    unlike = [
+        (before, after)
+        for one, other in zip(from_books, from_tables, strict=True)
+        for before, after in zip(one.splitlines(), other.splitlines(), strict=True)
+        if before != after
+    ]
+    assert unlike
+    assert all("projected" in before and "projected" in after for before, after in unlike)
+
+
+def test_member_and_source_narrow_an_event(read_only: Path) -> None:
+    assert [each["member_id"] for each in explained(read_only, "r-1", "--member", "ben")["postings"]] == ["ben"]
+    assert explained(read_only, "p-ben", "--source", "pos")["source"] == "pos"
+    result = run(read_only, "explain", "p-ben", "--source", "web")
+    assert result.code == 3
+    assert "of source 'web'" in result.err
+
+
+def test_unknown_id_is_refused_with_the_nearest(read_only: Path) -> None:
+    result = run(read_only, "explain", "p-tuesdai")
+    assert result.code == 3
+    assert "Did you mean p-tuesday" in result.err
+
+
+def test_nothing_to_explain_is_a_wrong_command(read_only: Path) -> None:
+    assert run(read_only, "explain").code == 2
+
+
+def test_folder_without_books_is_refused(tmp_path: Path) -> None:
+    result = run(tmp_path, "explain", "p-1")
+    assert result.code == 3
+    assert "tallybook init" in result.err
