@@ -20,6 +20,8 @@ from schemas.facts import PublishedFact
 from schemas.pages import InputConsumed, Reject
 
 COMMIT_FACTS: Final = 20_000  # facts between two commits: few enough to lose little, many enough that fsync is cheap
+MAX_REFUSED_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
+REJECT_BYTES: Final = 1_000  # what one takes beside the bytes that came, roughly
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class Importer:
         now: int,
         horizon_ms: int,
         as_is: bool = False,
+        commit_facts: int = COMMIT_FACTS,
         on_record: Callable[[], object] = lambda: None,
     ) -> None:
         self._rounds = rounds
@@ -65,9 +68,11 @@ class Importer:
         self._now = now
         self._horizon_ms = horizon_ms
         self._as_is = as_is
+        self._commit_facts = commit_facts
         self._on_record = on_record
         self._round: list[Taken] = []
         self._refused: list[Reject] = []
+        self._refused_bytes = 0
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
@@ -93,7 +98,8 @@ class Importer:
             at = item.fact.occurred_at
             refusal = self._judge(item.fact)
             if refusal is None and at >= self._round_ends_at:
-                self._end_round(self._round_ends_at)
+                if self._round_ends_at:
+                    self._end_round(self._round_ends_at)
                 self._round_ends_at = _next_midnight(max(at, self._rounds.last_tick))
                 refusal = self._judge(item.fact)
             if refusal is None:
@@ -131,26 +137,35 @@ class Importer:
         )
         by_reason = self.done.rejects_by_reason
         by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1
+        self._refused_bytes += len(item.raw) + REJECT_BYTES
+        if self._refused_bytes >= MAX_REFUSED_BYTES:
+            self._keep_refused(self._round_ends_at)
 
     def _end_round(self, tick_at: int) -> None:
+        # Late facts end with no tick of their own; they reached us after what was there before.
+        received_at = max(tick_at, self._rounds.last_tick)
         if self._round:
             self._uncommitted += len(self._round)
-            self._rounds.take(self._round, tick_at, received_at=tick_at)
+            self._rounds.take(self._round, tick_at, received_at)
             self._round = []
-        if self._refused:
-            self._uncommitted += len(self._refused)
-            received_at = max(tick_at, self._rounds.last_tick)
-            kept = self._rounds.reject(
-                [msgspec.structs.replace(reject, received_at=received_at) for reject in self._refused]
-            )
-            self.done.first_reject = self.done.first_reject or kept[0].number
-            self._refused = []
-        if self._uncommitted >= COMMIT_FACTS:
+        self._keep_refused(received_at)
+        if self._uncommitted >= self._commit_facts:
             self._commit()
 
-    def _commit(self) -> None:
-        if not self._consumed:
+    def _keep_refused(self, received_at: int) -> None:
+        if not self._refused:
             return
+        self._uncommitted += len(self._refused)
+        received_at = received_at or self._now  # no tick yet, nor a fact that will end with one
+        kept = self._rounds.reject(
+            [msgspec.structs.replace(reject, received_at=received_at) for reject in self._refused]
+        )
+        self.done.first_reject = self.done.first_reject or kept[0].number
+        self._refused, self._refused_bytes = [], 0
+
+    def _commit(self) -> None:
+        if not self._consumed and not self._rounds.counts.lines:
+            return  # not even a publication
         counts = self._rounds.commit(list(self._consumed.values()))
         self._consumed, self._uncommitted = {}, 0
         self.done.facts += counts.facts
@@ -166,9 +181,10 @@ def new_desks(log: LogWriter, load: Load) -> list[PartitionDesk]:
     return [PartitionDesk(partition, opened, load) for partition in range(opened.partitions)]
 
 
-def consumed_before(log: LogWriter) -> dict[str, InputConsumed]:
-    """How far each input was taken in by earlier runs, by its SHA-256."""
-    return {consumed.sha256: consumed for commit in log.commits() for consumed in commit.inputs}
+def consumed_before(log: LogWriter) -> list[InputConsumed]:
+    """How far each input was taken in by earlier runs: by time, as it is, or each for a part."""
+    last = {(consumed.sha256, consumed.as_is): consumed for commit in log.commits() for consumed in commit.inputs}
+    return list(last.values())
 
 
 def _next_midnight(at: int) -> int:

@@ -79,7 +79,7 @@ def import_inputs(
     with writing_session(folder, now) as session:
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
-        consumed = list(consumed_before(session.log).values())
+        consumed = consumed_before(session.log)
         older_than = last_tick - horizon_ms if last_tick else None
         with (
             progress("reading", None) as tick,

@@ -1,0 +1,207 @@
+"""Imports of a few random days into books in memory, by processes that may die between two commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from books.snapshots import SnapshotStore
+from processors.intake.inputs import Input, open_input
+from processors.intake.merge import gather
+from processors.recovery import recover_desk, save_snapshot
+from processors.rounds import Rounds
+from processors.verify import Verified, verify_books
+from schemas.bounds import DAY_MS
+from schemas.canonical import printed_digest
+from schemas.facts import (
+    CheckedIn,
+    JournalFact,
+    JournalOpened,
+    PublishedFact,
+    PurchaseLine,
+    PurchaseRecorded,
+    ReferralMade,
+)
+from schemas.pages import JournalLine, Reject, RoundCommitted
+from schemas.posting import Posting
+from tallybook.folder import EDITION
+from tallybook.importer import Imported, Importer, Source, consumed_before, new_desks
+from tests.deciders import load, published
+from tests.fakes.books import MemoryBooks, MemoryLogWriter
+from tests.reference_time import HOUR_MS
+
+START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z
+NOW: Final = START + 100 * DAY_MS
+PARTITIONS: Final = 3
+MEMBERS: Final = tuple(f"m-{number}" for number in range(9))
+RULES: Final = """\
+programme: imports
+version: "1"
+timezone: Europe/Berlin
+currency: EUR
+expiry: {kind: rolling, days: 3}
+limits:
+  - {id: a-day, per: day, points: 40}
+rules:
+  - {id: base, kind: spend, points: 1, per_minor: 100, limits: [a-day]}
+  - {id: streak, kind: streak, daily: 2, steps: [{day: 2, bonus: 5}], beyond: repeat}
+  - {id: friends, kind: referral, referrer_points: 50, referee_points: 20, claim_ranks: [1, 2]}
+"""
+
+
+class Died(Exception):  # noqa: N818 - named after what happened, as facts are
+    """The importing process is gone."""
+
+
+class DiesAfter(MemoryLogWriter):
+    """A writer whose process dies instead of making one commit more than `commits`."""
+
+    def __init__(self, books: MemoryBooks, commits: int) -> None:
+        super().__init__(books)
+        self._left = commits
+
+    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+        if self._left == 0:
+            raise Died
+        self._left -= 1
+        return super().commit(committed)
+
+
+def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int = PARTITIONS) -> MemoryBooks:
+    """Books that hold the publication of RULES, in force since ever."""
+    opened = JournalOpened("imports", 1, partitions, 0, horizon_days * DAY_MS, 30 * DAY_MS, opened_at)
+    books = MemoryBooks(opened)
+    rounds = rounds_of(books.write())
+    rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), opened_at)
+    rounds.commit([])
+    rounds.log.close()
+    return books
+
+
+def rounds_of(log: MemoryLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
+    """The rounds of open books, recovered to their end."""
+    desks = new_desks(log, load)
+    return Rounds(log, desks, EDITION, [recover_desk(log, EDITION, desk, snapshots) for desk in desks])
+
+
+def take(
+    books: MemoryBooks,
+    files: Sequence[Path],
+    *,
+    as_is: bool = False,
+    commit_facts: int = 1,
+    dies_after: int | None = None,
+    snapshots: SnapshotStore | None = None,
+) -> Imported:
+    """Import files as the command does, committing at the end of every round; snapshots are used and made if given.
+
+    Raises:
+        Died: after `dies_after` commits; the books then hold these commits.
+    """
+    if dies_after is not None:
+        books.writer = DiesAfter(books, dies_after)
+    log = books.writer if books.writer is not None else books.write()
+    try:
+        rounds = rounds_of(log, snapshots)
+        inputs: list[Input] = [open_input(file) for file in files]
+        with gather(inputs, as_is=as_is, consumed=consumed_before(log)) as gathered:
+            importer = Importer(
+                rounds,
+                [Source(one.sha256, one.name) for one in inputs],
+                now=NOW,
+                horizon_ms=log.opened().horizon_ms,
+                as_is=as_is,
+                commit_facts=commit_facts,
+            )
+            done = importer.take_all(gathered.arrivals())
+        if snapshots is not None:
+            for desk, place in zip(rounds.desks, rounds.places(), strict=True):
+                save_snapshot(snapshots, EDITION, desk, place)
+        return done
+    finally:
+        books.die()
+
+
+def write_lines(file: Path, lines: Sequence[bytes | PublishedFact]) -> Path:
+    """A file of JSON lines: facts, and bytes as they are."""
+    encoded = [line if isinstance(line, bytes) else msgspec.json.encode(line) for line in lines]
+    file.write_bytes(b"".join(line + b"\n" for line in encoded))
+    return file
+
+
+def random_facts(seed: int, *, days: int = 8, a_day: int = 12, first_day: int = 0) -> list[PublishedFact]:
+    """Facts of some days in order of time: purchases (of guests too, and with referrers), check-ins, referrals."""
+    rng = Random(seed)
+    instants = sorted(
+        START + (first_day + day) * DAY_MS + rng.choice((0, rng.randrange(DAY_MS), rng.randrange(24) * HOUR_MS))
+        for day in range(days)
+        for _ in range(rng.randrange(a_day + 1))
+    )
+    return [_random_fact(rng, f"{seed}-{number}", at) for number, at in enumerate(instants)]
+
+
+def _random_fact(rng: Random, event_id: str, at: int) -> PublishedFact:
+    kind = rng.random()
+    if kind < 0.55:
+        return PurchaseRecorded(
+            source="pos",
+            event_id=event_id,
+            occurred_at=at,
+            order_id=f"o-{event_id}",
+            currency="EUR",
+            lines=(PurchaseLine("A", rng.choice((0, 99, 100, 1250, 6000))),),
+            member_id=None if rng.random() < 0.1 else rng.choice(MEMBERS),
+            referrer_id=rng.choice(MEMBERS) if rng.random() < 0.2 else None,
+            attributes=dict.fromkeys(rng.sample(("a", "b", "c"), 2), "x"),
+        )
+    if kind < 0.8:
+        return CheckedIn("app", event_id, at, rng.choice(MEMBERS))
+    referrer, referee = rng.sample(MEMBERS, 2)
+    return ReferralMade("crm", event_id, at, referrer, referee)
+
+
+def journal(books: MemoryBooks, partition: int) -> list[JournalLine]:
+    """The committed lines of a partition."""
+    return [line for _, page in books.read().read_journal(partition) for line in page.lines]
+
+
+def facts_in(books: MemoryBooks) -> list[JournalFact]:
+    """The facts of all partitions, one partition after another."""
+    return [line.fact for partition in range(books.state.opened.partitions) for line in journal(books, partition)]
+
+
+def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
+    """The committed postings of a partition."""
+    return [posting for _, batch in books.read().read_ledger(EDITION, partition) for posting in batch]
+
+
+def rejects_in(books: MemoryBooks) -> list[Reject]:
+    """The committed rejects."""
+    return [reject for _, batch in books.read().read_rejects() for reject in batch]
+
+
+def digests(books: MemoryBooks) -> tuple[str, str]:
+    """The printed digests of journal and ledger, as the last commit has them."""
+    last = books.read().committed()
+    both = (last.journal_digests, last.ledger_digests)
+    journal_digest, ledger_digest = (printed_digest([bytes.fromhex(each) for each in found]) for found in both)
+    return journal_digest, ledger_digest
+
+
+def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list[bytes]:
+    """Every partition's accounts in the order in which they were opened, as bytes."""
+    desks = new_desks(books.write(), load)
+    log = books.read()
+    for desk in desks:
+        recover_desk(log, EDITION, desk, snapshots)
+    books.die()
+    return [msgspec.json.encode(list(desk.machine.accounts.values())) for desk in desks]
+
+
+def verified(books: MemoryBooks) -> Verified:
+    """What a verification of the books finds."""
+    return verify_books(books.read(), EDITION, load)
