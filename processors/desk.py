@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from processors.decider.machine import Load, PartitionMachine
-from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
+from schemas.canonical import EMPTY_DIGEST, chained, journal_form, next_journal_digest, next_ledger_digest
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine
 from schemas.posting import Posting
@@ -25,7 +25,8 @@ class Owed(NamedTuple):
 class PartitionDesk:
     """A partition's machine together with its place in both books.
 
-    `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none).
+    `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none), `line_bytes` is about
+    how large the last line is.
     """
 
     def __init__(self, partition: int, opened: JournalOpened, load: Load) -> None:
@@ -33,6 +34,7 @@ class PartitionDesk:
         self.machine = PartitionMachine(opened, load)
         self.number = 0
         self.page = -1
+        self.line_bytes = 0
         self.journal_digest = EMPTY_DIGEST
         self.ledger_digest = EMPTY_DIGEST
 
@@ -43,7 +45,9 @@ class PartitionDesk:
 
     def score(self, line: JournalLine, folio: Folio) -> list[Posting]:
         """Decide one line that stands at `folio`, and stamp what it posts."""
-        self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
+        form = journal_form(line.member_id, line.fact)
+        self.journal_digest = chained(self.journal_digest, form)
+        self.line_bytes = len(form)
         postings = self.machine.feed(line)
         for sub, posting in enumerate(postings):
             self._stamp(posting, folio.page, folio.line, sub)

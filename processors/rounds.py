@@ -32,6 +32,7 @@ from schemas.partitions import partition_of
 from schemas.posting import Posting
 
 MAX_POSTINGS_HELD: Final = 1_000
+FULL_PAGE_BYTES: Final = 1_000_000  # a page is closed at this size, so that large events make pages of few lines
 
 
 class Taken(NamedTuple):
@@ -64,6 +65,7 @@ class _Writing(msgspec.Struct):
     lines: list[JournalLine] = []
     inputs: dict[str, int] = msgspec.field(default_factory=_no_inputs)
     postings: list[Posting] = []
+    bytes: int = 0
 
 
 class Rounds:
@@ -160,7 +162,8 @@ class Rounds:
         self.counts.lines += 1
         self.counts.postings += len(postings)
         self.counts.entries += sum(len(posting.entries) for posting in postings)
-        if len(writing.lines) >= MAX_PAGE_LINES:
+        writing.bytes += desk.line_bytes
+        if len(writing.lines) >= MAX_PAGE_LINES or writing.bytes >= FULL_PAGE_BYTES:
             self._turn_page(desk)
         if len(writing.postings) >= MAX_POSTINGS_HELD:
             self._hand_over_postings(desk)
@@ -176,7 +179,7 @@ class Rounds:
         writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
         desk.page = writing.page
         writing.page += 1
-        writing.lines, writing.inputs = [], _no_inputs()
+        writing.lines, writing.inputs, writing.bytes = [], _no_inputs(), 0
 
     def _hand_over_postings(self, desk: PartitionDesk) -> None:
         writing = self._writing[desk.partition]

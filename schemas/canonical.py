@@ -69,14 +69,24 @@ def next_ledger_digest(digest: bytes, posting: Posting) -> bytes:
     return sha256(digest + _canonical.encode(covered)).digest()
 
 
-def next_journal_digest(digest: bytes, member_id: str | None, fact: JournalFact) -> bytes:
-    """The chain after one more journal line: the account it stands in and the fact, without `received_at`."""
+def journal_form(member_id: str | None, fact: JournalFact) -> bytes:
+    """What the journal digest covers of one line: the account it stands in and the fact, without `received_at`."""
     if isinstance(fact, JournalOpened):
         opening = _DigestedOpening(fact.generation, fact.partitions, fact.horizon_ms, fact.referral_window_ms)
         covered = _canonical.encode(opening)
     else:
         covered = _canonical.encode(fact)
-    return sha256(digest + (member_id or "").encode() + b"\0" + covered).digest()
+    return (member_id or "").encode() + b"\0" + covered
+
+
+def next_journal_digest(digest: bytes, member_id: str | None, fact: JournalFact) -> bytes:
+    """The chain after one more journal line."""
+    return chained(digest, journal_form(member_id, fact))
+
+
+def chained(digest: bytes, form: bytes) -> bytes:
+    """SHA-256 over the 32 bytes so far and one more form."""
+    return sha256(digest + form).digest()
 
 
 def printed_digest(partitions: list[bytes]) -> str:

@@ -63,7 +63,8 @@ class BookLength(msgspec.Struct, frozen=True, omit_defaults=True):
 class RoundCommitted(msgspec.Struct, frozen=True, omit_defaults=True):
     """The commit point of one or more rounds: what every book file held, and how far inputs were consumed.
 
-    The digests are the running chains per partition, as hex, so that a book changed afterwards is found out.
+    `facts` and `postings` count since the commit before, `rejects` in all. The digests are the running chains per
+    partition, as hex, so that a book changed afterwards is found out.
     """
 
     number: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -68,22 +69,30 @@ def main() -> None:
     gc.set_threshold(200_000, 20, 100)
     from books.errors import BooksError, FolderHeld
     from processors.decider.partition import UnknownSemanticsError
+    from processors.intake.mapping import MappingRefused
     from processors.intake.records import InputRefused
     from processors.ruleset_text import RulesetRefused
     from projections.store import StoreError, StoreHeld
     from tallybook.folder import FolderRefused
 
+    refusals = (
+        BooksError, InputRefused, MappingRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError,
+    )  # fmt: skip
     try:
         app()
     except (FolderHeld, StoreHeld) as held:
         _fail(str(held), Exit.HELD)
-    except (BooksError, InputRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError) as refused:
+    except refusals as refused:
         _fail(str(refused), Exit.REFUSED)
-    except KeyboardInterrupt:
-        _fail("stopped; what was committed is kept, and the same command goes on from there", Exit.FAULT)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`tallybook sql … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as broken:
+        where = f"{broken.filename}: " if broken.filename else ""
+        advice = " Make room, then run it again." if broken.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
+        _fail(f"{where}{broken.strerror or broken}. What was committed is kept.{advice}", Exit.FAULT)
+    except KeyboardInterrupt:
+        _fail("stopped; what was committed is kept, and the same command goes on from there", Exit.FAULT)
 
 
 def _fail(message: str, code: Exit) -> None:

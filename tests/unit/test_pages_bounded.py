@@ -1,0 +1,32 @@
+"""Pages of large events hold few lines, so that no page outgrows what the books (and later a broker) take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from processors.recovery import recover_desk
+from processors.rounds import FULL_PAGE_BYTES, Rounds, Taken
+from schemas.facts import PurchaseLine, PurchaseRecorded
+from schemas.pages import MAX_PAGE_LINES
+from tallybook.folder import EDITION, Folder, load_published
+from tallybook.importer import new_desks
+
+AT = 1_735_689_600_000
+
+
+def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.create("shop", 1, 90, AT)
+    lines = tuple(PurchaseLine(f"sku-{n:0>180}", 100, category="c" * 190, brand="b" * 190) for n in range(1000))
+    facts = [PurchaseRecorded("pos", str(n), AT + n, f"o{n}", "EUR", lines, member_id="m") for n in range(12)]
+    with folder.writing(AT) as log:
+        desks = new_desks(log, load_published)
+        places = [recover_desk(log, EDITION, desk) for desk in desks]
+        rounds = Rounds(log, desks, EDITION, places)
+        rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
+        rounds.commit([])
+    with folder.reading() as log:
+        pages = [page for _, page in log.read_journal(0)]
+    assert sum(len(page.lines) for page in pages) == 1 + len(facts) + 1
+    assert max(len(page.lines) for page in pages) < MAX_PAGE_LINES
+    assert len(pages) > len(facts) * 500_000 // FULL_PAGE_BYTES
