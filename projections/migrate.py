@@ -9,6 +9,7 @@ from typing import Final
 from projections.sql_files import SqlFile, sql_files
 from projections.store import Row, Store, StoreError, insert_rows
 
+_NO_VIEW: Final = ""
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
 
 
@@ -74,19 +75,24 @@ def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row]) -> None:
 
 def _renew_views(store: Store, views: Sequence[SqlFile]) -> None:
     made = {str(row["name"]): row for row in _if_there(store, "reader_views", "name, sha256, version")}
-    changed = [view for view in views if made.get(view.name, {}).get("sha256") != view.sha256]
-    for view in changed:
-        store.command(view.statement)
-    for name in made.keys() - {view.name for view in views}:
-        store.command("DROP VIEW IF EXISTS tallybook.{name:Identifier}", {"name": name})
+    wanted = {view.name: view.sha256 for view in views}
+    # A view that is dropped stays noted, without a text, so that it is made again should it come back.
+    wanted |= dict.fromkeys(made.keys() - wanted.keys(), _NO_VIEW)
+    changed = [name for name, text in wanted.items() if name not in made or made[name]["sha256"] != text]
+    statements = {view.name: view.statement for view in views}
+    for name in changed:
+        if name in statements:
+            store.command(statements[name])
+        else:
+            store.command("DROP VIEW IF EXISTS tallybook.{name:Identifier}", {"name": name})
     if changed:
         insert_rows(
             store,
             "reader_views",
             {
-                "name": [view.name for view in changed],
-                "sha256": [view.sha256 for view in changed],
-                "version": [int(str(made.get(view.name, {}).get("version", 0))) + 1 for view in changed],
+                "name": changed,
+                "sha256": [wanted[name] for name in changed],
+                "version": [int(str(made[name]["version"])) + 1 if name in made else 1 for name in changed],
             },
         )
 

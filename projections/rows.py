@@ -40,35 +40,46 @@ def posting_rows(edition: str, partitions: Sequence[int], postings: Sequence[Pos
     }
 
 
-def _ledger(edition: str, partitions: Sequence[int], postings: Sequence[Posting]) -> Columns:
-    p: list[Posting] = []
-    e: list[Entry] = []
-    n: list[int] = []
-    partition: list[int] = []
-    balance: list[int] = []
-    for where, posting in zip(partitions, postings, strict=True):
-        entries = posting.entries
-        if len(entries) < 2:
-            p.append(posting)
-            e.append(entries[0] if entries else _NO_ENTRY)
-            n.append(1 if entries else 0)
-            partition.append(where)
-            balance.append(posting.balance)
-            continue
-        p.extend(repeat(posting, len(entries)))
-        e.extend(entries)
-        n.extend(range(1, len(entries) + 1))
-        partition.extend(repeat(where, len(entries)))
+class _EntryRows:
+    """Every entry beside its posting, and each posting without entries beside a stand-in."""
+
+    def __init__(self, partitions: Sequence[int], postings: Sequence[Posting]) -> None:
+        self.postings: list[Posting] = []
+        self.entries: list[Entry] = []
+        self.numbers: list[int] = []
+        self.partitions: list[int] = []
+        self.balances: list[int] = []
+        for partition, posting in zip(partitions, postings, strict=True):
+            entries = posting.entries
+            if len(entries) < 2:
+                self.postings.append(posting)
+                self.entries.append(entries[0] if entries else _NO_ENTRY)
+                self.numbers.append(1 if entries else 0)
+                self.partitions.append(partition)
+                self.balances.append(posting.balance)
+            else:
+                self._add_several(partition, posting, entries)
+
+    def _add_several(self, partition: int, posting: Posting, entries: Sequence[Entry]) -> None:
+        self.postings.extend(repeat(posting, len(entries)))
+        self.entries.extend(entries)
+        self.numbers.extend(range(1, len(entries) + 1))
+        self.partitions.extend(repeat(partition, len(entries)))
         running = posting.balance - sum(entry.points for entry in entries)
         for entry in entries:
             running += entry.points
-            balance.append(running)
+            self.balances.append(running)
+
+
+def _ledger(edition: str, partitions: Sequence[int], postings: Sequence[Posting]) -> Columns:
+    rows = _EntryRows(partitions, postings)
+    p = rows.postings
     return {
         "edition": [edition] * len(p),
         "member_id": [x.member_id for x in p],
         "seq": [x.seq for x in p],
-        "n": n,
-        "partition": partition,
+        "n": rows.numbers,
+        "partition": rows.partitions,
         "number": [x.number for x in p],
         "page": [x.page for x in p],
         "line": [x.line for x in p],
@@ -88,9 +99,11 @@ def _ledger(edition: str, partitions: Sequence[int], postings: Sequence[Posting]
         "purchase_rank": [x.purchase_rank for x in p],
         "claim_opened": [x.claim_opened for x in p],
         "claim_paid": [x.claim_paid or "" for x in p],
-        "balance_after": balance,
-        "effective_at": [x.effective_at if x is not _NO_ENTRY else y.occurred_at for x, y in zip(e, p, strict=True)],
-        **_entry_columns(e),
+        "balance_after": rows.balances,
+        "effective_at": [
+            x.effective_at if x is not _NO_ENTRY else y.occurred_at for x, y in zip(rows.entries, p, strict=True)
+        ],
+        **_entry_columns(rows.entries),
     }
 
 

@@ -1,0 +1,171 @@
+"""What the rest of Tallybook may rely on in a store, tried on the embedded one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from projections.clickhouse import ClickHouse, open_chdb
+from projections.store import QueryFailed, StoreError, StoreHeld, StoreNotOpened, insert_rows
+from tests.fakes.faulty_stores import InsertsTwice
+from tests.sql.bookkeeper import ms
+
+OPENS = """
+import sys
+from projections.clickhouse import open_chdb
+from projections.store import StoreHeld
+try:
+    open_chdb(sys.argv[1]).close()
+except StoreHeld as error:
+    print(f"held by {error.holder}")
+else:
+    print("opened")
+"""
+
+
+def opened_by_another_process(folder: Path, repository: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", OPENS, str(folder)], capture_output=True, text=True, cwd=repository, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_one_process_holds_a_folder(tmp_path: Path, repository: Path) -> None:
+    folder = tmp_path / "clickhouse"
+    with open_chdb(folder):
+        assert opened_by_another_process(folder, repository) == f"held by {os.getpid()}"
+        with pytest.raises(StoreHeld, match="one process at a time"):
+            open_chdb(folder)
+    assert opened_by_another_process(folder, repository) == "opened"
+
+
+def test_two_folders_in_one_process_are_refused_and_the_second_is_left_free(tmp_path: Path, repository: Path) -> None:
+    with open_chdb(tmp_path / "one"), pytest.raises(StoreNotOpened, match="One process opens one folder"):
+        open_chdb(tmp_path / "two")
+    assert opened_by_another_process(tmp_path / "two", repository) == "opened"
+
+
+def test_what_was_inserted_is_there_after_closing(tmp_path: Path) -> None:
+    folder = tmp_path / "clickhouse"
+    with open_chdb(folder) as store:
+        store.command("CREATE DATABASE tallybook_rows")
+        store.command("CREATE TABLE tallybook_rows.kept (x UInt8) ENGINE = ReplacingMergeTree ORDER BY x")
+        insert_rows(store, "kept", {"x": [7]})
+    with open_chdb(folder) as store:
+        assert store.rows("SELECT x FROM tallybook_rows.kept") == [{"x": 7}]
+
+
+def test_values_of_every_kind_come_back(store: ClickHouse) -> None:
+    insert_rows(
+        store,
+        "rejects",
+        {
+            "number": [2**64 - 1],
+            "reason": ["malformed"],
+            "message": ["größer als 💯\n\t'\\"],
+            "field": [""],
+            "fact_type": [""],
+            "source": [""],
+            "event_id": [""],
+            "input": [""],
+            "input_name": [""],
+            "record": [0],
+            "at_line": [0],
+            "received_at": [ms("2026-02-28T23:59:59.999")],
+            "raw": [b"\x00\xff\xfe"],
+            "headers": [{"a": "1", "b": ""}],
+            "resubmit_of": [0],
+        },
+    )
+    (row,) = store.rows("SELECT number, message, received_at, hex(raw) AS raw, headers FROM tallybook_rows.rejects")
+    assert row == {
+        "number": 2**64 - 1,
+        "message": "größer als 💯\n\t'\\",
+        "received_at": datetime(2026, 2, 28, 23, 59, 59, 999_000),  # noqa: DTZ001 ClickHouse gives UTC without saying so
+        "raw": "00FFFE",
+        "headers": {"a": "1", "b": ""},
+    }
+
+
+def test_instants_and_dates_reach_to_the_end_of_the_calendar(store: ClickHouse) -> None:
+    day = (date(2299, 12, 31) - date(1970, 1, 1)).days
+    insert_rows(
+        store,
+        "check_in_days",
+        {"edition": ["e"] * 2, "member_id": ["a", "b"], "day": [day, 0], "seq": [1, 1], "run_length": [1, 1]},
+    )
+    insert_rows(store, "ticks", {"partition": [0], "at": [ms("2299-12-31T23:59:59.999")]})
+    days = store.rows("SELECT day FROM tallybook_rows.check_in_days ORDER BY member_id")
+    assert [row["day"] for row in days] == [date(2299, 12, 31), date(1970, 1, 1)]
+    ticks = store.rows("SELECT toUnixTimestamp64Milli(at) AS at FROM tallybook_rows.ticks")
+    assert ticks == [{"at": ms("2299-12-31T23:59:59.999")}]
+
+
+def test_nothing_gathered_is_nothing_inserted(store: ClickHouse) -> None:
+    insert_rows(store, "ticks", {"partition": [], "at": []})
+    assert store.rows("SELECT 1 FROM tallybook_rows.ticks") == []
+
+
+def test_only_what_a_store_gathered_can_be_inserted(store: ClickHouse) -> None:
+    with pytest.raises(TypeError, match="gathered"):
+        store.insert(InsertsTwice(store).gather("ticks"))
+
+
+def test_parameters_are_bound_by_the_server(store: ClickHouse) -> None:
+    text = "'); DROP DATABASE tallybook_rows; -- \\ \n\t{x:String} %(x)s é 💯"
+    query = "SELECT {x:String} AS x, {n:Int64} AS n, {d:Date32} AS d, {all:Array(String)} AS texts, {b:Bool} AS b"
+    asked = {"x": text, "n": -5, "d": date(2026, 2, 28), "all": ["a'", "b"], "b": True}
+    assert store.rows(query, asked) == [{"x": text, "n": -5, "d": date(2026, 2, 28), "texts": ["a'", "b"], "b": True}]
+    assert store.export("SELECT {x:String} AS x", "JSONEachRow", {"x": "é"}) == '{"x":"é"}\n'.encode()
+
+
+@pytest.mark.parametrize("ask", ["rows", "command", "export"])
+def test_a_wrong_statement_says_what_clickhouse_says(store: ClickHouse, ask: str) -> None:
+    with pytest.raises(QueryFailed, match="nowhere") as caught:
+        store.export("SELECT nowhere", "CSV") if ask == "export" else getattr(store, ask)("SELECT nowhere")
+    assert isinstance(caught.value, StoreError)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE tallybook_rows.ledger",
+        "TRUNCATE TABLE tallybook_rows.ledger",
+        "INSERT INTO tallybook_rows.ticks VALUES (0, 0)",
+        "ALTER TABLE tallybook_rows.ticks DELETE WHERE 1",
+        "CREATE TABLE tallybook.mine (x UInt8) ENGINE = Memory",
+        "SELECT 1 SETTINGS readonly = 0",
+    ],
+)
+def test_a_reader_changes_nothing(store: ClickHouse, statement: str) -> None:
+    with pytest.raises(QueryFailed, match=r"readonly|Not enough privileges|Cannot execute"):
+        store.export(statement, "CSV")
+
+
+def test_a_reader_need_not_name_the_database(store: ClickHouse) -> None:
+    assert b"balances" in store.export("SHOW TABLES", "CSV")
+    assert store.export("SELECT count() FROM balances SETTINGS max_threads = 1", "CSV") == b"0\n"
+
+
+@pytest.mark.parametrize(
+    ("output_format", "start"), [("CSVWithNames", b'"x"\n1\n'), ("Parquet", b"PAR1"), ("JSON", b"{")]
+)
+def test_answers_come_in_the_formats_of_clickhouse(store: ClickHouse, output_format: str, start: bytes) -> None:
+    assert store.export("SELECT 1 AS x", output_format).startswith(start)
+
+
+def test_a_store_is_of_no_use_in_a_forked_process(store: ClickHouse) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            store.rows("SELECT 1")
+        except AssertionError:
+            os._exit(23)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 23
