@@ -26,6 +26,7 @@ from processors.decider.ruleset import (
 from schemas.facts import CheckedIn, ContentShared, MemberFact, PurchaseRecorded, RefereePurchased, ReviewSubmitted
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_SUMMED = frozenset({"amount_minor", "quantity_milli"})
 _ON_TYPES = {"purchase": PurchaseRecorded, "check_in": CheckedIn, "share": ContentShared, "review": ReviewSubmitted}
 
 
@@ -109,10 +110,15 @@ def _unmet(when: When | None, fact: MemberFact) -> str | None:
             continue
         test = compile_when(When.model_validate(parts))
         if test is not None and not test(fact):
-            actual = getattr(fact, name, None)
-            told = f"is {actual!r}" if actual is not None else "of the whole order is outside"
-            return f"`{name}` {told}, it asks for {_asked(parts[name])}"
+            return f"`{name}` {_actual(fact, name)}, it asks for {_asked(parts[name])}"
     return None
+
+
+def _actual(fact: MemberFact, name: str) -> str:
+    if isinstance(fact, PurchaseRecorded) and name in _SUMMED:
+        return f"of the whole order is {sum(getattr(line, name) for line in fact.lines)}"
+    value = getattr(fact, name, None)
+    return "is not given" if value is None else f"is {value!r}"
 
 
 def _no_line(ruleset: Ruleset, rule: Rule, fact: MemberFact) -> str | None:

@@ -1,0 +1,59 @@
+"""Writes the tables of fields and of reject reasons into docs/publishers.md, from the contracts that the door obeys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.facts import PUBLISHED_TYPES
+from schemas.json_schemas import json_schema
+from schemas.pages import REJECT_REASONS
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "publishers.md"
+REASONS: Final = "reject reasons"
+
+_SECTION: Final = re.compile(r"(<!-- generated: (?P<name>[\w ]+) -->\n)(?P<body>.*?)(<!-- end -->\n)", re.DOTALL)
+_WORDS: Final = {"string": "text", "integer": "whole number", "array": "list", "object": "map of text", "null": ""}
+
+
+def render_page(page: str) -> str:
+    """The page with every generated section made anew.
+
+    Raises:
+        KeyError: a section has the name of no contract.
+    """
+    return _SECTION.sub(lambda found: f"{found[1]}\n{_section(found['name'])}\n{found[4]}", page)
+
+
+def section_names(page: str) -> list[str]:
+    """The names of the generated sections, in order."""
+    return [found["name"] for found in _SECTION.finditer(page)]
+
+
+def _section(name: str) -> str:
+    if name == REASONS:
+        rows = [f"| `{reason}` | {meaning} |" for reason, meaning in REJECT_REASONS.items()]
+        return _table("| reason | what it says |", rows)
+    schema = json_schema(PUBLISHED_TYPES[0].__name__)["$defs"][name] if name == "PurchaseLine" else json_schema(name)
+    required = set(schema["required"])
+    rows = [
+        f"| `{field}` | {'yes' if field in required else ''} | {_type(about)} | {about['description']} |"
+        for field, about in schema["properties"].items()
+        if field != "type"
+    ]
+    return _table("| field | needed | type | meaning |", rows)
+
+
+def _table(head: str, rows: list[str]) -> str:
+    rule = "|" + "---|" * (head.count("|") - 1)
+    return "".join(f"{line}\n" for line in (head, rule, *rows))
+
+
+def _type(about: dict[str, Any]) -> str:
+    kinds = [one["type"] for one in about.get("anyOf", [about]) if "type" in one]
+    return " or ".join(dict.fromkeys(_WORDS[kind] for kind in kinds if _WORDS[kind]))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
