@@ -6,13 +6,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from processors.intake.door import judge_time
 from processors.intake.inputs import Format, Input, open_input
 from processors.intake.mapping import ColumnMapping, parse_mapping
-from processors.intake.merge import gather
 from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset_text import decode_ruleset
 from processors.ruleset_yaml import read_yaml
@@ -61,25 +61,26 @@ def read_mapping(file: Path) -> ColumnMapping:
 
 def checked(inputs: Sequence[Input], now: int) -> tuple[int, list[dict[str, Any]], list[str]]:
     """What would be refused: how many records there are, the refusals, and a line for each unknown field."""
+    unknown = UnknownFields()
+    judge = partial(judge_time, received_at=now, last_tick=0, horizon_ms=0, now=now)
+    records = 0
     refusals: list[dict[str, Any]] = []
-    with gather(inputs, as_is=True) as gathered:
-        for item in gathered.arrivals():
-            refusal = item.refusal
-            if item.fact is not None:
-                refusal = judge_time(item.fact, received_at=now, last_tick=0, horizon_ms=0, now=now)
-            if refusal is not None:
+    for one in inputs:
+        for read in one.records(unknown, judge):
+            records += 1
+            if read.refusal is not None:
                 refusals.append(
                     {
-                        "input": inputs[item.input_index].name,
-                        "record": item.record,
-                        "line": item.at_line,
-                        "reason": refusal.reason,
-                        "field": refusal.field,
-                        "message": refusal.message,
-                        "event_id": refusal.event_id,
+                        "input": one.name,
+                        "record": read.record,
+                        "line": read.at_line,
+                        "reason": read.refusal.reason,
+                        "field": read.refusal.field,
+                        "message": read.refusal.message,
+                        "event_id": read.refusal.event_id,
                     }
                 )
-        return gathered.survey.records, refusals, unknown_lines(gathered.unknown)
+    return records, refusals, unknown_lines(unknown)
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:
