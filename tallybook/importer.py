@@ -16,6 +16,7 @@ from processors.intake.refusal import Refusal
 from processors.intake.spill import Arrived
 from processors.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS
+from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.pages import InputConsumed, Reject
 
@@ -118,11 +119,13 @@ class Importer:
         )
 
     def _refuse(self, item: Arrived, source: Source, refusal: Refusal) -> None:
+        # What became too old on the way was a fact to its reader, who kept no bytes of it.
+        raw = item.raw if item.fact is None else canonical_fact(item.fact)
         self._refused.append(
             Reject(
                 reason=refusal.reason,
                 message=refusal.message,
-                raw=item.raw,
+                raw=raw,
                 field=refusal.field,
                 input=source.sha256,
                 input_name=source.name,
@@ -137,7 +140,7 @@ class Importer:
         )
         by_reason = self.done.rejects_by_reason
         by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1
-        self._refused_bytes += len(item.raw) + REJECT_BYTES
+        self._refused_bytes += len(raw) + REJECT_BYTES
         if self._refused_bytes >= MAX_REFUSED_BYTES:
             self._keep_refused(self._round_ends_at)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from processors.intake.door import Judge, judge_time
 from processors.intake.inputs import Format, Input
 from processors.intake.merge import Gathered, Survey, gather
 from schemas.bounds import DAY_MS
@@ -81,9 +83,10 @@ def import_inputs(
         last_tick = session.rounds.last_tick
         consumed = consumed_before(session.log)
         older_than = last_tick - horizon_ms if last_tick else None
+        judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
         with (
             progress("reading", None) as tick,
-            _gathered(inputs, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
+            _gathered(inputs, judge, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
         ):
             if gathered.survey.older and not accept_too_old:
                 raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
@@ -91,7 +94,13 @@ def import_inputs(
 
 
 def _gathered(
-    inputs: Sequence[Input], *, as_is: bool, consumed: list[InputConsumed], older_than: int | None, tick: Tick
+    inputs: Sequence[Input],
+    judge: Judge,
+    *,
+    as_is: bool,
+    consumed: list[InputConsumed],
+    older_than: int | None,
+    tick: Tick,
 ) -> Gathered:
     read = 0
 
@@ -100,7 +109,7 @@ def _gathered(
         tick(records - read)
         read = records
 
-    return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read)
+    return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read, judge=judge)
 
 
 def _take(

@@ -165,6 +165,28 @@ def test_the_ruleset_that_an_import_publishes_stays_even_if_there_is_nothing_to_
     assert [type(line.fact) for line in lines] == [JournalOpened, RulesetPublished]
 
 
+def test_what_the_clock_refuses_keeps_the_bytes_that_came(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.create("corner-shop", 3, 30, START)
+    (folder.rulesets / "1.yaml").write_text(RULES, encoding="utf-8")
+    lines = [b'{ "unknown": 1, ' + msgspec.json.encode(fact)[1:] for fact in (check_in("now", 40 * DAY_MS), TOO_EARLY)]
+    old = b'{"unknown": 2, ' + msgspec.json.encode(check_in("old", DAY_MS))[1:]
+    import_files(folder, [str(write_lines(tmp_path / "a.jsonl", [*lines]))], None, now=NOW)
+    import_files(folder, [str(write_lines(tmp_path / "b.jsonl", [old]))], None, now=NOW, accept_too_old=True)
+    with folder.reading() as log:
+        rejects = [reject for _, batch in log.read_rejects() for reject in batch]
+    assert [(reject.reason, reject.raw) for reject in rejects] == [("too_early", lines[1]), ("too_old", old)]
+
+
+def test_what_becomes_too_old_on_the_way_is_kept_as_an_event(tmp_path: Path) -> None:
+    books = new_books(horizon_days=3)
+    facts = [check_in("a", HOUR_MS), check_in("b", 9 * DAY_MS), check_in("c", 10 * DAY_MS), check_in("old", HOUR_MS)]
+    take(books, [write_lines(tmp_path / "a.jsonl", [*facts])], as_is=True)
+    (reject,) = small.rejects_in(books)
+    assert reject.reason == "too_old"
+    assert msgspec.json.decode(reject.raw, type=CheckedIn) == facts[-1]
+
+
 def test_the_same_content_is_taken_once(tmp_path: Path) -> None:
     books = new_books()
     facts = random_facts(1)
