@@ -88,7 +88,8 @@ def unknown_lines(unknown: UnknownFields) -> list[str]:
     lines = []
     for one in unknown.report():
         meant = f"; did you mean {one.nearest}?" if one.nearest else ""
-        lines.append(f"{one.source}: {one.fact_type} has no field {one.field} ({one.count:,} times, ignored){meant}")
+        source = one.source or "(no source)"
+        lines.append(f"{source}: {one.fact_type} has no field {one.field} ({one.count:,} times, ignored){meant}")
     if unknown.overflow:
         lines.append(f"… and {unknown.overflow:,} more fields that no event has")
     return lines
