@@ -20,18 +20,17 @@ from random import Random
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from processors.zones import zone_data
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
 from tests.deciders import Feed, decider_feed, published, reference_feed
 from tests.random_facts import MEMBERS, FactMaker
-from tests.random_rulesets import ZONES, RulesetMaker
-from tests.reference_time import DAY_MS, HOUR_MS, zone_from
+from tests.random_rulesets import ZONES, RulesetMaker, tzif_of
+from tests.reference_time import DAY_MS, HOUR_MS
 
 THEMES = ("general", "streak", "referral", "flood", "reviews", "huge", "expiry")
-THEME_WEIGHTS = (38, 16, 16, 4, 12, 2, 12)
-HISTORIES_PER_SETTING = 8
+THEME_WEIGHTS = (37, 16, 16, 4, 12, 3, 12)
+HISTORIES_PER_SETTING = 12
 MAX_VERSIONS = 3
 # Days around which histories begin: clock changes of the zones above, ends of months and years, a leap day.
 STARTS = (
@@ -123,7 +122,7 @@ def history_of(seed: int) -> History:
     )
     if setting.theme == "flood":
         opened = msgspec.structs.replace(opened, referral_window_ms=30 * DAY_MS)
-    facts = FactMaker(rng, zone_from(zone_data(setting.zone)), setting.start, setting.theme, opened)
+    facts = FactMaker(rng, tzif_of(setting.zone), setting.start, setting.theme, opened)
     items: list[Item] = [JournalLine(opened, 0)]
     if rng.random() < 0.93:
         items.append(publication(rng, setting, 0, facts.now))
@@ -140,11 +139,11 @@ def history_of(seed: int) -> History:
 def some_items(rng: Random, setting: Setting, facts: FactMaker) -> list[Item]:
     """Mostly a fact; now and then a tick, the end of a round, or another version."""
     choice = rng.random()
-    if choice < 0.76:
+    if choice < 0.75:
         return list(facts.lines())
-    if choice < 0.88:
+    if choice < 0.87:
         return [tick(rng, facts)]
-    if choice < 0.97:
+    if choice < 0.95:
         return [RoundEnded(again=rng.choice((0, 0, 0, 1, 2)))]
     return [publication(rng, setting, rng.randrange(MAX_VERSIONS), facts.now)]
 

@@ -20,7 +20,7 @@ from schemas.facts import (
 )
 from schemas.pages import JournalLine
 from tests.random_rulesets import ATTRIBUTES, SKUS, STORES, TEXTS
-from tests.reference_time import DAY_MS, HOUR_MS, Zone, date_of
+from tests.reference_time import DAY_MS, HOUR_MS, clock_changes, date_of, zone_from
 
 # In the order of their bytes these are not in the order of their letters.
 MEMBERS = ("ann", "Bob", "çelik", "dee")
@@ -39,6 +39,7 @@ AMOUNTS = (0, 49, 99, 100, 150, 250, 999, 1000, 2000, 12_345)
 HUGE_QUANTITIES = (10**12, 10**12, 3 * 10**11, 1)
 HUGE_LINES = 30
 QUANTITIES = (0, 250, 1000, 1000, 1000, 2000, 3500)
+CHANGES_DAYS = 40
 STEPS_MS = (0, 1, 60_000, HOUR_MS, 5 * HOUR_MS, DAY_MS, DAY_MS, 2 * DAY_MS, 5 * DAY_MS, 33 * DAY_MS)
 STEP_WEIGHTS: Final[dict[str, tuple[int, ...]]] = {
     "general": (2, 1, 3, 5, 6, 6, 4, 3, 2, 1),
@@ -50,9 +51,10 @@ STEP_WEIGHTS: Final[dict[str, tuple[int, ...]]] = {
 class FactMaker:
     """Draws facts around a moving instant `now` (UTC ms) of a zone; remembers what it drew, to say it again."""
 
-    def __init__(self, rng: Random, zone: Zone, start: int, theme: str, opened: JournalOpened) -> None:
+    def __init__(self, rng: Random, tzif: bytes, start: int, theme: str, opened: JournalOpened) -> None:
         self.rng = rng
-        self.zone = zone
+        self.zone = zone_from(tzif)
+        self.changes = clock_changes(tzif, start, start + CHANGES_DAYS * DAY_MS)
         self.now = start
         self.theme = theme
         self.opened = opened
@@ -61,16 +63,19 @@ class FactMaker:
         self._counter = 0
 
     def step(self) -> None:
-        """Let some time pass; now and then it stops exactly at a local midnight, or a millisecond beside it."""
+        """Let some time pass; now and then it stops exactly at a local midnight or a clock change, or beside it."""
         rng = self.rng
         weights = STEP_WEIGHTS.get(self.theme, STEP_WEIGHTS["general"])
         (size,) = rng.choices(STEPS_MS, weights)
         if size > HOUR_MS:
             size = rng.randrange(size // 2, size * 3 // 2)
         self.now += size
-        if rng.random() < 0.12:
+        choice = rng.random()
+        if choice < 0.14:
             midnight = self.zone.midnight(date_of(self.zone.day(self.now) + 1))
             self.now = max(self.now, midnight + rng.choice((-1, 0, 0, 1)))
+        elif choice < 0.17 and self.changes:
+            self.now = max(self.now, rng.choice(self.changes) + rng.choice((-1, 0, HOUR_MS // 6, 2 * HOUR_MS // 3)))
 
     def lines(self) -> list[JournalLine]:
         """The next fact, once for each of its accounts; or one told before, unchanged or changed."""
@@ -123,7 +128,7 @@ class FactMaker:
     def attributes(self) -> dict[str, str]:
         if self.rng.random() < 0.7:
             return {}
-        return {name: self.rng.choice(values) for name, values in ATTRIBUTES.items() if self.rng.random() < 0.7}
+        return {name: self.rng.choice(values[1:]) for name, values in ATTRIBUTES.items() if self.rng.random() < 0.6}
 
     def fact(self) -> PublishedFact:
         """A new fact of a kind that the theme favours."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from random import Random
 from typing import Any
+
+from processors.zones import zone_data
+from tests.reference_time import DAY_MS, HOUR_MS, clock_changes, day_of, zone_from
 
 # Clock changes at 2 and 1 o'clock, at midnight (skipped, or repeated), by half an hour, odd offsets, and none at all.
 ZONES = (
@@ -39,7 +43,7 @@ NUMBERS: dict[str, tuple[int, ...]] = {
     "text_length": (0, 79, 80, 200),
     "media_count": (0, 1, 2),
 }
-ATTRIBUTES: dict[str, tuple[str, ...]] = {"tier": ("gold", "silver"), "season": ("summer",)}
+ATTRIBUTES: dict[str, tuple[str, ...]] = {"tier": ("", "gold", "silver"), "season": ("", "summer")}
 WHEN_FIELDS: dict[str, tuple[str, ...]] = {
     "purchase": ("store_id", "channel", "tender", "amount_minor", "quantity_milli", "attributes"),
     "check_in": ("store_id", "channel", "attributes"),
@@ -51,6 +55,9 @@ LINE_FIELDS = ("sku", "category", "brand", "amount_minor", "quantity_milli")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ROUNDINGS = ("floor", "ceil", "half_up", "half_even")
 LIMIT_IDS = {None: ("all-a", "all-b", "all-c"), "store_id": ("store-a", "store-b"), "sku": ("sku-a", "sku-b")}
+PERIODS = ("day", "week", "month", "year", "lifetime")
+# A limit mostly keeps its period from version to version, so that its counter goes on.
+USUAL_PERIODS = {"a": "day", "b": "month", "c": "lifetime"}
 MAX_RULES = 8
 MAX_MULTIPLIERS = 4
 
@@ -86,6 +93,9 @@ def block(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+tzif_of = cache(zone_data)
+
+
 @dataclass
 class RulesetMaker:
     """Draws one ruleset around a day on which the history begins; `theme` makes one kind of rule certain."""
@@ -113,7 +123,7 @@ class RulesetMaker:
             document["rounding"] = Plain(rng.choice(ROUNDINGS))
         if self.chance(0.7):
             document["stacking"] = Plain(rng.choice(("multiply", "add", "best")))
-        if self.chance(0.6) or self.theme == "expiry":
+        if self.chance(0.6) or self.theme in ("expiry", "huge"):
             document["expiry"] = self.expiry()
         if self.chance(0.2):
             document["exclude_lines"] = {"category": ["gift-card"]} if self.chance(0.7) else self.lines()
@@ -164,12 +174,12 @@ class RulesetMaker:
     def active(self) -> dict[str, Any]:
         rng = self.rng
         made: dict[str, Any] = {}
-        choice = rng.randrange(6)
-        if choice == 0:
+        choice = rng.randrange(8)
+        if choice in (0, 6):
             begin = self.start + timedelta(days=rng.randrange(-3, 10))
             made["from"] = self.local(begin)
             made["until"] = self.local(begin + timedelta(days=rng.randrange(1, 12)))
-        elif choice == 1:
+        elif choice in (1, 7):
             made[rng.choice(("from", "until"))] = self.local(self.start + timedelta(days=rng.randrange(0, 8)))
         elif choice == 2:
             made["weekdays"] = [Plain(day) for day in rng.sample(WEEKDAYS, rng.randrange(1, 6))]
@@ -184,9 +194,17 @@ class RulesetMaker:
         return made
 
     def local(self, day: date) -> Plain:
-        if self.chance(0.6):
+        changes = clock_changes(tzif_of(self.zone), self.midnight_utc(), self.midnight_utc() + 40 * DAY_MS)
+        if changes and self.chance(0.3):
+            change = self.rng.choice(changes)
+            clock = zone_from(tzif_of(self.zone)).clock(change - HOUR_MS // 2) + timedelta(minutes=45)
+            return Plain(clock.isoformat(timespec="minutes"))
+        if self.chance(0.7):
             return Plain(day.isoformat())
         return Plain(f"{day.isoformat()}T{self.rng.randrange(24):02}:{self.rng.choice((0, 30)):02}")
+
+    def midnight_utc(self) -> int:
+        return day_of(self.start) * DAY_MS
 
     def expiry(self) -> dict[str, Any]:
         rng = self.rng
@@ -221,7 +239,8 @@ class RulesetMaker:
 
     def limit(self, limit_id: str, each: str | None) -> dict[str, Any]:
         rng = self.rng
-        made: dict[str, Any] = {"id": limit_id, "per": Plain(rng.choice(("day", "week", "month", "year", "lifetime")))}
+        per = USUAL_PERIODS[limit_id[-1]] if self.chance(0.6) else rng.choice(PERIODS)
+        made: dict[str, Any] = {"id": limit_id, "per": Plain(per)}
         if self.chance(0.5):
             made["times"] = rng.choice((1, 1, 2, 3))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,3 +80,16 @@ class Zone:
 def zone_from(tzif: bytes) -> Zone:
     """The zone of these bytes, read once."""
     return Zone(tzif)
+
+
+@lru_cache(maxsize=64)
+def clock_changes(tzif: bytes, since: int, until: int) -> tuple[int, ...]:
+    """The instants between two instants (whole hours) at which the offset of a zone changes; to the half hour."""
+    zone = zone_from(tzif)
+
+    def changing(begin: int, end: int, step: int) -> list[int]:
+        shown = [(at, zone.clock(at)) for at in range(begin, end + 1, step)]
+        return [at for (at, early), (_, late) in pairwise(shown) if late - early != step * MILLISECOND]
+
+    days = changing(since, until, DAY_MS)
+    return tuple(at + HOUR_MS // 2 for day in days for at in changing(day, day + DAY_MS, HOUR_MS // 2))
