@@ -135,10 +135,11 @@ class _Labels(dict[str, int]):
         return code
 
     def extend(self, values: list[Any]) -> None:
-        if values and values.count(values[0]) == len(values):
+        # A column that repeats one object, as the edition does, is told by its ends; comparing texts would cost more.
+        if values and values[0] is values[-1] and values.count(values[0]) == len(values):
             self._codes.extend(array("i", [self[values[0]]]) * len(values))
         else:
-            self._codes.fromlist([self[value] for value in values])
+            self._codes.fromlist(list(map(self.__getitem__, values)))
 
     def arrow(self) -> _Array:
         labels = _Texts()

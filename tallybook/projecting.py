@@ -74,7 +74,7 @@ def _catch_up(log: LogReader, store: Store) -> Projected:
 
 
 class _Bars:
-    """First the journal, whose lines nobody has counted, then the ledger, whose postings are numbered."""
+    """First the ledger, whose postings are numbered, then the journal, whose lines nobody has counted."""
 
     def __init__(self, log: LogReader, store: Store) -> None:
         ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
@@ -86,7 +86,7 @@ class _Bars:
         self._seen = Projected()
 
     def __enter__(self) -> Self:
-        self._lines = self._open.enter_context(progress("journal to tables", None))
+        self._entries = self._open.enter_context(progress("ledger to tables", self._postings))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -94,11 +94,11 @@ class _Bars:
 
     def show(self, done: Projected) -> None:
         """Draw what has been brought in so far."""
-        if done.postings and self._entries is None:
+        if done.facts and self._lines is None:
             self._open.close()  # one bar at a time
-            self._entries = self._open.enter_context(progress("ledger to tables", self._postings))
-        if self._entries is not None:
-            self._entries(done.postings - self._seen.postings)
-        elif self._lines is not None:
+            self._lines = self._open.enter_context(progress("journal to tables", None))
+        if self._lines is not None:
             self._lines(done.facts - self._seen.facts)
+        elif self._entries is not None:
+            self._entries(done.postings - self._seen.postings)
         self._seen = done
