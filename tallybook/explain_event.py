@@ -22,7 +22,7 @@ from tallybook.publishing import in_force
 
 Reached = Callable[[Hit, int], bool | None]
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-UNKNOWN: Final = "not known: the tables are open in another process"
+UNKNOWN: Final = "not known: the tables cannot be opened now (`tallybook status` says why)"
 
 
 def explain_events(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from projections.store import StoreHeld
+from projections.store import StoreError
 from tallybook.explain_search import Hit
 from tallybook.folder import Folder
 from tallybook.projecting import projected_positions, projected_records
@@ -15,7 +15,7 @@ _WHERE = "SELECT DISTINCT partition FROM tallybook.facts WHERE event_id = {what:
 class Tables(msgspec.Struct, frozen=True):
     """How far the tables have followed the books, and the partitions in which they hold an event (or an order).
 
-    `is_open` False: another process has them, so nothing is known.
+    `is_open` False: they cannot be opened (another process has them, say), so nothing is known.
     """
 
     is_open: bool = True
@@ -50,5 +50,6 @@ def ask_tables(folder: Folder, what: str) -> Tables:
                 records=projected_records(store),
                 partitions=frozenset(int(str(row["partition"])) for row in rows),
             )
-    except StoreHeld:
+    except StoreError:
+        # The books alone can explain; whoever reads the tables next is told what is the matter with them.
         return Tables(is_open=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tallybook.folder import Folder
 from tests.command_line import run
 
 
@@ -208,3 +209,11 @@ def test_folder_without_books_is_refused(tmp_path: Path) -> None:
     result = run(tmp_path, "explain", "p-1")
     assert result.code == 3
     assert "tallybook init" in result.err
+
+
+def test_books_alone_can_explain(folder: Path) -> None:
+    assert run(folder, "balance", "anna").code == 0
+    with Folder(folder).store():
+        event = explained(folder, "p-tuesday")
+    assert stations(event)[-1] == ("projected", None)
+    assert event["postings"][0]["balance_after"] == 44
