@@ -13,14 +13,15 @@ from books.walk import BEGINNING, Place, walk
 from processors.decider.account import Account
 from processors.decider.partition import SEMANTICS
 from processors.desk import PartitionDesk
-from schemas.facts import RulesetPublished
+from schemas.facts import JournalOpened, RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
-PAYLOAD_LAYOUT: Final = 2
+PAYLOAD_LAYOUT: Final = 3
 
 
 class _Payload(msgspec.Struct):
     layout: int
+    opened: JournalOpened
     publications: list[RulesetPublished]
     accounts: list[Account]
 
@@ -29,14 +30,14 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Payload)
 
 
-def save_snapshot(store: SnapshotStore, edition: str, desk: PartitionDesk, place: Place) -> None:
-    """Keep the state of a desk that stands at `place` of the committed books.
+def save_snapshot(store: SnapshotStore, opened: JournalOpened, edition: str, desk: PartitionDesk, place: Place) -> None:
+    """Keep the state of a desk that stands at `place` of the committed books, which opened with `opened`.
 
     Raises:
         OSError: the cache cannot be written.
     """
     machine = desk.machine
-    payload = _Payload(PAYLOAD_LAYOUT, machine.partition.publications, list(machine.accounts.values()))
+    payload = _Payload(PAYLOAD_LAYOUT, opened, machine.partition.publications, list(machine.accounts.values()))
     header = SnapshotHeader(
         edition=edition,
         partition=desk.partition,
@@ -83,7 +84,8 @@ def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: Snaps
         state = _decoder.decode(payload)
     except msgspec.MsgspecError:
         return BEGINNING  # the cache of another version: the books say the same, more slowly
-    if state.layout != PAYLOAD_LAYOUT:
+    # Books that were made again may say the same on other pages, where this place is none.
+    if state.layout != PAYLOAD_LAYOUT or state.opened != log.opened():
         return BEGINNING
     desk.page, desk.number = header.folio.page if header.folio else -1, header.number
     desk.journal_digest = bytes.fromhex(header.journal_digest)

@@ -43,4 +43,4 @@ def writing_session(folder: Folder, now: int) -> Iterator[Session]:
         yield Session(log, rounds)
         if sum(desk.number for desk in desks) - before >= SNAPSHOT_AFTER_POSTINGS:
             for desk, place in zip(desks, rounds.places(), strict=True):
-                save_snapshot(snapshots, EDITION, desk, place)
+                save_snapshot(snapshots, log.opened(), EDITION, desk, place)

@@ -120,7 +120,7 @@ def take(
             done = importer.take_all(gathered.arrivals())
         if snapshots is not None:
             for desk, place in zip(rounds.desks, rounds.places(), strict=True):
-                save_snapshot(snapshots, EDITION, desk, place)
+                save_snapshot(snapshots, log.opened(), EDITION, desk, place)
         return done
     finally:
         books.die()

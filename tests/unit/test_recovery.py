@@ -1,0 +1,186 @@
+"""Desks come back to the same state from a snapshot, from the middle of the books, and from the first page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from books.errors import BooksDamaged
+from books.snapshots import SnapshotHeader, SnapshotStore
+from processors.decider.account import Account
+from processors.recovery import recover_desk
+from schemas.facts import PublishedFact
+from schemas.posting import Entry
+from tallybook.folder import EDITION
+from tallybook.importer import new_desks
+from tests import small_imports as small
+from tests.deciders import load
+from tests.fakes.books import MemoryBooks, MemoryLogReader
+from tests.small_imports import Died, new_books, random_facts, take, write_lines
+
+SEEDS = range(4)
+DAYS = 8
+
+
+class CountsPages(MemoryLogReader):
+    """A reader that counts the pages it was asked for."""
+
+    pages = 0
+
+    def read_journal(self, partition: int, start: int = 0):  # type: ignore[no-untyped-def]  # as in the class above
+        for found in super().read_journal(partition, start):
+            self.pages += 1
+            yield found
+
+
+def file_of(folder: Path, name: str, facts: list[PublishedFact]) -> Path:
+    return write_lines(folder / name, [*facts])
+
+
+def halves(folder: Path, seed: int) -> tuple[list[Path], Path]:
+    """Two files of some days each, and one of both."""
+    first, second = random_facts(seed, days=DAYS // 2), random_facts(seed + 100, days=DAYS // 2, first_day=DAYS // 2)
+    return (
+        [file_of(folder, "first.jsonl", first), file_of(folder, "second.jsonl", second)],
+        file_of(folder, "both.jsonl", [*first, *second]),
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_snapshots_change_no_book_and_no_account(seed: int, tmp_path: Path) -> None:
+    parts, _ = halves(tmp_path, seed)
+    with_snapshots, without = new_books(), new_books()
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    for part in parts:
+        take(with_snapshots, [part], snapshots=snapshots)
+        take(without, [part])
+        assert with_snapshots.state.journal == without.state.journal
+        assert with_snapshots.state.ledgers == without.state.ledgers
+        assert with_snapshots.read().committed() == without.read().committed()
+        assert small.accounts(with_snapshots, snapshots) == small.accounts(without)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_old_snapshot_is_brought_forward_by_what_was_recorded_since(seed: int, tmp_path: Path) -> None:
+    parts, _ = halves(tmp_path, seed)
+    books = new_books()
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    take(books, parts[:1], snapshots=snapshots)
+    before = small.ledger(books, 0)[-1].number
+    take(books, parts[1:])
+    assert small.ledger(books, 0)[-1].number > before
+    assert small.accounts(books, snapshots) == small.accounts(books)
+
+
+def test_a_snapshot_saves_reading_the_books(tmp_path: Path) -> None:
+    parts, _ = halves(tmp_path, 1)
+    books = new_books()
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    take(books, parts, snapshots=snapshots)
+    read = {}
+    for name, store in (("with", snapshots), ("without", None)):
+        log = CountsPages(books)
+        for desk in new_desks(books.write(), load):
+            recover_desk(log, EDITION, desk, store)
+        books.die()
+        read[name] = log.pages
+    assert read["with"] < read["without"] / 2
+
+
+def effects(books: MemoryBooks) -> dict[str, list[tuple[str, int, int, int]]]:
+    """(type, lot, points, effective_at) of every account's entries, in order."""
+    found: dict[str, list[Entry]] = {}
+    for partition in range(small.PARTITIONS):
+        for posting in small.ledger(books, partition):
+            found.setdefault(posting.member_id, []).extend(posting.entries)
+    return {
+        member: [(entry.type, entry.lot, entry.points, entry.effective_at) for entry in entries]
+        for member, entries in found.items()
+    }
+
+
+def beside_ticks(accounts: list[bytes]) -> list[list[dict[str, object]]]:
+    """The accounts without what ticks alone may change: how their postings are grouped, and when they forget."""
+    return [
+        [msgspec.to_builtins(msgspec.structs.replace(account, seq=0, forget_next_at=0)) for account in partition]
+        for partition in (msgspec.json.decode(each, type=list[Account]) for each in accounts)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_imports_of_whole_days_give_the_entries_of_one(seed: int, tmp_path: Path) -> None:
+    parts, both = halves(tmp_path, seed)
+    one, two = new_books(), new_books()
+    take(one, [both])
+    for part in parts:
+        take(two, [part])
+    last = [books.read().committed().last_tick for books in (one, two)]
+    assert last[0] == last[1]
+    assert effects(one) == effects(two)
+    assert beside_ticks(small.accounts(one)) == beside_ticks(small.accounts(two))
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_one_import_of_all_files_gives_one_digest_in_any_order(
+    together: bool,  # noqa: FBT001 whether one command names both files
+    tmp_path: Path,
+) -> None:
+    parts, _ = halves(tmp_path, 7)
+    one, two = new_books(), new_books()
+    take(one, parts)
+    if together:
+        take(two, list(reversed(parts)))
+    else:
+        with pytest.raises(Died):
+            take(two, list(reversed(parts)), dies_after=3)
+        take(two, parts)
+    assert small.digests(one) == small.digests(two)
+    assert small.accounts(one) == small.accounts(two)
+
+
+def test_a_snapshot_of_other_books_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    parts, both = halves(tmp_path, 3)
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    take(new_books(), [both], snapshots=snapshots)
+    for books in (new_books(opened_at=small.START + 1), new_books()):
+        take(books, parts)
+        assert small.accounts(books, snapshots) == small.accounts(books)
+
+
+def test_a_snapshot_of_the_same_history_on_other_pages_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    _, both = halves(tmp_path, 3)
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    before = new_books()
+    take(before, [both], commit_facts=10**6, snapshots=snapshots)
+    again = new_books(opened_at=small.START + 1)
+    take(again, [both])
+    assert small.digests(again) == small.digests(before)
+    assert small.accounts(again, snapshots) == small.accounts(again)
+
+
+def kept(snapshots: SnapshotStore) -> tuple[SnapshotHeader, bytes]:
+    found = snapshots.load(EDITION, 0)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x90", msgspec.msgpack.encode({"layout": 1})])
+def test_a_snapshot_of_another_version_is_as_if_it_were_not_there(payload: bytes, tmp_path: Path) -> None:
+    _, both = halves(tmp_path, 3)
+    books = new_books()
+    snapshots = SnapshotStore(tmp_path / "snapshots")
+    take(books, [both], snapshots=snapshots)
+    header, _ = kept(snapshots)
+    snapshots.save(EDITION, 0, payload, header)
+    assert small.accounts(books, snapshots) == small.accounts(books)
+
+
+def test_a_ledger_that_lacks_a_posting_is_not_recovered_from(tmp_path: Path) -> None:
+    _, both = halves(tmp_path, 3)
+    books = new_books()
+    take(books, [both])
+    books.state.ledgers[EDITION][0][-1].pop()
+    with pytest.raises(BooksDamaged, match="ends before"):
+        small.accounts(books)
