@@ -159,6 +159,8 @@ def test_answers_come_in_the_formats_of_clickhouse(store: ClickHouse, output_for
     assert store.export("SELECT 1 AS x", output_format).startswith(start)
 
 
+# Newer Pythons warn of exactly what this test is about.
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_store_is_of_no_use_in_a_forked_process(store: ClickHouse) -> None:
     child = os.fork()
     if child == 0:
