@@ -16,8 +16,6 @@ from books.log import LogReader, LogWriter
 from books.snapshots import SnapshotStore
 from processors.decider.ruleset import Ruleset
 from processors.ruleset_text import decode_ruleset, parse_ruleset
-from projections.clickhouse import open_chdb
-from projections.migrate import migrate
 from projections.store import Store
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
@@ -106,6 +104,9 @@ class Folder:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The embedded ClickHouse of this folder, migrated."""
+        from projections.clickhouse import open_chdb  # slow to load, and most commands do not ask it
+        from projections.migrate import migrate
+
         store = open_chdb(self.clickhouse)
         try:
             migrate(store)
