@@ -148,7 +148,7 @@ def sql(
         if is_prompt:
             prompt(store, form)
         elif output is not None:
-            output.write_bytes(answer(store, text, form))
+            output.write_bytes(answer(store, text, form, plain=True))
         else:
             sys.stdout.buffer.write(answer(store, text, form))
             sys.stdout.flush()

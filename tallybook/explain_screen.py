@@ -11,6 +11,7 @@ from tallybook.screen import say, show_table
 
 MARKS = {True: "✓", False: "·", None: "?"}
 AWARD = "PointsAwarded"
+MAX_LOTS_SHOWN = 20
 
 
 def print_event(event: EventExplained) -> None:
@@ -42,7 +43,9 @@ def print_member(member: MemberExplained) -> None:
     show_table("Where the points come from", [_row(each) for each in member.rules], columns)
     lots = {"lot": "lot", "left": "left", "rule_id": "rule", "event_id": "event", "last_day": "last day"}
     say("")
-    show_table("What can be used, soonest expiry first", [_row(each) for each in member.lots], lots)
+    show_table("What can be used, soonest expiry first", [_row(each) for each in member.lots[:MAX_LOTS_SHOWN]], lots)
+    if len(member.lots) > MAX_LOTS_SHOWN:
+        say(f"… and {len(member.lots) - MAX_LOTS_SHOWN:,} more lots (all of them with --json)")
     if member.limits:
         say("")
         columns = {"limit_id": "limit", "window": "window", "allows": "allows", "of": "of", "used_before": "used"}

@@ -12,6 +12,7 @@ from tallybook.screen import note
 
 FORMATS: Final = {"table": "PrettyCompactMonoBlock", "csv": "CSVWithNames", "parquet": "Parquet", "json": "JSONEachRow"}
 MAX_MESSAGE: Final = 2_000
+_COLOUR: Final = re.compile(rb"\x1b\[[0-9;]*m")
 _FIRST: Final = "tallybook> "
 _MORE: Final = "       ... "
 _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
@@ -24,14 +25,17 @@ class Asked(Protocol):
         """The answer of a query in a format of ClickHouse, read-only. Raises QueryFailed."""
 
 
-def answer(store: Asked, query: str, form: str) -> bytes:
+def answer(store: Asked, query: str, form: str, *, plain: bool = False) -> bytes:
     """The answer of one query in a format of ClickHouse (see FORMATS).
+
+    `plain` takes the colours out that ClickHouse gives a table when this process has a terminal.
 
     Raises:
         QueryFailed: the message is ClickHouse's own, cut to what helps.
     """
     try:
-        return store.export(query.strip().removesuffix(";"), form)
+        content = store.export(query.strip().removesuffix(";"), form)
+        return _COLOUR.sub(b"", content) if plain and form == FORMATS["table"] else content
     except QueryFailed as error:
         raise QueryFailed(_shortened(str(error))) from error
 

@@ -134,6 +134,7 @@ def build_folder(
     days: Sequence[tuple[str, Sequence[PublishedFact]]] = FACTS,
     rejects: Sequence[Reject] = REJECTS,
     rules: str = RULES,
+    effective_from: int | None = None,
 ) -> Folder:
     """Make a folder whose books hold these facts (tick after each day), decided under `rules`, and these rejects."""
     folder = Folder(root)
@@ -145,7 +146,7 @@ def build_folder(
         places = [recover_desk(log, EDITION, desk) for desk in desks]
         rounds = Rounds(log, desks, EDITION, places)
         ruleset, _ = parse_ruleset(rules, "1.yaml")
-        publish_ruleset(rounds, rules, ruleset, effective_from=None, now=OPENED_AT)
+        publish_ruleset(rounds, rules, ruleset, effective_from=effective_from, now=OPENED_AT)
         record = 0
         for tick_at, facts in days:
             taken = [Taken(fact, INPUT, record + n) for n, fact in enumerate(facts, start=1)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from projections.store import QueryFailed
-from tallybook.sql_prompt import answer, prompt
+from tallybook.sql_prompt import FORMATS, answer, prompt
 
 
 class EchoStore:
@@ -59,6 +59,12 @@ def test_queries_end_with_a_semicolon(typed: str, asked: list[str]) -> None:
         prompt(store, "CSV")
     assert [query for query, _ in store.asked] == asked
     assert all(f"<{query}>" in shown(screen) for query in asked if query != "wrong")
+
+
+def test_a_file_gets_no_colours() -> None:
+    coloured = "\x1b[1mname\x1b[0m"
+    assert answer(EchoStore(), coloured, FORMATS["table"], plain=True) == b"<name>\n"
+    assert answer(EchoStore(), coloured, FORMATS["csv"], plain=True) == f"<{coloured}>\n".encode()
 
 
 def test_mistake_is_told_without_the_grammar() -> None:
