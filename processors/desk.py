@@ -55,8 +55,12 @@ class PartitionDesk:
 
     def recover(self, line: JournalLine, postings: list[Posting], *, whole: bool = True) -> None:
         """Enter a line and its recorded postings, deciding nothing."""
-        self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
+        self.pass_by(line, postings)
         self.machine.recover(line, postings, whole=whole)
+
+    def pass_by(self, line: JournalLine, postings: list[Posting]) -> None:
+        """Carry number and digests past a line and its recorded postings, without entering them."""
+        self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
         for posting in postings:
             self._count(posting)
 

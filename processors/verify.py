@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -12,13 +11,12 @@ from books.log import LogReader
 from books.walk import Desk, walk
 from processors.decider.machine import Load
 from processors.desk import PartitionDesk
+from processors.tally import Tally
 from schemas.canonical import printed_digest
-from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
+from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.posting import Posting
 
 MAX_DIFFERENCES_SHOWN: Final = 20
-
-OwedKey = tuple[str, str, str]
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -61,17 +59,12 @@ def verify_books(
         BooksDamaged: journal or ledger cannot be read, or do not belong together.
     """
     result = Verified()
-    owed: Counter[OwedKey] = Counter()
+    tally = Tally(log.partitions)
     desks = [PartitionDesk(number, log.opened(), load) for number in range(log.partitions)]
-    followed = [
-        _verify_partition(desk, walk(log, edition, desk.partition, complete=True), owed, result, on_postings)
-        for desk in desks
-    ]
-    for key, surplus in owed.items():
-        # What a partition that could not be followed to its end owes is not known.
-        if surplus and all(followed):
-            problem = "is owed and not in the journal" if surplus > 0 else "is in the journal and owed by no posting"
-            result.found(-1, f"{key[0]}/{key[1]} for {key[2]}", f"this derived fact {problem} ({abs(surplus)} times)")
+    for desk in desks:
+        _verify_partition(desk, walk(log, edition, desk.partition, complete=True), tally, result, on_postings)
+    for partition, place, what in tally.problems():
+        result.found(partition, place, what)
     _compare_digests(log, desks, result)
     result.journal_digest = printed_digest([desk.journal_digest for desk in desks])
     result.ledger_digest = printed_digest([desk.ledger_digest for desk in desks])
@@ -81,34 +74,36 @@ def verify_books(
 def _verify_partition(
     desk: PartitionDesk,
     walking: Iterable[Desk],
-    owed: Counter[OwedKey],
+    tally: Tally,
     result: Verified,
     on_postings: Callable[[int], object],
-) -> bool:
-    """Compare one partition; False if its ledger could not be followed to the end."""
+) -> None:
+    """Compare one partition, as far as its ledger can be followed."""
+    is_followed = True
     for item in walking:
-        _verify_line(desk, item, owed, result)
-        try:
-            desk.recover(item.line, list(item.postings))
-        except AssertionError as impossible:
-            # No account can be brought forward by such a posting, so there is nothing to decide the next facts with.
-            place = f"page {item.folio.page}, line {item.folio.line}"
-            result.found(desk.partition, place, f"{impossible}; the rest of this partition was not compared")
-            return False
-        on_postings(len(item.postings))
-    return True
+        postings = list(item.postings)
+        place = f"page {item.folio.page}, line {item.folio.line}"
+        result.lines += 1
+        result.postings += len(postings)
+        result.entries += sum(len(recorded.entries) for recorded in postings)
+        tally.count(desk.partition, item)
+        misplaced = tally.misplaced(desk.partition, item.line)
+        if misplaced is not None:
+            result.found(desk.partition, place, misplaced)
+        if is_followed:
+            _compare(desk, item, place, result)
+            try:
+                desk.recover(item.line, postings)
+            except AssertionError as impossible:
+                # No account can be brought forward by such a posting: there is nothing to decide the next facts with.
+                is_followed = False
+                result.found(desk.partition, place, f"{impossible}; the rest of this partition was not decided again")
+        else:
+            desk.pass_by(item.line, postings)
+        on_postings(len(postings))
 
 
-def _verify_line(desk: PartitionDesk, item: Desk, owed: Counter[OwedKey], result: Verified) -> None:
-    place = f"page {item.folio.page}, line {item.folio.line}"
-    fact = item.line.fact
-    result.lines += 1
-    result.postings += len(item.postings)
-    for recorded in item.postings:
-        result.entries += len(recorded.entries)
-        owed.update((one.source, one.event_id, one.member_id) for one in recorded.owed)
-    if isinstance(fact, RefereePurchased):
-        owed.subtract([(fact.source, fact.event_id, fact.member_id)])
+def _compare(desk: PartitionDesk, item: Desk, place: str, result: Verified) -> None:
     decided = _decide(desk, item)
     if len(decided) != len(item.postings):
         result.found(desk.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}")
