@@ -1,6 +1,7 @@
 """The Log port: what every other room may ask of the two books, whether they lie in files or on Kafka.
 
-A *position* is an opaque place between two records of one book and partition: 0, or one that the log gave out. Nothing
+A *position* is an opaque place between two records of one book and partition: 0, or one that the log gave out; a later
+place has a greater one (the projection keeps the greatest). Nothing
 appended is seen by a reader before it is committed, and a reader sees whole commits only.
 """
 
