@@ -82,7 +82,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         say(f"ledger digest  {found.ledger_digest}")
         if found.differences:
             shown = [{"partition": one.partition, "place": one.place, "difference": one.what} for one in found.shown]
-            show_table(f"{found.differences:,} differences, the first {len(shown)}", shown)
+            show_table(f"Differences: {found.differences:,}, of which {len(shown)} shown", shown)
         else:
             say("every posting is what the rules make of its fact")
     if found.differences:
@@ -110,7 +110,7 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
         for name, rows in results:
             say(f"{MARKS[not rows]} {name.replace('_', ' ')}")
             if rows:
-                show_table(f"{len(rows):,} rows, the first {min(len(rows), MAX_ROWS_SHOWN)}", rows[:MAX_ROWS_SHOWN])
+                show_table(f"rows: {len(rows):,}, of which {min(len(rows), MAX_ROWS_SHOWN)} shown", rows[:MAX_ROWS_SHOWN])
         said = f"{len(found)} of them found what may not be there" if found else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
     if found:

@@ -40,8 +40,8 @@ def list_(
         show_json({"count": len(kept.rejects), "by_reason": kept.by_reason, "rejects": rows})
         return
     columns = ("number", "reason", "field", "input_name", "record", "event_id", "sent_again", "message")
-    title = f"{len(kept.rejects):,} records refused" + (
-        f", the newest {len(rows):,}" if len(rows) < len(kept.rejects) else ""
+    title = f"Refused records: {len(kept.rejects):,}" + (
+        f", of which the newest {len(rows):,}" if len(rows) < len(kept.rejects) else ""
     )
     show_table(title, rows, {name: name.replace("_", " ") for name in columns})
     if kept.by_reason:
