@@ -81,7 +81,7 @@ STAGES: dict[str, list[Step]] = {
     "contract": tests("contract"),
     "sql": tests("sql"),
     "house": tests("house"),
-    "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults.py")],
+    "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
     "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
 }
 

@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -24,6 +25,7 @@ from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetP
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
 from tests.deciders import Feed, decider_feed, published, reference_feed
+from tests.flow_yaml import block
 from tests.random_facts import MEMBERS, FactMaker
 from tests.random_rulesets import ZONES, RulesetMaker, tzif_of
 from tests.reference_time import DAY_MS, HOUR_MS
@@ -32,17 +34,17 @@ THEMES = ("general", "streak", "referral", "flood", "reviews", "huge", "expiry")
 THEME_WEIGHTS = (37, 16, 16, 4, 12, 3, 12)
 HISTORIES_PER_SETTING = 12
 MAX_VERSIONS = 3
-# Days around which histories begin: clock changes of the zones above, ends of months and years, a leap day.
-STARTS = (
-    "2026-03-05",
-    "2026-03-26",
-    "2026-10-28",
-    "2026-10-02",
-    "2026-04-02",
-    "2027-12-28",
-    "2028-02-27",
-    "2026-01-29",
-)
+# Days around which histories begin: ends of months and years, a leap day; and for each zone its clock changes.
+STARTS = ("2027-12-28", "2028-02-27", "2026-01-29", "2026-06-12")
+CHANGES = {
+    "America/Havana": ("2026-03-06", "2027-11-05"),
+    "America/New_York": ("2026-03-06", "2026-10-30"),
+    "Asia/Beirut": ("2026-03-27", "2026-10-23"),
+    "Atlantic/Azores": ("2026-03-27", "2026-10-23"),
+    "Australia/Lord_Howe": ("2026-10-02", "2026-04-03"),
+    "Europe/Berlin": ("2026-03-27", "2026-10-23"),
+    "Pacific/Chatham": ("2026-09-25", "2026-04-03"),
+}
 EARLY_MS = 400 * DAY_MS
 MAX_SHRINKING_RUNS = 3_000
 CHUNK = 100
@@ -72,11 +74,12 @@ class History:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first line on which the two do not agree."""
+    """The first line on which the two do not agree, or what one of them raised."""
 
-    line: JournalLine
-    decided: list[Posting]
-    expected: list[Posting]
+    line: JournalLine | None = None
+    decided: Sequence[Posting] = ()
+    expected: Sequence[Posting] = ()
+    raised: str = ""
 
 
 # ------------------------------------------------------------------------------------------------ making
@@ -97,14 +100,17 @@ def setting_of(number: int) -> Setting:
     """The setting of this number; versions may disagree about the time zone."""
     rng = Random(f"setting {number}")
     zone = rng.choice(ZONES)
-    day = date.fromisoformat(rng.choice(STARTS)) + timedelta(days=rng.randrange(3))
+    starts = CHANGES.get(zone, STARTS) if rng.random() < 0.5 else STARTS
+    day = date.fromisoformat(rng.choice(starts)) + timedelta(days=rng.randrange(3))
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
     (theme,) = rng.choices(THEMES, THEME_WEIGHTS)
-    versions = []
+    versions: list[RulesetPublished] = []
+    document: dict[str, object] = {}
     for version in range(1, MAX_VERSIONS + 1):
         its_zone = zone if rng.random() < 0.9 else rng.choice(ZONES)
-        text = RulesetMaker(rng, its_zone, day, f"v{version}", theme).text()
-        versions.append(published(text, its_zone, version=f"v{version}", effective_from=start))
+        maker = RulesetMaker(rng, its_zone, day, f"v{version}", theme)
+        document = maker.edited(document) if versions and rng.random() < 0.5 else maker.document()
+        versions.append(published(block(document), its_zone, version=f"v{version}", effective_from=start))
     return Setting(start, zone, tuple(versions), theme)
 
 
@@ -143,7 +149,7 @@ def some_items(rng: Random, setting: Setting, facts: FactMaker) -> list[Item]:
         return list(facts.lines())
     if choice < 0.87:
         return [tick(rng, facts)]
-    if choice < 0.95:
+    if choice < 0.94:
         return [RoundEnded(again=rng.choice((0, 0, 0, 1, 2)))]
     return [publication(rng, setting, rng.randrange(MAX_VERSIONS), facts.now)]
 
@@ -158,7 +164,7 @@ def tick(rng: Random, facts: FactMaker) -> JournalLine:
 def publication(rng: Random, setting: Setting, version: int, now: int) -> JournalLine:
     """A version, effective long since (so that the later of two wins), from now, or a little before or after."""
     effective_from = now + rng.choice((0, DAY_MS, -2 * DAY_MS, 3 * DAY_MS))
-    if rng.random() < (0.7 if version == 0 else 0.4):
+    if rng.random() < (0.7 if version == 0 else 0.5):
         effective_from = setting.start - EARLY_MS
     return JournalLine(msgspec.structs.replace(setting.versions[version], effective_from=effective_from), 0)
 
@@ -209,12 +215,15 @@ def compared(posting: Posting) -> Posting:
 def first_difference(history: History, seen: Counter[str] | None = None) -> Difference | None:
     """Tell a history to both; None if they agree. Counts entry kinds, reasons and effects into `seen`."""
     feeds = (decider_feed(history.opened), reference_feed(history.opened))
-    for line, (decided, expected) in play(history.items, feeds):
-        if list(map(compared, decided)) != expected:
-            return Difference(line, decided, expected)
-        if seen is not None:
-            for posting in expected:
-                count(posting, seen)
+    try:
+        for line, (decided, expected) in play(history.items, feeds):
+            if list(map(compared, decided)) != expected:
+                return Difference(line, decided, expected)
+            if seen is not None:
+                for posting in expected:
+                    count(posting, seen)
+    except Exception as error:  # noqa: BLE001 whatever is raised is a finding, to be told with its seed and shrunk
+        return Difference(raised=f"{type(error).__name__}: {error}")
     return None
 
 
@@ -268,9 +277,13 @@ def report(seed: int) -> str:
             said += [f"-- {shown(brief)}", item.fact.text.rstrip()]
         else:
             said.append(f"{item.member_id}: {shown(item.fact)}")
-    said += ["", f"first differing line, for {difference.line.member_id}: {shown(difference.line.fact)}"]
-    said += [f"decider:   {shown(compared(posting))}" for posting in difference.decided] or ["decider: no posting"]
-    said += [f"reference: {shown(posting)}" for posting in difference.expected] or ["reference: no posting"]
+    said.append("")
+    if difference.line is None:
+        said.append(difference.raised)
+    else:
+        said.append(f"first differing line, for {difference.line.member_id}: {shown(difference.line.fact)}")
+        said += [f"decider:   {shown(compared(posting))}" for posting in difference.decided] or ["decider: nothing"]
+        said += [f"reference: {shown(posting)}" for posting in difference.expected] or ["reference: nothing"]
     said += ["", f"again: python -m tests.histories --count 1 --seed {seed}"]
     return "\n".join(said)
 
@@ -318,11 +331,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     seen: Counter[str] = Counter()
     columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress, get_context("spawn").Pool(given.processes) as pool:
+    work = chunks(given.seed, given.count)
+    wrong = None
+    with Progress(*columns) as progress, ExitStack() as stack:
         task = progress.add_task("histories", total=given.count)
-        work = chunks(given.seed, given.count)
-        results = pool.imap(run_chunk, work) if given.processes > 1 else map(run_chunk, work)
-        wrong = None
+        results: Iterator[tuple[Counter[str], int | None]] = map(run_chunk, work)
+        if given.processes > 1:
+            results = stack.enter_context(get_context("spawn").Pool(given.processes)).imap(run_chunk, work)
         for seeds, (shown_here, wrong) in zip(work, results, strict=True):
             seen += shown_here
             progress.update(task, advance=len(seeds))

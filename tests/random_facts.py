@@ -74,8 +74,10 @@ class FactMaker:
         if choice < 0.14:
             midnight = self.zone.midnight(date_of(self.zone.day(self.now) + 1))
             self.now = max(self.now, midnight + rng.choice((-1, 0, 0, 1)))
-        elif choice < 0.17 and self.changes:
-            self.now = max(self.now, rng.choice(self.changes) + rng.choice((-1, 0, HOUR_MS // 6, 2 * HOUR_MS // 3)))
+        elif choice < 0.19 and self.changes:
+            self.now = max(
+                self.now, rng.choice(self.changes) + rng.choice((-1, 0, HOUR_MS // 6, HOUR_MS // 6, 2 * HOUR_MS // 3))
+            )
 
     def lines(self) -> list[JournalLine]:
         """The next fact, once for each of its accounts; or one told before, unchanged or changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from processors.zones import zone_data
+from tests.flow_yaml import Plain
 from tests.reference_time import DAY_MS, HOUR_MS, clock_changes, day_of, zone_from
 
 # Clock changes at 2 and 1 o'clock, at midnight (skipped, or repeated), by half an hour, odd offsets, and none at all.
@@ -57,40 +58,10 @@ ROUNDINGS = ("floor", "ceil", "half_up", "half_even")
 LIMIT_IDS = {None: ("all-a", "all-b", "all-c"), "store_id": ("store-a", "store-b"), "sku": ("sku-a", "sku-b")}
 PERIODS = ("day", "week", "month", "year", "lifetime")
 # A limit mostly keeps its period from version to version, so that its counter goes on.
-USUAL_PERIODS = {"a": "day", "b": "month", "c": "lifetime"}
+USUAL_PERIODS = {"a": "week", "b": "month", "c": "lifetime"}
+LIMIT_POINTS = (3, 10, 25, 60)
 MAX_RULES = 8
-MAX_MULTIPLIERS = 4
-
-
-class Plain(str):
-    """Text that stands in the YAML without quotes: a number, a date, a word."""
-
-    __slots__ = ()
-
-
-def flow(value: Any) -> str:
-    """A value in YAML flow style."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(held)}" for key, held in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Plain):
-        return str(value)
-    return json.dumps(value)
-
-
-def block(document: dict[str, Any]) -> str:
-    """The document in YAML, one setting or list item a line."""
-    lines = []
-    for key, value in document.items():
-        if isinstance(value, list) and value:
-            lines.append(f"{key}:")
-            lines += [f"  - {flow(item)}" for item in value]
-        else:
-            lines.append(f"{key}: {flow(value)}")
-    return "\n".join(lines) + "\n"
+MAX_MULTIPLIERS = 3
 
 
 tzif_of = cache(zone_data)
@@ -110,8 +81,8 @@ class RulesetMaker:
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
-    def text(self) -> str:
-        """The ruleset as YAML."""
+    def document(self) -> dict[str, Any]:
+        """The ruleset; `block` makes it YAML."""
         rng = self.rng
         document: dict[str, Any] = {
             "programme": "random",
@@ -131,7 +102,22 @@ class RulesetMaker:
         document["limits"] = list(self.limits.values())
         document["rules"] = rules
         document["examples"] = []
-        return block(document)
+        return document
+
+    def edited(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The next version of a ruleset, as people make one: the same, with some numbers changed."""
+        changed = deepcopy(document) | {"version": self.version, "timezone": Plain(self.zone)}
+        for limit in changed["limits"]:
+            if "points" in limit and self.chance(0.8):
+                limit["points"] = self.rng.choice((1, *LIMIT_POINTS))
+        for rule in changed["rules"]:
+            if rule["kind"] == "streak":
+                rule["grace_days"] = self.rng.choice((0, 1, 2, 6))
+            elif rule["kind"] == "multiplier":
+                rule["factor"] = self.decimal("2", "1.5", "0.75")
+            elif self.chance(0.3):
+                rule["rounding"] = Plain(self.rng.choice(ROUNDINGS))
+        return changed
 
     # ------------------------------------------------------------------------------------------------ pieces
 
@@ -195,7 +181,7 @@ class RulesetMaker:
 
     def local(self, day: date) -> Plain:
         changes = clock_changes(tzif_of(self.zone), self.midnight_utc(), self.midnight_utc() + 40 * DAY_MS)
-        if changes and self.chance(0.3):
+        if changes and self.chance(0.4):
             change = self.rng.choice(changes)
             clock = zone_from(tzif_of(self.zone)).clock(change - HOUR_MS // 2) + timedelta(minutes=45)
             return Plain(clock.isoformat(timespec="minutes"))
@@ -244,7 +230,7 @@ class RulesetMaker:
         if self.chance(0.5):
             made["times"] = rng.choice((1, 1, 2, 3))
         else:
-            made["points"] = rng.choice((3, 10, 25, 60))
+            made["points"] = rng.choice(LIMIT_POINTS)
             if self.chance(0.7):
                 made["when_reached"] = Plain(rng.choice(("remainder", "refuse")))
         if each is not None:
@@ -270,7 +256,7 @@ class RulesetMaker:
                 kinds.remove(kind)
         rng.shuffle(kinds)
         made = [self.rule(kind, f"r{number}-{kind.replace('_', '-')}") for number, kind in enumerate(kinds, 1)]
-        for number in range(MAX_MULTIPLIERS if self.theme == "huge" else rng.choice((0, 0, 1, 1, 2, 3))):
+        for number in range(2 if self.theme == "huge" else rng.choice((0, 0, 1, 1, 2, MAX_MULTIPLIERS))):
             made.insert(rng.randrange(len(made) + 1), self.multiplier(made, f"m{number + 1}"))
         return [rule for rule in made if rule]
 
@@ -368,7 +354,7 @@ class RulesetMaker:
         made: dict[str, Any] = {"id": rule_id, "kind": Plain("multiplier")}
         made["factor"] = self.decimal("2", "2", "3", "1.5", "0.5", "0", "1.25", "0.333333")
         if self.theme == "huge":
-            made["factor"] = self.decimal("2", "5")
+            return made | {"factor": 10, "applies_to": [rule["id"] for rule in payers if rule.get("per") == "unit"]}
         targets = spenders
         if not spenders or self.chance(0.5):
             targets = rng.sample(payers, rng.randrange(1, len(payers) + 1))
