@@ -110,7 +110,8 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
         for name, rows in results:
             say(f"{MARKS[not rows]} {name.replace('_', ' ')}")
             if rows:
-                show_table(f"rows: {len(rows):,}, of which {min(len(rows), MAX_ROWS_SHOWN)} shown", rows[:MAX_ROWS_SHOWN])
+                shown = rows[:MAX_ROWS_SHOWN]
+                show_table(f"rows: {len(rows):,}, of which {len(shown)} shown", shown)
         said = f"{len(found)} of them found what may not be there" if found else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
     if found:
