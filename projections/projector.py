@@ -93,13 +93,14 @@ def project(
         BooksError: the books cannot be read.
     """
     _require_same_books(books.opened(), store)
+    # Before the markers: who finds them level with the books does not come here again, and without it sees nothing.
+    if not store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
+        insert_rows(store, "current_edition", {"pointer": [1], "edition": [edition], "version": [1]})
     projection = _Projection(books, store, edition, on_progress, batch_rows)
     # The ledger before the journal: when a tick of the journal comes in, the work due by then is in already.
     projection.ledger()
     projection.journal()
     projection.rejects()
-    if not store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
-        insert_rows(store, "current_edition", {"pointer": [1], "edition": [edition], "version": [1]})
     return projection.done
 
 
