@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from books.errors import BooksDamaged
 from books.log import LogReader
 from books.snapshots import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
@@ -68,7 +69,14 @@ def recover_desk(
     place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots)
     walking = walk(log, edition, desk.partition, place, complete=True)
     for item in walking:
-        desk.recover(item.line, list(item.postings))
+        try:
+            desk.recover(item.line, list(item.postings))
+        except AssertionError as impossible:
+            # Fresh postings cannot get here: these were read back, so the books say what no account can follow.
+            where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {desk.partition}"
+            raise BooksDamaged(
+                f"ledger.{edition}/{desk.partition:02d}.avro", None, f"at {where}: {impossible}"
+            ) from impossible
         desk.page = item.folio.page
         on_line()
     return walking.place()

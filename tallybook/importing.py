@@ -35,15 +35,20 @@ class ImportDone(msgspec.Struct):
         rate = f" ({done.facts / done.seconds:,.0f} facts/s)" if done.seconds and done.facts else ""
         lines = list(self.notes)
         if self.already:
-            lines.append(f"{self.already:,} records were taken in before: left out")
-        lines.append(f"{done.facts:,} facts taken in{rate}: {done.postings:,} postings, {done.entries:,} entries")
+            lines.append(f"{_counted(self.already, 'record')} taken in before: left out")
+        made = f"{_counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
+        lines.append(f"{_counted(done.facts, 'fact')} taken in{rate}: {made}")
         if done.rejects:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
             lines.append(
-                f"{done.rejects:,} records refused ({reasons}) and kept, from reject {done.first_reject} on: "
+                f"{_counted(done.rejects, 'record')} refused ({reasons}) and kept, from reject {done.first_reject} on: "
                 "see `tallybook rejects list`"
             )
         return lines
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def import_files(

@@ -63,6 +63,7 @@ def progress(what: str, total: int | None) -> Iterator[Tick]:
                 pending = 0
 
         yield tick
+        bar.advance(task, pending)
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
