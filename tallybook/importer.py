@@ -159,7 +159,7 @@ class Importer:
         if not self._refused:
             return
         self._uncommitted += len(self._refused)
-        received_at = received_at or self._now  # no tick yet, nor a fact that will end with one
+        received_at = max(received_at, self._rounds.last_tick) or self._now  # no tick yet, nor a fact that brings one
         kept = self._rounds.reject(
             [msgspec.structs.replace(reject, received_at=received_at) for reject in self._refused]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from books.snapshots import SnapshotHeader, SnapshotStore
 from processors.decider.account import Account
 from processors.recovery import recover_desk
 from schemas.facts import PublishedFact
+from schemas.pages import JournalPage
 from schemas.posting import Entry
 from tallybook.folder import EDITION
 from tallybook.importer import new_desks
@@ -29,7 +31,7 @@ class CountsPages(MemoryLogReader):
 
     pages = 0
 
-    def read_journal(self, partition: int, start: int = 0):  # type: ignore[no-untyped-def]  # as in the class above
+    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
         for found in super().read_journal(partition, start):
             self.pages += 1
             yield found
