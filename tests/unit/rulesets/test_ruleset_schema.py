@@ -9,6 +9,7 @@ import pytest
 
 from processors.ruleset_schema import FILE, render, ruleset_json_schema
 from processors.ruleset_yaml import read_yaml
+from tests.flow_yaml import block
 from tests.random_rulesets import ZONES, RulesetMaker
 from tests.unit.rulesets.documents import BASE, document
 from tests.unit.rulesets.schema_reading import complaints, scalar
@@ -42,7 +43,7 @@ def test_shipped_programmes_fit(file: Path) -> None:
 def test_random_rulesets_fit() -> None:
     for seed in range(60):
         rng = Random(seed)
-        assert said_of(RulesetMaker(rng, rng.choice(ZONES), date(2026, 3, 1), "v1", "").text()) == []
+        assert said_of(block(RulesetMaker(rng, rng.choice(ZONES), date(2026, 3, 1), "v1", "").document())) == []
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from processors.ruleset_text import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine
 from tests.deciders import load
+from tests.flow_yaml import block
 from tests.random_rulesets import ZONES, RulesetMaker
 
 TEXTS = ("a", "b", "c", "other")
@@ -106,7 +107,7 @@ def test_random_rulesets_are_read_as_the_models_say() -> None:
     warned = 0
     for seed in range(150):
         rng = Random(seed)
-        text = RulesetMaker(rng, rng.choice(ZONES), date(2026, 3, 1), "v1", "").text()
+        text = block(RulesetMaker(rng, rng.choice(ZONES), date(2026, 3, 1), "v1", "").document())
         ruleset, warnings = parse_ruleset(text, "random.yaml")
         assert ruleset == load(text)
         warned += bool(warnings)
