@@ -11,7 +11,7 @@ from processors.recovery import recover_desk, save_snapshot
 from processors.rounds import Rounds
 from tallybook.folder import EDITION, Folder, load_published
 from tallybook.importer import new_desks
-from tallybook.screen import progress
+from tallybook.screen import note, progress
 
 # Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
 SNAPSHOT_AFTER_POSTINGS: Final = 5_000
@@ -42,5 +42,9 @@ def writing_session(folder: Folder, now: int) -> Iterator[Session]:
         before = sum(desk.number for desk in desks)
         yield Session(log, rounds)
         if sum(desk.number for desk in desks) - before >= SNAPSHOT_AFTER_POSTINGS:
-            for desk, place in zip(desks, rounds.places(), strict=True):
-                save_snapshot(snapshots, log.opened(), EDITION, desk, place)
+            try:
+                for desk, place in zip(desks, rounds.places(), strict=True):
+                    save_snapshot(snapshots, log.opened(), EDITION, desk, place)
+            except OSError as error:
+                # All that was decided is committed; a cache that cannot be written costs only time at the next start.
+                note(f"{folder.snapshots}: {error.strerror}; the next start reads the books instead of a snapshot")
