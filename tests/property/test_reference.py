@@ -1,0 +1,38 @@
+"""The reference ledger stays a second reading: it shares no code with the decider that it audits."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+FILES = sorted(TESTS.glob("reference_*.py"))
+ALLOWED = {"schemas", "yaml"} | sys.stdlib_module_names
+
+
+def imported(source: str) -> set[str]:
+    """The modules that a file imports, by full name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "tests":
+            names.update(f"tests.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_reference_imports_only_schemas(path: Path) -> None:
+    for name in imported(path.read_text("utf-8")):
+        assert name.split(".")[0] in ALLOWED or name.startswith("tests.reference_"), name
+
+
+def test_the_reference_is_looked_at() -> None:
+    assert {"reference_account", "reference_ledger", "reference_rules", "reference_time"} <= {p.stem for p in FILES}
+    assert imported("from processors.decider import decide\nfrom tests import histories") == {
+        "processors.decider",
+        "tests.histories",
+    }
