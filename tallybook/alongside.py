@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -35,22 +36,30 @@ def projecting_alongside(root: Path) -> Iterator[Alongside]:
     done, told = context.Event(), Alongside()
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_follow, args=(root, done, sender), daemon=True)
-    child.start()
+    # Ctrl-C reaches both processes. It is for this one alone to answer, from the child's first moment on, and a child
+    # inherits what is ignored.
+    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child.start()
+    finally:
+        signal.signal(signal.SIGINT, answer)
     sender.close()
     try:
         yield told
-    finally:
         done.set()
         child.join(STOP_SECONDS)
+        with suppress(EOFError):  # the child died: whoever reads next meets its error
+            if receiver.poll():
+                told.postings, told.seconds = receiver.recv()
+    finally:
         if child.is_alive():
             child.kill()
             child.join()
-        if receiver.poll():
-            told.postings, told.seconds = receiver.recv()
         receiver.close()
 
 
 def _follow(root: Path, done: Event, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TZ"] = "UTC"  # see tallybook.cli
     from projections.projector import project
     from tallybook.folder import EDITION, Folder

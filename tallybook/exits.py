@@ -12,6 +12,7 @@ class Exit(IntEnum):
     REFUSED = 3
     FOUND = 4
     HELD = 5
+    INTERRUPTED = 130
 
 
 MEANINGS = {
@@ -21,4 +22,5 @@ MEANINGS = {
     Exit.REFUSED: "a file, ruleset or folder was refused; nothing was changed",
     Exit.FOUND: "the command did its work and found something: refused records, differences, an audit's rows",
     Exit.HELD: "another process holds the folder",
+    Exit.INTERRUPTED: "stopped with Ctrl-C; what was committed is kept",
 }

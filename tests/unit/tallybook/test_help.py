@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from tallybook.cli import app
+from tallybook.application import app
 from tallybook.exits import MEANINGS, Exit
 from tests.command_line import run
 
