@@ -29,7 +29,7 @@ from schemas.pages import (
     RoundCommitted,
 )
 from schemas.partitions import partition_of
-from schemas.posting import Posting
+from schemas.posting import Posting, Reason
 
 MAX_POSTINGS_HELD: Final = 1_000
 FULL_PAGE_BYTES: Final = 1_000_000  # a page is closed at this size, so that large events make pages of few lines
@@ -51,6 +51,8 @@ class RoundCounts(msgspec.Struct):
     postings: int = 0
     entries: int = 0
     rejects: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
 
 
 def _no_inputs() -> dict[str, int]:
@@ -161,7 +163,10 @@ class Rounds:
         writing.postings.extend(postings)
         self.counts.lines += 1
         self.counts.postings += len(postings)
-        self.counts.entries += sum(len(posting.entries) for posting in postings)
+        for posting in postings:
+            self.counts.entries += len(posting.entries)
+            self.counts.duplicates += posting.reason == Reason.DUPLICATE
+            self.counts.conflicts += posting.reason == Reason.CONFLICT
         writing.bytes += desk.line_bytes
         if len(writing.lines) >= MAX_PAGE_LINES or writing.bytes >= FULL_PAGE_BYTES:
             self._turn_page(desk)

@@ -20,7 +20,7 @@ from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.pages import InputConsumed, Reject
 
-COMMIT_FACTS: Final = 20_000  # facts between two commits: few enough to lose little, many enough that fsync is cheap
+COMMIT_FACTS: Final = 10_000  # facts between two commits: few enough to lose little, many enough that fsync is cheap
 MAX_REFUSED_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
 REJECT_BYTES: Final = 1_000  # what one takes beside the bytes that came, roughly
 
@@ -41,6 +41,8 @@ class Imported(msgspec.Struct):
     lines: int = 0
     postings: int = 0
     entries: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
     rejects: int = 0
     rejects_by_reason: dict[str, int] = {}
     first_reject: int = 0
@@ -175,6 +177,8 @@ class Importer:
         self.done.lines += counts.lines
         self.done.postings += counts.postings
         self.done.entries += counts.entries
+        self.done.duplicates += counts.duplicates
+        self.done.conflicts += counts.conflicts
         self.done.rejects += counts.rejects
 
 

@@ -38,6 +38,7 @@ class ImportDone(msgspec.Struct):
             lines.append(f"{_counted(self.already, 'record')} taken in before: left out")
         made = f"{_counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
         lines.append(f"{_counted(done.facts, 'fact')} taken in{rate}: {made}")
+        lines += _repeats(done)
         if done.rejects:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
             lines.append(
@@ -45,6 +46,19 @@ class ImportDone(msgspec.Struct):
                 "see `tallybook rejects list`"
             )
         return lines
+
+
+def _repeats(done: Imported) -> list[str]:
+    """What came again: a referral's two accounts each have a posting, so postings are counted, not facts."""
+    said = []
+    if done.duplicates:
+        said.append(f"{_counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
+    if done.conflicts:
+        said.append(
+            f"{_counted(done.conflicts, 'posting')} had no effect: another fact of the same source and event id was "
+            "there before (conflict): see `tallybook explain EVENT_ID`"
+        )
+    return said
 
 
 def _counted(count: int, what: str) -> str:

@@ -44,7 +44,9 @@ def whole_number(value: Any, scale: int, rounding: str | None, field: str, colum
     if rounding is not None:
         return int(scaled.to_integral_value(_MODES[rounding]))
     if scale == 1:
-        hint = f"say in the mapping how it is scaled, such as scale: {{{field.rpartition('.')[2]}: 100}}"
+        name = field.rpartition(".")[2]
+        usual = 1000 if name.endswith("_milli") else 100
+        hint = f"say in the mapping how it is scaled, such as scale: {{{name}: {usual}}}"
     else:
         hint = f"times {scale} it is not whole; name a rounding in the mapping if that is meant"
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)

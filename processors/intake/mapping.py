@@ -61,8 +61,9 @@ class ColumnMapping(BaseModel):
 
     `fields`, `lines` and `attributes` name a column for each field. `constants` and `line_constants` are values that
     hold for every row. `scale` makes an integer field of a decimal column (100: 12.50 becomes 1250), exactly, or
-    by the `rounding` named for that field. Rows with the same value in `group_by` are one order. A cell that equals
-    one of `null_values`, or is empty or null, leaves its field out. Times without an offset are local to `timezone`.
+    by the `rounding` named for that field. Rows with the same value in `group_by` are one order; purchases need it. A
+    cell that equals one of `null_values`, or is empty or null, leaves its field out. Times without an offset are local
+    to `timezone`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
@@ -144,6 +145,9 @@ def _misfits(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
         yield "source", "is given twice: leave one of them out"
     if mapping.type == "PurchaseRecorded":
         yield from _missing("lines", {*mapping.lines, *mapping.line_constants}, PurchaseLine)
+        if mapping.group_by is None:  # a second row of an order would be another fact of the same id: a conflict
+            column = mapping.fields.get("event_id", "the column of event_id")
+            yield "group_by", f"an order may have several rows: add group_by: {column}"
     else:
         for path, given_here in (("lines", mapping.lines), ("group_by", mapping.group_by)):
             if given_here:

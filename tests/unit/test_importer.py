@@ -178,6 +178,19 @@ def test_what_the_clock_refuses_keeps_the_bytes_that_came(tmp_path: Path) -> Non
     assert [(reject.reason, reject.raw) for reject in rejects] == [("too_early", lines[1]), ("too_old", old)]
 
 
+def test_a_report_tells_what_came_again(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.create("corner-shop", 3, 30, START)
+    (folder.rulesets / "1.yaml").write_text(RULES, encoding="utf-8")
+    first, other = check_in("a", HOUR_MS), check_in("b", DAY_MS)
+    changed = msgspec.structs.replace(other, store_id="b2")
+    one = import_files(folder, [str(write_lines(tmp_path / "a.jsonl", [first, other]))], None, now=NOW).report()
+    assert not any("no effect" in line for line in one)
+    again = import_files(folder, [str(write_lines(tmp_path / "b.jsonl", [first, changed]))], None, now=NOW).report()
+    assert [line.partition(" had no effect")[0] for line in again if "(duplicate)" in line] == ["1 posting"]
+    assert [line.partition(" had no effect")[0] for line in again if "(conflict)" in line] == ["1 posting"]
+
+
 def test_what_becomes_too_old_on_the_way_is_kept_as_an_event(tmp_path: Path) -> None:
     books = new_books(horizon_days=3)
     facts = [check_in("a", HOUR_MS), check_in("b", 9 * DAY_MS), check_in("c", 10 * DAY_MS), check_in("old", HOUR_MS)]

@@ -206,7 +206,7 @@ def test_parquet_rows_are_kept_where_refused(tmp_path: Path) -> None:
         "sku": ["a", "b", "c"],
         "paid": [1.0, 0.005, 2.0],
     }
-    reads = parquet(tmp_path / "a.parquet", mapping(group_by=None), order=["1", "2", "3"], **columns)
+    reads = parquet(tmp_path / "a.parquet", mapping(), order=["1", "2", "3"], **columns)
     assert [read.fact is None for read in reads] == [False, True, False]
     assert reads[1].refusal.field == "lines[0].amount_minor"
     assert b'"paid":0.005' in reads[1].raw
