@@ -22,7 +22,7 @@ from schemas.posting import Posting, Reason
 _BEFORE_RULES = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 MAX_ENDS_KEPT: Final = 65_536
-FORGET_EVERY_MS: Final = 45 * DAY_MS  # looking at everything that is kept costs more than keeping a little longer
+FORGET_EVERY_MS: Final = 90 * DAY_MS  # looking at everything that is kept costs more than keeping a little longer
 _ZONE_SLACK_DAYS = 2  # a local day starts and ends within a day of the UTC one
 
 

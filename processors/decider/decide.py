@@ -53,7 +53,7 @@ def _decide_tick(account: Account, tick: ClockTicked) -> Posting:
         source=TICK_SOURCE,
         event_id=tick_event_id(tick.at),
         occurred_at=tick.at,
-        balance=account.balance + sum(entry.points for entry in due),
+        balance=_balance_after(account, due),
         entries=tuple(due),
     )
 
@@ -154,6 +154,13 @@ def _awards(account: Account, fact: MemberFact, awards: list[Award], now: int) -
     return entries + expired
 
 
+def _balance_after(account: Account, entries: list[Entry]) -> int:
+    balance = account.balance
+    for entry in entries:
+        balance += entry.points
+    return balance
+
+
 def _posting(account: Account, fact: MemberFact, entries: list[Entry], *, reason: Reason | None) -> Posting:
     return Posting(
         member_id=account.member_id,
@@ -162,7 +169,7 @@ def _posting(account: Account, fact: MemberFact, entries: list[Entry], *, reason
         source=fact.source,
         event_id=fact.event_id,
         occurred_at=fact.occurred_at,
-        balance=account.balance + sum(entry.points for entry in entries),
+        balance=_balance_after(account, entries),
         reason=reason,
         entries=tuple(entries),
         store_id=getattr(fact, "store_id", ""),

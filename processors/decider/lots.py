@@ -42,7 +42,7 @@ def enter(account: Account, entry: Entry) -> None:
             raise AssertionError(f"award {entry.entry_id} opens no lot")
         expires_at = FAR_FUTURE if entry.expires_at is None else entry.expires_at
         lot, lots = Lot(entry.lot, entry.points, entry.available_at, expires_at), account.lots
-        if not lots or lot_order(lots[-1]) < lot_order(lot):
+        if not lots or _comes_before(lots[-1], lot):
             lots.append(lot)  # as most do: what is earned later expires later
         else:
             insort(lots, lot, key=lot_order)
@@ -54,6 +54,13 @@ def enter(account: Account, entry: Entry) -> None:
         raise AssertionError(f"entry {entry.entry_id} has type {entry.type!r}, which this program does not know")
     account.balance += entry.points
     account.latest_at = max(account.latest_at, entry.effective_at)
+
+
+def _comes_before(last: Lot, new: Lot) -> bool:
+    """Whether a new lot, whose number is the greatest, belongs behind `last` in spending order."""
+    return last.expires_at < new.expires_at or (
+        last.expires_at == new.expires_at and last.available_at <= new.available_at
+    )
 
 
 def _draw(account: Account, entry: Entry) -> None:
