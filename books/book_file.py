@@ -29,6 +29,7 @@ from schemas.pages import BookLength
 
 TAIL_BYTES: Final = 4_096
 MAX_KNOWN_SCHEMAS: Final = 64
+MAX_BYTES_FLIPPED: Final = 2  # a schema that differs from ours in so few bytes, and not in length, is ours damaged
 _OTHERS: Final = "Restore the whole folder from one backup, or take the stranger away."
 
 
@@ -66,6 +67,8 @@ def open_book_file(files: FilePort, books: Path, name: str, identity: Identity) 
     schema = header.metadata.get("avro.schema", b"").decode(errors="replace")
     current = schema_json(schema_of(name))
     same = schema == current or _shape(schema) == _shape(current)
+    if not same and (_shape(schema) is None or _is_flipped(schema.encode(), current.encode())):
+        raise BooksDamaged(name, None, "its head is damaged: the schema in it is not as it was written")
     return BookFile(name, books / name, header, None if same else schema)
 
 
@@ -144,11 +147,15 @@ def last_block_of(files: FilePort, book: BookFile, end: int) -> Block | None:
 
 @lru_cache(maxsize=MAX_KNOWN_SCHEMAS)
 def _shape(schema: str) -> object:
-    """The part of a schema that decides about bytes: without docs, defaults, aliases and logical types."""
+    """The part of a schema that decides about bytes: without docs, defaults, aliases, logical types; None of none."""
     try:
         return _bare(msgspec.json.decode(schema))
     except msgspec.MsgspecError:
-        return schema
+        return None
+
+
+def _is_flipped(found: bytes, due: bytes) -> bool:
+    return len(found) == len(due) and sum(a != b for a, b in zip(found, due, strict=True)) <= MAX_BYTES_FLIPPED
 
 
 def _bare(node: object) -> object:

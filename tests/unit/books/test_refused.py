@@ -123,6 +123,16 @@ def test_records_of_another_version_may_be_read_and_not_written(shop: Path, name
     assert bytes_of(shop) == files
 
 
+@pytest.mark.parametrize("name", ALL_FILES)
+@pytest.mark.parametrize(("there", "instead"), [(b'{"', b'{!'), (b'"name":"', b'"name";"'), (b'"long"', b'"lonf"')])
+def test_a_byte_flipped_in_the_schema_of_a_head_is_damage(shop: Path, name: str, there: bytes, instead: bytes) -> None:
+    path = shop / "books" / name
+    before = path.read_bytes()
+    assert there in before[: read_header(REAL_FILES.open_read(path)).length]
+    path.write_bytes(before.replace(there, instead, 1))
+    assert f"{name}: its head is damaged" in refused(shop, BooksDamaged)
+
+
 # -- parts of two runs in one folder
 
 
