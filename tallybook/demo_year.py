@@ -34,10 +34,10 @@ MENU: Final = (
     ("gift-card-25", "gift-card", "house", 2500, 1),
 )
 # Shares of the kinds of event, out of 1,000.
-_PURCHASES: Final = 640
+_PURCHASES: Final = 560
 _CHECK_INS: Final = 860
-_SHARES: Final = 920
-_REVIEWS: Final = 975
+_SHARES: Final = 930
+_REVIEWS: Final = 988
 
 Event = dict[str, Any]
 
@@ -100,7 +100,7 @@ class DemoYear:
         return day * DAY_MS + DAY_MS // 4 + inside * 14 // 24
 
     def _purchase(self, number: int, _: int) -> Event:
-        lines = [self._line() for _ in range(1 + self._below(3))]
+        lines = [self._line() for _ in range(1 + self._below(10) // 4)]
         guest = self._random() < 0.12
         event: Event = {
             "type": "PurchaseRecorded",
@@ -115,7 +115,7 @@ class DemoYear:
             event["attributes"] = {"cup": "own"}
         if not guest:
             event["member_id"] = self._regular()
-            if self._random() < 0.01:
+            if self._random() < 0.004:
                 event["referrer_id"] = self._regular()
         return event
 
