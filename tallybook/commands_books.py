@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from processors.intake.formats import Format
 from tallybook.clock import now_ms
-from tallybook.commands_start import MappingOption
+from tallybook.commands_start import FormatOption, MappingOption
 from tallybook.exits import Exit
 from tallybook.folder import Folder
 from tallybook.screen import note, say, show_json, show_table
@@ -34,6 +35,7 @@ def import_(
         list[str], typer.Argument(help="JSON lines, CSV, Avro or Parquet files, or - for standard input.")
     ],
     mapping: MappingOption = None,
+    form: FormatOption = None,
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
     no_project: NoProject = False,
@@ -45,7 +47,8 @@ def import_(
 
     Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
     """
-    _import(Folder(context.obj), files, mapping, as_is=as_is, accept_too_old=accept_too_old, project=not no_project)
+    folder, project = Folder(context.obj), not no_project
+    _import(folder, files, mapping, form, as_is=as_is, accept_too_old=accept_too_old, project=project)
 
 
 def run(context: typer.Context, as_is: AsIs = False, accept_too_old: AcceptTooOld = False) -> None:
@@ -59,16 +62,23 @@ def run(context: typer.Context, as_is: AsIs = False, accept_too_old: AcceptTooOl
     found = sorted(file for file in folder.inbox.glob("*") if file.suffix.lower() in INBOX_SUFFIXES)
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(INBOX_SUFFIXES)} files there")
-    _import(folder, [str(file) for file in found], None, as_is=as_is, accept_too_old=accept_too_old, project=True)
+    _import(folder, [str(file) for file in found], None, None, as_is=as_is, accept_too_old=accept_too_old, project=True)
 
 
 def _import(
-    folder: Folder, files: list[str], mapping: Path | None, *, as_is: bool, accept_too_old: bool, project: bool
+    folder: Folder,
+    files: list[str],
+    mapping: Path | None,
+    form: Format | None,
+    *,
+    as_is: bool,
+    accept_too_old: bool,
+    project: bool,
 ) -> None:
     from tallybook.importing import import_files
     from tallybook.projecting import project_folder
 
-    done = import_files(folder, files, mapping, now=now_ms(), as_is=as_is, accept_too_old=accept_too_old)
+    done = import_files(folder, files, mapping, now=now_ms(), as_is=as_is, accept_too_old=accept_too_old, form=form)
     for line in done.report():
         say(line)
     if project:

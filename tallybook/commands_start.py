@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from processors.intake.formats import Format
 from tallybook.clock import now_ms
 from tallybook.exits import Exit
 from tallybook.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
@@ -17,6 +18,10 @@ MAX_REFUSALS_SHOWN = 20
 MappingOption = Annotated[
     Path | None,
     typer.Option("--mapping", help="A YAML file that says which column is which field (CSV and Parquet)."),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="What the files are, where neither content nor name tells."),
 ]
 
 
@@ -72,18 +77,22 @@ def example(
 
 
 def check(
+    context: typer.Context,
     files: Annotated[list[str], typer.Argument(help="Files to check, or - for standard input.")],
     mapping: MappingOption = None,
+    form: FormatOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the refusals as JSON.")] = False,
 ) -> None:
     """Say of every record whether it would be taken in, and why not; writes nothing.
 
+    In a folder with books it says also what lies beyond their horizon, and so is too old for them.
+
     Example: tallybook example purchase | tallybook check -
     """
-    from tallybook.inputs import checked, opened_inputs
+    from tallybook.inputs import checked, horizon_of, opened_inputs
 
-    with opened_inputs(files, mapping) as inputs:
-        records, refusals, unknown = checked(inputs, now_ms())
+    with opened_inputs(files, mapping, form) as inputs:
+        records, refusals, unknown = checked(inputs, now_ms(), *horizon_of(Folder(context.obj)))
     if as_json:
         show_json({"records": records, "refused": len(refusals), "refusals": refusals, "unknown_fields": unknown})
     else:

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from processors.intake.door import Judge, judge_time
-from processors.intake.inputs import Format, Input
+from processors.intake.formats import Format
+from processors.intake.inputs import Input
 from processors.intake.merge import Gathered, Survey, gather
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant

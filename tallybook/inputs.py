@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.intake.door import judge_time
-from processors.intake.inputs import Format, Input, open_input
+from processors.intake.formats import Format
+from processors.intake.inputs import Input, open_input
 from processors.intake.mapping import ColumnMapping, parse_mapping
 from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset_text import decode_ruleset
 from processors.ruleset_yaml import read_yaml
-from tallybook.folder import FolderRefused
+from tallybook.folder import Folder, FolderRefused
 
 STANDARD_INPUT: Final = "-"
 _CHUNK: Final = 1 << 20
@@ -35,9 +36,10 @@ def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | Non
         inputs: list[Input] = []
         for name in files:
             if name == STANDARD_INPUT:
-                inputs.append(open_input(_spooled(Path(scratch)), form or "json-lines", columns, "standard input"))
+                spooled = _spooled(Path(scratch))
+                inputs.append(open_input(spooled, form, columns, "standard input", otherwise="json-lines"))
             else:
-                inputs.append(open_input(Path(name), form, columns))
+                inputs.append(open_input(Path(name), form, columns, shown=name))
         yield inputs
 
 
@@ -52,6 +54,8 @@ def read_mapping(file: Path) -> ColumnMapping:
         text = decode_ruleset(file.read_bytes(), str(file))
     except OSError as error:
         raise FolderRefused(f"{file}: {error.strerror}. Name the YAML file of the column mapping.") from error
+    if not text.strip():
+        raise FolderRefused(f"{file}: the mapping is empty: it has settings such as type, source, fields and lines")
     tree = read_yaml(text)
     if tree.faults:
         fault = tree.faults[0]
@@ -59,10 +63,25 @@ def read_mapping(file: Path) -> ColumnMapping:
     return parse_mapping(tree.data, str(file))
 
 
-def checked(inputs: Sequence[Input], now: int) -> tuple[int, list[dict[str, Any]], list[str]]:
+def horizon_of(folder: Folder) -> tuple[int, int]:
+    """The last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old for them.
+
+    Raises:
+        BooksError: there are books, and they are damaged.
+    """
+    if not folder.books.is_dir():
+        return 0, 0
+    with folder.reading() as log:
+        commit = log.committed()
+        return (commit.last_tick, log.opened().horizon_ms) if commit is not None and commit.last_tick else (0, 0)
+
+
+def checked(
+    inputs: Sequence[Input], now: int, last_tick: int, horizon_ms: int
+) -> tuple[int, list[dict[str, Any]], list[str]]:
     """What would be refused: how many records there are, the refusals, and a line for each unknown field."""
     unknown = UnknownFields()
-    judge = partial(judge_time, received_at=now, last_tick=0, horizon_ms=0, now=now)
+    judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
     records = 0
     refusals: list[dict[str, Any]] = []
     for one in inputs:

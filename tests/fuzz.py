@@ -22,7 +22,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from processors.intake.door import admit, admit_json, judge_time
-from processors.intake.inputs import Format, open_input
+from processors.intake.formats import Format
+from processors.intake.inputs import open_input
 from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Refusal

@@ -7,20 +7,18 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, get_args
+from typing import BinaryIO, Final
 
 import msgspec
 
 from processors.intake.avro_container import check_container, read_avro_container
 from processors.intake.csv_rows import CsvReader
 from processors.intake.door import Door, Judge
+from processors.intake.formats import FORMATS, Format
 from processors.intake.json_lines import read_json_lines
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.unknown_fields import UnknownFields
-
-Format = Literal["json-lines", "csv", "avro", "parquet"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4_096
@@ -58,9 +56,10 @@ class Input:
     read through a corrected mapping is another input. `size` is in bytes.
     """
 
-    def __init__(self, path: Path, name: str, format: Format, mapping: ColumnMapping | None) -> None:  # noqa: A002 - its name everywhere
+    def __init__(self, path: Path, name: str, format: Format, mapping: ColumnMapping | None, shown: str = "") -> None:  # noqa: A002 - its name everywhere
         self.path = path
         self.name = name
+        self.shown = shown or name
         self.format: Format = format
         self.mapping = mapping
         digest, self.size, self._stamp = _digest(path)
@@ -84,13 +83,13 @@ class Input:
         if self.format == "json-lines":
             yield from read_json_lines(stream, door)
         elif self.format == "avro":
-            yield from read_avro_container(stream, self.name, door)
+            yield from read_avro_container(stream, self.shown, door)
         elif self.format == "csv":
-            yield from CsvReader(stream, _needed(self.mapping, self.name), self.name, door).records()
+            yield from CsvReader(stream, _needed(self.mapping, self.shown), self.shown, door).records()
         else:
             from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
 
-            reader = ParquetReader(self.path, self.mapping, self.name, door)
+            reader = ParquetReader(self.path, self.mapping, self.shown, door)
             try:
                 yield from reader.records()
             finally:
@@ -102,18 +101,18 @@ class Input:
             if self.size == 0:
                 return
             if self.format == "csv":
-                CsvReader(stream, _needed(self.mapping, self.name), self.name, Door())
+                CsvReader(stream, _needed(self.mapping, self.shown), self.shown, Door())
             elif self.format == "avro":
-                check_container(stream, self.name)
+                check_container(stream, self.shown)
             elif self.format == "parquet":
                 from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
 
-                ParquetReader(self.path, self.mapping, self.name, Door()).close()
+                ParquetReader(self.path, self.mapping, self.shown, Door()).close()
 
     def _check_unchanged(self, stream: BinaryIO) -> None:
         if _stamp(os.fstat(stream.fileno())) != self._stamp:
             hint = "Import it again when it is whole"
-            raise InputRefused(self.name, 0, "the file was changed while it was read", hint)
+            raise InputRefused(self.shown, 0, "the file was changed while it was read", hint)
 
 
 def open_input(
@@ -121,34 +120,47 @@ def open_input(
     format: Format | None = None,  # noqa: A002 - its name on the command line too
     mapping: ColumnMapping | None = None,
     name: str | None = None,
+    *,
+    shown: str | None = None,
+    otherwise: Format | None = None,
 ) -> Input:
     """A file as an input; without `format` that is found out by its content first, then by its name's ending.
 
-    `name` is what messages and the books call it (default: the path's last part). An empty file is an input without
-    records. Raises InputRefused for what cannot be read, or is no format of events.
+    `name` is what the books call it (default: the path's last part), and messages too unless `shown` is given.
+    `otherwise` is the format of what says nothing of its own. An empty file is an input without records.
+
+    Raises InputRefused for what cannot be read, or is no format of events.
     """
     name = path.name if name is None else name
+    shown = name if shown is None else shown
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputRefused(name, 0, "this is a folder", "Give the files in it")
+            raise InputRefused(shown, 0, "this is a folder", "Give the files in it")
         if not stat.S_ISREG(status.st_mode):
-            raise InputRefused(name, 0, "this is no regular file", "Give a file, or - for standard input")
+            raise InputRefused(shown, 0, "this is no regular file", "Give a file, or - for standard input")
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
-        found = _format_of(head, path, name, format, mapping)
+        found = _format_of(head, path, shown, format, mapping, otherwise)
         if found == "csv" and head:
-            _needed(mapping, name)
-        opened = Input(path, name, found, mapping if found in {"csv", "parquet"} else None)
+            _needed(mapping, shown)
+        opened = Input(path, name, found, mapping if found in {"csv", "parquet"} else None, shown)
         opened.check()
     except FileNotFoundError as error:
-        raise InputRefused(name, 0, "there is no such file", "Check the path") from error
+        raise InputRefused(shown, 0, "there is no such file", "Check the path") from error
     except OSError as error:
-        raise InputRefused(name, 0, f"the file cannot be read: {error.strerror}", "Check its permissions") from error
+        raise InputRefused(shown, 0, f"the file cannot be read: {error.strerror}", "Check its permissions") from error
     return opened
 
 
-def _format_of(head: bytes, path: Path, name: str, said: Format | None, mapping: ColumnMapping | None) -> Format:
+def _format_of(  # noqa: PLR0917 - all that can tell a format
+    head: bytes,
+    path: Path,
+    name: str,
+    said: Format | None,
+    mapping: ColumnMapping | None,
+    otherwise: Format | None,
+) -> Format:
     by_content = next((one for magic, one in _MAGIC if head.startswith(magic)), None)
     by_name = _SUFFIXES.get(path.suffix.lower())
     wanted = said or by_content or by_name
@@ -160,26 +172,35 @@ def _format_of(head: bytes, path: Path, name: str, said: Format | None, mapping:
         if said is None and head.startswith(magic):
             raise InputRefused(name, 0, f"this is {what}", hint)
     if wanted is None:
-        wanted = _guess(head, name, mapping)
-    if wanted == "json-lines" and said is None and path.suffix.lower() not in {".jsonl", ".ndjson"}:
-        _refuse_a_document(head, name)
+        wanted = _guess(head, name, mapping, otherwise)
+    if wanted == "json-lines" and said is None:
+        _refuse_a_document(head, name, is_lines=path.suffix.lower() in {".jsonl", ".ndjson"})
     return wanted
 
 
-def _guess(head: bytes, name: str, mapping: ColumnMapping | None) -> Format:
+def _guess(head: bytes, name: str, mapping: ColumnMapping | None, otherwise: Format | None) -> Format:
     """The format of a text file whose name says nothing."""
-    if mapping is not None:
-        return "csv"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text or text[:1] in b"{[":
+    is_json = text[:1] in b"{["  # or nothing at all
+    if mapping is not None and not (is_json and otherwise):
+        return "csv"
+    if is_json:
         return "json-lines"
+    if otherwise is not None:
+        return otherwise
     raise InputRefused(name, 0, "its format cannot be told", f"Say which it is: --format {' | '.join(FORMATS)}")
 
 
-def _refuse_a_document(head: bytes, name: str) -> None:
-    """Refuse one JSON document over several lines, which would make every line of it a reject."""
+def _refuse_a_document(head: bytes, name: str, *, is_lines: bool) -> None:
+    """Refuse one JSON document over several lines, which would make every line of it a reject.
+
+    Where the file's name says lines, a whole list on the first line is one record among others, to be refused alone.
+    """
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.partition(b"\n")[0].strip() in {b"{", b"["} or (text[:1] == b"[" and text[1:].lstrip()[:1] in b"{["):
+    first, ended, _ = text.partition(b"\n")
+    first = first.strip()
+    is_list = text[:1] == b"[" and text[1:].lstrip()[:1] in b"{["
+    if first in {b"{", b"["} or (is_list and (not is_lines or (ended and first.endswith(b",")))):
         hint = "Write one event on each line, such as with jq: jq -c '.[]' FILE (a list), jq -c . FILE (one event)"
         raise InputRefused(name, 1, "this is one JSON document, not JSON lines", hint)
 

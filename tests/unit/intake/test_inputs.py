@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from processors.intake.inputs import FORMATS, Format, open_input
+from processors.intake.formats import FORMATS, Format
+from processors.intake.inputs import open_input
 from processors.intake.records import MAX_KEPT_BYTES, InputRefused
 from processors.intake.text_lines import Line, text_lines
 from schemas.avro_schemas import load_schema
@@ -99,6 +100,27 @@ def test_a_format_is_found_out_by_content_then_by_name(
     opened = open_input(tmp_path / name, mapping=how)
     assert (opened.format, opened.name, opened.size) == (expected, name, len(content))
     list(opened.records())
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "stdin"])
+@pytest.mark.parametrize(
+    "content",
+    [b"[\n{}\n]\n", b'{\n  "type": "CheckedIn"\n}\n', b'[{"a": 1},\n{"a": 2}]\n', b"\x1f\x8b\x08 and so on"],
+)
+def test_a_document_over_lines_and_a_packed_file_are_refused_whole(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputRefused, match=r"one JSON document|packed by gzip") as refused:
+        open_input(tmp_path / name, shown=f"dir/{name}", otherwise="json-lines")
+    assert refused.value.file == f"dir/{name}"
+
+
+def test_what_says_nothing_of_its_own_is_what_the_caller_says(tmp_path: Path) -> None:
+    (tmp_path / "stdin").write_bytes(b"?")
+    assert open_input(tmp_path / "stdin", otherwise="json-lines").format == "json-lines"
+    (tmp_path / "stdin").write_text(HEADER)
+    assert open_input(tmp_path / "stdin", mapping=mapping(), otherwise="json-lines").format == "csv"
+    (tmp_path / "stdin").write_bytes(json_of(CHECK_IN))
+    assert open_input(tmp_path / "stdin", mapping=mapping(), otherwise="json-lines").format == "json-lines"
 
 
 @pytest.mark.parametrize("said", FORMATS)

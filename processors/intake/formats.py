@@ -1,0 +1,8 @@
+"""The formats that events come in, apart from their readers so that naming one loads none of them."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Format = Literal["json-lines", "csv", "avro", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
