@@ -52,14 +52,17 @@ def list_(
 def show(
     context: typer.Context,
     number: Number,
-    raw: Annotated[bool, typer.Option("--raw", help="Only the original bytes, exactly.")] = False,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Only the original bytes, exactly; of a table its rows, but JSON is sent again."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One refused record: what is wrong with it, what to change, and the original.
 
     Example: tallybook rejects show 1 --raw > mended.json
     """
-    from tallybook.rejects import event_of, kept_rejects, reject_named, reject_row
+    from tallybook.rejects import TO_MEND_A_TABLE, event_of, is_of_table, kept_rejects, reject_named, reject_row
 
     kept = kept_rejects(Folder(context.obj))
     reject = reject_named(kept, number)
@@ -74,12 +77,15 @@ def show(
         return
     for name, value in row.items():
         if value not in ("", 0, {}):
-            say(f"{name.replace('_', ' '):<14} {value}")
+            label = "dated" if name == "received_at" else name.replace("_", " ")  # by its round, not by a clock
+            say(f"{label:<14} {value}")
     say("")
     say(text if len(text) <= MAX_TEXT_SHOWN else f"{text[:MAX_TEXT_SHOWN]}… (all of it with --raw)")
     if event_of(reject) != reject.raw:
-        say("\nas an event, to be mended:")
+        say("\nas an event, to be mended and sent again (as JSON, not as a row):")
         say(event_of(reject).decode("utf-8", "backslashreplace"))
+    elif is_of_table(reject):
+        say(f"\nThis is of a table: {TO_MEND_A_TABLE}")
 
 
 @app.command()

@@ -138,8 +138,9 @@ def _stations(
     is_projected: Reached,
 ) -> list[Station]:
     first = hits[0]
-    received = format_instant(first.journalled.received_at)
-    stations = [Station("read", True, f"{came_from(first, names)}, received {received}")]
+    # Not when the file was read: a round dates what it takes, so that the same files make the same books.
+    dated = format_instant(first.journalled.received_at)
+    stations = [Station("read", True, f"{came_from(first, names)} (dated {dated} by its round)")]
     numbers = {posting.member_id: posting for posting in postings}
     for member_id, mine in by_member.items():
         whose = f" for {member_id}" if len(by_member) > 1 else ""

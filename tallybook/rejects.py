@@ -10,13 +10,20 @@ from typing import Any, Final
 
 import msgspec
 
+from processors.intake.door import admit_json
 from processors.intake.inputs import open_input
 from schemas.instants import format_instant
 from schemas.pages import Reject
 from tallybook.folder import Folder, FolderRefused
 from tallybook.importing import ImportDone, import_inputs
+from tallybook.screen import note
 
 EVENT_HEADER: Final = "event"
+TO_MEND_A_TABLE: Final = (
+    "mend the table and import it again, or write the event as one JSON object (`tallybook example purchase` shows "
+    "one) and give it to `tallybook rejects resubmit`"
+)
+TABLES: Final = (".csv", ".tsv", ".parquet")
 _INPUT_NAME: Final = re.compile(r"reject (\d+)")
 
 
@@ -85,6 +92,11 @@ def event_of(reject: Reject) -> bytes:
     return reject.raw if event is None else event.encode()
 
 
+def is_of_table(reject: Reject) -> bool:
+    """Whether the original bytes are rows of a table, which cannot be sent again as they are."""
+    return EVENT_HEADER in reject.headers or reject.input_name.lower().endswith(TABLES)
+
+
 def resubmit_event(
     folder: Folder, number: int, mended: bytes | None, *, now: int, accept_too_old: bool = False
 ) -> ImportDone:
@@ -97,10 +109,13 @@ def resubmit_event(
     """
     kept = kept_rejects(folder)
     reject = reject_named(kept, number)
+    if mended is None and is_of_table(reject) and EVENT_HEADER not in reject.headers:
+        raise FolderRefused(f"reject {number} is of a table: {TO_MEND_A_TABLE}")
     # A line is an event, and JSON has no line end inside a text.
     event = (event_of(reject) if mended is None else mended).strip().replace(b"\r", b" ").replace(b"\n", b" ")
     if not event:
         raise FolderRefused(f"there is nothing to send for reject {number}: give the mended event as one JSON object")
+    _warn_of_another(reject, event)
     # What was taken in is known by its content and does nothing again; what was refused may be tried again.
     refused_before = sum(1 for other in kept.rejects if other.resubmit_of and other.raw == event)
     with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
@@ -113,3 +128,14 @@ def resubmit_event(
             accept_too_old=accept_too_old,
             resubmit_of=number,
         )
+
+
+def _warn_of_another(reject: Reject, event: bytes) -> None:
+    """Tell where a mended event has another name than the reject had: then both could come to count."""
+    admitted = admit_json(event)
+    for name, before, after in (
+        ("source", reject.source, admitted.source),
+        ("event_id", reject.event_id, admitted.event_id),
+    ):
+        if before and after and before != after:
+            note(f"{name} was {before!r} in reject {reject.number} and is {after!r} now: that names another event")

@@ -91,3 +91,28 @@ def test_nothing_and_a_missing_file_are_refused(folder: Path, tmp_path: Path) ->
     result = run(folder, "rejects", "resubmit", "1", str(tmp_path / "none.json"))
     assert result.code == 3
     assert "none.json" in result.err
+
+
+def test_a_mended_record_of_another_name_is_told(folder: Path) -> None:
+    other = MENDED.replace(b"p-bad", b"p-other")
+    assert "'p-bad'" not in run(folder, "rejects", "resubmit", "1", "-", stdin=MENDED).err
+    told = run(folder, "rejects", "resubmit", "1", "-", stdin=other).err
+    assert "'p-bad'" in told
+    assert "'p-other'" in told
+
+
+def test_rejects_of_a_table_are_sent_again_as_json(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,when,who\nc-1,2026-11-12T09:00:00Z,\nc-2,?,ann\n", encoding="utf-8")
+    (tmp_path / "m.yaml").write_text(
+        "type: CheckedIn\nsource: app\nfields: {event_id: id, occurred_at: when, member_id: who}\n", encoding="utf-8"
+    )
+    assert run(folder, "import", str(tmp_path / "a.csv"), "--mapping", str(tmp_path / "m.yaml")).code == 4
+    kept = run(folder, "rejects", "list", "--json").json()["rejects"]
+    by_id = {reject["event_id"]: str(reject["number"]) for reject in kept}
+    unread, unfit = by_id["c-2"], by_id["c-1"]
+    assert "as JSON" in run(folder, "rejects", "show", unfit).out
+    assert run(folder, "rejects", "resubmit", unfit).code == 4
+    assert "example purchase" in run(folder, "rejects", "show", unread).out
+    refused = run(folder, "rejects", "resubmit", unread)
+    assert refused.code == 3
+    assert "JSON object" in refused.err

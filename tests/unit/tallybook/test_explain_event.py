@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from schemas.entry_ids import tick_event_id
+from schemas.posting import TICK_SOURCE
 from tallybook.folder import Folder
 from tests.command_line import run
 
@@ -142,7 +144,7 @@ def test_guest_has_no_posting_and_says_so(read_only: Path) -> None:
 
 def test_stations_name_the_place_and_tell_whether_the_tables_have_it(folder: Path) -> None:
     before = explained(folder, "p-tuesday")
-    assert before["stations"][0]["what"] == "november.jsonl, record 4, received 2026-11-04T00:00:00Z"
+    assert before["stations"][0]["what"] == "november.jsonl, record 4 (dated 2026-11-04T00:00:00Z by its round)"
     assert stations(before) == [("read", True), ("journalled", True), ("scored", True), ("projected", False)]
     assert run(folder, "balance", "anna").code == 0
     assert stations(explained(folder, "p-tuesday"))[-1] == ("projected", True)
@@ -193,6 +195,30 @@ def test_member_and_source_narrow_an_event(read_only: Path) -> None:
     result = run(read_only, "explain", "p-ben", "--source", "web")
     assert result.code == 3
     assert "of source 'web'" in result.err
+
+
+def test_an_event_is_known_by_what_a_statement_prints(read_only: Path) -> None:
+    assert explained(read_only, "pos/p-tuesday") == explained(read_only, "p-tuesday")
+    assert run(read_only, "explain", "pos/p-bad").code == 4
+    result = run(read_only, "explain", "web/p-tuesday")
+    assert result.code == 3
+    assert "'web/p-tuesday'" in result.err
+
+
+def test_a_tick_is_told_to_be_due_work(read_only: Path) -> None:
+    for asked in (f"{TICK_SOURCE}/{tick_event_id(0)}", tick_event_id(0)):
+        result = run(read_only, "explain", asked)
+        assert result.code == 3
+        assert "due work" in result.err
+
+
+def test_a_refused_event_that_was_mended_is_not_to_be_sent_again(folder: Path) -> None:
+    mended = run(folder, "rejects", "show", "1", "--raw").stdout.replace(b"EURO", b"EUR")
+    assert run(folder, "rejects", "resubmit", "1", "-", stdin=mended).code == 0
+    result = run(folder, "explain", "p-bad")
+    assert result.code == 0
+    assert "was taken in" in result.out.splitlines()[0]
+    assert "send it again" not in result.out
 
 
 def test_unknown_id_is_refused_with_the_nearest(read_only: Path) -> None:
