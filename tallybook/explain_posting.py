@@ -216,7 +216,8 @@ def _role(fact: MemberFact, member_id: str) -> str:
 def _streak_notes(account: Account, fact: MemberFact, posting: Posting) -> list[str]:
     held = posting.day_held
     if held is not None:
-        before = ", ".join(iso_day(day) for day in account.days[-7:]) or "none"
+        # A late check-in has held days on both sides of it; a run is made of those before it.
+        before = ", ".join([iso_day(day) for day in account.days if day < held.day][-7:]) or "none"
         return [f"{iso_day(held.day)} is day {held.run_length} of its run (days held before: {before})"]
     if isinstance(fact, CheckedIn) and posting.local_day in account.days:
         return [f"the account held the local day {iso_day(posting.local_day)} already"]

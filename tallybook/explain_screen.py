@@ -136,11 +136,15 @@ def _row(each: Any) -> dict[str, Any]:
     return {name: getattr(each, name) for name in each.__struct_fields__}
 
 
-def print_reject(reject: Reject) -> None:
-    """A refused record in short, with what to do about it."""
+def print_reject(reject: Reject, *, is_taken_in: bool) -> None:
+    """A refused record in short, with what to do about it if the event was not taken in at another time."""
     again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
     said = f"{reject.source or '?'}/{reject.event_id or '?'}"
-    say(f"{said} was refused: reject {reject.number}{again}, {reject.reason}")
+    refused = f"refused: reject {reject.number}{again}, {reject.reason}"
+    say(f"{said} was taken in (see below), after it was {refused}" if is_taken_in else f"{said} was {refused}")
     say(f"  {reject.input_name}, record {reject.record:,}, line {reject.at_line:,}")
     say(f"  {f'{reject.field}: ' if reject.field else ''}{reject.message}")
+    if is_taken_in:
+        say(f"  See it: tallybook rejects show {reject.number}; nothing is left to do about it")
+        return
     say(f"  See it: tallybook rejects show {reject.number}; send it again: tallybook rejects resubmit {reject.number}")

@@ -11,6 +11,7 @@ import msgspec
 from books.log import LogReader
 from schemas.facts import PurchaseRecorded
 from schemas.pages import Reject
+from schemas.posting import TICK_SOURCE
 from tallybook.explain_event import explain_events
 from tallybook.explain_member import explain_member
 from tallybook.explain_screen import print_event, print_member, print_reject
@@ -20,6 +21,7 @@ from tallybook.explained import EventExplained, MemberExplained
 from tallybook.folder import Folder, FolderRefused
 from tallybook.screen import progress, say
 
+_TICK: Final = "tick:"
 MAX_SUGGESTIONS: Final = 3
 MAX_MEMBERS_COMPARED: Final = 200_000
 
@@ -56,8 +58,9 @@ class Explanation(msgspec.Struct):
         """Print it for people."""
         for line in self.notes:
             say(line)
+        taken_in = {(one.source, one.event_id) for one in self.events}
         for reject in self.rejects:
-            print_reject(reject)
+            print_reject(reject, is_taken_in=(reject.source, reject.event_id) in taken_in)
         for at, event in enumerate(self.events):
             if at or self.rejects:
                 say("")
@@ -86,11 +89,27 @@ def explain_what(
         if not found.hits and not found.rejects:
             # The tables know events and orders; entries, members and what is alike stand in the books alone.
             found = find_event(log, event, source=source, member_id=member_id, on_line=tick)
+        if not found.hits and not found.rejects and not source and "/" in event:
+            # As a statement and an explanation write it; a source has no slash.
+            sender, _, event_id = event.partition("/")
+            found = find_event(log, event_id, source=sender, member_id=member_id, on_line=tick)
         if found.hits or found.rejects:
             return _events(log, event, found, tables, tick)
+        _refuse_tick(event)
         if not only_events and not member_id and not source and event in found.members:
             return _member(log, event, newest, tick)
         raise UnknownId(_unknown(log, event, member_id, source, found.members))
+
+
+def _refuse_tick(event: str) -> None:
+    """Raises UnknownId for the id of a tick's postings, which is nothing that anybody sent."""
+    tick_id = event.removeprefix(f"{TICK_SOURCE}/")
+    if tick_id.startswith(_TICK):
+        raise UnknownId(
+            f"{event!r} is no event that anybody sent: it is due work, what Tallybook does by itself once its clock "
+            "has passed an instant, such as letting points expire. Its entries name the lot; to see what awarded the "
+            "points, ask for the id of one of these entries, or for the member."
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """`explain EVENT` says where a fact is, which rules were asked, how points were computed, and why some are missing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,15 @@ def test_streak_names_the_day_of_the_run(read_only: Path) -> None:
     (posting,) = explained(read_only, "c-3")["postings"]
     assert posting["notes"] == ["2026-11-04 is day 3 of its run (days held before: 2026-11-02, 2026-11-03)"]
     assert rule(posting, "visits")["arithmetic"] == "1 day × 12 = 12 paid"
+
+
+def test_a_late_check_in_names_no_day_after_it(folder: Path) -> None:
+    member_id = explained(folder, "c-3")["postings"][0]["member_id"]
+    late = {"type": "CheckedIn", "source": "app", "event_id": "c-0", "member_id": member_id}
+    line = json.dumps(late | {"occurred_at": "2026-11-01T11:00:00Z"}).encode()
+    assert run(folder, "import", "-", stdin=line).code == 0
+    (posting,) = explained(folder, "c-0")["postings"]
+    assert posting["notes"] == ["2026-11-01 is day 1 of its run (days held before: none)"]
 
 
 def test_referral_shows_both_parties_and_the_derived_fact_its_purchase(read_only: Path) -> None:
