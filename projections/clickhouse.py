@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from projections.arrow_tables import ArrowRows
+from projections.query_guard import why_refused
 from projections.store import Gathered, Parameters, QueryFailed, Row, StoreNotOpened
 from projections.store_lock import StoreLock
 
@@ -20,6 +22,11 @@ VIEWS: Final = "tallybook"
 _Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
 
 _TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
+# ClickHouse parses a reader's query as a text, which runs nothing of it, and refuses more than one.
+_FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
+_TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
+# What the message of that parser says of the query around the reader's.
+_AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
 _SETTINGS: Final = {
     # A row is the same row whenever it was written, so its copies never lie in two partitions of a table.
     "do_not_merge_across_partitions_select_final": "1",
@@ -39,6 +46,7 @@ class ClickHouse:
         self._reader = reader
         self._lock = lock
         self._types: dict[str, dict[str, str]] = {}
+        self._table_functions: frozenset[str] | None = None
         self._process = os.getpid()
 
     def __enter__(self) -> Self:
@@ -88,10 +96,23 @@ class ClickHouse:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""
         self._own()
         try:
-            answer: bytes = self._reader.raw_query(query, parameters=_bound(parameters), fmt=output_format)
+            checked = self._only_reading(query)
+            answer: bytes = self._reader.raw_query(checked, parameters=_bound(parameters), fmt=output_format)
         except ClickHouseError as error:
             raise QueryFailed(str(error)) from error
         return answer
+
+    def _only_reading(self, query: str) -> str:
+        """The query as ClickHouse writes it, which is what it will run; raises QueryFailed for all but reading."""
+        try:
+            formatted = str(self.rows(_FORMATTED, {"query": query})[0]["query"])
+        except QueryFailed as error:
+            raise QueryFailed(_AROUND.sub("", str(error))) from error
+        if self._table_functions is None:
+            self._table_functions = frozenset(str(row["name"]) for row in self.rows(_TABLE_FUNCTIONS))
+        if (reason := why_refused(formatted, self._table_functions)) is not None:
+            raise QueryFailed(f"refused: {reason}")
+        return formatted
 
     def close(self) -> None:
         """Close the engine and let go of the folder."""

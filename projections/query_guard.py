@@ -1,0 +1,89 @@
+"""Decides whether a reader's query only reads the tables: an engine set read-only still writes and reads files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_READING: Final = frozenset({"select", "with", "from", "show", "describe", "desc", "exists", "explain"})
+# Table functions that make rows of nothing but their own arguments; every other one reaches a file, a net or a program.
+HARMLESS_TABLE_FUNCTIONS: Final = frozenset({
+    "format", "generaterandom", "generateseries", "generate_series", "null", "numbers", "numbers_mt", "primes",
+    "sqlstandardvalues", "values", "view", "viewexplain", "zeros", "zeros_mt",
+})  # fmt: skip
+# Functions of values that read a file or ask another machine. Some can be handed over by name alone (`APPLY file`).
+_REACHING_OUT: Final = frozenset({
+    "file", "hascolumnintable", "aiclassify", "aiembed", "aiextract", "aifilter", "aigenerate", "airedact",
+    "aisimilarity", "aitranslate",
+})  # fmt: skip
+# In the embedded engine this database is the file system: `default."/etc/hosts"` is a table.
+_FILE_DATABASE: Final = "default"
+# Others can carry SQL or names of files in their values.
+SETTINGS: Final = frozenset({
+    "final", "join_algorithm", "join_use_nulls", "max_block_size", "max_bytes_before_external_group_by",
+    "max_bytes_before_external_sort", "max_execution_time", "max_memory_usage", "max_result_rows", "max_rows_to_read",
+    "max_threads",
+})  # fmt: skip
+_TOKEN: Final = re.compile(
+    r"""(?P<text>'(?:[^'\\]|\\.|'')*')|`(?P<tick>(?:[^`\\]|\\.|``)*)`|"(?P<quoted>(?:[^"\\]|\\.|"")*)"|(?P<word>\w+)|\S""",
+    re.DOTALL,
+)
+_CLAUSES: Final = {
+    ("into", "outfile"): "INTO OUTFILE writes a file; to keep an answer, give --output FILE",
+    ("insert", "into"): "INSERT is refused: the tables are readonly",
+    ("parallel", "with"): "PARALLEL WITH is refused: ask one query at a time",
+}
+
+
+def why_refused(formatted: str, table_functions: frozenset[str]) -> str | None:
+    """What a query would do besides reading the tables; None where it does nothing else.
+
+    `formatted` is the one query as ClickHouse itself wrote it down again (`formatQuerySingleLine`): without comments,
+    its texts in single quotes. `table_functions` are the names that this ClickHouse has, in small letters.
+    """
+    return next(_reasons(formatted, table_functions), None)
+
+
+def _reasons(formatted: str, table_functions: frozenset[str]) -> Iterator[str]:
+    names = list(_tokens(formatted))
+    first = next((name for name in names if name not in {"(", ""}), "nothing")
+    if first not in _READING:
+        yield f"Cannot execute {first.upper()}: tables are readonly; ask with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN"
+    for at, name in enumerate(names):
+        following = names[at + 1] if at + 1 < len(names) else ""
+        if (name, following) in _CLAUSES:
+            yield _CLAUSES[name, following]
+        if name in _REACHING_OUT:
+            yield f"{name!r} reaches out of the tables (to a file or the net); no query may name it"
+        if name == _FILE_DATABASE:
+            yield "the database 'default' is refused: its tables are files; the views are in 'tallybook'"
+        if following == "(" and name in table_functions - HARMLESS_TABLE_FUNCTIONS:
+            yield f"the table function {name!r} reaches out of the tables; a query reads only the views"
+        if name == "format" and following.isidentifier() and at + 2 == len(names):
+            yield "leave the last clause out that names a format: --csv, --json and --parquet choose it"
+        if name == "settings" and (unknown := _unknown_setting(names[at + 1 :])):
+            yield f"Cannot execute with the setting {unknown!r} (readonly); there are: {', '.join(sorted(SETTINGS))}"
+
+
+def _tokens(formatted: str) -> Iterator[str]:
+    """Words, quoted names without their quotes and signs, in small letters; a text in quotes is an empty token."""
+    for found in _TOKEN.finditer(formatted):
+        if found["text"] is not None:
+            yield ""
+            continue
+        inner = next((found[kind] for kind in ("tick", "quoted", "word") if found[kind] is not None), found[0])
+        yield inner.lower()
+
+
+def _unknown_setting(tokens: list[str]) -> str | None:
+    """The first setting of a SETTINGS clause that readers may not set."""
+    at = 0
+    while at + 1 < len(tokens) and tokens[at + 1] == "=":
+        if tokens[at] not in SETTINGS:
+            return tokens[at]
+        # The value is one token, as each of these settings is a number, a truth or a text.
+        if at + 3 >= len(tokens) or tokens[at + 3] != ",":
+            return None
+        at += 4
+    return None
