@@ -22,13 +22,18 @@ _SHOWN: Final = 60
 
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
+_NO_COLON: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?([+-]\d\d)(\d\d)?", re.ASCII)
 _LEAP_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:60.*", re.ASCII)
 _WHOLE_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
 _RIGHT_SHAPE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class NoInstant(ValueError):  # noqa: N818 - named after what is wrong, as facts are after what happened
-    """A value names no instant; the message says what to change."""
+    """A value names no instant; the message says what to change, and `why` does so without the value before it."""
+
+    def __init__(self, why: str, shown: str = "") -> None:
+        super().__init__(f"{shown} {why}" if shown else why)
+        self.why = why
 
 
 def parse_instant(value: object) -> int:
@@ -91,8 +96,10 @@ def _no_instant(text: str) -> NoInstant:
         why = "is a leap second, which the count of milliseconds does not have: send second 59"
     elif _WHOLE_NUMBER.fullmatch(text):
         why = "is a number in quotes: milliseconds since 1970 are written without them"
+    elif found := _NO_COLON.fullmatch(text):
+        why = f"has an offset that is not hours:minutes: write {found[1]}:{found[2] or '00'}"
     elif _RIGHT_SHAPE.fullmatch(text):
         why = "is a day, an hour or an offset that does not exist"
     else:
         why = f"is not written as {_EXAMPLE}"
-    return NoInstant(f"{shown} {why}")
+    return NoInstant(why, shown)

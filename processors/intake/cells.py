@@ -11,7 +11,7 @@ from typing import Any, Final
 from processors.decider.calendar import Zone
 from processors.intake.refusal import Problem, quoted
 from processors.zones import zone_data
-from schemas.instants import parse_instant
+from schemas.instants import NoInstant, parse_instant
 
 MAX_CELLS_REMEMBERED: Final = 65_536
 MAX_DIGITS: Final = 40
@@ -126,8 +126,8 @@ class Clock:
         if _HAS_OFFSET.search(value) and len(value) > len("2026-01-31"):
             try:
                 return parse_instant(value)
-            except ValueError as error:
-                raise self._unread(value, column, str(error)) from error
+            except NoInstant as error:
+                raise self._unread(value, column, f"it {error.why}") from error
         found = _WALL.fullmatch(value)
         if found is None:
             raise self._unread(value, column, "write it as 2026-01-31T18:00:00")

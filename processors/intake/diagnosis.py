@@ -49,6 +49,8 @@ def _check_struct(value: Any, expected: inspect.StructType, path: str) -> None:
         if field.name not in value:
             if field.required:
                 raise _missing(value, field.name, names, place)
+        elif value[field.name] is None and field.required and field.name != "occurred_at":
+            raise Problem("wrong_type", f"{place} is null, and it is needed: give it a value", place)
         elif field.name != "occurred_at":
             _check(value[field.name], field.type, place)
 
@@ -82,7 +84,8 @@ def _check(value: Any, expected: inspect.Type, place: str) -> None:
 def _check_integer(value: Any, expected: inspect.IntType, place: str) -> None:
     name = place.rpartition(".")[2]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Problem("wrong_type", f"{place} must be a whole number, not {_name_of(value)}{_unquoted(value)}", place)
+        hint = _unquoted(name, value)
+        raise Problem("wrong_type", f"{place} must be a whole number, not {_name_of(value)}{hint}", place)
     if isinstance(value, float):
         raise Problem("wrong_type", f"{place} must be a whole number, not {value!r}: {_whole(name, value)}", place)
     low, high = expected.ge, expected.le
@@ -101,8 +104,13 @@ def _whole(name: str, value: float) -> str:
     return f"write {int(value)}" if value.is_integer() and abs(value) < 2**53 else "write it without decimals"
 
 
-def _unquoted(value: Any) -> str:
-    return ": write it without quotes" if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value) else ""
+def _unquoted(name: str, value: Any) -> str:
+    """How a number that stands in quotes should have been written; empty for what is no number."""
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,30}([.,][0-9]{1,30})?", value):
+        return ""
+    if value.lstrip("-").isdigit():
+        return ": write it without quotes"
+    return f": {_whole(name, float(value.replace(',', '.')))}, without quotes"
 
 
 def _check_text(value: Any, expected: inspect.StrType, place: str) -> None:

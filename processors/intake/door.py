@@ -30,7 +30,7 @@ from schemas.bounds import (
 )
 from schemas.currencies import is_currency
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, Source
-from schemas.instants import format_instant, parse_instant
+from schemas.instants import NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
 MAX_SOURCES_REMEMBERED: Final = 4_096
@@ -264,8 +264,8 @@ def _instant(value: int | str) -> int:
     if isinstance(value, str):
         try:
             at = parse_instant(value)
-        except ValueError as error:
-            raise Problem("invalid_time", f"occurred_at is {quoted(value)}: {error}", "occurred_at") from error
+        except NoInstant as error:
+            raise Problem("invalid_time", f"occurred_at {quoted(value)} {error.why}", "occurred_at") from error
     else:
         at = value
     if EARLIEST_AT <= at <= LATEST_AT:

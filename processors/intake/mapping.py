@@ -169,7 +169,8 @@ def _misnamed(path: str, names: dict[str, str], kind: type[msgspec.Struct]) -> I
 def _missing(path: str, given: set[str], kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     for field in msgspec.structs.fields(kind):
         if field.required and field.name not in given | _NOT_MAPPED:
-            yield f"{path}.{field.name}", f"a {kind.__name__} needs it: name the column that holds it"
+            constant = ", or write source: NAME for all rows, beside fields:" if field.name == "source" else ""
+            yield f"{path}.{field.name}", f"a {kind.__name__} needs it: name the column that holds it{constant}"
 
 
 def _misscaled(mapping: ColumnMapping, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:

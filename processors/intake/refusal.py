@@ -56,7 +56,10 @@ class Problem(Exception):  # noqa: N818 - found in data and always turned into a
 
 def quoted(value: object) -> str:
     """A value as a message may show it: at most MAX_QUOTED characters, always printable ASCII."""
-    if isinstance(value, str | bytes):
+    if isinstance(value, bytes):
+        value = value[: MAX_QUOTED + 1].decode("utf-8", "backslashreplace")
+        shown = ascii(value).replace("\\\\x", "\\x")  # a byte that is no text is shown by its number
+    elif isinstance(value, str):
         shown = ascii(value[: MAX_QUOTED + 1])
     elif isinstance(value, dict | list | tuple):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"

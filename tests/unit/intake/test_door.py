@@ -216,3 +216,21 @@ def test_what_the_contract_refuses_is_explained(event: dict[str, Any]) -> None:
         assert diagnose(event, kind) is not None
     else:
         assert diagnose(event, kind) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "says", "not_said"),
+    [
+        (json_of(CHECK_IN, member_id=None), "member_id is null, and it is needed", "leave it out"),
+        (json_of(PURCHASE, lines=[{"sku": "a", "amount_minor": "12,50"}]), "write 1250 for 12.50", "b'"),
+        (json_of(PURCHASE, lines=[{"sku": "a", "amount_minor": "1250"}]), "write it without quotes", "1250 for"),
+        (json_of(PURCHASE, store_id=None), "leave it out", "needed"),
+        (json_of(CHECK_IN, occurred_at="2026-11-11T11:11:11+0100"), "write +01:00", "is '"),
+        (b'{"type": CheckedIn}', "near '", "b'"),
+        (b'{"type":"CheckedIn","source":"\xe9t\xe9"}', "('\\xe9t", "b'"),
+    ],
+)
+def test_messages_say_what_to_write_and_nothing_of_python(event: bytes, says: str, not_said: str) -> None:
+    refusal = refused(admit_json(event))
+    assert says in refusal.message
+    assert not_said not in refusal.message

@@ -130,7 +130,7 @@ def test_a_time_without_offset_needs_a_zone() -> None:
         ({"rounding": {"amount_minor": "up"}}, "rounding.amount_minor", "half_even"),
         ({"timezone": "Berlin"}, "timezone", "no IANA time zone"),
         ({"timezone": "../../etc/passwd"}, "timezone", "no IANA time zone"),
-        ({"source": None}, "fields.source", "needs it"),
+        ({"source": None}, "fields.source", "source: NAME for all rows"),
         ({"group_by": None}, "group_by", "add group_by: order"),
         ({"delimiter": "::"}, "delimiter", "'::'"),
         ({"delimiter": ["tab"]}, "delimiter", "not ['tab']"),
