@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Callable
 
 from tallybook.exits import Exit
 
@@ -38,7 +39,7 @@ def _run() -> None:
         BooksError, InputRefused, MappingRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError,
     )  # fmt: skip
     try:
-        app()
+        _until_left(app)
     except Interrupted as interrupted:
         raise KeyboardInterrupt from interrupted
     except (FolderHeld, StoreHeld) as held:
@@ -52,6 +53,18 @@ def _run() -> None:
         where = f"{broken.filename}: " if broken.filename else ""
         advice = " Make room, then run it again." if broken.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
         _fail(f"{where}{broken.strerror or broken}. What was committed is kept.{advice}", Exit.FAULT)
+
+
+def _until_left(command: Callable[[], object]) -> None:
+    """Run the command; raises BrokenPipeError where whoever read our output has left."""
+    try:
+        command()
+    except SystemExit as ended:
+        # Click and rich both turn a broken pipe into exit 1 on their own.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise BrokenPipeError from ended
+        sys.stdout.flush()  # here, and not after the last line of Python, where nobody could catch what it raises
+        raise
 
 
 def _fail(message: str, code: Exit) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tallybook.folder import Folder
+from tallybook.folder import Folder, FolderRefused
 from tallybook.screen import show_json, show_table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -84,6 +84,8 @@ def leaderboard(
         day = date.fromisoformat(at) if at else None
     except ValueError as error:
         raise typer.BadParameter(f"{at!r} is no date: write it such as 2026-11-30") from error
+    if at and period == "all":
+        raise typer.BadParameter("--at names a date in a period: give --period day, week, month or year with it")
     with caught_up(Folder(context.obj)) as store:
         if as_json:
             show_json(leaderboard_of(store, period=period, at=day, store_id=store_id, limit=limit))
@@ -121,9 +123,12 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
     as_parquet: Annotated[bool, typer.Option("--parquet", help="Parquet: give --output, or pipe it on.")] = False,
     as_json: AsJson = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the answer to this file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the answer to this new file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write --output over a file that is there.")] = False,
 ) -> None:
     """Ask the tables in SQL (ClickHouse's dialect); nothing can be changed by a query.
+
+    With --json the answer is one array of objects, [] where there are no rows.
 
     The views are in the database `tallybook`, which may be left out: SHOW TABLES, DESCRIBE balances.
 
@@ -144,7 +149,10 @@ def sql(
     text = query or ("" if is_prompt else sys.stdin.read())
     if not is_prompt and not text.strip():
         raise typer.BadParameter('there is no query: tallybook sql "SELECT * FROM balances"')
-    with caught_up(Folder(context.obj)) as store:
+    folder = Folder(context.obj)
+    if output is not None:
+        _require_writable(folder, output, force=force)
+    with caught_up(folder) as store:
         if is_prompt:
             prompt(store, form)
         elif output is not None:
@@ -152,3 +160,15 @@ def sql(
         else:
             sys.stdout.buffer.write(answer(store, text, form))
             sys.stdout.flush()
+
+
+def _require_writable(folder: Folder, output: Path, *, force: bool) -> None:
+    """Refuse to write an answer over a file, or among the files of the programme itself."""
+    target = output.resolve()
+    for kept in (folder.books, folder.snapshots, folder.clickhouse):
+        if target.is_relative_to(kept.resolve()):
+            raise FolderRefused(f"{output} lies in {kept}, which only Tallybook writes: name another file")
+    if target.is_dir():
+        raise FolderRefused(f"{output} is a folder: name a file in it")
+    if target.exists() and not force:
+        raise FolderRefused(f"{output} is there already: name another file, or write over it with --force")

@@ -43,7 +43,8 @@ def balance_of(store: Store, member_id: str) -> dict[str, Any]:
     if found is None:
         raise UnknownMember(_unknown(store, member_id))
     lots = [plain(lot) for lot in readers.lots(store, member_id) if lot.expires_at is not None]
-    return plain(found) | {"expiring": lots[:MAX_EXPIRING_SHOWN]}
+    shown = lots[:MAX_EXPIRING_SHOWN]
+    return plain(found) | {"expiring": shown, "expiring_later": len(lots) - len(shown)}
 
 
 def statement_of(store: Store, member_id: str, limit: int) -> dict[str, Any]:
@@ -133,6 +134,8 @@ def plain(record: msgspec.Struct) -> dict[str, Any]:
 def _print_expiring(found: dict[str, Any]) -> None:
     for lot in found["expiring"]:
         say(f"  {lot['remaining']:,} from {lot['rule_id']} can be used until {lot['last_day']} (lot {lot['lot']})")
+    if found["expiring_later"]:
+        say(f"  … and {found['expiring_later']:,} more, which can be used longer")
 
 
 def _points(points: int) -> str:

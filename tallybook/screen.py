@@ -69,13 +69,13 @@ def progress(what: str, total: int | None) -> Iterator[Tick]:
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
     """Print rows as a table; `columns` maps field names to headings (default: all fields of the first row)."""
     if not rows:
-        out.print(f"{title}: nothing")
+        say(f"{title}: nothing")
         return
     names = columns or {name: name for name in rows[0]}
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name, heading in names.items():
         numeric = all(isinstance(row.get(name), int | float) and not isinstance(row.get(name), bool) for row in rows)
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(heading), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(row.get(name)) for name in names))
     out.print(table)

@@ -35,6 +35,8 @@ def answer(store: Asked, query: str, form: str, *, plain: bool = False) -> bytes
     """
     try:
         content = store.export(query.strip().removesuffix(";"), form)
+        if form == FORMATS["json"]:
+            return _array(content)
         return _COLOUR.sub(b"", content) if plain and form == FORMATS["table"] else content
     except QueryFailed as error:
         raise QueryFailed(_shortened(str(error))) from error
@@ -73,6 +75,12 @@ def _read_query() -> str | None:
             lines.append(line)
         if line.rstrip().endswith(";"):
             return "\n".join(lines)
+
+
+def _array(lines: bytes) -> bytes:
+    """JSON objects, each on a line of its own, as one array."""
+    objects = [line for line in lines.split(b"\n") if line]
+    return b"[\n" + b",\n".join(objects) + b"\n]\n" if objects else b"[]\n"
 
 
 def _shortened(message: str) -> str:
