@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,20 @@ class RulesetChecked(msgspec.Struct):
     file: str
     summary: str
     findings: list[Finding]
+    is_edited: bool = False
+
+    def compare(self, edited: Mapping[Path, str], file: Path) -> None:
+        """Take in whether the file is among those that are not what was published (and what to do then)."""
+        said = next((said for known, said in edited.items() if known.resolve() == file.resolve()), None)
+        if said is not None:
+            self.is_edited = True
+            self.findings.append(Finding("published", 1, "version", said))
+            self.summary = self.summary.replace(": all right", ": not what was published")
 
     @property
     def is_refused(self) -> bool:
         """Whether the ruleset cannot be published."""
-        return any(finding.kind != "warning" for finding in self.findings)
+        return any(finding.kind in {"error", "example"} for finding in self.findings)
 
     def report(self) -> list[str]:
         """The lines to show."""
@@ -44,7 +54,7 @@ class RulesetChecked(msgspec.Struct):
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
         content: dict[str, Any] = msgspec.to_builtins(self)
-        return content | {"ok": not self.is_refused}
+        return content | {"ok": not self.is_refused and not self.is_edited}
 
 
 def check_ruleset(file: Path) -> RulesetChecked:

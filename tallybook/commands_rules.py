@@ -28,17 +28,22 @@ def check(
 ) -> None:
     """Say what is wrong with a ruleset, by file and line, what cannot be meant, and whether its examples come out.
 
-    Ends with 3 if a file has an error or an example comes out otherwise; warnings alone end with 0.
+    Ends with 3 if a file has an error or an example comes out otherwise, with 4 if it is not what the folder's books
+    have as this version; warnings alone end with 0.
 
     Example: tallybook rules check rulesets/my-shop/2026.2.yaml
     """
     from tallybook.checking import check_ruleset
+    from tallybook.publishing import edited_files
 
     folder = Folder(context.obj)
     chosen = files or folder.ruleset_files()
     if not chosen:
         raise FolderRefused(f"{folder.rulesets} holds no ruleset: name the files to check")
     results = [check_ruleset(file) for file in chosen]
+    edited = edited_files(folder)
+    for result, file in zip(results, chosen, strict=True):
+        result.compare(edited, file)
     if as_json:
         show_json([result.as_json() for result in results])
     else:
@@ -47,6 +52,8 @@ def check(
                 say(line)
     if any(result.is_refused for result in results):
         raise typer.Exit(Exit.REFUSED)
+    if any(result.is_edited for result in results):
+        raise typer.Exit(Exit.FOUND)
 
 
 @app.command()
@@ -78,7 +85,10 @@ def show(
     if version:
         for published in timeline:
             if published.version == version:
-                sys.stdout.write(published.text)
+                if as_json:
+                    show_json(published.row() | {"text": published.text})
+                else:
+                    sys.stdout.write(published.text)
                 return
         known = ", ".join(dict.fromkeys(published.version for published in timeline)) or "none"
         raise FolderRefused(f"version {version!r} was never published here; published are: {known}")
@@ -113,7 +123,7 @@ def publish(
     """
     from schemas.instants import format_instant
     from tallybook.checking import check_ruleset
-    from tallybook.timeline import publish_file
+    from tallybook.timeline import odd_in, publish_file
 
     checked = check_ruleset(file)
     for line in checked.report():
@@ -121,6 +131,8 @@ def publish(
     if checked.is_refused:
         raise FolderRefused(f"{file} is not published. Nothing was changed.")
     published = publish_file(Folder(context.obj), file, effective_from, now_ms())
+    for warning in [] if published is None else odd_in(Folder(context.obj), published):
+        note(f"{file}: warning: {warning}")
     if as_json:
         show_json({"published": published is not None} | ({} if published is None else published.row()))
     elif published is None:

@@ -169,9 +169,34 @@ def _require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
         raise PublicationRefused(_edited(str(file), ruleset.version))
 
 
+def edited_files(folder: Folder) -> dict[Path, str]:
+    """The folder's ruleset files that claim a published version and have another text, each with what to do.
+
+    Raises:
+        BooksError: the books are damaged; where there are none, nothing is published.
+    """
+    if not folder.books.exists():
+        return {}
+    with folder.reading() as log:
+        before = [
+            line.fact
+            for _, page in log.read_journal(0)
+            for line in page.lines
+            if isinstance(line.fact, RulesetPublished)
+        ]
+    found = {}
+    for file in folder.ruleset_files():
+        try:
+            _require_unedited(file, before)
+        except PublicationRefused as refused:
+            found[file] = str(refused).removesuffix(" Nothing was changed.")
+    return found
+
+
 def _edited(what: str, version: str) -> str:
     return (
-        f"{what} is not what was published as version {version}, and a published version never changes. Save the new "
-        f"rules under a new version and publish that (`tallybook rules publish FILE`), and get the old text back with "
+        f"{what} is not what was published as version {version}, and a published version never changes. If it is a "
+        "draft, give it a new `version:` (or delete the file). If it is the published file, edited, save it under a "
+        f"new version first, publish that (`tallybook rules publish FILE`), and then get the old text back with "
         f"`tallybook rules show {version}`. Nothing was changed."
     )

@@ -10,6 +10,7 @@ from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder import EDITION, Folder
+from tallybook.publishing import edited_files
 
 MAX_INPUTS_SHOWN = 20
 
@@ -38,6 +39,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
             "commits": len(commits),
             "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
             "rulesets": ", ".join(_rulesets(log)) or None,
+            "edited": ", ".join(str(file.relative_to(folder.root)) for file in edited_files(folder)) or None,
             "tables": _tables(folder, log),
             "inputs_taken_in": len(inputs),
             "inputs": [_input(one) for one in list(inputs.values())[-MAX_INPUTS_SHOWN:]],

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from schemas.bounds import DAY_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
-from tallybook.folder import Folder, read_ruleset
+from tallybook.folder import Folder, load_published, read_ruleset
 from tallybook.publishing import publish_ruleset, read_effective_from
 from tallybook.session import writing_session
+
+FAR_YEARS: Final = 10
+FAR_MS: Final = FAR_YEARS * 366 * DAY_MS
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -50,6 +54,22 @@ def timeline_of(folder: Folder) -> list[Publication]:
             for line in page.lines
             if isinstance(line.fact, RulesetPublished)
         ]
+
+
+def odd_in(folder: Folder, published: Publication) -> list[str]:
+    """What is allowed and hardly meant in a publication that was just made; instants in UTC ms."""
+    warnings = []
+    if published.effective_at - published.published_at > FAR_MS:
+        begins = format_instant(published.effective_at)
+        warnings.append(f"it takes effect at {begins}, more than {FAR_YEARS} years ahead: until then nothing changes")
+    others = [one for one in timeline_of(folder) if one.version != published.version]
+    currency = load_published(published.text).currency
+    if others and (before := load_published(others[-1].text).currency) != currency:
+        warnings.append(
+            f"its currency is {currency}, and that of version {others[-1].version} is {before}: purchases in {before} "
+            "earn nothing under it"
+        )
+    return warnings
 
 
 def publish_file(folder: Folder, file: Path, effective_from: str, now: int) -> Publication | None:

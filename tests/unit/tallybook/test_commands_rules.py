@@ -63,6 +63,34 @@ def test_check_of_nothing_is_refused(tmp_path: Path) -> None:
     assert "none.yaml" in result.err
 
 
+def test_check_and_status_find_a_published_file_that_was_edited(folder: Path) -> None:
+    file = write(folder, "1.yaml", RULES.replace("per_minor: 100", "per_minor: 50"))
+    for asked in (["rules", "check"], ["rules", "check", file]):
+        result = run(folder, *asked)
+        assert result.code == 4
+        assert "is not what was published as version 1" in result.out
+        assert "all right" not in result.out
+    (checked,) = run(folder, "rules", "check", "--json").json()
+    assert not checked["ok"]
+    assert run(folder, "status", "--json").json()["edited"] == "rulesets/corner-shop/1.yaml"
+    write(folder, "1.yaml", RULES)
+    assert run(folder, "rules", "check").code == 0
+    assert run(folder, "status", "--json").json()["edited"] is None
+
+
+def test_a_draft_under_a_published_version_is_told_to_take_its_own(folder: Path) -> None:
+    write(folder, "draft.yaml", RULES.replace("per_minor: 100", "per_minor: 50"))
+    result = run(folder, "import", "-", stdin=b"")
+    assert result.code == 3
+    assert "draft.yaml is not what was published as version 1" in result.err
+    assert "give it a new `version:`" in result.err
+
+
+def test_a_published_version_in_json(read_only: Path) -> None:
+    shown = run(read_only, "rules", "show", "1", "--json").json()
+    assert (shown["version"], shown["effective_from"], shown["text"]) == ("1", "2000-01-01T00:00:00Z", RULES)
+
+
 def test_schema_is_a_json_schema(tmp_path: Path) -> None:
     schema = run(tmp_path, "rules", "schema").json()
     assert schema["$schema"].startswith("https://json-schema.org/")
@@ -96,6 +124,14 @@ def test_publish_decides_later_facts_by_the_new_rules(folder: Path) -> None:
         paid[event_id] = (posting["rules"]["version"], posting["entries"][0]["points"])
     assert paid == {"n-1": ("1", 10), "n-2": ("2", 20)}
     assert run(folder, "verify").code == 0
+
+
+def test_publish_warns_of_what_is_hardly_meant(folder: Path) -> None:
+    file = write(folder, "2.yaml", RULES_2.replace("currency: EUR", "currency: USD"))
+    result = run(folder, "rules", "publish", file, "--effective-from", "2500-01-01")
+    assert result.code == 0
+    assert "more than 10 years ahead" in result.err
+    assert "its currency is USD, and that of version 1 is EUR" in result.err
 
 
 def test_publish_refuses_what_cannot_be(folder: Path) -> None:
