@@ -16,6 +16,7 @@ from projections.reject_rows import reject_rows
 from projections.rows import posting_rows
 from projections.store import Columns, Gathered, Store, StoreError, insert_rows
 from schemas.facts import JournalOpened
+from schemas.instants import format_instant
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
 
@@ -230,7 +231,8 @@ def _require_same_books(opened: JournalOpened, store: Store) -> None:
         if known != given:
             raise StoreOfOtherBooks(
                 f"the ClickHouse folder was filled from the books of {known['deployment']!r} (opened at "
-                f"{known['opened_at']}), not of {opened.deployment!r} (opened at {opened.opened_at}). It holds nothing "
-                "but copies: delete it and project again."
+                f"{format_instant(int(str(known['opened_at'])))}), not of {opened.deployment!r} (opened at "
+                f"{format_instant(opened.opened_at)}). It holds nothing but copies: delete the folder clickhouse/ and "
+                "run any reading command."
             )
     insert_rows(store, "journals", {name: [value] for name, value in given.items()})

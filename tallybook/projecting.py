@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from books.errors import NoSuchPosition
 from books.log import LogReader
@@ -13,8 +14,12 @@ from projections.projector import Projected, project
 from projections.readers import progress as progress_lines
 from projections.store import Store
 from tallybook.folder import EDITION, Folder
-from tallybook.screen import Tick, progress
+from tallybook.screen import Tick, note, progress
 
+_JOURNALS: Final = (
+    "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at "
+    "FROM tallybook_rows.journals FINAL"
+)
 OnProgress = Callable[[Projected], None]
 
 
@@ -26,9 +31,11 @@ def caught_up(folder: Folder) -> Iterator[Store]:
         StoreHeld: another process has them open.
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log, folder.store() as store:
-        _catch_up(log, store)
-        yield store
+    with folder.reading() as log:
+        _forget_other_books(folder, log)
+        with folder.store() as store:
+            _catch_up(log, store)
+            yield store
 
 
 def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Projected:
@@ -38,8 +45,28 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         StoreHeld: another process has the tables open.
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log, folder.store() as store:
-        return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+    with folder.reading() as log:
+        _forget_other_books(folder, log)
+        with folder.store() as store:
+            return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+
+
+def are_of_other_books(log: LogReader, store: Store) -> bool:
+    """Whether the tables were filled from other books than these; empty ones were not."""
+    opened = log.opened()
+    here = (opened.deployment, opened.generation, opened.partitions, opened.opened_at)
+    return any(tuple(row.values()) != here for row in store.rows(_JOURNALS))
+
+
+def _forget_other_books(folder: Folder, log: LogReader) -> None:
+    """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh."""
+    if not folder.clickhouse.exists():
+        return
+    with folder.store() as store:
+        if not are_of_other_books(log, store):
+            return
+    note(f"{folder.clickhouse} was filled from other books; it holds nothing but copies and is made afresh")
+    shutil.rmtree(folder.clickhouse)
 
 
 def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:

@@ -10,6 +10,7 @@ from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder import EDITION, Folder
+from tallybook.projecting import are_of_other_books
 from tallybook.publishing import edited_files
 
 MAX_INPUTS_SHOWN = 20
@@ -69,6 +70,8 @@ def _tables(folder: Folder, log: LogReader) -> str:
     if not folder.clickhouse.exists():
         return "none yet: any reading command makes them"
     with folder.store() as store:
+        if are_of_other_books(log, store):
+            return "of other books: any reading command makes them afresh"
         rows = store.rows(
             "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
             {"name": EDITION},

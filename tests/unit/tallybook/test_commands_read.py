@@ -1,6 +1,11 @@
 """The readers answer as of the last tick, catch up with the books first, and refuse what is not there."""
 
-import json
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet
@@ -8,6 +13,7 @@ import pytest
 
 from tallybook.folder import Folder
 from tallybook.projecting import caught_up, is_behind, project_folder, projected_positions
+from tallybook.screen import show_table
 from tests.command_line import run
 
 AS_OF = "2026-11-15T00:00:00Z"
@@ -73,6 +79,7 @@ def test_empty_period_is_empty(read_only: Path) -> None:
         (("--period", "fortnight"), 2, "day, week, month, year"),
         (("--at", "3.11.2026"), 2, "2026-11-30"),
         (("--limit", "0"), 2, "--limit"),
+        (("--at", "2026-11-03"), 2, "--period"),
         (("--period", "day", "--at", "1800-01-01"), 3, "1970-01-01"),
     ],
 )
@@ -93,8 +100,10 @@ def test_members_come_in_pages(read_only: Path) -> None:
 def test_sql_answers_in_each_format(read_only: Path, tmp_path: Path) -> None:
     query = "SELECT member_id, balance FROM balances ORDER BY member_id;"
     assert run(read_only, "sql", query, "--csv").out == '"member_id","balance"\n"anna",100\n"ben",83\n"cleo",0\n'
-    lines = run(read_only, "sql", query, "--json").out.splitlines()
-    assert next(json.loads(line) for line in lines) == {"member_id": "anna", "balance": 100}
+    answer = run(read_only, "sql", query, "--json").json()
+    assert answer[0] == {"member_id": "anna", "balance": 100}
+    assert [row["member_id"] for row in answer] == ["anna", "ben", "cleo"]
+    assert run(read_only, "sql", "SELECT * FROM balances WHERE 0", "--json").json() == []
     assert "anna" in run(read_only, "sql", stdin=query.encode()).out
     target = tmp_path / "balances.parquet"
     assert run(read_only, "sql", query, "--parquet", "--output", str(target)).code == 0
@@ -117,6 +126,28 @@ def test_sql_changes_nothing_and_says_what_is_wrong(read_only: Path, query: str,
     assert words in result.err
     assert "Expected one of" not in result.err
     assert "FORMAT" not in result.err
+
+
+def test_sql_writes_over_no_file_unless_told_to(read_only: Path, tmp_path: Path) -> None:
+    target = tmp_path / "mine.csv"
+    target.write_bytes(b"mine")
+    asked = ("sql", "SELECT 1 AS n", "--csv", "--output", str(target))
+    refused = run(read_only, *asked)
+    assert (refused.code, target.read_bytes()) == (3, b"mine")
+    assert "--force" in refused.err
+    assert run(read_only, *asked, "--force").code == 0
+    assert target.read_bytes() == b'"n"\n1\n'
+
+
+@pytest.mark.parametrize("place", ["books", "snapshots", "clickhouse", "inbox/../books"])
+def test_sql_never_writes_among_the_books(folder: Path, place: str) -> None:
+    books = {path: path.read_bytes() for path in (folder / "books").rglob("*") if path.is_file()}
+    inside = next(path.name for path in (folder / "books").iterdir())
+    for name in (inside, "new.csv"):
+        result = run(folder, "sql", "SELECT 1", "--force", "--output", str(folder / place / name))
+        assert result.code == 3
+        assert "only Tallybook writes" in result.err
+    assert {path: path.read_bytes() for path in (folder / "books").rglob("*") if path.is_file()} == books
 
 
 def test_sql_needs_a_query_and_one_format(read_only: Path) -> None:
@@ -143,3 +174,40 @@ def test_empty_books_have_no_members(tmp_path: Path) -> None:
     assert "no members at all yet" in result.err
     board = run(tmp_path / "shop", "leaderboard", "--json").json()
     assert (board["as_of"], board["places"]) == (None, [])
+
+
+@pytest.mark.parametrize("arguments", [("statement", "anna"), ("members",), ("sql", "SELECT 1"), ("balance", "anna")])
+def test_a_reader_that_leaves_is_no_fault(read_only: Path, arguments: tuple[str, ...]) -> None:
+    leaving, ours = os.pipe()
+    os.close(leaving)
+    code = "from tallybook.cli import main; main()"
+    command = [sys.executable, "-c", code, "-C", str(read_only), *arguments]
+    try:
+        ended = subprocess.run(command, stdout=ours, stderr=subprocess.PIPE, timeout=120, check=False)
+    finally:
+        os.close(ours)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_markup_in_a_title_is_text() -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as screen:
+        show_table("[bold]x[/bold]: one entry", [{"[red]n[/red]": 1}])
+        show_table("[bold]y[/bold]", [])
+    assert "[bold]x[/bold]: one entry" in screen.getvalue()
+    assert "[red]n[/red]" in screen.getvalue()
+    assert "[bold]y[/bold]: nothing" in screen.getvalue()
+
+
+def test_tables_of_other_books_are_made_afresh(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert run(tmp_path, "init", str(other)).code == 0
+    assert run(other, "members").code == 0
+    shutil.rmtree(other / "books")
+    shutil.copytree(folder / "books", other / "books")
+    assert "other books" in run(other, "status", "--json").json()["tables"]
+    result = run(other, "balance", "ben")
+    assert (result.code, "ben: 83 points" in result.out) == (0, True)
+    assert "made afresh" in result.err
+    again = run(other, "balance", "ben")
+    assert (again.code, again.err) == (0, "")
+    assert run(other, "status", "--json").json()["tables"] == "up to date"
