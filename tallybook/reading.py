@@ -148,5 +148,6 @@ def _as_of(instant: str | None) -> str:
 
 def _unknown(store: Store, member_id: str) -> str:
     near = [str(row["member_id"]) for row in store.rows(_NEAREST, {"member": member_id})]
-    hint = f"The nearest are {', '.join(near)}." if near else "There are no members at all yet: import something first."
+    none = "There are no members at all yet: import something first, or let a running import end."
+    hint = f"The nearest are {', '.join(near)}." if near else none
     return f"there is no member {member_id!r}. {hint}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from tallybook import reading
 from tallybook.folder import Folder
 from tallybook.projecting import caught_up, is_behind, project_folder, projected_positions
 from tallybook.screen import show_table
@@ -211,3 +212,10 @@ def test_tables_of_other_books_are_made_afresh(folder: Path, tmp_path: Path) -> 
     again = run(other, "balance", "ben")
     assert (again.code, again.err) == (0, "")
     assert run(other, "status", "--json").json()["tables"] == "up to date"
+
+
+def test_a_balance_says_how_many_lots_it_leaves_out(read_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "more" not in run(read_only, "balance", "ben").out
+    monkeypatch.setattr(reading, "MAX_EXPIRING_SHOWN", 1)
+    assert "… and 1 more" in run(read_only, "balance", "ben").out
+    assert run(read_only, "balance", "ben", "--json").json()["expiring_later"] == 1
