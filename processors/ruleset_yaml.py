@@ -210,7 +210,11 @@ class _Reader:
         value = event.value
         if event.implicit[0] and value in _NULLS:
             name = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this"
-            self._fault(path, event, f"{name} has no value", 'write one or delete it; nothing at all is ""')
+            # To YAML `{points: 1,5}` has a key `5` without a value.
+            is_half = bool(path) and isinstance(path[-1], str) and path[-1].isdecimal()
+            common = 'write one or delete it; nothing at all is ""'
+            hint = "decimals are written with a point: 1.5" if is_half else common
+            self._fault(path, event, f"{name} has no value", hint)
             return None
         return str(value)
 

@@ -77,7 +77,8 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:
-        say(f"{found.lines:,} journal lines (facts, ticks and openings), {found.postings:,} postings, {found.entries:,} entries")
+        lines = f"{found.lines:,} journal lines (facts, ticks and openings)"
+        say(f"{lines}, {found.postings:,} postings, {found.entries:,} entries")
         say(f"journal digest {found.journal_digest}")
         say(f"ledger digest  {found.ledger_digest}")
         if found.differences:

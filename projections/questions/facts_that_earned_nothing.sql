@@ -1,4 +1,4 @@
--- Which facts earned nothing, and why?
+-- What share of each kind of fact earned points, and why did the rest earn nothing?
 -- fact_type: kind of fact
 -- reason: why it earned nothing; empty if it earned points
 -- facts: how many

@@ -149,3 +149,9 @@ def test_facts_are_built_as_they_are_written() -> None:
     assert getattr(check_in, "occurred_at", 0) == 1_792_888_200_000  # 02:30 comes twice: the first
     assert (getattr(share, "sku", ""), getattr(review, "media_count", 0)) == ("latte", 1)
     assert tick == ClockTicked(1_767_308_400_000)
+
+
+def test_a_decimal_comma_in_braces_is_told_as_such() -> None:
+    (fault,) = read_yaml("rule: {points: 1,5}\n").faults
+    assert fault.path == ("rule", "5")
+    assert fault.hint == "decimals are written with a point: 1.5"
