@@ -26,6 +26,7 @@ from projections.audits import run_audits
 from schemas.bounds import DAY_MS
 from tallybook.clock import now_ms
 from tallybook.folder import EDITION, Folder, load_published
+from tallybook.garbage import collect_seldom
 from tallybook.importing import ImportDone, import_files
 from tallybook.projecting import caught_up, project_folder
 
@@ -122,6 +123,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--readme", action="store_true", help="write the table into README.md")
     asked = options.parse_args()
+    collect_seldom()  # as the command line does
     table = _Table()
     with tempfile.TemporaryDirectory(prefix="tallybook-real-") as scratch:
         place = Path(scratch)

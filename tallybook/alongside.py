@@ -63,7 +63,9 @@ def _follow(root: Path, done: Event, sender: Connection) -> None:
     os.environ["TZ"] = "UTC"  # see tallybook.cli
     from projections.projector import project
     from tallybook.folder import EDITION, Folder
+    from tallybook.garbage import collect_seldom
 
+    collect_seldom()
     folder = Folder(root)
     postings, seconds = 0, 0.0
     with folder.reading() as log, folder.store() as store:

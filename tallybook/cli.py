@@ -4,12 +4,12 @@ from __future__ import annotations
 
 # Only what is small: an interruption during the imports is an interruption like any other, so they stand in a `try`.
 import errno
-import gc
 import os
 import sys
 from collections.abc import Callable
 
 from tallybook.exits import Exit
+from tallybook.garbage import collect_seldom
 
 
 def main() -> None:
@@ -17,9 +17,7 @@ def main() -> None:
     try:
         # The embedded ClickHouse reads TZ when it is loaded; instants are UTC everywhere, so nothing may depend on it.
         os.environ["TZ"] = "UTC"
-        # Accounts are millions of small objects that live on and hold no cycles: looking for garbage among them at
-        # every 700 new ones took a tenth of an import.
-        gc.set_threshold(200_000, 20, 100)
+        collect_seldom()
         _run()
     except KeyboardInterrupt:
         _fail("stopped; what was committed is kept, and the same command goes on from there", Exit.INTERRUPTED)
