@@ -64,12 +64,12 @@ def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row]) -> None:
             raise MigrationChanged(
                 f"projections/migrations/{migration.name}.sql differs from the {before['name']}.sql that made these "
                 "tables. A published migration never changes: put it back and write a new one with the next number, or "
-                "delete the ClickHouse folder and project again."
+                "delete the folder clickhouse/ and run any reading command."
             )
     if applied and max(applied) > len(migrations):
         raise StoreTooNew(
             f"these tables were made by a later version of Tallybook (migration {applied[max(applied)]['name']}); use "
-            "that version, or delete the ClickHouse folder and project again."
+            "that version, or delete the folder clickhouse/ and run any reading command."
         )
 
 

@@ -124,7 +124,7 @@ def test_records_of_another_version_may_be_read_and_not_written(shop: Path, name
 
 
 @pytest.mark.parametrize("name", ALL_FILES)
-@pytest.mark.parametrize(("there", "instead"), [(b'{"', b'{!'), (b'"name":"', b'"name";"'), (b'"long"', b'"lonf"')])
+@pytest.mark.parametrize(("there", "instead"), [(b'{"', b"{!"), (b'"name":"', b'"name";"'), (b'"long"', b'"lonf"')])
 def test_a_byte_flipped_in_the_schema_of_a_head_is_damage(shop: Path, name: str, there: bytes, instead: bytes) -> None:
     path = shop / "books" / name
     before = path.read_bytes()
