@@ -144,8 +144,8 @@ def open_chdb(path: Path | str) -> ClickHouse:
         lock.release()
         raise StoreNotOpened(
             f"{folder} could not be opened: {error}. One process opens one folder at a time, and no other program may "
-            "have it open. The folder holds nothing but copies: if it is damaged, delete it, and the next reading command "
-            "makes it again."
+            "have it open. The folder holds nothing but copies: if it is damaged, delete it, and the next reading "
+            "command makes it again."
         ) from error
     return ClickHouse(client, reader, lock)
 
