@@ -18,7 +18,7 @@ Feed = Callable[[JournalLine], list[Posting]]
 SEMANTICS = 1
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def load(text: str) -> Ruleset:
     """A validated ruleset, read once per text."""
     ruleset, _ = parse_ruleset(text, "a test's ruleset")

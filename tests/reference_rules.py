@@ -39,7 +39,7 @@ EVENTS: dict[str, type[MemberFact]] = {
 }
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def read_document(text: str) -> Document:
     """The YAML document with every scalar as text; of duplicate keys the last."""
     return yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 the base loader makes text, lists and maps alone
