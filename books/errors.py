@@ -13,6 +13,16 @@ NOTHING_CHANGED = "Nothing was changed."
 class BooksError(Exception):
     """The books cannot be used as they are; the message says which file, what is wrong and what to do."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # It may have to be told to another process, and its arguments are not those that Exception remembers.
+        return _told_again, (type(self), str(self), self.__dict__)
+
+
+def _told_again(kind: type[BooksError], message: str, fields: dict[str, object]) -> BooksError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(fields)
+    return error
+
 
 class BooksForeign(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
     """No books of Tallybook, or those of another deployment, generation or layout."""

@@ -47,6 +47,9 @@ class HeldLock(Protocol):
     def release(self) -> None:
         """Empty the lock file, if a note was written, and let go."""
 
+    def handle(self) -> int | None:
+        """The descriptor that holds the lock: so does every copy of it, until the last is closed. None of a fake."""
+
 
 class FilePort(Protocol):
     """What the books need of a file system. All errors of the operating system come through as OSError."""
@@ -214,6 +217,9 @@ class _RealLock:
         self._noted = True
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, note, 0)
+
+    def handle(self) -> int | None:
+        return self._fd
 
     def release(self) -> None:
         try:

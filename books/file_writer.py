@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
-from zlib import crc32
+from typing import Self
 
 import msgspec
 
-from books.book_file import open_book_file, read_tail
-from books.container import encode_block, sync_marker
+from books.book_file import open_book_file
 from books.create import edition_heads
-from books.errors import BooksForeign, LockHolder
-from books.file_port import AppendFile, FilePort
-from books.file_reader import FileLogReader, identity_in_folder
+from books.errors import LockHolder
+from books.file_appending import FileAppender
+from books.file_port import FilePort
+from books.file_reader import identity_in_folder
 from books.layout import (
     BOOKS,
     JOURNAL,
@@ -27,19 +25,15 @@ from books.layout import (
     is_book_file,
     is_book_folder,
     is_edition,
-    journal_file,
-    ledger_file,
 )
 from books.lock import hold, note_of
 from books.rounds_file import LastRound, encode_commit, seal
-from schemas.codecs import encode_page, encode_posting, encode_reject
-from schemas.pages import MAX_PAGE_LINES, BookLength, JournalPage, Reject, RoundCommitted
-from schemas.posting import EditionOpened, Posting
-
-BATCH_BYTES: Final = 1 << 20
+from schemas.codecs import encode_reject
+from schemas.pages import BookLength, Reject, RoundCommitted
+from schemas.posting import EditionOpened
 
 
-class FileLogWriter(FileLogReader):
+class FileLogWriter(FileAppender):
     """The one writer of a folder's books; see LogWriter. Not for several threads.
 
     `cut_bytes` tells how much of an unfinished round was found and dropped when the books were opened.
@@ -60,65 +54,15 @@ class FileLogWriter(FileLogReader):
         except BaseException:
             self._lock.release()
             raise
-        self._ends = dict(self._lengths)
-        self._appending: dict[str, AppendFile] = {}
-        self._grown: set[str] = set()
+        self._start()
         self._new_folders: set[str] = set()
-        self._next_pages: dict[int, int] = {}
-        self._next_numbers: dict[tuple[str, int], int] = {}
         self._rejects = self._last.committed.rejects
-        self._sound = True
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-    def next_page(self, partition: int) -> int:
-        """The number that the next page of a partition must have."""
-        if partition not in self._next_pages:
-            last = self.last_page(partition)
-            self._next_pages[partition] = 0 if last is None else last.page + 1
-        return self._next_pages[partition]
-
-    def next_number(self, edition: str, partition: int) -> int:
-        """The number that the next posting of a partition must have."""
-        if (edition, partition) not in self._next_numbers:
-            last = self.last_posting(edition, partition)
-            self._next_numbers[edition, partition] = 1 if last is None else last.number + 1
-        return self._next_numbers[edition, partition]
-
-    def append_page(self, partition: int, page: JournalPage) -> int:
-        """Append a page; the position after it."""
-        due = self.next_page(partition)
-        if page.page != due or not 1 <= len(page.lines) <= MAX_PAGE_LINES:
-            raise ValueError(f"page {page.page} of {len(page.lines)} lines, where page {due} is due")
-        position = self._append(journal_file(partition), 1, encode_page(page))
-        self._next_pages[partition] = due + 1
-        return position
-
-    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
-        """Append postings as one batch (or several, if it is large); the position after them."""
-        name = ledger_file(edition, partition)
-        due = self.next_number(edition, partition)
-        for number, posting in enumerate(postings, due):
-            if posting.number != number:
-                raise ValueError(f"posting {posting.number} of {name}, where {number} is due")
-        bodies: list[bytes] = []
-        size = 0
-        for posting in postings:
-            body = encode_posting(posting)
-            if bodies and size + len(body) > BATCH_BYTES:
-                self._append(name, len(bodies), b"".join(bodies))
-                bodies, size = [], 0
-            bodies.append(body)
-            size += len(body)
-        if bodies:
-            self._append(name, len(bodies), b"".join(bodies))
-        self._next_numbers[edition, partition] = due + len(postings)
-        return self._ends[name]
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep rejects; they are given back with their numbers, which count from 1 (0: to be filled in)."""
@@ -148,82 +92,47 @@ class FileLogWriter(FileLogReader):
         self._new_folders |= {folder.parent.name, "."}
         self._next_numbers |= {(opened.edition, partition): 1 for partition in range(opened.partitions)}
 
-    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+    def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         """Make all that was appended durable and visible, at once; see LogWriter."""
         number = self._last.committed.number + 1
         if committed.number not in {0, number}:
             raise ValueError(f"commit {committed.number}, where {number} is due")
         with self._breaking():
-            for name in sorted(self._grown):
-                self._appending[name].fsync()
+            grown = self._sync_grown()
             for folder in sorted(self._new_folders):
                 self._files.sync_folder(self._books / folder)
-            before = {length.file: length for length in self._last.committed.lengths}
-            lengths = [
-                self._measured(name, end) if name in self._grown else before[name]
-                for name, end in sorted(self._ends.items())
-            ]
-            sealed = seal(
-                msgspec.structs.replace(committed, number=number, lengths=tuple(lengths), rejects=self._rejects)
-            )
+            lengths = {length.file: length for length in (*self._last.committed.lengths, *grown, *parts)}
+            if len({length.file for length in (*grown, *parts)}) != len(grown) + len(parts):
+                raise ValueError("a file of the books grew in two hands")
+            covered = tuple(lengths[name] for name in sorted(lengths))
+            sealed = seal(msgspec.structs.replace(committed, number=number, lengths=covered, rejects=self._rejects))
             record = encode_commit(sealed, self._rounds.sync)
             rounds = self._open(ROUNDS)
             rounds.append(record)
             rounds.fsync()
-            for name in self._ends.keys() - self._known.keys():
+            for name in lengths.keys() - self._known.keys():
                 self._known[name] = open_book_file(self._files, self._books, name, self._identity)
         self._last = LastRound(sealed, self._last.end + len(record))
-        self._lengths = dict(self._ends)
-        self._grown.clear()
+        self._lengths = {length.file: length.bytes for length in covered}
+        self._ends = dict(self._lengths)
         self._new_folders.clear()
+        if parts:
+            self._next_pages.clear()
+            self._next_numbers.clear()
         return sealed
+
+    def lock_handle(self) -> int | None:
+        """The file descriptor that holds the folder's lock, for the processes of its parts (see file_part)."""
+        return self._lock.handle()
 
     def close(self) -> None:
         """Drop what is not committed, and let go of the folder."""
         if self._closed:
             return
-        self._closed = True
-        self._sound = False
         try:
-            for file in self._appending.values():
-                file.close()
+            self._close_files()
         finally:
             self._lock.release()
-
-    def _append(self, name: str, records: int, data: bytes) -> int:
-        block = encode_block(records, data, sync_marker(self._identity.book, name))
-        with self._breaking():
-            return self._write(name, block)
-
-    def _write(self, name: str, data: bytes) -> int:
-        self._open(name).append(data)
-        self._grown.add(name)
-        self._ends[name] += len(data)
-        return self._ends[name]
-
-    def _open(self, name: str) -> AppendFile:
-        file = self._appending.get(name)
-        if file is None:
-            file = self._appending[name] = self._files.open_append(self._books / name)
-        return file
-
-    def _measured(self, name: str, end: int) -> BookLength:
-        return BookLength(name, end, crc32(read_tail(self._files, self._books / name, end)))
-
-    @contextmanager
-    def _breaking(self) -> Iterator[None]:
-        """Whatever goes wrong inside leaves files in a state that only opening them again can tell."""
-        if not self._sound:
-            raise RuntimeError("this writer of the books is closed, or an effect on them failed; open them again")
-        self._sound = False
-        yield
-        self._sound = True
-
-    def _must_be_of_this_version(self) -> None:
-        for book in (*self._known.values(), self._rounds):
-            if book.writer_schema is not None:
-                what = "was written by another version of Tallybook, whose records have other fields"
-                raise BooksForeign(book.path, what, "Use that version, or import again into a fresh folder.")
 
     def _cut(self) -> int:
         """Bring every file back to the last commit, and remove files that it does not know; the bytes dropped."""

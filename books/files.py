@@ -6,12 +6,22 @@ from pathlib import Path
 
 from books.create import create_books
 from books.errors import LockHolder
+from books.file_part import FilePart
 from books.file_port import REAL_FILES, FilePort
 from books.file_reader import FileLogReader
 from books.file_writer import FileLogWriter
 from books.lock import this_process
 
-__all__ = ["FileLogReader", "FileLogWriter", "create_books", "open_for_reading", "open_for_writing", "this_process"]
+__all__ = [
+    "FileLogReader",
+    "FileLogWriter",
+    "FilePart",
+    "create_books",
+    "open_for_reading",
+    "open_for_writing",
+    "open_part",
+    "this_process",
+]
 
 
 def open_for_reading(folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> FileLogReader:
@@ -31,3 +41,11 @@ def open_for_writing(
     BooksDamaged, after which nothing has been changed.
     """
     return FileLogWriter(files, folder, holder, deployment=deployment)
+
+
+def open_part(folder: Path, *, files: FilePort = REAL_FILES) -> FilePart:
+    """Open the books of `folder` to append to some of their partitions, on behalf of the process that has the lock.
+
+    Raises BooksForeign and BooksDamaged.
+    """
+    return FilePart(files, folder)

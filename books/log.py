@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from schemas.facts import JournalOpened
-from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.pages import BookLength, JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting
 
 
@@ -63,12 +63,12 @@ class LogReader(Protocol):
         """Give everything back."""
 
 
-class LogWriter(LogReader, Protocol):
-    """The one writer of the books; it reads what is committed, like anybody else.
+class Appender(Protocol):
+    """What appends to the partitions of the books.
 
     Pages are numbered from 0 and postings from 1, without gaps, in each partition (and edition): a wrong number is a
-    fault of the program (ValueError). After any OSError the writer takes nothing more (RuntimeError): close it and open
-    the books again, which puts them back to the last commit.
+    fault of the program (ValueError). After any OSError nothing more is taken (RuntimeError): close it and open the
+    books again, which puts them back to the last commit.
     """
 
     def next_page(self, partition: int) -> int:
@@ -83,14 +83,25 @@ class LogWriter(LogReader, Protocol):
     def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
         """Append postings as one batch (or several, if it is large); the position after them."""
 
+
+class PartWriter(LogReader, Appender, Protocol):
+    """A part of the one writer: it appends to partitions that nobody else appends to, and is read up to the commits."""
+
+    def seal(self) -> tuple[BookLength, ...]:
+        """Make durable what was appended since; what the writer's next commit has to be given as `parts`."""
+
+
+class LogWriter(LogReader, Appender, Protocol):
+    """The one writer of the books; it reads what is committed, like anybody else."""
+
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep rejects; they are given back with their numbers, which count from 1 (0: to be filled in)."""
 
     def open_edition(self, opened: EditionOpened) -> None:
         """Open a new edition of the ledger; ValueError if there is one of that name."""
 
-    def commit(self, committed: RoundCommitted) -> RoundCommitted:
-        """Make all that was appended durable and visible, at once.
+    def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
+        """Make all that was appended durable and visible, at once, with what the parts of this writer have sealed.
 
         The log fills in `number`, `lengths`, `rejects` (how many are kept in all) and `checksum`, and gives the record
         back. Commits are numbered from 0 (the creation of the books); a `number` other than 0 must be the one due.

@@ -9,30 +9,23 @@ import msgspec
 
 from books.log import LogWriter
 from books.walk import Place
-from processors.desk import Owed, PartitionDesk, owed_by
+from processors.desk import PartitionDesk
+from processors.shares import DeskShare, Order, Share
 from schemas.facts import (
     ClockTicked,
     JournalFact,
     PublishedFact,
     PurchaseRecorded,
-    RefereePurchased,
     RulesetPublished,
     members_of,
 )
-from schemas.pages import (
-    MAX_PAGE_LINES,
-    Folio,
-    InputConsumed,
-    JournalLine,
-    JournalPage,
-    Reject,
-    RoundCommitted,
-)
+from schemas.pages import InputConsumed, Reject, RoundCommitted
 from schemas.partitions import partition_of
-from schemas.posting import Posting, Reason
 
-MAX_POSTINGS_HELD: Final = 1_000
-FULL_PAGE_BYTES: Final = 1_000_000  # a page is closed at this size, so that large events make pages of few lines
+NO_TICK: Final = 0
+ORDERS_TOGETHER: Final = (
+    500  # handed to a share at a time: few enough that it starts soon, enough to be worth a message
+)
 
 
 class Taken(NamedTuple):
@@ -55,66 +48,65 @@ class RoundCounts(msgspec.Struct):
     conflicts: int = 0
 
 
-def _no_inputs() -> dict[str, int]:
-    return {"": 0}  # index 0: what Tallybook itself wrote
-
-
-class _Writing(msgspec.Struct):
-    """The page that a partition is filling, and its postings not yet handed to the log."""
-
-    page: int
-    place: Place
-    lines: list[JournalLine] = []
-    inputs: dict[str, int] = msgspec.field(default_factory=_no_inputs)
-    postings: list[Posting] = []
-    bytes: int = 0
-
-
 class Rounds:
-    """Takes rounds of facts into the books of one folder, in one process.
+    """Takes rounds of facts into the books of one folder, its partitions divided among shares.
 
-    Nothing is visible to readers before `commit`. The caller owns `log` and gives one desk per partition, each
-    recovered to the end of the books, which is its place in `places`.
+    Nothing is visible to readers before `commit`. The caller owns `log`; the shares stand at the end of the books, with
+    the last tick and the publications given.
+
+    What a round's facts owe is asked for only when the next round (or the commit) begins: until then the shares decide
+    while the caller reads on.
     """
 
-    def __init__(self, log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> None:
+    def __init__(
+        self, log: LogWriter, shares: Sequence[Share], last_tick: int, publications: Sequence[RulesetPublished]
+    ) -> None:
         self.log = log
-        self.desks = desks
-        self.edition = edition
-        self.counts = RoundCounts()
-        self._writing = [_Writing(desk.page + 1, place) for desk, place in zip(desks, places, strict=True)]
+        self.shares = shares
+        self.publications = list(publications)
+        self._share_of = {partition: number for number, share in enumerate(shares) for partition in share.partitions}
+        self._partitions = len(self._share_of)
+        if sorted(self._share_of) != list(range(log.opened().partitions)):
+            raise AssertionError(f"shares of partitions {sorted(self._share_of)}")
+        self._orders: list[list[Order]] = [[] for _ in shares]
+        self._last_tick = last_tick
+        self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
+        self._counts = RoundCounts()
 
     @property
     def last_tick(self) -> int:
         """The last tick in UTC ms, the same in all partitions between rounds; 0 for none."""
-        return self.desks[0].last_tick
+        return self._last_tick
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was journalled since the last commit."""
+        return self._counts.lines == 0
 
     def publish(self, published: RulesetPublished, received_at: int) -> None:
         """Write a publication to all partitions at once."""
-        for desk in self.desks:
-            self._write(desk, JournalLine(published, received_at))
+        self._finish_round()
+        self._order_everywhere(published, received_at)
+        self.publications.append(published)
 
     def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
         """One round: these facts in this order, the facts they owe, then a tick at `tick_at` if it is a new one."""
-        owed: list[Owed] = []
+        self._finish_round()
+        self._counts.facts += len(facts)
         for fact, source, record in facts:
-            self.counts.facts += 1
             for member_id in members_of(fact):
                 key = member_id if member_id is not None else guest_key(fact)
-                desk = self.desks[partition_of(key, len(self.desks))]
-                index = self._input_index(desk, source)
-                for posting in self._write(desk, JournalLine(fact, received_at, member_id, index, record)):
-                    owed.extend(owed_by(desk.partition, posting))
-        owed.sort(key=lambda item: item[:4])
-        for item in owed:
-            self._write_derived(item.fact, received_at)
-        if tick_at > self.last_tick:
-            for desk in self.desks:
-                self._write(desk, JournalLine(ClockTicked(tick_at), received_at))
+                partition = partition_of(key, self._partitions)
+                self._order(Order(partition, fact, member_id, source, record), received_at)
+        self._hand_out(received_at)
+        for share in self.shares:
+            share.ask_owed()
+        self._unfinished = (tick_at if tick_at > self._last_tick else NO_TICK, received_at)
+        self._last_tick = max(tick_at, self._last_tick)
 
     def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep refused records; gives them back with their numbers."""
-        self.counts.rejects += len(rejects)
+        self._counts.rejects += len(rejects)
         return self.log.append_rejects(rejects)
 
     def commit(self, inputs: Sequence[InputConsumed]) -> RoundCounts:
@@ -123,10 +115,17 @@ class Rounds:
         Returns:
             The counts of what was committed.
         """
-        for desk in self.desks:
-            self._turn_page(desk)
-            self._hand_over_postings(desk)
-        counts, self.counts = self.counts, RoundCounts()
+        self._finish_round()
+        for share in self.shares:
+            share.ask_seal()
+        sealed = [share.sealed() for share in self.shares]
+        counts, self._counts = self._counts, RoundCounts()
+        for each in sealed:
+            counts.postings += each.postings
+            counts.entries += each.entries
+            counts.duplicates += each.duplicates
+            counts.conflicts += each.conflicts
+        ends = sorted((end for each in sealed for end in each.ends), key=lambda end: end.partition)
         self.log.commit(
             RoundCommitted(
                 number=0,
@@ -135,64 +134,52 @@ class Rounds:
                 last_tick=self.last_tick,
                 facts=counts.facts,
                 postings=counts.postings,
-                journal_digests=tuple(desk.journal_digest.hex() for desk in self.desks),
-                ledger_digests=tuple(desk.ledger_digest.hex() for desk in self.desks),
-            )
+                journal_digests=tuple(end.journal_digest for end in ends),
+                ledger_digests=tuple(end.ledger_digest for end in ends),
+            ),
+            parts=[length for each in sealed for length in each.lengths],
         )
         return counts
 
-    def places(self) -> list[Place]:
-        """Where each partition's books end; right after a commit only."""
-        return [writing.place for writing in self._writing]
-
-    def _write_derived(self, fact: RefereePurchased, received_at: int) -> None:
-        desk = self.desks[partition_of(fact.member_id, len(self.desks))]
-        for posting in self._write(desk, JournalLine(fact, received_at, fact.member_id)):
-            if posting.owed:
-                raise AssertionError(f"derived fact {fact.event_id} owes facts itself")
-
-    def _input_index(self, desk: PartitionDesk, source: str) -> int:
-        inputs = self._writing[desk.partition].inputs
-        return inputs.setdefault(source, len(inputs))
-
-    def _write(self, desk: PartitionDesk, line: JournalLine) -> list[Posting]:
-        writing = self._writing[desk.partition]
-        folio = Folio(writing.page, len(writing.lines))
-        writing.lines.append(line)
-        postings = desk.score(line, folio)
-        writing.postings.extend(postings)
-        self.counts.lines += 1
-        self.counts.postings += len(postings)
-        for posting in postings:
-            self.counts.entries += len(posting.entries)
-            self.counts.duplicates += posting.reason == Reason.DUPLICATE
-            self.counts.conflicts += posting.reason == Reason.CONFLICT
-        writing.bytes += desk.line_bytes
-        if len(writing.lines) >= MAX_PAGE_LINES or writing.bytes >= FULL_PAGE_BYTES:
-            self._turn_page(desk)
-        if len(writing.postings) >= MAX_POSTINGS_HELD:
-            self._hand_over_postings(desk)
-        return postings
-
-    def _turn_page(self, desk: PartitionDesk) -> None:
-        writing = self._writing[desk.partition]
-        if not writing.lines:
+    def _finish_round(self) -> None:
+        """What the last round's facts owe, in an order that no share has a hand in, and then its tick."""
+        if self._unfinished is None:
             return
-        page = JournalPage(writing.page, tuple(writing.lines), tuple(writing.inputs))
-        position = self.log.append_page(desk.partition, page)
-        folio = Folio(page.page, len(page.lines) - 1)
-        writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
-        desk.page = writing.page
-        writing.page += 1
-        writing.lines, writing.inputs, writing.bytes = [], _no_inputs(), 0
+        (tick_at, received_at), self._unfinished = self._unfinished, None
+        owed = [item for share in self.shares for item in share.owed()]
+        owed.sort(key=lambda item: item[:4])
+        for item in owed:
+            fact = item.fact
+            self._order(Order(partition_of(fact.member_id, self._partitions), fact, fact.member_id), received_at)
+        if tick_at != NO_TICK:
+            self._order_everywhere(ClockTicked(tick_at), received_at)
+        self._hand_out(received_at)
 
-    def _hand_over_postings(self, desk: PartitionDesk) -> None:
-        writing = self._writing[desk.partition]
-        if writing.postings:
-            position = self.log.append_postings(self.edition, desk.partition, writing.postings)
-            place = writing.place
-            writing.place = Place(place.journal, position, place.folio, writing.postings[-1].number)
-            writing.postings = []
+    def _order_everywhere(self, fact: JournalFact, received_at: int) -> None:
+        for partition in range(self._partitions):
+            self._order(Order(partition, fact), received_at)
+        self._hand_out(received_at)
+
+    def _order(self, order: Order, received_at: int) -> None:
+        self._counts.lines += 1
+        number = self._share_of[order.partition]
+        orders = self._orders[number]
+        orders.append(order)
+        if len(orders) >= ORDERS_TOGETHER:
+            self.shares[number].score(orders, received_at)
+            self._orders[number] = []
+
+    def _hand_out(self, received_at: int) -> None:
+        for number, orders in enumerate(self._orders):
+            if orders:
+                self.shares[number].score(orders, received_at)
+                self._orders[number] = []
+
+
+def rounds_here(log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> Rounds:
+    """Rounds that are decided in this very process, by one recovered desk per partition and its place in the books."""
+    share = DeskShare(log, desks, edition, places)
+    return Rounds(log, [share], share.last_tick, share.publications)
 
 
 def guest_key(fact: JournalFact) -> str:

@@ -169,7 +169,7 @@ class Importer:
         self._refused, self._refused_bytes = [], 0
 
     def _commit(self) -> None:
-        if not self._consumed and not self._rounds.counts.lines:
+        if not self._consumed and self._rounds.is_empty:
             return  # not even a publication
         counts = self._rounds.commit(list(self._consumed.values()))
         self._consumed, self._uncommitted = {}, 0

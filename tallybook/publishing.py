@@ -42,7 +42,7 @@ def publish_ruleset(
         PublicationRefused: another text was published under this version, another programme lives in these books, or
             `effective_from` lies before the last tick.
     """
-    before = rounds.desks[0].machine.partition.publications
+    before = rounds.publications
     hashed = ruleset_hash(text)
     _require_new_or_same(before, ruleset, hashed)
     if effective_from is None:
@@ -81,7 +81,7 @@ def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublish
             version was published.
         RulesetRefused: the ruleset to be published has errors.
     """
-    before = rounds.desks[0].machine.partition.publications
+    before = rounds.publications
     if before:
         for file in folder.ruleset_files():
             _require_unedited(file, before)

@@ -9,6 +9,7 @@ from typing import Final
 from books.log import LogWriter
 from processors.recovery import recover_desk, save_snapshot
 from processors.rounds import Rounds
+from processors.shares import DeskShare
 from tallybook.folder import EDITION, Folder, load_published
 from tallybook.importer import new_desks
 from tallybook.screen import note, progress
@@ -38,12 +39,13 @@ def writing_session(folder: Folder, now: int) -> Iterator[Session]:
         desks = new_desks(log, load_published)
         with progress("reading the books", None) as tick:
             places = [recover_desk(log, EDITION, desk, snapshots, tick) for desk in desks]
-        rounds = Rounds(log, desks, EDITION, places)
+        share = DeskShare(log, desks, EDITION, places)
+        rounds = Rounds(log, [share], share.last_tick, share.publications)
         before = sum(desk.number for desk in desks)
         yield Session(log, rounds)
         if sum(desk.number for desk in desks) - before >= SNAPSHOT_AFTER_POSTINGS:
             try:
-                for desk, place in zip(desks, rounds.places(), strict=True):
+                for desk, place in zip(desks, share.places(), strict=True):
                     save_snapshot(snapshots, log.opened(), EDITION, desk, place)
             except OSError as error:
                 # All that was decided is committed; a cache that cannot be written costs only time at the next start.

@@ -9,7 +9,7 @@ from typing import Final
 
 from processors.desk import PartitionDesk
 from processors.recovery import recover_desk
-from processors.rounds import Rounds, Taken
+from processors.rounds import Taken, rounds_here
 from processors.ruleset_text import parse_ruleset
 from schemas.facts import (
     CheckedIn,
@@ -144,7 +144,7 @@ def build_folder(
     with folder.writing(OPENED_AT) as log:
         desks = [PartitionDesk(partition, log.opened(), load_published) for partition in range(log.partitions)]
         places = [recover_desk(log, EDITION, desk) for desk in desks]
-        rounds = Rounds(log, desks, EDITION, places)
+        rounds = rounds_here(log, desks, EDITION, places)
         ruleset, _ = parse_ruleset(rules, "1.yaml")
         publish_ruleset(rounds, rules, ruleset, effective_from=effective_from, now=OPENED_AT)
         record = 0

@@ -13,7 +13,8 @@ from books.snapshots import SnapshotStore
 from processors.intake.inputs import Input, open_input
 from processors.intake.merge import gather
 from processors.recovery import recover_desk, save_snapshot
-from processors.rounds import Rounds
+from processors.rounds import Rounds, rounds_here
+from processors.shares import DeskShare
 from processors.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
@@ -26,7 +27,7 @@ from schemas.facts import (
     PurchaseRecorded,
     ReferralMade,
 )
-from schemas.pages import JournalLine, Reject, RoundCommitted
+from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder import EDITION
 from tallybook.importer import Imported, Importer, Source, consumed_before, new_desks
@@ -64,11 +65,11 @@ class DiesAfter(MemoryLogWriter):
         super().__init__(books)
         self._left = commits
 
-    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+    def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         if self._left == 0:
             raise Died
         self._left -= 1
-        return super().commit(committed)
+        return super().commit(committed, parts)
 
 
 def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int = PARTITIONS) -> MemoryBooks:
@@ -85,7 +86,7 @@ def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int
 def rounds_of(log: MemoryLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
     """The rounds of open books, recovered to their end."""
     desks = new_desks(log, load)
-    return Rounds(log, desks, EDITION, [recover_desk(log, EDITION, desk, snapshots) for desk in desks])
+    return rounds_here(log, desks, EDITION, [recover_desk(log, EDITION, desk, snapshots) for desk in desks])
 
 
 def take(
@@ -119,7 +120,9 @@ def take(
             )
             done = importer.take_all(gathered.arrivals())
         if snapshots is not None:
-            for desk, place in zip(rounds.desks, rounds.places(), strict=True):
+            (share,) = rounds.shares
+            assert isinstance(share, DeskShare)
+            for desk, place in zip(share.desks, share.places(), strict=True):
                 save_snapshot(snapshots, log.opened(), EDITION, desk, place)
         return done
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,6 +40,13 @@ class _State:
         twin.rejects = list(self.rejects)
         return twin
 
+    def file(self, name: str) -> list[Any]:
+        """The records of one file, by the name that `lengths` gives it."""
+        folder, _, partition = name.partition("/")
+        if folder == "journal":
+            return self.journal[int(partition)]
+        return self.ledgers[folder.removeprefix("ledger.")][int(partition)]
+
     def lengths(self) -> tuple[BookLength, ...]:
         found = [BookLength("rejects", len(self.rejects))]
         found += [BookLength(f"journal/{n}", len(pages)) for n, pages in enumerate(self.journal)]
@@ -53,6 +60,7 @@ class MemoryBooks:
 
     def __init__(self, opened: JournalOpened) -> None:
         self.state = _State(opened)
+        self.sealed = self.state  # what the parts of the writer have made durable and nobody has committed yet
         self.writer: MemoryLogWriter | None = None
         lines = [
             JournalLine(msgspec.structs.replace(opened, partition=n), opened.opened_at)
@@ -77,8 +85,13 @@ class MemoryBooks:
     def write(self) -> MemoryLogWriter:
         if self.writer is not None:
             raise FolderHeld(Path("memory"), None)
+        self.sealed = self.state
         self.writer = MemoryLogWriter(self)
         return self.writer
+
+    def part(self) -> MemoryPart:
+        """A part of the present writer."""
+        return MemoryPart(self)
 
     def die(self) -> None:
         """The writing process is gone, with all that it had not committed."""
@@ -204,8 +217,12 @@ class MemoryLogWriter(MemoryLogReader):
         self._pending.editions[opened.edition] = opened
         self._pending.ledgers[opened.edition] = [[] for _ in range(opened.partitions)]
 
-    def commit(self, committed: RoundCommitted) -> RoundCommitted:
+    def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         self._must_be_open()
+        if len({length.file for length in parts}) != len(parts):
+            raise ValueError("a file of the books grew in two hands")
+        for length in parts:
+            self._take_over(length)
         number = len(self._pending.rounds)
         if committed.number not in {0, number}:
             raise ValueError(f"commit {committed.number}, where {number} is due")
@@ -214,9 +231,16 @@ class MemoryLogWriter(MemoryLogReader):
             committed, number=number, lengths=self._pending.lengths(), rejects=kept, checksum=1
         )
         self._pending.rounds.append(sealed)
-        self._books.state = self._pending.copy()
+        self._books.state = self._books.sealed = self._pending.copy()
         self.refresh()
         return sealed
+
+    def _take_over(self, length: BookLength) -> None:
+        """What a part has sealed of one file becomes this writer's."""
+        mine, sealed = self._pending.file(length.file), self._books.sealed.file(length.file)
+        if len(mine) != len(self._books.state.file(length.file)):
+            raise ValueError("a file of the books grew in two hands")
+        mine[:] = sealed[: length.bytes]
 
     def close(self) -> None:
         if self._books.writer is self:
@@ -225,6 +249,24 @@ class MemoryLogWriter(MemoryLogReader):
     def _must_be_open(self) -> None:
         if self._books.writer is not self:
             raise RuntimeError("this writer of the books is closed; open them again")
+
+
+class MemoryPart(MemoryLogWriter):
+    """The PartWriter over MemoryBooks."""
+
+    def seal(self) -> tuple[BookLength, ...]:
+        self._must_be_open()
+        before = {length.file: length for length in self._books.sealed.lengths()}
+        grown = tuple(length for length in self._pending.lengths() if length != before[length.file])
+        sealed = self._books.sealed.copy()
+        for length in grown:
+            sealed.file(length.file)[:] = self._pending.file(length.file)
+        self._books.sealed = sealed
+        return grown
+
+    def _must_be_open(self) -> None:
+        if self._books.writer is None:
+            raise RuntimeError("the writer of these books is gone; open them again")
 
 
 def _from(name: str, records: list[_T], start: int) -> Iterator[tuple[int, _T]]:

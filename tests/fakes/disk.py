@@ -253,6 +253,9 @@ class _FakeLock:
         self._noted = True
         self._file.live = note
 
+    def handle(self) -> int | None:
+        return None
+
     def release(self) -> None:
         self._disk.release(self)
         if self._noted:

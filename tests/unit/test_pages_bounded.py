@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.recovery import recover_desk
-from processors.rounds import FULL_PAGE_BYTES, Rounds, Taken
+from processors.rounds import Taken, rounds_here
+from processors.shares import FULL_PAGE_BYTES
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
 from tallybook.folder import EDITION, Folder, load_published
@@ -22,7 +23,7 @@ def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None
     with folder.writing(AT) as log:
         desks = new_desks(log, load_published)
         places = [recover_desk(log, EDITION, desk) for desk in desks]
-        rounds = Rounds(log, desks, EDITION, places)
+        rounds = rounds_here(log, desks, EDITION, places)
         rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
         rounds.commit([])
     with folder.reading() as log:

@@ -181,6 +181,6 @@ def test_a_commit_counts_what_it_covers() -> None:
     rounds.take(taken(purchase("p", 0, "m-1", "m-2"), purchase("g", 0, None)), START + 1, START + 1)
     counts = rounds.commit([InputConsumed(INPUTS[0], START, 2)])
     assert (counts.facts, counts.lines, counts.postings, counts.entries) == (2, 2 + 2 + small.PARTITIONS, 3, 3)
-    assert rounds.counts.facts == 0
+    assert rounds.is_empty
     last = books.read().committed()
     assert (last.facts, last.postings, last.last_tick) == (2, 3, START + 1)
