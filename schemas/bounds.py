@@ -18,3 +18,6 @@ DAY_MS: Final = 86_400_000
 
 # Gross points one account may ever earn: the built-in limit that keeps every sum below 2**63.
 MAX_EARNED_POINTS: Final = 4 * 10**18
+
+# Lots one account may hold at a time: the built-in limit that keeps every account small enough to be handled whole.
+MAX_LOTS: Final = 10_000

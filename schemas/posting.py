@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TOO_MANY_CLAIMS = "too_many_claims"
     CLAIM_ALREADY_PAID = "claim_already_paid"
     OTHER_CURRENCY = "other_currency"
+    TOO_MANY_LOTS = "too_many_lots"
     LIMIT_REACHED = "limit_reached"
     ZERO_POINTS = "zero_points"
     DAY_ALREADY_PAID = "day_already_paid"

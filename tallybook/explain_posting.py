@@ -9,7 +9,7 @@ from processors.decider.account import Account
 from processors.decider.calendar import Moment as LocalMoment
 from processors.decider.calendar import Zone, iso_day
 from processors.decider.consider import Considered, consider
-from processors.decider.limits import MAX_EARNED_LIMIT, CompiledLimit, counter_key
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key
 from processors.decider.referrals import MAX_OPEN_CLAIMS
 from processors.decider.ruleset import Ruleset
 from schemas.bounds import DAY_MS
@@ -95,6 +95,7 @@ def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: It
         "window_days": f"{partition.referral_window_ms // DAY_MS}",
         "last_tick": format_instant(partition.last_tick),
         "max_claims": str(MAX_OPEN_CLAIMS),
+        "max_lots": f"{partition.max_lots:,}",
     }
     if isinstance(fact, ReferralMade | RefereePurchased):
         details |= {"referrer": fact.referrer_id, "referee": fact.referee_id}
@@ -181,8 +182,8 @@ def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, 
         rule = by_id[each.rule_id]
         limits = _limits_seen(rule.limits, counters, fact, local, working)
         cuts = [(limit.limit_id, limit.cut) for limit in limits if limit.cut]
-        if MAX_EARNED_LIMIT in working.limit_ids:
-            cuts.append((MAX_EARNED_LIMIT, working.rounded - working.paid - sum(points for _, points in cuts)))
+        built_in = [name for name in (MAX_EARNED_LIMIT, MAX_LOTS_LIMIT) if name in working.limit_ids][-1:]
+        cuts += [(name, working.rounded - working.paid - sum(points for _, points in cuts)) for name in built_in]
         line = arithmetic_line(working, cuts, ruleset.stacking, per_line=rule.round_per_line)
         seen.append(RuleSeen(each.rule_id, each.kind, True, each.because, line, working.paid, limits))
     return seen

@@ -30,6 +30,11 @@ SENTENCES: Final[dict[str, str]] = {
     ),
     Reason.CLAIM_ALREADY_PAID: "This referral was settled on an earlier purchase; it is paid once.",
     Reason.OTHER_CURRENCY: "The purchase is in {currency}, and the programme counts {programme_currency} alone.",
+    Reason.TOO_MANY_LOTS: (
+        "It was worth points, but the account already holds {max_lots} lots (awards that have not expired), as many as "
+        "it may; one that expires makes room. To change that, let points expire sooner (`expiry` in the ruleset), or "
+        "let a rule that pays very often pay at most so many times a day (`limits` with `per: day` and `times`)."
+    ),
     Reason.LIMIT_REACHED: "It was worth points, but there was no room left under {limits}.",
     Reason.ZERO_POINTS: "Rules took part, but what they make of it is less than one whole point.",
     Reason.DAY_ALREADY_PAID: "The member had already checked in on {local_day}; each local day counts once.",
@@ -45,6 +50,7 @@ DETAILS: Final[dict[str, str]] = {
     "max_claims": "Too many",
     "currency": "another currency",
     "programme_currency": "its own",
+    "max_lots": "too many",
     "limits": "a limit",
     "local_day": "that day",
 }

@@ -9,6 +9,7 @@ from processors.decider.machine import PartitionMachine
 from processors.decider.ruleset import Ruleset
 from processors.ruleset_text import parse_ruleset, ruleset_hash
 from processors.zones import zone_data
+from schemas.bounds import MAX_LOTS
 from schemas.facts import JournalOpened, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import Posting
@@ -25,14 +26,16 @@ def load(text: str) -> Ruleset:
     return ruleset
 
 
-def decider_feed(opened: JournalOpened) -> Feed:
+def decider_feed(opened: JournalOpened, max_lots: int = MAX_LOTS) -> Feed:
     """The decider under test."""
-    return PartitionMachine(opened, load).feed
+    machine = PartitionMachine(opened, load)
+    machine.partition.max_lots = max_lots
+    return machine.feed
 
 
-def reference_feed(opened: JournalOpened) -> Feed:
+def reference_feed(opened: JournalOpened, max_lots: int = MAX_LOTS) -> Feed:
     """The reference ledger."""
-    return ReferenceLedger(opened).feed
+    return ReferenceLedger(opened, max_lots).feed
 
 
 def published(text: str, zone: str, *, version: str, effective_from: int) -> RulesetPublished:

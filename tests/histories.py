@@ -21,6 +21,7 @@ from random import Random
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from schemas.bounds import MAX_LOTS
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
@@ -64,12 +65,13 @@ Item = JournalLine | RoundEnded
 
 @dataclass(frozen=True)
 class History:
-    """What one partition is told, and the seed that made it."""
+    """What one partition is told, the seed that made it, and how many lots an account may hold in it."""
 
     seed: int
     theme: str
     opened: JournalOpened
     items: tuple[Item, ...]
+    max_lots: int = MAX_LOTS
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ def history_of(seed: int) -> History:
         facts.step()
         items += some_items(rng, setting, facts)
     items.append(RoundEnded())
-    return History(seed, setting.theme, opened, tuple(items))
+    max_lots = Random(f"lots {seed}").choice((1, 2, 4, *[MAX_LOTS] * 21))
+    return History(seed, setting.theme, opened, tuple(items), max_lots)
 
 
 def some_items(rng: Random, setting: Setting, facts: FactMaker) -> list[Item]:
@@ -214,7 +217,7 @@ def compared(posting: Posting) -> Posting:
 
 def first_difference(history: History, seen: Counter[str] | None = None) -> Difference | None:
     """Tell a history to both; None if they agree. Counts entry kinds, reasons and effects into `seen`."""
-    feeds = (decider_feed(history.opened), reference_feed(history.opened))
+    feeds = (decider_feed(history.opened, history.max_lots), reference_feed(history.opened, history.max_lots))
     try:
         for line, (decided, expected) in play(history.items, feeds):
             if list(map(compared, decided)) != expected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from schemas.bounds import MAX_EARNED_POINTS
+from schemas.bounds import MAX_EARNED_POINTS, MAX_LOTS
 from schemas.entry_ids import (
     DERIVED_SOURCE,
     award_entry_id,
@@ -55,14 +55,16 @@ class Deciding:
         self.some_rule_was_worth_points = False
         self.day_was_paid_before = False
         self.claim_was_settled_before = False
+        self.lots_were_too_many = False
 
 
 class ReferenceLedger:
     """The ledger of one partition. `opened` gives the horizon and the referral window (ms)."""
 
-    def __init__(self, opened: JournalOpened) -> None:
+    def __init__(self, opened: JournalOpened, max_lots: int = MAX_LOTS) -> None:
         self.horizon_ms = opened.horizon_ms
         self.referral_window_ms = opened.referral_window_ms
+        self.max_lots = max_lots
         self.last_tick: int | None = None
         self.publications: list[RulesetPublished] = []
         self.accounts: dict[str, Account] = {}
@@ -305,6 +307,9 @@ class ReferenceLedger:
         points = min(points, MAX_EARNED_POINTS - account.earned())
         if points <= 0:
             return
+        if len([lot for lot in account.lots if lot.remaining > 0]) >= self.max_lots:
+            deciding.lots_were_too_many = True
+            return
         for limit, window in charged:
             charge = LimitCharge(limit["id"], window, 1 if "times" in limit else points)
             account.charges.append(charge)
@@ -366,7 +371,7 @@ class ReferenceLedger:
         if is_other_currency:
             return Reason.OTHER_CURRENCY
         if deciding.some_rule_was_worth_points:
-            return Reason.LIMIT_REACHED
+            return Reason.TOO_MANY_LOTS if deciding.lots_were_too_many else Reason.LIMIT_REACHED
         if deciding.some_rule_matched:
             return Reason.ZERO_POINTS
         if deciding.day_was_paid_before:

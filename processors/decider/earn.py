@@ -52,7 +52,7 @@ def earn(rules: CompiledRuleset, partition: Partition, account: Account, fact: M
     else:
         worths = _events(rules.rules_for(fact), fact, moment)
     if worths:
-        _pay(LimitDesk(account, fact, moment), worths, moment, earning)
+        _pay(LimitDesk(account, fact, moment, partition.max_lots), worths, moment, earning)
     return earning
 
 
@@ -162,4 +162,7 @@ def _pay(desk: LimitDesk, worths: list[Worth], moment: Moment, earning: Earning)
             )
         )
     earning.charges = desk.charges
-    earning.reason = Reason.LIMIT_REACHED if wanted else Reason.ZERO_POINTS
+    if desk.refused_lots:
+        earning.reason = Reason.TOO_MANY_LOTS
+    else:
+        earning.reason = Reason.LIMIT_REACHED if wanted else Reason.ZERO_POINTS

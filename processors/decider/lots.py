@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 
 from processors.decider.account import FAR_FUTURE, Account, Lot, lot_order
 from schemas.entry_ids import expiry_entry_id
@@ -21,6 +21,11 @@ def due_entries(account: Account, until: int) -> list[Entry]:
         due.append(lot)
     due.sort(key=lambda lot: (lot.expires_at, lot.number))
     return [expiry(account.member_id, lot.number, lot.remaining, lot.available_at, lot.expires_at) for lot in due]
+
+
+def lots_due(account: Account, until: int) -> int:
+    """How many lots `due_entries` would close."""
+    return bisect_right(account.lots, until, key=lambda lot: lot.expires_at)
 
 
 def expiry(member_id: str, lot: int, points: int, available_at: int, expires_at: int) -> Entry:

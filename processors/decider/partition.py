@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from processors.decider.compile import CompiledRuleset
+from schemas.bounds import MAX_LOTS
 from schemas.facts import JournalOpened, RulesetPublished
 
 KNOWN_SEMANTICS: Final = frozenset({1})
@@ -24,6 +25,7 @@ class Partition:
     def __init__(self, opened: JournalOpened, compile_published: Compile) -> None:
         self.horizon_ms = opened.horizon_ms
         self.referral_window_ms = opened.referral_window_ms
+        self.max_lots = MAX_LOTS
         self.last_tick = 0  # 0: no tick yet
         self.publications: list[RulesetPublished] = []
         self._compile = compile_published

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.facts import JournalOpened, ReferralMade
+from schemas.bounds import DAY_MS, MAX_LOTS
+from schemas.facts import ClockTicked, ContentShared, JournalOpened, ReferralMade
 from schemas.pages import JournalLine
-from tests.deciders import Feed, decider_feed, reference_feed
+from schemas.posting import Posting, Reason
+from tests.deciders import Feed, decider_feed, published, reference_feed
 from tests.property import strategies
 
 REMEMBERED = 1_000
@@ -24,3 +26,41 @@ def test_a_late_claim_finds_the_last_thousand_purchases(start: Callable[[Journal
     told = [(owed.member_id, owed.purchase_rank) for owed in posting.owed]
     ranks = range(FORGOTTEN + 1, REMEMBERED + FORGOTTEN + 1)
     assert told == [(member, rank) for rank in ranks for member in ("bob", "ann")]
+
+
+SHARES = """\
+programme: p
+version: "1"
+timezone: UTC
+currency: EUR
+rules:
+  - {id: share, kind: fixed, on: share, points: 10, expiry: {kind: rolling, days: 30}}
+  - {id: tell, kind: fixed, on: share, points: 1, when: {network: b}, expiry: {kind: rolling, days: 60}}
+"""
+
+
+def share(feed: Feed, number: int, at: int, network: str = "a") -> Posting:
+    fact = ContentShared("app", f"e{number}", at, "ann", network)
+    (posting,) = feed(JournalLine(fact, 0, "ann"))
+    return posting
+
+
+@pytest.mark.parametrize(
+    ("start", "bound"), [(decider_feed, MAX_LOTS), (decider_feed, 4), (reference_feed, 4)], ids=["real", "few", "read"]
+)
+def test_an_account_that_holds_all_the_lots_it_may_is_awarded_nothing(
+    start: Callable[[JournalOpened, int], Feed], bound: int
+) -> None:
+    feed = start(strategies.opened(), bound)
+    feed(JournalLine(published(SHARES, "UTC", version="1", effective_from=strategies.START), 0))
+    for number in range(bound - 1):
+        assert share(feed, number, strategies.START).reason is None
+    last = share(feed, bound, strategies.START + 1, network="b")
+    assert [entry.rule_id for entry in last.entries] == ["share"], "there is room for one of the two"
+    assert last.reason is None
+    full = share(feed, bound + 1, strategies.START + 2, network="b")
+    assert (full.reason, full.entries, full.balance) == (Reason.TOO_MANY_LOTS, (), 10 * bound)
+    (tick,) = feed(JournalLine(ClockTicked(strategies.START + 32 * DAY_MS), 0))
+    assert len(tick.entries) == bound
+    roomy = share(feed, bound + 2, strategies.START + 32 * DAY_MS, network="b")
+    assert [entry.lot for entry in roomy.entries] == [bound + 1, bound + 2]
