@@ -1,6 +1,14 @@
-"""The only place that reads the wall clock; everything else is given the instant."""
+"""The only place that reads the wall clock; everything else is given the instant, or a clock to ask."""
 
 import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What tells a long-running process the time; `now_ms` is one, a test brings its own."""
+
+    def __call__(self) -> int:
+        """The present instant in UTC milliseconds; it may go back, as clocks of machines do."""
 
 
 def now_ms() -> int:

@@ -130,6 +130,21 @@ def survey_inputs(
     return survey, unknown
 
 
+def records_as_they_come(
+    one: Input, unknown: UnknownFields, *, consumed: Sequence[InputConsumed] = (), judge: Judge | None = None
+) -> Iterator[Arrived | None]:
+    """The records of one input in its own order, held nowhere; None for each that was taken in before.
+
+    Raises InputRefused.
+    """
+    before = [past for past in consumed if past.sha256 == one.sha256]
+    for at, read in _with_instants(one, unknown, judge):
+        if any(_was_consumed(past, at, read.record) for past in before):
+            yield None
+        else:
+            yield _arrived(at, 0, 0, read)
+
+
 def _read_all(
     inputs: Sequence[Input],
     survey: Survey,
@@ -155,10 +170,11 @@ def _read_all(
                 survey.already += 1
                 continue
             survey.count(read, older_than)
-            arrived = Arrived(
-                at, rank, read.record, index, read.at_line, read.fact, read.refusal, read.raw, read.headers
-            )
-            yield arrived, read.size
+            yield _arrived(at, rank, index, read), read.size
+
+
+def _arrived(at: int, rank: int, index: int, read: Read) -> Arrived:
+    return Arrived(at, rank, read.record, index, read.at_line, read.fact, read.refusal, read.raw, read.headers)
 
 
 def _with_instants(one: Input, unknown: UnknownFields, judge: Judge | None) -> Iterator[tuple[int, Read]]:
