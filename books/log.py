@@ -100,6 +100,9 @@ class LogWriter(LogReader, Appender, Protocol):
     def open_edition(self, opened: EditionOpened) -> None:
         """Open a new edition of the ledger; ValueError if there is one of that name."""
 
+    def lock_handle(self) -> int | None:
+        """The descriptor that holds the books, for processes that write parts of them; None where there is none."""
+
     def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         """Make all that was appended durable and visible, at once, with what the parts of this writer have sealed.
 

@@ -52,7 +52,7 @@ class Rounds:
     """Takes rounds of facts into the books of one folder, its partitions divided among shares.
 
     Nothing is visible to readers before `commit`. The caller owns `log`; the shares stand at the end of the books, with
-    the last tick and the publications given.
+    the last tick and the publications given. `postings_committed` counts since then.
 
     What a round's facts owe is asked for only when the next round (or the commit) begins: until then the shares decide
     while the caller reads on.
@@ -72,6 +72,7 @@ class Rounds:
         self._last_tick = last_tick
         self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
         self._counts = RoundCounts()
+        self.postings_committed = 0
 
     @property
     def last_tick(self) -> int:
@@ -125,6 +126,7 @@ class Rounds:
             counts.entries += each.entries
             counts.duplicates += each.duplicates
             counts.conflicts += each.conflicts
+        self.postings_committed += counts.postings
         ends = sorted((end for each in sealed for end in each.ends), key=lambda end: end.partition)
         self.log.commit(
             RoundCommitted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -19,7 +19,20 @@ AcceptTooOld = Annotated[
     bool, typer.Option("--accept-too-old", help="Go on although some facts are beyond the horizon (they are refused).")
 ]
 NoProject = Annotated[bool, typer.Option("--no-project", help="Only the books; the tables are filled later.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="How many processes decide (default: one per core, where there is much to do)."),
+]
 INBOX_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".avro", ".parquet")
+
+
+class _Options(NamedTuple):
+    """How an import is to go."""
+
+    as_is: bool
+    accept_too_old: bool
+    project: bool
+    processes: int | None
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +52,7 @@ def import_(
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
     no_project: NoProject = False,
+    processes: Processes = None,
 ) -> None:
     """Take files into the books: validate, journal, decide, and bring the tables up to date.
 
@@ -47,11 +61,16 @@ def import_(
 
     Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
     """
-    folder, project = Folder(context.obj), not no_project
-    _import(folder, files, mapping, form, as_is=as_is, accept_too_old=accept_too_old, project=project)
+    options = _Options(as_is, accept_too_old, not no_project, processes)
+    _import(Folder(context.obj), files, mapping, form, options)
 
 
-def run(context: typer.Context, as_is: AsIs = False, accept_too_old: AcceptTooOld = False) -> None:
+def run(
+    context: typer.Context,
+    as_is: AsIs = False,
+    accept_too_old: AcceptTooOld = False,
+    processes: Processes = None,
+) -> None:
     """Import whatever lies in the folder's inbox, bring the tables up to date, and end.
 
     Files stay where they are; one that was taken in before is known by its content and does nothing.
@@ -62,7 +81,8 @@ def run(context: typer.Context, as_is: AsIs = False, accept_too_old: AcceptTooOl
     found = sorted(file for file in folder.inbox.glob("*") if file.suffix.lower() in INBOX_SUFFIXES)
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(INBOX_SUFFIXES)} files there")
-    _import(folder, [str(file) for file in found], None, None, as_is=as_is, accept_too_old=accept_too_old, project=True)
+    options = _Options(as_is, accept_too_old, project=True, processes=processes)
+    _import(folder, [str(file) for file in found], None, None, options)
 
 
 def _import(
@@ -70,18 +90,24 @@ def _import(
     files: list[str],
     mapping: Path | None,
     form: Format | None,
-    *,
-    as_is: bool,
-    accept_too_old: bool,
-    project: bool,
+    options: _Options,
 ) -> None:
     from tallybook.importing import import_files
     from tallybook.projecting import project_folder
 
-    done = import_files(folder, files, mapping, now=now_ms(), as_is=as_is, accept_too_old=accept_too_old, form=form)
+    done = import_files(
+        folder,
+        files,
+        mapping,
+        now=now_ms(),
+        as_is=options.as_is,
+        accept_too_old=options.accept_too_old,
+        form=form,
+        processes=options.processes,
+    )
     for line in done.report():
         say(line)
-    if project:
+    if options.project:
         project_folder(folder)
     if done.imported.rejects:
         raise typer.Exit(Exit.FOUND)

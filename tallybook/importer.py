@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from books.log import LogWriter
+from books.log import LogReader
 from processors.decider.machine import Load
 from processors.desk import PartitionDesk
 from processors.intake.door import judge_time
@@ -182,13 +182,14 @@ class Importer:
         self.done.rejects += counts.rejects
 
 
-def new_desks(log: LogWriter, load: Load) -> list[PartitionDesk]:
-    """A fresh desk for every partition of the books, still to be recovered."""
+def new_desks(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionDesk]:
+    """A fresh desk for every partition of the books (or for those given), still to be recovered."""
     opened = log.opened()
-    return [PartitionDesk(partition, opened, load) for partition in range(opened.partitions)]
+    chosen = range(opened.partitions) if partitions is None else partitions
+    return [PartitionDesk(partition, opened, load) for partition in chosen]
 
 
-def consumed_before(log: LogWriter) -> list[InputConsumed]:
+def consumed_before(log: LogReader) -> list[InputConsumed]:
     """How far each input was taken in by earlier runs: by time, as it is, or each for a part."""
     last = {(consumed.sha256, consumed.as_is): consumed for commit in log.commits() for consumed in commit.inputs}
     return list(last.values())

@@ -20,7 +20,7 @@ from tallybook.importer import Imported, Importer, Source, consumed_before
 from tallybook.inputs import opened_inputs, unknown_lines
 from tallybook.publishing import ensure_published
 from tallybook.screen import Tick, progress
-from tallybook.session import Session, writing_session
+from tallybook.session import Session, processes_for, writing_session
 
 
 class ImportDone(msgspec.Struct):
@@ -75,8 +75,11 @@ def import_files(
     as_is: bool = False,
     accept_too_old: bool = False,
     form: Format | None = None,
+    processes: int | None = None,
 ) -> ImportDone:
     """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
+
+    So many `processes` decide (None: one per core, where there is enough to do); the books are the same.
 
     Raises:
         InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
@@ -85,7 +88,7 @@ def import_files(
         RulesetRefused: the folder's ruleset cannot be published.
     """
     with opened_inputs(files, mapping, form) as inputs:
-        return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old)
+        return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old, processes=processes)
 
 
 def import_inputs(
@@ -96,9 +99,11 @@ def import_inputs(
     as_is: bool = False,
     accept_too_old: bool = False,
     resubmit_of: int = 0,
+    processes: int | None = None,
 ) -> ImportDone:
     """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
-    with writing_session(folder, now) as session:
+    several = processes_for(processes, folder, sum(one.size for one in inputs))
+    with writing_session(folder, now, several) as session:
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
         consumed = consumed_before(session.log)

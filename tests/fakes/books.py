@@ -217,6 +217,9 @@ class MemoryLogWriter(MemoryLogReader):
         self._pending.editions[opened.edition] = opened
         self._pending.ledgers[opened.edition] = [[] for _ in range(opened.partitions)]
 
+    def lock_handle(self) -> int | None:
+        return None
+
     def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         self._must_be_open()
         if len({length.file for length in parts}) != len(parts):
