@@ -1,0 +1,151 @@
+"""The folders in which victims die, and what an undisturbed run of the same command leaves in them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from books.files import open_for_reading
+from processors.verify import verify_books
+from schemas.bounds import DAY_MS
+from schemas.canonical import printed_digest
+from schemas.facts import PublishedFact, PurchaseRecorded, ReferralMade
+from schemas.pages import Reject
+from tallybook.folder import EDITION, Folder, load_published
+from tests.crash.processes import Ended, Traces, run_victim
+from tests.crash.victim import MAIN, SECONDS, Orders
+from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
+
+FILES: Final = 3
+DAYS: Final = 24
+FACTS_A_DAY: Final = 60  # at most
+REFERRING: Final = 0.1  # of the facts with a referrer, those that keep it: each owes further facts
+COMMANDS: Final = ("import", "run", "projection")
+GOOD_ENDS: Final = frozenset({0, 4})
+
+
+class Left(msgspec.Struct):
+    """What a command has left: both digests, the rejects, and the answers of every view."""
+
+    journal_digest: str
+    ledger_digest: str
+    rejects: list[Reject]
+    answers: dict[str, list[str]]
+
+
+class Scene(msgspec.Struct):
+    """A command, the folder it finds, the calls it makes when nobody disturbs it, how long it takes, what it leaves."""
+
+    command: str
+    arguments: tuple[str, ...]
+    folder: Path
+    calls: dict[str, list[str]]
+    seconds: float
+    left: Left
+
+
+def build_scene(command: str, scratch: Path, seed: int) -> Scene:
+    """Make the folder of a command and run it once without disturbing it."""
+    folder = scratch / f"{command}.before"
+    files = _new_folder(folder, seed)
+    arguments: tuple[str, ...] = ("run",)
+    if command == "import":
+        arguments = ("import", *(str(file) for file in files))
+    elif command == "projection":
+        ran = run_victim(folder, ("import", "--no-project", *map(str, files)), Orders(str(scratch / "books"), now=NOW))
+        _must_be_well(ran)
+        arguments = ("leaderboard",)
+    copy = Path(shutil.copytree(folder, scratch / f"{command}.after"))
+    answers = scratch / f"{command}.answers"
+    orders = Orders(str(scratch / command), answers=str(answers), now=NOW)
+    ran = run_victim(copy, arguments, orders)
+    _must_be_well(ran)
+    calls = Traces(Path(orders.trace)).calls()
+    return Scene(command, arguments, folder, calls, _seconds_of(calls), left_in(copy, answers))
+
+
+def left_in(folder: Path, answers: Path) -> Left:
+    """What is in a folder now; `answers` is the file into which a victim put those of the views.
+
+    Raises:
+        BooksError: the books are not well.
+    """
+    log = open_for_reading(folder)
+    verified = verify_books(log, EDITION, load_published)
+    if verified.differences:
+        raise AssertionError(f"the books are not what the rules make of them: {verified.shown}")
+    last = log.committed()
+    digests = [
+        printed_digest([bytes.fromhex(each) for each in found]) for found in (last.journal_digests, last.ledger_digests)
+    ]
+    if digests != [verified.journal_digest, verified.ledger_digest]:
+        raise AssertionError("the last commit has other digests than its books")
+    rejects = [reject for _, batch in log.read_rejects() for reject in batch]
+    return Left(digests[0], digests[1], rejects, json.loads(answers.read_text()))
+
+
+def differences(left: Left, expected: Left) -> list[str]:
+    """What differs, by name; positions of `progress` are where blocks end, which a restart may cut elsewhere."""
+    found = [name for name in ("journal_digest", "ledger_digest", "rejects") if _differs(name, left, expected)]
+    views = sorted(left.answers.keys() | expected.answers.keys())
+    for view in views:
+        ours, theirs = (_comparable(view, each.answers.get(view, [])) for each in (left, expected))
+        if ours != theirs:
+            found.append(f"view {view} ({len(ours)} rows, {len(theirs)} expected)")
+    return found
+
+
+def _differs(name: str, left: Left, expected: Left) -> bool:
+    return bool(getattr(left, name) != getattr(expected, name))
+
+
+def _comparable(view: str, rows: Sequence[str]) -> list[str]:
+    if view != "progress":
+        return list(rows)
+    return sorted(json.dumps({**json.loads(row), "position": 0}) for row in rows)
+
+
+def _new_folder(root: Path, seed: int) -> list[Path]:
+    """Empty books, rules, and an inbox of files with facts that are mixed up, doubled, in conflict and broken."""
+    folder = Folder(root)
+    folder.create("crash", PARTITIONS, 90, START)
+    (folder.rulesets / "imports").mkdir()
+    (folder.rulesets / "imports" / "1.yaml").write_text(RULES, encoding="utf-8")
+    rng = Random(seed)
+    lines: list[list[bytes | PublishedFact]] = [[] for _ in range(FILES)]
+    for drawn in random_facts(seed, days=DAYS, a_day=FACTS_A_DAY):
+        fact = drawn
+        if rng.random() > REFERRING:
+            if isinstance(drawn, ReferralMade):
+                continue
+            if isinstance(drawn, PurchaseRecorded):
+                fact = msgspec.structs.replace(drawn, referrer_id=None)
+        rng.choice(lines).append(fact)
+        kind = rng.random()
+        if kind < 0.02:
+            rng.choice(lines).append(fact)
+        elif kind < 0.04:
+            rng.choice(lines).append(b'{"type":"CheckedIn","source":"app","event_id":"%d"}' % len(lines[0]))
+        elif kind < 0.05:
+            rng.choice(lines).append(rng.randbytes(20).replace(b"\n", b""))
+        elif kind < 0.06 and isinstance(fact, PurchaseRecorded):
+            rng.choice(lines).append(msgspec.structs.replace(fact, order_id="another"))
+        elif kind < 0.07:
+            rng.choice(lines).append(msgspec.structs.replace(fact, occurred_at=NOW + DAY_MS, event_id=f"e{kind}"))
+    return [write_lines(folder.inbox / f"{n}.jsonl", chosen) for n, chosen in enumerate(lines)]
+
+
+def _must_be_well(ran: Ended) -> None:
+    if ran.code not in GOOD_ENDS or ran.orphans:
+        raise AssertionError(f"undisturbed, it ended with {ran.code} {ran.orphans}:\n{ran.said}")
+
+
+def _seconds_of(calls: dict[str, list[str]]) -> float:
+    """How long the command worked, without the start of Python and the answering of views."""
+    return next(float(line.split()[1]) for line in calls[MAIN] if line.startswith(SECONDS))
