@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint histories faults fuzz bench-real requirements clean
+.PHONY: help demo test lint histories faults fuzz bench bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -20,6 +20,7 @@ help:
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
+	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
 	@echo 'make requirements pin the newest allowed requirements (needs uv)'
 	@echo 'make clean        remove what make and the tools have made, .venv included'
@@ -47,6 +48,10 @@ faults:
 fuzz:
 	$(SETUP) dev
 	@$(PYTHON_HERE) -m tests.fuzz --seconds $(SECONDS)
+
+bench:
+	$(SETUP) runtime
+	@$(PYTHON_HERE) -m benchmarks.embedded
 
 bench-real:
 	$(SETUP) real
