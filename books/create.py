@@ -59,10 +59,10 @@ def create_books(folder: Path, opened: JournalOpened, *, files: FilePort = REAL_
             raise BooksExist(folder)
         _clear(files, creating)
         committed = _write_all(files, creating, opened)
-        files.rename(creating, books)
-        files.sync_folder(folder)
         if is_new:
             files.sync_folder(folder.parent)
+        files.rename(creating, books)
+        files.sync_folder(folder)
     finally:
         lock.release()
     return committed

@@ -51,10 +51,14 @@ class FileLogWriter(FileAppender):
             self._must_be_of_this_version()
             self._lock.write_note(note_of(holder))
             self.cut_bytes = self._cut()
+            self._start()
+            # Who wrote the last record, or made this folder, may have died before the disk had it: then what we say of
+            # it (it was taken in before) must not be undone by a power cut.
+            self._open(ROUNDS).fsync()
+            self._files.sync_folder(folder)
         except BaseException:
             self._lock.release()
             raise
-        self._start()
         self._new_folders: set[str] = set()
         self._rejects = self._last.committed.rejects
 

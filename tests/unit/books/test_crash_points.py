@@ -1,6 +1,7 @@
 """Dying before each single effect on the disk, by kill and by power cut: a commit is there whole or not at all."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -173,3 +174,35 @@ def test_a_writer_whose_effect_failed_takes_nothing_more() -> None:
     for attempt in (lambda: writer.commit(round_of(1)), lambda: append_round(writer, 2)):
         with pytest.raises(RuntimeError, match="open them again"):
             attempt()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_found_at_an_opening_outlives_a_power_cut(seed: int) -> None:
+    """The process that wrote the last record died before it was on the disk; the next one already told of it."""
+    found_more, die_at = 0, 0
+    while (survived := survivors(kill, seed, die_at := die_at + 1)) is not None:
+        disk, acknowledged = survived
+        with open_for_writing(SHOP, HOLDER, files=disk) as writer:
+            found = writer.committed().number
+        found_more += found > acknowledged[-1]
+        disk.cut_power(Random(seed))
+        assert open_for_reading(SHOP, files=disk).committed().number == found
+    assert found_more > 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed: int) -> None:
+    found = 0
+    for die_at in range(1, 60):
+        disk = new_disk()
+        disk.die_at = die_at
+        with suppress(DiedError):
+            create_books(SHOP, OPENED, files=disk)
+        disk.kill()
+        if disk.is_folder(SHOP / "books"):
+            found += 1
+            with open_for_writing(SHOP, HOLDER, files=disk):
+                pass
+            disk.cut_power(Random(seed))
+            assert open_for_reading(SHOP, files=disk).committed().number == 0
+    assert found > 0
