@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint histories faults fuzz bench bench-real requirements clean
+.PHONY: help demo test lint histories faults crash fuzz bench bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -10,6 +10,7 @@ PYTHON_HERE = .venv/bin/python
 N       = 100000
 SEED    = 1
 SECONDS = 60
+KILLS   = 200
 PROCESSES = 2
 STAGES  =
 
@@ -19,6 +20,7 @@ help:
 	@echo 'make lint         ruff, mypy and the walls between the packages'
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
+	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
@@ -44,6 +46,10 @@ histories:
 faults:
 	$(SETUP) dev
 	@$(PYTHON_HERE) -m tests.faults
+
+crash:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.crash --kills $(KILLS)
 
 fuzz:
 	$(SETUP) dev

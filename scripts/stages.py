@@ -27,6 +27,7 @@ COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = 5
 HISTORIES_IN_CI = 10_000
 FUZZ_SECONDS_IN_CI = 10
+KILLS_IN_CI = 12
 MAX_PROCESSES = 4
 PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
 
@@ -82,6 +83,7 @@ STAGES: dict[str, list[Step]] = {
     "sql": tests("sql"),
     "house": tests("house"),
     "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
+    "crash": [Step(("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI)), needs="tests/crash")],
     "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
 }
 

@@ -21,6 +21,7 @@ from tests.crash.processes import PROC
 from tests.crash.scenes import COMMANDS, build_scene
 from tests.crash.trials import Died, Runner
 from tests.crash.victim import KINDS, MAIN
+from tests.faults.__main__ import commit
 
 SCENE_SEED = 1  # the inputs are the same in every run: the seed chooses the kills
 CHILD = "child"
@@ -32,18 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--kills", type=int, default=12, help="how many, about: a kill that needs another first adds it"
     )
-    parser.add_argument("--seed", type=int, default=1, help="what chooses them")
+    parser.add_argument("--seed", default=None, help="a text that chooses them (default: the commit)")
     parser.add_argument("--only", type=int, default=None, help="replay this row of kills alone (they count from 1)")
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=COMMANDS, help="which commands to kill")
     given = parser.parse_args(arguments)
-    say(f"seed {given.seed}, {given.kills} kills")
+    seed = given.seed or commit() or "1"
+    say(f"seed {seed}, {given.kills} kills")
     if not PROC.is_dir():
         say("this system has no /proc: whether processes outlive the one that started them is not looked at")
     with tempfile.TemporaryDirectory(prefix="tallybook-crash-") as scratch:
-        return run(Path(scratch), given.kills, given.seed, given.only, given.commands)
+        return run(Path(scratch), given.kills, seed, given.only, given.commands)
 
 
-def run(scratch: Path, kills: int, seed: int, only: int | None, commands: Sequence[str]) -> int:
+def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequence[str]) -> int:
     """Build the scenes, run the trials, print what was found."""
     scenes = {}
     for command in commands:

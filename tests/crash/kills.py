@@ -55,7 +55,8 @@ Calls = dict[str, dict[str, list[str]]]
 def plan(number: int, rng: Random, calls: Calls) -> list[Trial]:
     """At least `number` deaths: half at counted calls, of every kind about as many, half at moments of chance."""
     commands = list(calls)
-    counted = _kinds(number // 2, rng)
+    possible = [kind for kind in KINDS if any(_has(MENDING.get(kind, (kind,))[0], calls[command]) for command in calls)]
+    counted = _kinds(number // 2, possible, rng)
     trials = [_mending(kind, rng, calls) for kind in counted if kind in MENDING]
     # The death that goes before one of these is one at a counted call too.
     kinds = [kind for kind in counted if kind not in MENDING]
@@ -74,10 +75,10 @@ def plan(number: int, rng: Random, calls: Calls) -> list[Trial]:
     return trials
 
 
-def _kinds(number: int, rng: Random) -> list[str]:
+def _kinds(number: int, possible: Sequence[str], rng: Random) -> list[str]:
     kinds: list[str] = []
     while len(kinds) < number:
-        kinds += rng.sample(KINDS, len(KINDS))
+        kinds += rng.sample(possible, len(possible))
     return kinds[:number]
 
 
