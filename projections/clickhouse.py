@@ -14,7 +14,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from projections.arrow_tables import ArrowRows
 from projections.query_guard import why_refused
-from projections.store import Gathered, Parameters, QueryFailed, Row, StoreNotOpened
+from projections.sessions import Sessions
+from projections.store import Address, Gathered, Parameters, QueryFailed, Row, StoreNotOpened
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
@@ -113,6 +114,21 @@ class ClickHouse:
         if (reason := why_refused(formatted, self._table_functions)) is not None:
             raise QueryFailed(f"refused: {reason}")
         return formatted
+
+    def sessions(self) -> Sessions:
+        """Where others are answered beside this store, from threads of this process, until it is closed.
+
+        Raises:
+            TypeError: this is no embedded ClickHouse, so others can ask it themselves.
+        """
+        if self._lock is None:
+            raise TypeError("only an embedded ClickHouse is served by the process that has it open")
+        return Sessions(self._lock.folder)
+
+    def announce(self, address: Address | None) -> None:
+        """Say in the folder's lock where this process serves the store; None: nowhere, or no longer."""
+        if self._lock is not None:
+            self._lock.announce(address)
 
     def close(self) -> None:
         """Close the engine and let go of the folder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 _READING: Final = frozenset({"select", "with", "from", "show", "describe", "desc", "exists", "explain"})
@@ -25,6 +25,8 @@ SETTINGS: Final = frozenset({
     "max_bytes_before_external_sort", "max_execution_time", "max_memory_usage", "max_result_rows", "max_rows_to_read",
     "max_threads",
 })  # fmt: skip
+# What can stand behind the last setting: the end of a subquery, or the next part of the query.
+_AFTER_SETTINGS: Final = frozenset({")", "format", "union", "intersect", "except"})
 _TOKEN: Final = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.|'')*')|`(?P<tick>(?:[^`\\]|\\.|``)*)`|"(?P<quoted>(?:[^"\\]|\\.|"")*)"|(?P<word>\w+)|\S""",
     re.DOTALL,
@@ -36,16 +38,17 @@ _CLAUSES: Final = {
 }
 
 
-def why_refused(formatted: str, table_functions: frozenset[str]) -> str | None:
+def why_refused(formatted: str, table_functions: frozenset[str], limits: Mapping[str, int] | None = None) -> str | None:
     """What a query would do besides reading the tables; None where it does nothing else.
 
     `formatted` is the one query as ClickHouse itself wrote it down again (`formatQuerySingleLine`): without comments,
-    its texts in single quotes. `table_functions` are the names that this ClickHouse has, in small letters.
+    its texts in single quotes. `table_functions` are the names that this ClickHouse has, in small letters. `limits` are
+    the greatest values that the query itself may set, where it does not run alone.
     """
-    return next(_reasons(formatted, table_functions), None)
+    return next(_reasons(formatted, table_functions, limits or {}), None)
 
 
-def _reasons(formatted: str, table_functions: frozenset[str]) -> Iterator[str]:
+def _reasons(formatted: str, table_functions: frozenset[str], limits: Mapping[str, int]) -> Iterator[str]:
     names = list(_tokens(formatted))
     first = next((name for name in names if name not in {"(", ""}), "nothing")
     if first not in _READING:
@@ -62,8 +65,8 @@ def _reasons(formatted: str, table_functions: frozenset[str]) -> Iterator[str]:
             yield f"the table function {name!r} reaches out of the tables; a query reads only the views"
         if name == "format" and following.isidentifier() and at + 2 == len(names):
             yield "leave the last clause out that names a format: --csv, --json and --parquet choose it"
-        if name == "settings" and (unknown := _unknown_setting(names[at + 1 :])):
-            yield f"Cannot execute with the setting {unknown!r} (readonly); there are: {', '.join(sorted(SETTINGS))}"
+        if name == "settings" and following and names[at + 2 : at + 3] == ["="]:
+            yield from _refused_settings(names[at + 1 :], limits)
 
 
 def _tokens(formatted: str) -> Iterator[str]:
@@ -76,14 +79,21 @@ def _tokens(formatted: str) -> Iterator[str]:
         yield inner.lower()
 
 
-def _unknown_setting(tokens: list[str]) -> str | None:
-    """The first setting of a SETTINGS clause that readers may not set."""
+def _refused_settings(tokens: list[str], limits: Mapping[str, int]) -> Iterator[str]:
+    """What readers may not set in a SETTINGS clause, which is `name = value, name = value` and then ends."""
     at = 0
-    while at + 1 < len(tokens) and tokens[at + 1] == "=":
-        if tokens[at] not in SETTINGS:
-            return tokens[at]
-        # The value is one token, as each of these settings is a number, a truth or a text.
-        if at + 3 >= len(tokens) or tokens[at + 3] != ",":
-            return None
+    while True:
+        name, value = tokens[at], tokens[at + 2] if at + 2 < len(tokens) else "{"
+        if name not in SETTINGS:
+            yield f"Cannot execute with the setting {name!r} (readonly); there are: {', '.join(sorted(SETTINGS))}"
+        if value and not value.isalnum():
+            # A sign, a list or a parameter: what comes behind it could not be told from the next setting.
+            yield f"the setting {name!r} takes a plain number or a text in quotes here"
+        if name in limits and not (value.isascii() and value.isdigit() and 1 <= int(value) <= limits[name]):
+            yield f"the setting {name!r} is at most {limits[name]:,} here, as a plain number"
+        following = tokens[at + 3 : at + 5]
+        if following[:1] != [","] or tokens[at + 5 : at + 6] != ["="]:
+            if following and following[0] not in _AFTER_SETTINGS:
+                yield f"the setting {name!r} takes a plain number or a text in quotes here"
+            return
         at += 4
-    return None

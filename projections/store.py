@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 Row = dict[str, object]
 Columns = Mapping[str, Sequence[object]]
 Parameters = Mapping[str, object]
@@ -15,12 +17,23 @@ class StoreError(Exception):
     """The ClickHouse store cannot do what was asked; the message says why and what to do."""
 
 
-class StoreHeld(StoreError):  # noqa: N818 - named after what happened, as facts are
-    """Another process has the folder of an embedded ClickHouse open; only one can."""
+class Address(msgspec.Struct, frozen=True):
+    """Where process `pid` serves the tables that it holds, by HTTP on this machine alone, to whoever has the token."""
 
-    def __init__(self, path: Path, holder: str) -> None:
+    port: int
+    token: str
+    pid: int
+    host: str = "127.0.0.1"
+    user: str = "reader"
+
+
+class StoreHeld(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """Another process has the folder of an embedded ClickHouse open; only one can. `address` is where it serves it."""
+
+    def __init__(self, path: Path, holder: str, address: Address | None = None) -> None:
         self.path = path
         self.holder = holder
+        self.address = address
         who = f"process {holder}" if holder else "another process"
         super().__init__(f"{path} is open in {who}; an embedded ClickHouse serves one process at a time. Wait for it.")
 

@@ -1,0 +1,103 @@
+"""Which queries of others run now: so many at once, not for ever, and not for somebody who has hung up."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from projections.http_errors import Refused
+from projections.served_query import MAX_SECONDS
+
+AT_ONCE: Final = 2
+# How long a query waits until others have ended.
+WAIT_SECONDS: Final = 10.0
+WATCH_SECONDS: Final = 0.25
+# The engine looks at its own limit between blocks only; this long beyond it a query is ended from outside.
+GRACE_SECONDS: Final = 5.0
+_BUSY: Final = 202
+
+
+class _Query(msgspec.Struct):
+    connection: socket.socket
+    overdue_at: float
+    is_killed: bool = False
+
+
+class Running:
+    """Lets queries in, watches over them, and ends them by their marks with `kill`."""
+
+    def __init__(self, kill: Callable[[str], None]) -> None:
+        self._kill = kill
+        self._room = threading.BoundedSemaphore(AT_ONCE)
+        self._queries: dict[str, _Query] = {}
+        self._changed = threading.Condition()
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._watch_over, name="tallybook-serve-watch", daemon=True)
+        self._watch.start()
+
+    @contextmanager
+    def query(self, mark: str, connection: socket.socket) -> Iterator[None]:
+        """Hold one of the places while the body runs a query for whoever is at the other end of `connection`.
+
+        Raises:
+            Refused: no place became free in time, or the server is ending.
+        """
+        if not self._room.acquire(timeout=WAIT_SECONDS):
+            raise Refused(_BUSY, f"{AT_ONCE} queries run already, and for {WAIT_SECONDS:.0f} s none ended: ask again")
+        try:
+            with self._changed:
+                if self._ended.is_set():
+                    raise Refused(_BUSY, "the server is just ending")
+                self._queries[mark] = _Query(connection, time.monotonic() + MAX_SECONDS + GRACE_SECONDS)
+            try:
+                yield
+            finally:
+                with self._changed:
+                    del self._queries[mark]
+                    self._changed.notify_all()
+        finally:
+            self._room.release()
+
+    def end(self) -> None:
+        """Let nobody in any more, and end what runs."""
+        with self._changed:
+            self._ended.set()
+            marks = list(self._queries)
+        for mark in marks:
+            self._kill(mark)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until no query runs, so long at most; says whether none does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queries, seconds)
+
+    def _watch_over(self) -> None:
+        while not self._ended.wait(WATCH_SECONDS):
+            now = time.monotonic()
+            with self._changed:
+                due = [
+                    (mark, query)
+                    for mark, query in self._queries.items()
+                    if not query.is_killed and (now > query.overdue_at or _has_hung_up(query.connection))
+                ]
+                for _, query in due:
+                    query.is_killed = True
+            for mark, _ in due:
+                self._kill(mark)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    # Asked by hand, as Python would first wait out the timeout of the socket.
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
+        return True
