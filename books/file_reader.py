@@ -10,6 +10,7 @@ import msgspec
 
 from books.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.container import Block
+from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import BooksDamaged, BooksForeign, UnknownEdition
 from books.file_port import FilePort
 from books.layout import (
@@ -117,6 +118,33 @@ class FileLogReader:
         blocks = blocks_of(self._files, book, start, self._lengths[book.name])
         return _numbered_rejects(book, blocks, 1 if start == 0 else None)
 
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The pages from a position on as bytes, one a block, under the present schema."""
+        self._must_be_partition(partition)
+        book = self._known[journal_file(partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        return (
+            _single(book, blocks) if book.writer_schema is None else encoded_pages(_numbered_pages(book, blocks, None))
+        )
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The postings from a position on as bytes, in blocks as they were written, under the present schema."""
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        book = self._known[ledger_file(edition, partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        if book.writer_schema is not None:
+            return encoded_postings(_numbered_postings(book, blocks, None))
+        return (EncodedBlock(block.end, block.records, block.data) for block in blocks)
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        """The rejects from a position on as bytes, one a block, under the present schema."""
+        book = self._known[REJECTS]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        if book.writer_schema is not None:
+            return encoded_rejects(_numbered_rejects(book, blocks, None))
+        return _single(book, blocks)
+
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""
         self._must_be_partition(partition)
@@ -184,6 +212,13 @@ def _decoded(book: BookFile, block: Block, decode: Callable[[bytes, str | None],
         return decode(block.data, book.writer_schema)
     except BodyDamaged as error:
         raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
+
+
+def _single(book: BookFile, blocks: Iterator[Block]) -> Iterator[EncodedBlock]:
+    for block in blocks:
+        if block.records != 1:
+            raise BooksDamaged(book.name, block.offset, f"a block of {block.records} records, where one is due")
+        yield EncodedBlock(block.end, 1, block.data)
 
 
 def _page(book: BookFile, block: Block) -> JournalPage:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from books.encoded import EncodedBlock
 from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting
@@ -52,6 +53,15 @@ class LogReader(Protocol):
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         """The rejects from a position on, in batches as they were kept, each with the position after it."""
+
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The pages from a position on as bytes, one a block; not checked further than that their blocks are whole."""
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The postings from a position on as bytes, checked no further than that their blocks are whole."""
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        """The rejects from a position on as bytes, checked no further than that their blocks are whole."""
 
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import FolderHeld, NoSuchPosition, UnknownEdition
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
@@ -139,6 +140,15 @@ class MemoryLogReader:
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         return _from("rejects", self._seen.rejects, start)
+
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_pages(self.read_journal(partition, start))
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_postings(self.read_ledger(edition, partition, start))
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_rejects(self.read_rejects(start))
 
     def last_page(self, partition: int) -> JournalPage | None:
         self._check(partition)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
@@ -37,6 +38,15 @@ class ListBooks:
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         return _from(self.rejected, start)
+
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_pages(self.read_journal(partition, start))
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_postings(self.read_ledger(edition, partition, start))
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        return encoded_rejects(self.read_rejects(start))
 
 
 def _from(records: Sequence[_T], start: int) -> Iterator[tuple[int, _T]]:

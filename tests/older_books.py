@@ -1,0 +1,80 @@
+"""Makes the books of a folder as a version before this one could have written them: fields at the end are missing.
+
+What is left out is a default, whose encoding is known, so the bodies are simply cut: no other Avro library takes part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from books.book_file import TAIL_BYTES, BookFile, blocks_of, open_book_file
+from books.container import encode_block, encode_header
+from books.encoded import encoded_pages, encoded_postings, encoded_rejects
+from books.file_port import REAL_FILES
+from books.file_reader import identity_in_folder
+from books.layout import BOOKS, ROUNDS, schema_of
+from books.rounds_file import encode_commit, read_last_round, seal
+from schemas.codecs import decode_page, decode_postings, decode_reject
+from schemas.pages import BookLength
+
+# Fields that stand last in their records, and the bytes of their defaults.
+MISSING: Final = {
+    "Posting": (("store_id", "order_id"), b"\0\0"),
+    "JournalPage": (("inputs",), b"\2\0\0"),
+    "Reject": (("resubmit_of",), b"\0"),
+}
+
+
+def make_older(folder: Path) -> None:
+    """Rewrite journal, ledgers and rejects of a folder under schemas without the MISSING fields.
+
+    Raises:
+        ValueError: a record says something in such a field.
+    """
+    books = folder / BOOKS
+    identity = identity_in_folder(REAL_FILES, folder)
+    rounds = open_book_file(REAL_FILES, books, ROUNDS, identity)
+    committed = read_last_round(REAL_FILES, rounds).committed
+    lengths = []
+    for length in committed.lengths:
+        book = open_book_file(REAL_FILES, books, length.file, identity)
+        if schema_of(book.name) in MISSING:
+            content = _older(book, length.bytes)
+            book.path.write_bytes(content)
+            lengths.append(BookLength(length.file, len(content), crc32(content[-TAIL_BYTES:])))
+        else:
+            lengths.append(length)
+    sealed = seal(msgspec.structs.replace(committed, number=0, lengths=tuple(lengths)))
+    rounds.path.write_bytes(rounds.path.read_bytes()[: rounds.first] + encode_commit(sealed, rounds.sync))
+
+
+def _older(book: BookFile, end: int) -> bytes:
+    fields, tail = MISSING[schema_of(book.name)]
+    schema = json.loads(book.header.metadata["avro.schema"])
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in fields]
+    metadata = book.header.metadata | {"avro.schema": json.dumps(schema).encode()}
+    pieces = [encode_header(metadata, book.sync)]
+    for count, bodies in _bodies(book, end):
+        cut = [body.removesuffix(tail) for body in bodies]
+        if any(len(short) + len(tail) != len(body) for short, body in zip(cut, bodies, strict=True)):
+            raise ValueError(f"a record of {book.name} says something in {fields}")
+        pieces.append(encode_block(count, b"".join(cut), book.sync))
+    return b"".join(pieces)
+
+
+def _bodies(book: BookFile, end: int) -> Iterator[tuple[int, list[bytes]]]:
+    """The records of each block, encoded one by one."""
+    for block in blocks_of(REAL_FILES, book, 0, end):
+        if schema_of(book.name) == "Posting":
+            one_by_one = [[posting] for posting in decode_postings(block.data, block.records)]
+            yield block.records, [each.data for each in encoded_postings((0, one) for one in one_by_one)]
+        elif schema_of(book.name) == "JournalPage":
+            yield 1, [each.data for each in encoded_pages([(0, decode_page(block.data))])]
+        else:
+            yield 1, [each.data for each in encoded_rejects([(0, [decode_reject(block.data)])])]
