@@ -12,6 +12,7 @@ from tallybook.clock import now_ms
 from tallybook.commands_start import FormatOption, MappingOption
 from tallybook.exits import Exit
 from tallybook.folder import Folder
+from tallybook.inbox import SUFFIXES, is_inbox_file
 from tallybook.screen import note, say, show_json, show_table
 
 AsIs = Annotated[bool, typer.Option("--as-is", help="Keep the order of the files instead of sorting by time.")]
@@ -23,7 +24,6 @@ Processes = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="How many processes decide (default: one per core, where there is much to do)."),
 ]
-INBOX_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".avro", ".parquet")
 
 
 class _Options(NamedTuple):
@@ -67,6 +67,14 @@ def import_(
 
 def run(
     context: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[-]", help="With --follow: - takes in standard input too.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what appears in the inbox, until Ctrl-C or SIGTERM.")
+    ] = False,
+    mapping: MappingOption = None,
+    form: FormatOption = None,
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
     processes: Processes = None,
@@ -75,14 +83,44 @@ def run(
 
     Files stay where they are; one that was taken in before is known by its content and does nothing.
 
+    With --follow it does not end: what appears is taken in as it comes, ticks are written by the clock, and the tables
+    follow within a second. Files that are in move to inbox/taken, those that cannot be read to inbox/refused. Write a
+    file under a name that ends in .part, and rename it when it is whole.
+
     Example: cp pos-today.jsonl inbox/ && tallybook run
+
+    Example: tallybook run --follow
+
+    Example: tail -F app.log | tallybook run --follow -
     """
     folder = Folder(context.obj)
-    found = sorted(file for file in folder.inbox.glob("*") if file.suffix.lower() in INBOX_SUFFIXES)
+    if source not in {None, "-"}:
+        raise typer.BadParameter(f"{source!r}: files are for `tallybook import`, or put them into {folder.inbox}")
+    if follow:
+        _follow(folder, mapping, form, processes, reads_standard_input=source is not None)
+        return
+    if source is not None:
+        raise typer.BadParameter("- goes with --follow; to take standard input in once: tallybook import -")
+    found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
     if not found:
-        note(f"{folder.inbox} is empty: put {', '.join(INBOX_SUFFIXES)} files there")
+        note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
     options = _Options(as_is, accept_too_old, project=True, processes=processes)
-    _import(folder, [str(file) for file in found], None, None, options)
+    _import(folder, [str(file) for file in found], mapping, form, options)
+
+
+def _follow(
+    folder: Folder, mapping: Path | None, form: Format | None, processes: int | None, *, reads_standard_input: bool
+) -> None:
+    from tallybook.following import follow_folder, standard_input
+
+    follow_folder(
+        folder,
+        now_ms,
+        mapping=mapping,
+        descriptor=standard_input() if reads_standard_input else None,
+        form=form,
+        processes=processes or 1,
+    )
 
 
 def _import(

@@ -194,9 +194,10 @@ class Follower:
     def _read_on(self) -> bool:
         left = STEP_RECORDS
         while left > 0 and not self._is_full():
-            if self._reading is None and not self._open_next():
+            if self._reading is not None:
+                left = self._read_some(self._reading, left)
+            elif not self._open_next():
                 break
-            left = self._read_some(left)
         return left < STEP_RECORDS
 
     def _open_next(self) -> bool:
@@ -214,11 +215,8 @@ class Follower:
         self._reading = _Reading(found, opened, records)
         return True
 
-    def _read_some(self, left: int) -> int:
+    def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""
-        reading = self._reading
-        if reading is None:
-            raise AssertionError("no file is open")
         try:
             while left > 0 and not self._is_full():
                 item = next(reading.records, _END)

@@ -21,7 +21,8 @@ TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 
 QUIET_MS: Final = 100  # a file that ends as a whole one does has not changed for so long
-LONG_QUIET_MS: Final = 2_000  # and one that does not: its writer may only be slow
+LONG_QUIET_MS: Final = 5_000  # and one that does not: its writer may only be slow
+EMPTY_QUIET_MS: Final = 60_000  # and an empty one: a shell makes the file before it starts the command that fills it
 SCAN_BUSY_MS: Final = 1_000  # between two looks at the folder while files wait
 MAX_WAITING: Final = 10_000  # files known at a time; those that came later are found when these are done
 MAX_HELD_MS: Final = 6 * 3_600_000  # a file that never comes to rest holds the clock's ticks back no longer
@@ -225,7 +226,7 @@ class Inbox:
             each.quiet_since = min(each.quiet_since, now)  # the clock may have been put back
             changed_at = stamp[2] // 1_000_000
             quiet = max(now - each.quiet_since, now - changed_at if changed_at <= now else 0)
-            each.was_long_quiet = quiet >= LONG_QUIET_MS
+            each.was_long_quiet = quiet >= (LONG_QUIET_MS if stamp[1] else EMPTY_QUIET_MS)
             if each.was_long_quiet or (each.ends_whole and quiet >= QUIET_MS) or each.name in self._whole:
                 self._whole.discard(each.name)
                 each.is_settled = True

@@ -32,7 +32,7 @@ def caught_up(folder: Folder) -> Iterator[Store]:
         BooksError: the folder has no books, or damaged ones.
     """
     with folder.reading() as log:
-        _forget_other_books(folder, log)
+        forget_other_books(folder, log)
         with folder.store() as store:
             _catch_up(log, store)
             yield store
@@ -46,7 +46,7 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         BooksError: the folder has no books, or damaged ones.
     """
     with folder.reading() as log:
-        _forget_other_books(folder, log)
+        forget_other_books(folder, log)
         with folder.store() as store:
             return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
 
@@ -58,7 +58,7 @@ def are_of_other_books(log: LogReader, store: Store) -> bool:
     return any(tuple(row.values()) != here for row in store.rows(_JOURNALS))
 
 
-def _forget_other_books(folder: Folder, log: LogReader) -> None:
+def forget_other_books(folder: Folder, log: LogReader) -> None:
     """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh."""
     if not folder.clickhouse.exists():
         return

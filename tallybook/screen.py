@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, Final, Protocol
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -126,3 +127,13 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A line for people on standard error: what is going on, never a result."""
     err.print(Text(text))
+
+
+@contextmanager
+def live_line() -> Iterator[Callable[[str], None] | None]:
+    """A line at the foot of a terminal that is written over; None where there is none."""
+    if not err.is_terminal:
+        yield None
+        return
+    with Live(Text(), console=err, auto_refresh=False, transient=True) as live:
+        yield lambda text: live.update(Text(text, overflow="ellipsis", no_wrap=True), refresh=True)
