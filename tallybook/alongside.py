@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import msgspec
 
@@ -234,14 +234,17 @@ def _keep_level(root: Path, connection: Connection, serves: bool, is_told: bool)
 
 
 def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serves: bool, is_told: bool) -> None:
-    _ = serves
     from projections.projector import project
+    from projections.serve import Served, serving
     from tallybook.folder import EDITION, Folder
 
     folder = Folder(root)
     with ExitStack() as opened:
         log = opened.enter_context(folder.reading())
         store = _open_tables(folder, log, opened, words, tell)
+        if serves:
+            address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
+            tell(Told("serving", f"http://{address.host}:{address.port}"))
         last, postings, seconds = -1, 0, 0.0
         while True:
             ending = words.is_ending
