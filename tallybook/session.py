@@ -121,5 +121,6 @@ def _by_workers(folder: Folder, log: LogWriter, processes: int) -> Iterator[Sess
 def _keep_everywhere(shares: Sequence[ProcessShare]) -> None:
     for share in shares:
         share.ask_keep()
-    for share in shares:
-        share.kept()
+    failures = [failure for failure in [share.kept() for share in shares] if failure is not None]
+    if failures:
+        raise failures[0]
