@@ -5,17 +5,34 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import cache
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 import clickhouse_connect
+import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.httputil import get_pool_manager
 
-from projections.arrow_tables import ArrowRows
+from projections.avro_staging import avro_file, fact_types, staged_columns
+from projections.json_rows import FORMAT, json_rows
 from projections.query_guard import why_refused
-from projections.sessions import Sessions
-from projections.store import Address, Gathered, Parameters, QueryFailed, Row, StoreNotOpened
+from projections.sessions import READING, Sessions
+from projections.sql_files import sql_file
+from projections.store import (
+    JOURNAL,
+    TABLES,
+    Address,
+    Columns,
+    Parameters,
+    Pieces,
+    QueryFailed,
+    Row,
+    Staged,
+    StoreNotOpened,
+)
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
@@ -28,15 +45,28 @@ _FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
 _TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
 # What the message of that parser says of the query around the reader's.
 _AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
-_SETTINGS: Final = {
-    # A row is the same row whenever it was written, so its copies never lie in two partitions of a table.
-    "do_not_merge_across_partitions_select_final": "1",
+# What the client puts around the server's own message when it comes over HTTP.
+_OVER_HTTP: Final = re.compile(r"^Received ClickHouse exception.*?server response: | \(for url [^ ]*\)$", re.DOTALL)
+CONNECT_SECONDS: Final = 5
+# Longer than a served query waits and runs, so that the server says what is the matter, and not the client.
+SERVED_SECONDS: Final = 90
+_SETTINGS: Final = READING | {
     "async_insert": "0",
     # Copies within one insert are left to FINAL and the merges, as copies in two inserts are: half the work.
     "optimize_on_insert": "0",
+    # A staged posting has fields that no table shows; kinds of fact differ in names, where ClickHouse fears a mistake.
+    "input_format_avro_allow_missing_fields": "1",
+    "allow_suspicious_variant_types": "1",
 }
 # 2 and not 1: a reader may set limits for its own query, but change no data and not this setting.
 _READ_ONLY: Final = {"readonly": "2"}
+
+
+class _Staged(msgspec.Struct, frozen=True):
+    """A temporary table that holds records of a book."""
+
+    book: str
+    name: str
 
 
 class ClickHouse:
@@ -47,6 +77,7 @@ class ClickHouse:
         self._reader = reader
         self._lock = lock
         self._types: dict[str, dict[str, str]] = {}
+        self._numbers = count(1)
         self._table_functions: frozenset[str] | None = None
         self._process = os.getpid()
 
@@ -62,7 +93,7 @@ class ClickHouse:
         try:
             self._client.command(statement, parameters=_bound(parameters))
         except ClickHouseError as error:
-            raise QueryFailed(str(error)) from error
+            raise QueryFailed(_message(error)) from error
 
     def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         """The answer of a query as one dict a row (see Store)."""
@@ -70,28 +101,62 @@ class ClickHouse:
         try:
             answer = self._client.query(query, parameters=_bound(parameters))
         except ClickHouseError as error:
-            raise QueryFailed(str(error)) from error
+            raise QueryFailed(_message(error)) from error
         names: Sequence[str] = answer.column_names
         return [dict(zip(names, row, strict=True)) for row in answer.result_rows]
 
-    def gather(self, table: str) -> ArrowRows:
-        """A place to gather rows for a table (see Store)."""
+    def insert(self, table: str, columns: Columns) -> None:
+        """Append a few rows to a table (see Store)."""
+        self._own()
         if table not in self._types:
             found = self.rows(_TYPES, {"database": ROWS, "table": table})
             self._types[table] = {str(row["name"]): str(row["type"]) for row in found}
-        return ArrowRows(table, self._types[table])
+        if lines := json_rows(columns, self._types[table]):
+            self._insert_as(f"{ROWS}.{table}", list(columns), lines, FORMAT)
 
-    def insert(self, gathered: Gathered) -> None:
-        """Append gathered rows to their table (see Store)."""
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        """Take in records of a book as the Avro that they are (see Store).
+
+        They go into a temporary table in memory, which dies with the session: nothing is left of a process that died.
+        """
         self._own()
-        if not isinstance(gathered, ArrowRows):
-            raise TypeError("only rows that this store has gathered can be inserted")
-        if not gathered.rows:
-            return
+        staged = _Staged(book, f"staged_{book}_{next(self._numbers)}")
+        self.command(f"CREATE TEMPORARY TABLE {staged.name} ({staged_columns(book)}) ENGINE = Memory")
         try:
-            self._client.insert_arrow(gathered.table, gathered.arrow(), database=ROWS)
+            self._insert_as(staged.name, None, avro_file(book, pieces), "Avro")
+            return self._in_lines(staged) if book == JOURNAL else staged
+        except QueryFailed:
+            self.unstage(staged)
+            raise
+
+    def _in_lines(self, pages: _Staged) -> _Staged:
+        """The lines of staged pages, which are forgotten."""
+        lines = _Staged(pages.book, f"{pages.name}_lines")
+        kinds = fact_types()
+        parameters = {"staged": pages.name, "kinds": list(kinds), "types": list(kinds.values())}
+        select = sql_file("staging", "journal_lines").statement
+        self.command(f"CREATE TEMPORARY TABLE {lines.name} ENGINE = Memory AS {select}", parameters)
+        self.unstage(pages)
+        return lines
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        """Append the rows that staged records make in one of the tables (see Store)."""
+        if not isinstance(staged, _Staged) or table not in TABLES[staged.book]:
+            raise TypeError("only what this store has staged can be inserted, and into the tables of its book")
+        given: dict[str, object] = {"staged": staged.name, "edition": edition, "partitions": partitions}
+        self.command(_insert_of(table), given | fact_types() if staged.book == JOURNAL else given)
+
+    def unstage(self, staged: Staged) -> None:
+        """Forget staged records (see Store)."""
+        if not isinstance(staged, _Staged):
+            raise TypeError("only what this store has staged can be forgotten")
+        self.command("DROP TABLE IF EXISTS {staged:Identifier}", {"staged": staged.name})
+
+    def _insert_as(self, table: str, names: Sequence[str] | None, rows: bytes, input_format: str) -> None:
+        try:
+            self._client.raw_insert(table, names, rows, fmt=input_format)
         except ClickHouseError as error:
-            raise QueryFailed(f"{gathered.table}: {error}") from error
+            raise QueryFailed(f"{table}: {error}") from error
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""
@@ -100,7 +165,7 @@ class ClickHouse:
             checked = self._only_reading(query)
             answer: bytes = self._reader.raw_query(checked, parameters=_bound(parameters), fmt=output_format)
         except ClickHouseError as error:
-            raise QueryFailed(str(error)) from error
+            raise QueryFailed(_message(error)) from error
         return answer
 
     def _only_reading(self, query: str) -> str:
@@ -166,5 +231,42 @@ def open_chdb(path: Path | str) -> ClickHouse:
     return ClickHouse(client, reader, lock)
 
 
+def open_served(address: Address) -> ClickHouse:
+    """The tables that another process holds and serves, for reading; every statement that changes any is refused.
+
+    Raises:
+        StoreNotOpened: it does not answer there, or does not take the token.
+    """
+    try:
+        client = clickhouse_connect.get_client(
+            host=address.host,
+            port=address.port,
+            username=address.user,
+            password=address.token,
+            database=VIEWS,
+            autogenerate_session_id=False,
+            compress=False,
+            connect_timeout=CONNECT_SECONDS,
+            send_receive_timeout=SERVED_SECONDS,
+            # One of its own: the default one would send the token to a proxy that the environment names.
+            pool_mgr=get_pool_manager(),
+        )
+    except ClickHouseError as error:
+        raise StoreNotOpened(
+            f"process {address.pid} has the tables open and serves them on {address.host}:{address.port}, but does not "
+            f"answer there: {_message(error)}. If it is just ending or starting, try again."
+        ) from error
+    return ClickHouse(client, client)
+
+
+def _message(error: ClickHouseError) -> str:
+    return _OVER_HTTP.sub("", str(error))
+
+
 def _bound(parameters: Parameters | None) -> dict[str, object] | None:
     return None if parameters is None else dict(parameters)
+
+
+@cache
+def _insert_of(table: str) -> str:
+    return sql_file("inserts", table).statement

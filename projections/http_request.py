@@ -107,7 +107,7 @@ def read_request(target: str, headers: Message, body: Readable) -> Request:
         query=query.strip().removesuffix(";"),
         parameters={name[len(_PARAMETER) :]: value for name, value in fields.items() if name.startswith(_PARAMETER)},
         settings={name: value for name, value in settings.items() if name not in {"database", "query_id"}},
-        database=settings.get("database") or headers.get("X-ClickHouse-Database", ""),
+        database=str(settings.get("database") or headers.get("X-ClickHouse-Database", "")),
         default_format=given,
         query_id=settings.get("query_id", ""),
         user=user,

@@ -138,13 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Read with a deadline instead of a timeout for each read."""
         super().setup()
         self._patient = _Patient(self.connection)
-        self.rfile = io.BufferedReader(self._patient)
+        self._reader = io.BufferedReader(self._patient)
+        self.rfile = self._reader
 
     def handle_one_request(self) -> None:
         """Wait for a request, and answer it; a client that is too slow is hung up on."""
         self._patient.until = time.monotonic() + IDLE_SECONDS
         try:
-            if not self.rfile.peek(1):
+            if not self._reader.peek(1):
                 self.close_connection = True
                 return
             self._patient.until = time.monotonic() + REQUEST_SECONDS

@@ -54,6 +54,8 @@ _FORMAT: Final = re.compile(r"(?P<query>.*)\sFORMAT (?P<name>\w+)", re.DOTALL)
 _FORMAT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
 DEFAULT_FORMAT: Final = "TabSeparated"
+# ClickHouse looks whether its own process has a terminal; who asks over HTTP has another one.
+_DEFAULTS: Final = {"output_format_pretty_color": "0"}
 
 
 class Asks(Protocol):
@@ -142,7 +144,7 @@ def bounded(settings: Mapping[str, str]) -> dict[str, str]:
     Raises:
         Refused: one is unknown here, or no number where it must be one.
     """
-    found = {name: str(limit) for name, limit in LIMITS.items()} | _SPILLING
+    found = {name: str(limit) for name, limit in LIMITS.items()} | _SPILLING | _DEFAULTS
     for name, value in settings.items():
         if name == "readonly":
             if value not in {"1", "2"}:

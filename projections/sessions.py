@@ -16,6 +16,9 @@ import msgspec
 
 from projections.store import QueryFailed
 
+# For every session that reads: a row is the same row whenever it was written, so its copies never lie in two partitions
+# of a table.
+READING: Final = {"do_not_merge_across_partitions_select_final": "1"}
 Texts = Mapping[str, str]
 _SETTING_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 # What the engine's own message says before it.
@@ -63,7 +66,7 @@ class Sessions:
             try:
                 if database:
                     session.query(f"USE {_quoted_name(database)}")
-                session.query(_set({**(settings or {}), "readonly": "2"}))
+                session.query(_set({**READING, **(settings or {}), "readonly": "2"}))
                 found = session.query(f"/* {mark} */ {query}", output_format, params=dict(parameters or {}))
                 return Answer(
                     found.bytes() or b"", found.rows_read(), found.bytes_read(), int(found.elapsed() * 1_000_000_000)

@@ -1,4 +1,4 @@
-"""What reads the tables: `balance`, `statement`, `leaderboard`, `members`, and `sql` for everything else."""
+"""What reads the tables: `balance`, `statement`, `leaderboard`, `members`, `sql`, and `address` for other programs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tallybook.folder import Folder, FolderRefused
-from tallybook.screen import show_json, show_table
+from tallybook.screen import say, show_json, show_table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Member = Annotated[str, typer.Argument(help="The member's id.", show_default=False)]
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(leaderboard)
     app.command()(members)
     app.command()(sql)
+    app.command()(address)
 
 
 def balance(context: typer.Context, member: Member, as_json: AsJson = False) -> None:
@@ -160,6 +162,32 @@ def sql(
         else:
             sys.stdout.buffer.write(answer(store, text, form))
             sys.stdout.flush()
+
+
+def address(context: typer.Context, as_json: AsJson = False) -> None:
+    """Where the tables are served while `tallybook run --follow` has them open, and how to connect.
+
+    Any program that speaks ClickHouse's HTTP interface can read there, on this machine alone: Grafana, DBeaver,
+    clickhouse-connect, curl. Whoever has the token can read all there is; a new run makes a new one.
+
+    Example: tallybook address
+    """
+    from tallybook.tables import address_of
+
+    found = address_of(Folder(context.obj))
+    if as_json:
+        show_json(msgspec.to_builtins(found))
+        return
+    lines = {
+        "host": found.host,
+        "port": str(found.port),
+        "user": found.user,
+        "password": found.token,
+        "database": "tallybook",
+        "try": f"curl --user {found.user}:{found.token} http://{found.host}:{found.port} --data 'SHOW TABLES'",
+    }
+    for name, value in lines.items():
+        say(f"{name:<9} {value}")
 
 
 def _require_writable(folder: Folder, output: Path, *, force: bool) -> None:

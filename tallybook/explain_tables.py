@@ -8,6 +8,7 @@ from projections.store import StoreError
 from tallybook.explain_search import Hit
 from tallybook.folder import Folder
 from tallybook.projecting import are_of_other_books, projected_positions, projected_records
+from tallybook.tables import opened_tables
 
 _WHERE = "SELECT DISTINCT partition FROM tallybook.facts WHERE event_id = {what:String} OR order_id = {what:String}"
 
@@ -43,7 +44,8 @@ def ask_tables(folder: Folder, what: str) -> Tables:
     if not folder.clickhouse.exists():
         return Tables()
     try:
-        with folder.reading() as log, folder.store() as store:
+        with folder.reading() as log, opened_tables(folder) as tables:
+            store = tables.store
             if are_of_other_books(log, store):
                 return Tables()  # nothing of these books is in them; whoever reads them next makes them afresh
             rows = store.rows(_WHERE, {"what": what})

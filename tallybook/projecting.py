@@ -12,9 +12,11 @@ from books.errors import NoSuchPosition
 from books.log import LogReader
 from projections.projector import Projected, project
 from projections.readers import progress as progress_lines
-from projections.store import Store
+from projections.store import Store, StoreHeld
+from schemas.instants import format_instant
 from tallybook.folder import EDITION, Folder
-from tallybook.screen import Tick, note, progress
+from tallybook.screen import Tick, aside, note, progress
+from tallybook.tables import served_tables
 
 _JOURNALS: Final = (
     "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at "
@@ -25,17 +27,23 @@ OnProgress = Callable[[Projected], None]
 
 @contextmanager
 def caught_up(folder: Folder) -> Iterator[Store]:
-    """The folder's tables, level with its books.
+    """The folder's tables, level with its books; or, with a note, as the process that holds them serves them.
 
     Raises:
-        StoreHeld: another process has them open.
+        StoreHeld: another process has them open, and serves nobody.
+        StoreNotOpened: the process that serves them does not answer.
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log:
-        forget_other_books(folder, log)
-        with folder.store() as store:
+    with folder.reading() as log, ExitStack() as opened:
+        try:
+            forget_other_books(folder, log)
+            store = opened.enter_context(folder.store())
+        except StoreHeld as held:
+            store = opened.enter_context(served_tables(held)).store
+            aside(f"process {held.holder} has the tables open and answers, {_how_level(log, store)}")
+        else:
             _catch_up(log, store)
-            yield store
+        yield store
 
 
 def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Projected:
@@ -87,6 +95,14 @@ def projected_positions(store: Store) -> dict[tuple[str, int], int]:
 def projected_records(store: Store) -> dict[tuple[str, int], int]:
     """How many lines, postings and rejects are in the tables, by (book, partition)."""
     return {(line.book, line.partition): line.records for line in progress_lines(store)}
+
+
+def _how_level(log: LogReader, store: Store) -> str:
+    as_of = [line.as_of for line in progress_lines(store) if line.as_of is not None]
+    said = f"as of {format_instant(min(as_of))}" if as_of else "before the first tick"
+    kept = sum(end.number for end in (log.last_posting(EDITION, n) for n in range(log.partitions)) if end is not None)
+    done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
+    return said if done >= kept else f"{said}; postings still on their way into them: {kept - done:,}"
 
 
 def _catch_up(log: LogReader, store: Store) -> Projected:

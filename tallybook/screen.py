@@ -129,6 +129,11 @@ def note(text: str) -> None:
     err.print(Text(text))
 
 
+def aside(text: str) -> None:
+    """A line on standard error that nobody has to read: where an answer comes from."""
+    err.print(Text(text, style="dim"))
+
+
 @contextmanager
 def live_line() -> Iterator[Callable[[str], None] | None]:
     """A line at the foot of a terminal that is written over; None where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from books.log import LogReader
+from projections.store import Store, StoreHeld
 from schemas.bounds import DAY_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
@@ -12,6 +13,7 @@ from schemas.pages import InputConsumed
 from tallybook.folder import EDITION, Folder
 from tallybook.projecting import are_of_other_books
 from tallybook.publishing import edited_files
+from tallybook.tables import opened_tables
 
 MAX_INPUTS_SHOWN = 20
 
@@ -28,6 +30,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
         last = commits[-1] if commits else None
         inputs = {one.sha256: one for commit in commits for one in commit.inputs}
         last_tick = last.last_tick if last else 0
+        tables, address = _tables(folder, log)
         return {
             "deployment": opened.deployment,
             "edition": EDITION,
@@ -41,7 +44,8 @@ def status_of(folder: Folder) -> dict[str, Any]:
             "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
             "rulesets": ", ".join(_rulesets(log)) or None,
             "edited": ", ".join(str(file.relative_to(folder.root)) for file in edited_files(folder)) or None,
-            "tables": _tables(folder, log),
+            "tables": tables,
+            "served": address,
             "inputs_taken_in": len(inputs),
             "inputs": [_input(one) for one in list(inputs.values())[-MAX_INPUTS_SHOWN:]],
         }
@@ -66,16 +70,26 @@ def _rulesets(log: LogReader) -> list[str]:
     ]
 
 
-def _tables(folder: Folder, log: LogReader) -> str:
+def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:
+    """How level the tables are with the books, and where they are served."""
     if not folder.clickhouse.exists():
-        return "none yet: any reading command makes them"
-    with folder.store() as store:
-        if are_of_other_books(log, store):
-            return "of other books: any reading command makes them afresh"
-        rows = store.rows(
-            "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
-            {"name": EDITION},
-        )
+        return "none yet: any reading command makes them", None
+    try:
+        with opened_tables(folder) as tables:
+            address = tables.address
+            where = f"{address.host}:{address.port}, by process {address.pid}" if address is not None else None
+            return _level(log, tables.store), where and f"{where}: `tallybook address` says how to connect"
+    except StoreHeld as held:
+        return f"open in process {held.holder}, which serves nobody" if held.holder else "open elsewhere", None
+
+
+def _level(log: LogReader, store: Store) -> str:
+    if are_of_other_books(log, store):
+        return "of other books: any reading command makes them afresh"
+    rows = store.rows(
+        "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
+        {"name": EDITION},
+    )
     projected = int(str(rows[0]["records"] or 0))
     kept = sum(posting.number for posting in (log.last_posting(EDITION, n) for n in range(log.partitions)) if posting)
     return (
