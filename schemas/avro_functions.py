@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas import varints
+from schemas.generated import define
 
 Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes], Any]
@@ -76,8 +77,7 @@ def compile_record(schema: dict[str, Any], structs: Mapping[str, type[msgspec.St
         for part in (_EncoderSource(record), _DecoderSource(record)):
             lines += part.lines
             tables += part.tables
-    source = "\n".join(lines + tables)
-    exec(compile(source, f"<codec of {schema['name']}>", "exec"), names)  # noqa: S102 - made from our own schemas only
+    define(f"codec of {schema['name']}", "\n".join(lines + tables), names)
     return _encoder(names[f"write_{schema['name']}"]), _decoder(names[f"read_{schema['name']}"], schema["name"])
 
 

@@ -7,9 +7,12 @@ from io import BytesIO
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from schemas.bounds import DAY_MS
+
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 MAX_MIDNIGHTS_KEPT: Final = 4096
 _MINUTES: Final = 60
+_HOUR_MS: Final = 3_600_000
 
 
 class Zone:
@@ -50,6 +53,20 @@ class Zone:
             self._midnights[day] = known
         return known
 
+    def steady_day(self, day: int) -> tuple[int, int]:
+        """The instants (ms, half-open) of a local day that has 24 hours and no change of the clocks; else (0, 0).
+
+        It looks every hour: no zone has ever changed its clocks twice within one.
+        """
+        first = self.midnight(day)
+        start = date.fromordinal(day + EPOCH_ORDINAL)
+        moments = [*range(first, first + DAY_MS, _HOUR_MS), first + DAY_MS - 1]
+        offsets = {self.local(at).utcoffset() for at in moments}
+        local = self.local(first)
+        if len(offsets) > 1 or (local.date(), _seconds_of_day(local)) != (start, 0):
+            return (0, 0)
+        return (first, first + DAY_MS)
+
 
 def _seconds(moment: datetime) -> int:
     offset = moment.utcoffset()
@@ -84,9 +101,13 @@ class Moment:
         """The name of the calendar period around this moment, such as "month:2026-11-01"."""
         known = self.first_days.get(per)
         if known is None:
-            known = per if per == "lifetime" else f"{per}:{iso_day(period_start(self.day, per))}"
-            self.first_days[per] = known
+            known = self.first_days[per] = window_name(self.day, per)
         return known
+
+
+def window_name(day: int, per: str) -> str:
+    """The name of the calendar period around a local day, such as "month:2026-11-01"."""
+    return per if per == "lifetime" else f"{per}:{iso_day(period_start(day, per))}"
 
 
 def iso_day(day: int) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from processors.decider.account import Account
-from processors.decider.calendar import Moment
-from processors.decider.lots import lots_due
-from schemas.bounds import MAX_EARNED_POINTS
-from schemas.posting import LimitCharge
 
+class Windowed(Protocol):
+    """A moment or a day that can name the calendar periods around it."""
+
+    def window(self, per: str) -> str:
+        """The name of a period, such as "month:2026-11-01"."""
+
+
+# The built-in limits: what an account may ever earn, and how many lots it may hold.
 MAX_EARNED_LIMIT = "tallybook:max-earned"
 MAX_LOTS_LIMIT = "tallybook:max-lots"
 
@@ -26,7 +29,7 @@ class CompiledLimit:
     each: str | None
     refuse: bool
 
-    def window(self, fact: Any, moment: Moment) -> str:
+    def window(self, fact: Any, moment: Windowed) -> str:
         """The window that a fact falls into, such as "month:2026-11-01" or "lifetime/sku-7"."""
         period = moment.window(self.per)
         return period if self.each is None else f"{period}/{getattr(fact, self.each, '')}"
@@ -37,59 +40,8 @@ def counter_key(limit_id: str, window: str) -> str:
     return f"{limit_id}|{window}"
 
 
-class LimitDesk:
-    """Cuts the awards of one fact: earlier awards of the same fact have charged before later ones are cut."""
-
-    def __init__(self, account: Account, fact: Any, moment: Moment, max_lots: int) -> None:
-        self._account = account
-        self._fact = fact
-        self._moment = moment
-        self._max_lots = max_lots
-        self._opened = 0
-        self._pending: dict[str, int] = {}
-        self._earned = 0
-        self.charges: list[LimitCharge] = []
-        self.refused_lots = 0
-
-    def pay(self, limits: tuple[CompiledLimit, ...], wanted: int) -> tuple[int, tuple[str, ...]]:
-        """What is left of `wanted` points, charged; and the ids of the limits that cut it."""
-        allowed, cut = wanted, []
-        windows: list[tuple[CompiledLimit, str, str]] = []
-        for limit in limits:
-            window = limit.window(self._fact, self._moment)
-            key = counter_key(limit.limit_id, window)
-            windows.append((limit, window, key))
-            used = self._account.counters.get(key, 0) + self._pending.get(key, 0)
-            left = _left(limit, used, allowed)
-            if left < allowed:
-                cut.append(limit.limit_id)
-                allowed = left
-        room = MAX_EARNED_POINTS - self._account.earned - self._earned
-        if allowed > room:
-            cut.append(MAX_EARNED_LIMIT)
-            allowed = max(0, room)
-        if allowed > 0 and self._is_full():
-            cut.append(MAX_LOTS_LIMIT)
-            self.refused_lots += 1
-            allowed = 0
-        if allowed > 0:
-            self._opened += 1
-            self._earned += allowed
-            for limit, window, key in windows:
-                amount = 1 if limit.points is None else allowed
-                self._pending[key] = self._pending.get(key, 0) + amount
-                self.charges.append(LimitCharge(limit.limit_id, window, amount))
-        return allowed, tuple(cut)
-
-    def _is_full(self) -> bool:
-        """Whether the account holds as many lots as it may; those that are due are closed before the fact's awards."""
-        lots = self._account.lots
-        if len(lots) + self._opened < self._max_lots:
-            return False
-        return len(lots) - lots_due(self._account, self._moment.at) + self._opened >= self._max_lots
-
-
-def _left(limit: CompiledLimit, used: int, wanted: int) -> int:
+def left_of(limit: CompiledLimit, used: int, wanted: int) -> int:
+    """What one window, of which `used` is taken, leaves of `wanted` points."""
     if limit.points is None:
         return wanted if limit.times is not None and used < limit.times else 0
     room = max(0, limit.points - used)

@@ -18,7 +18,6 @@ class StreakTable:
     bonuses: dict[int, Fraction]
     last_step: int
     beyond: str
-    grace_days: int
 
     def points(self, run_length: int) -> Fraction:
         """Points for the n-th day of a run, before factors and rounding."""

@@ -5,157 +5,152 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from processors.decider.arithmetic import exact_text
-from processors.decider.calendar import Moment
-from processors.decider.conditions import FactTest, LineTest, MomentTest
+from processors.decider.conditions import LineTest
 from processors.decider.limits import CompiledLimit
 from processors.decider.streaks import StreakTable
 from schemas.facts import PurchaseLine
-from schemas.posting import Factor
+from schemas.posting import Factor, Working
 
-MAX_FACTORS_KEPT: Final = 1024
+MAX_FACTORS_KEPT: Final = 1_024
+MAX_WORTHS_KEPT: Final = 4_096
 _NO_FACTOR: Final = (1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledMultiplier:
-    """A multiplier, ready to ask whether it takes part and on which lines."""
+    """A multiplier of a rule; `bit` (a power of two) stands for it in the sum of those that take part in a fact."""
 
     rule_id: str
+    bit: int
     factor: Fraction
     text: str
-    matches: FactTest | None
-    active: MomentTest | None
     line_counts: LineTest | None
 
-    def takes_part(self, fact: Any, moment: Moment) -> bool:
-        """Whether it multiplies anything of this fact."""
-        return (self.active is None or self.active(moment)) and (self.matches is None or self.matches(fact))
 
+class Worth(NamedTuple):
+    """One rule's result before limits, with the arithmetic as it is recorded where nothing is cut."""
 
-@dataclass(frozen=True, slots=True)
-class ReferralTerms:
-    """What a referral rule asks and pays."""
-
-    referrer_points: int
-    referee_points: int
-    min_amount_minor: int
-    claim_ranks: frozenset[int]
-    new_members: bool
+    rounded: int
+    working: Working
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """An earning rule, ready to be asked; `rate` is points per unit of the basis."""
+    """An earning rule, ready to be counted; `rate` is points per unit of the basis.
+
+    `expiry` is its place among the ruleset's expiries. `worths` and `combined` remember what was worked out before:
+    a worth takes the bits of the multipliers that take part, and the basis (or the length of a run, or points).
+    """
 
     rule_id: str
-    kind: str
     rate: Fraction
     rate_text: str
     unit: str
     basis: Callable[[PurchaseLine], int] | None
-    matches: FactTest | None
-    active: MomentTest | None
-    line_counts: LineTest | None
     rounding: str
     round_whole: Callable[[int, int], int]
     round_per_line: bool
     stacking: str
     multipliers: tuple[CompiledMultiplier, ...]
     limits: tuple[CompiledLimit, ...]
-    expires_at: Callable[[Moment], int | None]
+    expiry: int
     streak: StreakTable | None
-    referral: ReferralTerms | None
-    combined: dict[tuple[str, ...], tuple[int, int]]
+    worths: dict[tuple[int, int], Worth]
+    combined: dict[int, tuple[int, int]]
 
-    def applies(self, fact: Any, moment: Moment) -> bool:
-        """Whether the rule's conditions on the whole fact and its moment hold."""
-        return (self.active is None or self.active(moment)) and (self.matches is None or self.matches(fact))
+    def worth(self, taking: int, basis: int) -> Worth:
+        """What a basis is worth as a whole, multiplied by all of `taking`."""
+        return self._kept((taking, basis), self._whole(taking, basis, self.rate, self.rate_text))
+
+    def worth_of_run(self, taking: int, run_length: int) -> Worth:
+        """What a streak pays on the n-th day of a run."""
+        if self.streak is None:
+            raise AssertionError(f"rule {self.rule_id} pays no streaks")
+        points = self.streak.points(run_length)
+        text = exact_text(points.numerator, points.denominator)
+        return self._kept((taking, run_length), self._whole(taking, 1, points, text))
+
+    def worth_of_points(self, taking: int, points: int) -> Worth:
+        """What one event is worth that pays `points` before factors."""
+        return self._kept((taking, points), self._whole(taking, 1, Fraction(points), exact_text(points, 1)))
+
+    def _kept(self, key: tuple[int, int], worth: Worth) -> Worth:
+        if len(self.worths) >= MAX_WORTHS_KEPT:
+            self.worths.clear()
+        self.worths[key] = worth
+        return worth
+
+    def _whole(self, taking: int, basis: int, rate: Fraction, rate_text: str) -> Worth:
+        over, under = _combined(self, taking)
+        numerator, denominator = basis * over * rate.numerator, under * rate.denominator
+        reached = [basis if taking & m.bit else 0 for m in self.multipliers]
+        rounded, exact = self.round_whole(numerator, denominator), exact_text(numerator, denominator)
+        return _recorded(self, basis, rate_text, exact=exact, rounded=rounded, reached=reached)
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """One rule's result before limits: exact is `numerator`/`denominator`."""
-
-    rule: CompiledRule
-    basis: int
-    rate_text: str
-    numerator: int
-    denominator: int
-    rounded: int
-    factors: tuple[Factor, ...]
-
-    @property
-    def exact(self) -> str:
-        """The unrounded result as text."""
-        return exact_text(self.numerator, self.denominator)
-
-
-def worth_of_lines(rule: CompiledRule, lines: list[PurchaseLine], fact: Any, moment: Moment) -> Worth:
-    """What a rule that counts by line is worth for the lines that count (at least one)."""
+def worth_of_lines(rule: CompiledRule, lines: list[PurchaseLine], taking: int) -> Worth:
+    """What lines (at least one) are worth one by one, as they are multiplied or rounded apart from each other."""
     if rule.basis is None:
         raise AssertionError(f"rule {rule.rule_id} does not count by line")
-    taking = [m for m in rule.multipliers if m.takes_part(fact, moment)]
-    if not taking and not rule.round_per_line:
-        basis = sum(map(rule.basis, lines))
-        return _worth(rule, basis, basis, 1, ())
     total = numerator = rounded = 0
     denominator = 1
-    reached = [0] * len(taking)
-    parts: dict[tuple[str, ...], int] = {}
+    reached = [0] * len(rule.multipliers)
+    parts: dict[int, int] = {}
     for line in lines:
         amount = rule.basis(line)
         total += amount
-        hit = _hit(taking, line, amount, reached)
+        hit = _hit(rule, taking, line, amount, reached)
         parts[hit] = parts.get(hit, 0) + amount
         if rule.round_per_line:
-            over, under = _combined(rule, taking, hit)
+            over, under = _combined(rule, hit)
             rounded += rule.round_whole(amount * over * rule.rate.numerator, under * rule.rate.denominator)
     for hit, amount in parts.items():
-        over, under = _combined(rule, taking, hit)
+        over, under = _combined(rule, hit)
         numerator, denominator = numerator * under + amount * over * denominator, denominator * under
-    factors = tuple(Factor(m.rule_id, m.text, n) for m, n in zip(taking, reached, strict=True) if n)
-    whole = _worth(rule, total, numerator, denominator, factors)
+    numerator, denominator = numerator * rule.rate.numerator, denominator * rule.rate.denominator
     if not rule.round_per_line:
-        return whole
-    return Worth(rule, whole.basis, whole.rate_text, whole.numerator, whole.denominator, rounded, factors)
+        rounded = rule.round_whole(numerator, denominator)
+    exact = exact_text(numerator, denominator)
+    return _recorded(rule, total, rule.rate_text, exact=exact, rounded=rounded, reached=reached)
 
 
-def worth_of_event(rule: CompiledRule, points: Fraction, rate_text: str, fact: Any, moment: Moment) -> Worth:
-    """What a rule that counts the fact as one event is worth at `points` before factors."""
-    taking = [m for m in rule.multipliers if m.takes_part(fact, moment)]
-    over, under = _combined(rule, taking, tuple(m.rule_id for m in taking))
-    factors = tuple(Factor(m.rule_id, m.text, 1) for m in taking)
-    numerator = over * points.numerator
-    denominator = under * points.denominator
-    return Worth(rule, 1, rate_text, numerator, denominator, rule.round_whole(numerator, denominator), factors)
+def _recorded(rule: CompiledRule, basis: int, rate_text: str, *, exact: str, rounded: int, reached: list[int]) -> Worth:
+    """A worth with its arithmetic; `reached` is how much of the basis each multiplier has multiplied."""
+    factors = tuple(Factor(m.rule_id, m.text, n) for m, n in zip(rule.multipliers, reached, strict=True) if n)
+    working = Working(
+        rule_id=rule.rule_id,
+        basis=basis,
+        unit=rule.unit,
+        rate=rate_text,
+        exact=exact,
+        rounded=rounded,
+        paid=rounded,
+        rounding=rule.rounding,
+        factors=factors,
+    )
+    return Worth(rounded, working)
 
 
-def _worth(rule: CompiledRule, basis: int, over: int, under: int, factors: tuple[Factor, ...]) -> Worth:
-    numerator, denominator = over * rule.rate.numerator, under * rule.rate.denominator
-    rounded = rule.round_whole(numerator, denominator)
-    return Worth(rule, basis, rule.rate_text, numerator, denominator, rounded, factors)
-
-
-def _hit(taking: list[CompiledMultiplier], line: PurchaseLine, amount: int, reached: list[int]) -> tuple[str, ...]:
-    hit: list[str] = []
-    for index, multiplier in enumerate(taking):
-        if multiplier.line_counts is None or multiplier.line_counts(line):
-            hit.append(multiplier.rule_id)
+def _hit(rule: CompiledRule, taking: int, line: PurchaseLine, amount: int, reached: list[int]) -> int:
+    hit = 0
+    for index, multiplier in enumerate(rule.multipliers):
+        if taking & multiplier.bit and (multiplier.line_counts is None or multiplier.line_counts(line)):
+            hit |= multiplier.bit
             reached[index] += amount
-    return tuple(hit)
+    return hit
 
 
-def _combined(rule: CompiledRule, taking: list[CompiledMultiplier], hit: tuple[str, ...]) -> tuple[int, int]:
+def _combined(rule: CompiledRule, hit: int) -> tuple[int, int]:
     if not hit:
         return _NO_FACTOR
     known = rule.combined.get(hit)
     if known is None:
         if len(rule.combined) >= MAX_FACTORS_KEPT:
             rule.combined.clear()
-        known = _stack(rule.stacking, [m.factor for m in taking if m.rule_id in hit])
+        known = _stack(rule.stacking, [m.factor for m in rule.multipliers if hit & m.bit])
         rule.combined[hit] = known
     return known
 
