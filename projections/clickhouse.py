@@ -5,18 +5,34 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import cache
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 import clickhouse_connect
+import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
-from projections.arrow_tables import ArrowRows
+from projections.avro_staging import avro_file, fact_types, staged_columns
+from projections.json_rows import FORMAT, json_rows
 from projections.query_guard import why_refused
 from projections.sessions import READING, Sessions
-from projections.store import Address, Gathered, Parameters, QueryFailed, Row, StoreNotOpened
+from projections.sql_files import sql_file
+from projections.store import (
+    JOURNAL,
+    TABLES,
+    Address,
+    Columns,
+    Parameters,
+    Pieces,
+    QueryFailed,
+    Row,
+    Staged,
+    StoreNotOpened,
+)
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
@@ -38,9 +54,19 @@ _SETTINGS: Final = READING | {
     "async_insert": "0",
     # Copies within one insert are left to FINAL and the merges, as copies in two inserts are: half the work.
     "optimize_on_insert": "0",
+    # A staged posting has fields that no table shows; kinds of fact differ in names, where ClickHouse fears a mistake.
+    "input_format_avro_allow_missing_fields": "1",
+    "allow_suspicious_variant_types": "1",
 }
 # 2 and not 1: a reader may set limits for its own query, but change no data and not this setting.
 _READ_ONLY: Final = {"readonly": "2"}
+
+
+class _Staged(msgspec.Struct, frozen=True):
+    """A temporary table that holds records of a book."""
+
+    book: str
+    name: str
 
 
 class ClickHouse:
@@ -51,6 +77,7 @@ class ClickHouse:
         self._reader = reader
         self._lock = lock
         self._types: dict[str, dict[str, str]] = {}
+        self._numbers = count(1)
         self._table_functions: frozenset[str] | None = None
         self._process = os.getpid()
 
@@ -78,24 +105,58 @@ class ClickHouse:
         names: Sequence[str] = answer.column_names
         return [dict(zip(names, row, strict=True)) for row in answer.result_rows]
 
-    def gather(self, table: str) -> ArrowRows:
-        """A place to gather rows for a table (see Store)."""
+    def insert(self, table: str, columns: Columns) -> None:
+        """Append a few rows to a table (see Store)."""
+        self._own()
         if table not in self._types:
             found = self.rows(_TYPES, {"database": ROWS, "table": table})
             self._types[table] = {str(row["name"]): str(row["type"]) for row in found}
-        return ArrowRows(table, self._types[table])
+        if lines := json_rows(columns, self._types[table]):
+            self._insert_as(f"{ROWS}.{table}", list(columns), lines, FORMAT)
 
-    def insert(self, gathered: Gathered) -> None:
-        """Append gathered rows to their table (see Store)."""
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        """Take in records of a book as the Avro that they are (see Store).
+
+        They go into a temporary table in memory, which dies with the session: nothing is left of a process that died.
+        """
         self._own()
-        if not isinstance(gathered, ArrowRows):
-            raise TypeError("only rows that this store has gathered can be inserted")
-        if not gathered.rows:
-            return
+        staged = _Staged(book, f"staged_{book}_{next(self._numbers)}")
+        self.command(f"CREATE TEMPORARY TABLE {staged.name} ({staged_columns(book)}) ENGINE = Memory")
         try:
-            self._client.insert_arrow(gathered.table, gathered.arrow(), database=ROWS)
+            self._insert_as(staged.name, None, avro_file(book, pieces), "Avro")
+            return self._in_lines(staged) if book == JOURNAL else staged
+        except QueryFailed:
+            self.unstage(staged)
+            raise
+
+    def _in_lines(self, pages: _Staged) -> _Staged:
+        """The lines of staged pages, which are forgotten."""
+        lines = _Staged(pages.book, f"{pages.name}_lines")
+        kinds = fact_types()
+        parameters = {"staged": pages.name, "kinds": list(kinds), "types": list(kinds.values())}
+        select = sql_file("staging", "journal_lines").statement
+        self.command(f"CREATE TEMPORARY TABLE {lines.name} ENGINE = Memory AS {select}", parameters)
+        self.unstage(pages)
+        return lines
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        """Append the rows that staged records make in one of the tables (see Store)."""
+        if not isinstance(staged, _Staged) or table not in TABLES[staged.book]:
+            raise TypeError("only what this store has staged can be inserted, and into the tables of its book")
+        given: dict[str, object] = {"staged": staged.name, "edition": edition, "partitions": partitions}
+        self.command(_insert_of(table), given | fact_types() if staged.book == JOURNAL else given)
+
+    def unstage(self, staged: Staged) -> None:
+        """Forget staged records (see Store)."""
+        if not isinstance(staged, _Staged):
+            raise TypeError("only what this store has staged can be forgotten")
+        self.command("DROP TABLE IF EXISTS {staged:Identifier}", {"staged": staged.name})
+
+    def _insert_as(self, table: str, names: Sequence[str] | None, rows: bytes, input_format: str) -> None:
+        try:
+            self._client.raw_insert(table, names, rows, fmt=input_format)
         except ClickHouseError as error:
-            raise QueryFailed(f"{gathered.table}: {_message(error)}") from error
+            raise QueryFailed(f"{table}: {_message(error)}") from error
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""
@@ -204,3 +265,8 @@ def _message(error: ClickHouseError) -> str:
 
 def _bound(parameters: Parameters | None) -> dict[str, object] | None:
     return None if parameters is None else dict(parameters)
+
+
+@cache
+def _insert_of(table: str) -> str:
+    return sql_file("inserts", table).statement

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from projections.sql_files import SqlFile, sql_files
-from projections.store import Row, Store, StoreError, insert_rows
+from projections.store import Row, Store, StoreError
 
 _NO_VIEW: Final = ""
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
@@ -43,8 +43,7 @@ def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
         store.command(migration.statement)
     # Noted last and all at once: a cut before this applies them again, which changes nothing.
     if fresh:
-        insert_rows(
-            store,
+        store.insert(
             "migrations",
             {
                 "number": [number for number, _ in fresh],
@@ -86,8 +85,7 @@ def _renew_views(store: Store, views: Sequence[SqlFile]) -> None:
         else:
             store.command("DROP VIEW IF EXISTS tallybook.{name:Identifier}", {"name": name})
     if changed:
-        insert_rows(
-            store,
+        store.insert(
             "reader_views",
             {
                 "name": changed,

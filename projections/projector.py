@@ -1,35 +1,26 @@
 """Carries the committed books into ClickHouse: rows first, the marker that speaks of them last, and twice does no harm.
 
-Nothing here asks whether a row is already in: each has an identity, so a second copy of it is the same row. The marker
-only saves the work of reading the books from their beginning.
+The records are passed on as the Avro that they are, and ClickHouse makes rows of them. Nothing here asks whether a row
+is already in: each has an identity, so a second copy of it is the same row. The marker only saves the work of reading
+the books from their beginning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import msgspec
 
-from projections.fact_rows import JournalRows
-from projections.reject_rows import reject_rows
-from projections.rows import posting_rows
-from projections.store import Columns, Gathered, Store, StoreError, insert_rows
+from books.encoded import EncodedBlock, lines_of
+from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreError
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant
-from schemas.pages import JournalPage, Reject
-from schemas.posting import Posting
 
 FIRST_EDITION: Final = "0001"
-# Rows gathered before an insert: large enough that a part of a table is worth its making, small enough for memory.
-BATCH_ROWS: Final = 200_000
-# Records turned into columns at a time: few enough to stay in the processor's cache (ten times as many take twice the
-# time each), enough to share the cost of a column.
-CHUNK_RECORDS: Final = 250
-
-JOURNAL: Final = "journal"
-LEDGER: Final = "ledger"
-REJECTS: Final = "rejects"
+# Bytes of a book that go in at once, some 45,000 postings or 150,000 lines: large enough that a part of a table is
+# worth its making, small enough for the memory (ClickHouse holds three times as much while it makes rows of them).
+BATCH_BYTES: Final = 16 << 20
 
 
 class StoreOfOtherBooks(StoreError):  # noqa: N818 - named after what happened, as facts are
@@ -44,6 +35,9 @@ class Projected(msgspec.Struct, frozen=True):
     rejects: int = 0
 
 
+OnProgress = Callable[[Projected], None]
+
+
 class Books(Protocol):
     """The part of the Log port that a projection reads (see books.log)."""
 
@@ -54,14 +48,14 @@ class Books(Protocol):
     def opened(self) -> JournalOpened:
         """The constants of the deployment."""
 
-    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
-        """The pages from a position on, each with the position after it."""
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The pages from a position on as bytes, one a block."""
 
-    def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
-        """The postings from a position on, in batches, each with the position after it."""
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The postings from a position on as bytes."""
 
-    def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
-        """The rejects from a position on, in batches, each with the position after it."""
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        """The rejects from a position on as bytes."""
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -79,134 +73,146 @@ def project(
     books: Books,
     store: Store,
     edition: str = FIRST_EDITION,
-    on_progress: Callable[[Projected], None] | None = None,
+    on_progress: OnProgress | None = None,
     *,
-    batch_rows: int = BATCH_ROWS,
+    batch_bytes: int = BATCH_BYTES,
 ) -> Projected:
-    """Bring the tables up to what the books hold now, and return what was new.
+    """Bring the tables up to what the books hold now, once: see Projector, which is for those who do so again."""
+    return Projector(books, store, edition, batch_bytes=batch_bytes).project(on_progress)
 
-    The store must be migrated. May be cut short anywhere, run again, or run beside another: no answer changes by it.
-    `on_progress` is called every few hundred records with what this call has read so far.
 
-    Raises:
-        StoreOfOtherBooks: the tables hold other books.
-        StoreError: ClickHouse failed; call again when it is well.
-        BooksError: the books cannot be read.
+class Projector:
+    """Brings the tables up to what the books hold, each time it is asked to.
+
+    It remembers how far it came, so that a call that finds nothing new asks nothing of the store. The store must be
+    migrated. Whoever wants later commits refreshes the books before each call.
     """
-    _require_same_books(books.opened(), store)
-    # Before the markers: who finds them level with the books does not come here again, and without it sees nothing.
-    if not store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
-        insert_rows(store, "current_edition", {"pointer": [1], "edition": [edition], "version": [1]})
-    projection = _Projection(books, store, edition, on_progress, batch_rows)
-    # The ledger before the journal: when a tick of the journal comes in, the work due by then is in already.
-    projection.ledger()
-    projection.journal()
-    projection.rejects()
-    return projection.done
+
+    def __init__(
+        self, books: Books, store: Store, edition: str = FIRST_EDITION, *, batch_bytes: int = BATCH_BYTES
+    ) -> None:
+        self._books = books
+        self._store = store
+        self._edition = edition
+        self._batch_bytes = batch_bytes
+        self._markers: dict[_Key, _Marker] | None = None
+
+    def project(self, on_progress: OnProgress | None = None) -> Projected:
+        """Bring the tables up to what the books hold now, and return what was new.
+
+        May be cut short anywhere, called again, or run beside another: no answer changes by it. `on_progress` is
+        called after every batch with what this call has brought in so far.
+
+        Raises:
+            StoreOfOtherBooks: the tables hold other books.
+            StoreError: ClickHouse failed; call again when it is well.
+            BooksError: the books cannot be read.
+        """
+        markers, self._markers = self._markers, None  # after an error they are asked for again
+        batches = _Batches(self._books, self._store, self._edition, self._markers_now(markers), on_progress)
+        # The ledger before the journal: when a tick of the journal comes in, the work due by then is in already.
+        for book in (LEDGER, JOURNAL, REJECTS):
+            batches.take(book, self._batch_bytes)
+        batches.mark()
+        self._markers = batches.markers
+        return batches.done
+
+    def _markers_now(self, remembered: dict[_Key, _Marker] | None) -> dict[_Key, _Marker]:
+        if remembered is not None:
+            return remembered
+        _require_same_books(self._books.opened(), self._store)
+        # Before the markers: who finds them level with the books does not come here again, and without it sees nothing.
+        if not self._store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
+            self._store.insert("current_edition", {"pointer": [1], "edition": [self._edition], "version": [1]})
+        return _markers(self._store)
 
 
-class _Projection:
+class _Batches:
+    """One call's way through the books: blocks are gathered until they are worth an insert."""
+
     def __init__(
         self,
         books: Books,
         store: Store,
         edition: str,
-        on_progress: Callable[[Projected], None] | None,
-        batch_rows: int,
+        markers: dict[_Key, _Marker],
+        on_progress: OnProgress | None,
     ) -> None:
+        self.markers = markers
+        self.done = Projected()
         self._books = books
         self._store = store
         self._edition = edition
         self._on_progress = on_progress
-        self._batch_rows = batch_rows
-        self._chunk = min(CHUNK_RECORDS, batch_rows)
-        self._markers = _markers(store)
         self._moved: dict[_Key, _Marker] = {}
-        self._gathered: dict[str, Gathered] = {}
-        self.done = Projected()
 
-    def journal(self) -> None:
-        """Project the journal."""
-        rows = JournalRows()
-        for partition in range(self._books.partitions):
-            key = _Key("", partition, JOURNAL)
-            for position, page in self._books.read_journal(partition, self._start(key)):
-                rows.add(partition, page)
-                self._move(key, position, len(page.lines))
-                if rows.lines >= self._chunk:
-                    self._gather(rows.take())
-        self._gather(rows.take())
-        self._insert()
+    def take(self, book: str, batch_bytes: int) -> None:
+        """Bring in a book; what is too little for a batch is not marked yet."""
+        pieces: list[tuple[int, EncodedBlock]] = []
+        gathered = 0
+        for partition, block in self._blocks(book):
+            pieces.append((partition, block))
+            gathered += len(block.data)
+            if gathered >= batch_bytes:
+                self._insert(book, pieces)
+                self.mark()
+                pieces, gathered = [], 0
+        if pieces:
+            self._insert(book, pieces)
 
-    def ledger(self) -> None:
-        """Project this edition of the ledger."""
-        partitions: list[int] = []
-        postings: list[Posting] = []
-        for partition in range(self._books.partitions):
-            key = _Key(self._edition, partition, LEDGER)
-            for position, block in self._books.read_ledger(self._edition, partition, self._start(key)):
-                partitions.extend([partition] * len(block))
-                postings.extend(block)
-                self._move(key, position, len(block))
-                if len(postings) >= self._chunk:
-                    self._gather(posting_rows(self._edition, partitions, postings))
-                    partitions, postings = [], []
-        self._gather(posting_rows(self._edition, partitions, postings))
-        self._insert()
-
-    def rejects(self) -> None:
-        """Project the rejects."""
-        key = _Key("", 0, REJECTS)
-        for position, block in self._books.read_rejects(self._start(key)):
-            self._move(key, position, len(block))
-            self._gather(reject_rows(block))
-        self._insert()
-
-    def _start(self, key: _Key) -> int:
-        return self._markers.get(key, _Marker()).position
-
-    def _move(self, key: _Key, position: int, records: int) -> None:
-        marker = _Marker(position, self._markers.get(key, _Marker()).records + records)
-        self._markers[key] = self._moved[key] = marker
-        done = self.done
-        if key.book == JOURNAL:
-            self.done = Projected(done.facts + records, done.postings, done.rejects)
-        elif key.book == LEDGER:
-            self.done = Projected(done.facts, done.postings + records, done.rejects)
-        else:
-            self.done = Projected(done.facts, done.postings, done.rejects + records)
-
-    def _gather(self, tables: Mapping[str, Columns]) -> None:
-        """Take in the rows of all records moved past since the last call; insert once there are enough."""
-        rows = 0
-        for table, columns in tables.items():
-            gathered = self._gathered.get(table)
-            if gathered is None:
-                gathered = self._gathered[table] = self._store.gather(table)
-            gathered.extend(columns)
-            rows += gathered.rows
-        if rows >= self._batch_rows:
-            self._insert()
-        if self._on_progress is not None:
-            self._on_progress(self.done)
-
-    def _insert(self) -> None:
-        """Insert what is gathered, in the order of the tables, then the markers of all that it completes."""
-        tables, self._gathered = self._gathered, {}
-        for gathered in tables.values():
-            self._store.insert(gathered)
-        moved, self._moved = self._moved, {}
-        insert_rows(
-            self._store,
-            "progress",
-            {
+    def mark(self) -> None:
+        """Note how far all is in that was inserted."""
+        if self._moved:
+            moved, self._moved = self._moved, {}
+            columns: dict[str, list[object]] = {
                 "edition": [key.edition for key in moved],
                 "partition": [key.partition for key in moved],
                 "book": [key.book for key in moved],
                 "position": [marker.position for marker in moved.values()],
                 "records": [marker.records for marker in moved.values()],
-            },
-        )
+            }
+            self._store.insert("progress", columns)
+
+    def _blocks(self, book: str) -> Iterator[tuple[int, EncodedBlock]]:
+        for partition in range(1 if book == REJECTS else self._books.partitions):
+            start = self.markers.get(self._key(book, partition), _Marker()).position
+            if book == LEDGER:
+                blocks = self._books.ledger_blocks(self._edition, partition, start)
+            elif book == JOURNAL:
+                blocks = self._books.journal_blocks(partition, start)
+            else:
+                blocks = self._books.reject_blocks(start)
+            for block in blocks:
+                yield partition, block
+
+    def _key(self, book: str, partition: int) -> _Key:
+        return _Key(self._edition if book == LEDGER else "", partition, book)
+
+    def _insert(self, book: str, pieces: list[tuple[int, EncodedBlock]]) -> None:
+        """Insert the rows of these blocks, table by table."""
+        staged = self._store.stage(book, pieces)
+        try:
+            for table in TABLES[book]:
+                self._store.insert_staged(staged, table, self._edition, self._books.partitions)
+        finally:
+            self._store.unstage(staged)
+        for partition, block in pieces:
+            self._move(self._key(book, partition), block)
+        if self._on_progress is not None:
+            self._on_progress(self.done)
+
+    def _move(self, key: _Key, block: EncodedBlock) -> None:
+        records = lines_of(block.data) if key.book == JOURNAL else block.records
+        self.markers[key] = _Marker(block.end, self.markers.get(key, _Marker()).records + records)
+        self._moved[key] = self.markers[key]
+        facts, postings, rejects = self.done.facts, self.done.postings, self.done.rejects
+        if key.book == JOURNAL:
+            facts += records
+        elif key.book == LEDGER:
+            postings += records
+        else:
+            rejects += records
+        self.done = Projected(facts, postings, rejects)
 
 
 def _markers(store: Store) -> dict[_Key, _Marker]:
@@ -227,7 +233,8 @@ def _require_same_books(opened: JournalOpened, store: Store) -> None:
         "partitions": opened.partitions,
         "opened_at": opened.opened_at,
     }
-    for known in store.rows(query + "tallybook_rows.journals FINAL"):
+    found = store.rows(query + "tallybook_rows.journals FINAL")
+    for known in found:
         if known != given:
             raise StoreOfOtherBooks(
                 f"the ClickHouse folder was filled from the books of {known['deployment']!r} (opened at "
@@ -235,4 +242,5 @@ def _require_same_books(opened: JournalOpened, store: Store) -> None:
                 f"{format_instant(opened.opened_at)}). It holds nothing but copies: delete the folder clickhouse/ and "
                 "run any reading command."
             )
-    insert_rows(store, "journals", {name: [value] for name, value in given.items()})
+    if not found:
+        store.insert("journals", {name: [value] for name, value in given.items()})

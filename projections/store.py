@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+from books.encoded import EncodedBlock
 
 Row = dict[str, object]
 Columns = Mapping[str, Sequence[object]]
 Parameters = Mapping[str, object]
+Pieces = Sequence[tuple[int, EncodedBlock]]  # blocks of a book, each with the partition that it comes from
+
+JOURNAL: Final = "journal"
+LEDGER: Final = "ledger"
+REJECTS: Final = "rejects"
+# The tables of each book, in the order in which they are filled: whoever sees a state finds its ledger rows.
+TABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    LEDGER: (
+        "ledger",
+        "workings",
+        "members",
+        "lots",
+        "lot_states",
+        "period_totals",
+        "check_in_days",
+        "account_states",
+    ),
+    JOURNAL: ("facts", "fact_lines", "rulesets", "ticks"),
+    REJECTS: ("rejects",),
+}
 
 
 class StoreError(Exception):
@@ -46,26 +68,24 @@ class QueryFailed(StoreError):  # noqa: N818 - named after what happened, as fac
     """ClickHouse refused a statement; the message is its own."""
 
 
-class Gathered(Protocol):
-    """Rows on their way to one table: `table` names it, `rows` counts them."""
+class Staged(Protocol):
+    """Records that a store has taken in, to be laid into its tables one by one."""
 
     @property
-    def table(self) -> str:
-        """Where they will be inserted."""
-
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-
-    def extend(self, columns: Columns) -> None:
-        """Take in equally long columns (name → values), all that the table has.
-
-        Instants are UTC milliseconds, dates are days since 1970, None is NULL.
-        """
+    def book(self) -> str:
+        """Which of TABLES they are for: JOURNAL, LEDGER or REJECTS."""
 
 
 class Store(Protocol):
-    """A ClickHouse with the databases `tallybook` (views for readers) and `tallybook_rows` (tables)."""
+    """A ClickHouse with the databases `tallybook` (views for readers) and `tallybook_rows` (tables).
+
+    Tables are filled in three steps, `stage`, `insert_staged` once for each of TABLES[book], `unstage`; the markers of
+    what is in are ordinary rows (`insert` into `progress`), written after them. A fake that holds rows in memory needs:
+    `stage` decodes the blocks (`schemas.codecs.decode_postings(block.data, block.records)`, `decode_page(block.data)`,
+    `decode_reject`) and makes rows of them by `tests.reference_rows`; `insert_staged` keeps the rows of one table by
+    the table's key, the greater version winning; `insert` does the same with `progress` (key: edition, partition,
+    book; version: position), `journals` and `current_edition`; `rows` answers the queries of `projections.projector`.
+    """
 
     def command(self, statement: str, parameters: Parameters | None = None) -> None:
         """Run a statement that returns nothing. Raises QueryFailed."""
@@ -76,14 +96,27 @@ class Store(Protocol):
         Parameters are bound by the server, never pasted into the text. Raises QueryFailed.
         """
 
-    def gather(self, table: str) -> Gathered:
-        """A place to gather rows for a table of `tallybook_rows`."""
+    def insert(self, table: str, columns: Columns) -> None:
+        """Append a few rows, given as equally long columns, to a table of `tallybook_rows`; no rows are no effect.
 
-    def insert(self, gathered: Gathered) -> None:
-        """Append gathered rows to their table, all of them or (in one partition of the table) none; none is no effect.
-
-        They must come from `gather` of this store, and are used up. Raises QueryFailed.
+        Instants are UTC milliseconds, dates are days since 1970, None is NULL. Raises QueryFailed.
         """
+
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        """Take in records of a book (JOURNAL, LEDGER or REJECTS) where no reader sees them.
+
+        Raises QueryFailed, also for bytes that are no such records.
+        """
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        """Append the rows that staged records make in one of TABLES[staged.book].
+
+        All of them or (in one partition of the table) none; `edition` is that of a ledger, `partitions` the number
+        that the books have. Raises QueryFailed.
+        """
+
+    def unstage(self, staged: Staged) -> None:
+        """Forget staged records."""
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse (CSVWithNames, Parquet, JSONEachRow, PrettyCompact).
@@ -94,10 +127,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store; the object is of no use afterwards."""
-
-
-def insert_rows(store: Store, table: str, columns: Columns) -> None:
-    """Append a few rows to a table of `tallybook_rows` at once."""
-    gathered = store.gather(table)
-    gathered.extend(columns)
-    store.insert(gathered)

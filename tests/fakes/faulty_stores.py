@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from projections.store import Columns, Gathered, Parameters, Row, Store
+from projections.store import Columns, Parameters, Pieces, Row, Staged, Store
 
 
 class Stopped(Exception):  # noqa: N818 - named after what happened, as facts are
@@ -12,7 +12,7 @@ class Stopped(Exception):  # noqa: N818 - named after what happened, as facts ar
 
 
 class _Around:
-    """Passes everything on to another store."""
+    """Passes everything on to another store; every insert, of rows or of what was staged, goes through `_insert`."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -23,11 +23,17 @@ class _Around:
     def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         return self.store.rows(query, parameters)
 
-    def gather(self, table: str) -> Gathered:
-        return self.store.gather(table)
+    def insert(self, table: str, columns: Columns) -> None:
+        self._insert(lambda: self.store.insert(table, columns))
 
-    def insert(self, gathered: Gathered) -> None:
-        self.store.insert(gathered)
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        return self.store.stage(book, pieces)
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        self._insert(lambda: self.store.insert_staged(staged, table, edition, partitions))
+
+    def unstage(self, staged: Staged) -> None:
+        self.store.unstage(staged)
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         return self.store.export(query, output_format, parameters)
@@ -35,62 +41,43 @@ class _Around:
     def close(self) -> None:
         self.store.close()
 
-
-class _Copies:
-    """Gathers the same rows twice."""
-
-    def __init__(self, first: Gathered, second: Gathered) -> None:
-        self.both = (first, second)
-        self.table = first.table
-
-    @property
-    def rows(self) -> int:
-        return self.both[0].rows
-
-    def extend(self, columns: Columns) -> None:
-        for each in self.both:
-            each.extend(columns)
+    def _insert(self, insert: Callable[[], None]) -> None:
+        raise NotImplementedError
 
 
 class InsertsTwice(_Around):
     """A client that timed out, and whose first insert went through all the same."""
 
-    def gather(self, table: str) -> Gathered:
-        return _Copies(self.store.gather(table), self.store.gather(table))
-
-    def insert(self, gathered: Gathered) -> None:
-        assert isinstance(gathered, _Copies)
-        for each in gathered.both:
-            self.store.insert(each)
+    def _insert(self, insert: Callable[[], None]) -> None:
+        insert()
+        insert()
 
 
 class StopsAfter(_Around):
-    """A process that dies after so many inserts that had rows."""
+    """A process that dies after so many inserts."""
 
     def __init__(self, store: Store, inserts: int) -> None:
         super().__init__(store)
         self.left = inserts
 
-    def insert(self, gathered: Gathered) -> None:
-        if gathered.rows:
-            if self.left == 0:
-                raise Stopped
-            self.left -= 1
-        self.store.insert(gathered)
+    def _insert(self, insert: Callable[[], None]) -> None:
+        if self.left == 0:
+            raise Stopped
+        self.left -= 1
+        insert()
 
 
 class CallsBefore(_Around):
-    """Before one of its inserts with rows (counted from 0), somebody else does something."""
+    """Before one of its inserts (counted from 0), somebody else does something."""
 
     def __init__(self, store: Store, insert: int, call: Callable[[], object]) -> None:
         super().__init__(store)
         self.inserts = 0
-        self._insert = insert
+        self._moment = insert
         self._call = call
 
-    def insert(self, gathered: Gathered) -> None:
-        if gathered.rows:
-            if self.inserts == self._insert:
-                self._call()
-            self.inserts += 1
-        self.store.insert(gathered)
+    def _insert(self, insert: Callable[[], None]) -> None:
+        if self.inserts == self._moment:
+            self._call()
+        self.inserts += 1
+        insert()

@@ -13,9 +13,8 @@ import pytest
 from tests.house.tracked import ROOT, read, tracked
 
 ROOMS = ("schemas", "books", "processors", "projections", "tallybook")
-# How many files may import a client. pyarrow has two trades, reading publishers' Parquet files and handing columns to
-# ClickHouse, in two rooms that must not know each other.
-CLIENTS = {"chdb": 1, "clickhouse_connect": 1, "fastavro": 1, "pyarrow": 2, "yaml": 1}
+# How many files may import a client.
+CLIENTS = {"chdb": 1, "clickhouse_connect": 1, "fastavro": 1, "pyarrow": 1, "yaml": 1}
 OUTSIDE_THE_PRODUCT = ("tests", "benchmarks", "scripts")
 
 # All that the decider may import beside schemas and itself. datetime and zoneinfo are there for reckoning with instants

@@ -17,8 +17,8 @@ from tests.sql.answers import answers
 from tests.sql.bookkeeper import Bookkeeper
 from tests.sql.small_programme import small_programme
 
-# Few enough for several batches of the small programme: what is cut and interleaved is then all of them.
-SMALL_BATCH = 40
+# Bytes: few enough for several batches of the small programme: what is cut and interleaved is then all of them.
+SMALL_BATCH = 2_000
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_second_projection_changes_nothing(
 def test_every_batch_inserted_twice_gives_the_same_answers(
     store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
 ) -> None:
-    project(books, InsertsTwice(store), batch_rows=SMALL_BATCH)
+    project(books, InsertsTwice(store), batch_bytes=SMALL_BATCH)
     doubled = store.rows("SELECT count() AS rows, uniqExact(member_id, seq, n) AS ids FROM tallybook_rows.ledger")
     assert int(str(doubled[0]["rows"])) == 2 * int(str(doubled[0]["ids"]))  # nothing was merged meanwhile
     assert answers(store) == undisturbed
@@ -99,7 +99,7 @@ def test_a_projection_cut_at_any_insert_is_mended_by_the_next(
     for cut in range(inserts):
         empty(store)
         with pytest.raises(Stopped):
-            project(books, StopsAfter(store, cut), batch_rows=SMALL_BATCH)
+            project(books, StopsAfter(store, cut), batch_bytes=SMALL_BATCH)
         # No marker speaks of rows that are not there; `lost_rows` looks for such.
         assert store.rows(sql_file("audits", "lost_rows").statement) == [], f"cut after {cut} inserts"
         said = answers(store)
@@ -113,7 +113,7 @@ def inserts_of(store: ClickHouse, books: ListBooks) -> int:
     """How many inserts with rows a projection into empty tables makes."""
     empty(store)
     counting = StopsAfter(store, 1_000)
-    project(books, counting, batch_rows=SMALL_BATCH)
+    project(books, counting, batch_bytes=SMALL_BATCH)
     return 1_000 - counting.left
 
 
@@ -130,11 +130,11 @@ def test_two_projectors_over_the_same_range(
 
         def other(far: int = far) -> None:
             try:
-                project(books, StopsAfter(store, far), batch_rows=SMALL_BATCH)
+                project(books, StopsAfter(store, far), batch_bytes=SMALL_BATCH)
             except Stopped:
                 return  # it hangs there for ever
 
-        project(books, CallsBefore(store, moment, other), batch_rows=SMALL_BATCH)
+        project(books, CallsBefore(store, moment, other), batch_bytes=SMALL_BATCH)
         assert answers(store) == undisturbed, f"the other came before insert {moment} and made {far}"
 
 
@@ -144,7 +144,7 @@ def test_a_slow_projector_of_older_books_does_not_turn_back_a_fast_one(
     older = cut_short(books, 1)
     for moment in range(0, inserts_of(store, older), 5):
         empty(store)
-        project(older, CallsBefore(store, moment, lambda: project(books, store)), batch_rows=SMALL_BATCH)
+        project(older, CallsBefore(store, moment, lambda: project(books, store)), batch_bytes=SMALL_BATCH)
         assert answers(store) == undisturbed
         assert project(books, store) == Projected()
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from books.encoded import EncodedBlock
 from projections.clickhouse import ClickHouse, open_chdb
-from projections.store import QueryFailed, StoreError, StoreHeld, StoreNotOpened, insert_rows
-from tests.fakes.faulty_stores import InsertsTwice
+from projections.store import JOURNAL, LEDGER, REJECTS, QueryFailed, StoreError, StoreHeld, StoreNotOpened
+from schemas.codecs import encode_reject
+from schemas.pages import Reject
 from tests.sql.bookkeeper import ms
 
 OPENS = """
@@ -55,36 +57,26 @@ def test_what_was_inserted_is_there_after_closing(tmp_path: Path) -> None:
     with open_chdb(folder) as store:
         store.command("CREATE DATABASE tallybook_rows")
         store.command("CREATE TABLE tallybook_rows.kept (x UInt8) ENGINE = ReplacingMergeTree ORDER BY x")
-        insert_rows(store, "kept", {"x": [7]})
+        store.insert("kept", {"x": [7]})
     with open_chdb(folder) as store:
         assert store.rows("SELECT x FROM tallybook_rows.kept") == [{"x": 7}]
 
 
 def test_values_of_every_kind_come_back(store: ClickHouse) -> None:
-    insert_rows(
-        store,
-        "rejects",
-        {
-            "number": [2**64 - 1],
-            "reason": ["malformed"],
-            "message": ["größer als 💯\n\t'\\"],
-            "field": [""],
-            "fact_type": [""],
-            "source": [""],
-            "event_id": [""],
-            "input": [""],
-            "input_name": [""],
-            "record": [0],
-            "at_line": [0],
-            "received_at": [ms("2026-02-28T23:59:59.999")],
-            "raw": [b"\x00\xff\xfe"],
-            "headers": [{"a": "1", "b": ""}],
-            "resubmit_of": [0],
-        },
+    refused = Reject(
+        "malformed",
+        "größer als 💯\n\t'\\",
+        b"\x00\xff\xfe",
+        2**63 - 1,
+        received_at=ms("2026-02-28T23:59:59.999"),
+        headers={"a": "1", "b": ""},
     )
+    staged = store.stage(REJECTS, [(0, EncodedBlock(1, 1, encode_reject(refused)))])
+    store.insert_staged(staged, "rejects", "0001", 1)
+    store.unstage(staged)
     (row,) = store.rows("SELECT number, message, received_at, hex(raw) AS raw, headers FROM tallybook_rows.rejects")
     assert row == {
-        "number": 2**64 - 1,
+        "number": 2**63 - 1,
         "message": "größer als 💯\n\t'\\",
         "received_at": datetime(2026, 2, 28, 23, 59, 59, 999_000),  # noqa: DTZ001 ClickHouse gives UTC without saying so
         "raw": "00FFFE",
@@ -94,26 +86,54 @@ def test_values_of_every_kind_come_back(store: ClickHouse) -> None:
 
 def test_instants_and_dates_reach_to_the_end_of_the_calendar(store: ClickHouse) -> None:
     day = (date(2299, 12, 31) - date(1970, 1, 1)).days
-    insert_rows(
-        store,
+    store.insert(
         "check_in_days",
         {"edition": ["e"] * 2, "member_id": ["a", "b"], "day": [day, 0], "seq": [1, 1], "run_length": [1, 1]},
     )
-    insert_rows(store, "ticks", {"partition": [0], "at": [ms("2299-12-31T23:59:59.999")]})
+    store.insert("ticks", {"partition": [0], "at": [ms("2299-12-31T23:59:59.999")]})
     days = store.rows("SELECT day FROM tallybook_rows.check_in_days ORDER BY member_id")
     assert [row["day"] for row in days] == [date(2299, 12, 31), date(1970, 1, 1)]
     ticks = store.rows("SELECT toUnixTimestamp64Milli(at) AS at FROM tallybook_rows.ticks")
     assert ticks == [{"at": ms("2299-12-31T23:59:59.999")}]
 
 
-def test_nothing_gathered_is_nothing_inserted(store: ClickHouse) -> None:
-    insert_rows(store, "ticks", {"partition": [], "at": []})
+def test_texts_of_any_kind_go_in(store: ClickHouse) -> None:
+    text = "\"'\\ \n\t\x01é💯"
+    columns: dict[str, list[object]] = {"edition": [text, ""], "partition": [2**32 - 1, 0], "book": ["x"] * 2}
+    store.insert("progress", columns | {"position": [2**64 - 1, 0], "records": [1, 2]})
+    rows = store.rows("SELECT edition, partition, position, records FROM tallybook_rows.progress ORDER BY records")
+    assert [tuple(row.values()) for row in rows] == [(text, 2**32 - 1, 2**64 - 1, 1), ("", 0, 0, 2)]
+
+
+def test_no_rows_are_no_effect(store: ClickHouse) -> None:
+    store.insert("ticks", {"partition": [], "at": []})
     assert store.rows("SELECT 1 FROM tallybook_rows.ticks") == []
 
 
-def test_only_what_a_store_gathered_can_be_inserted(store: ClickHouse) -> None:
-    with pytest.raises(TypeError, match="gathered"):
-        store.insert(InsertsTwice(store).gather("ticks"))
+@pytest.mark.parametrize(
+    "columns", [{"at": [1]}, {"partition": [1], "at": []}, {"partition": [1], "at": [1], "x": [1]}]
+)
+def test_rows_need_every_column_and_no_other(store: ClickHouse, columns: dict[str, list[int]]) -> None:
+    with pytest.raises(AssertionError, match="the table has"):
+        store.insert("ticks", columns)
+
+
+def test_what_is_staged_goes_into_the_tables_of_its_book_alone(store: ClickHouse) -> None:
+    staged = store.stage(REJECTS, [])
+    with pytest.raises(TypeError, match="tables of its book"):
+        store.insert_staged(staged, "ledger", "0001", 1)
+    store.insert_staged(staged, "rejects", "0001", 1)
+    store.unstage(staged)
+    store.unstage(staged)
+    assert store.rows("SELECT 1 FROM tallybook_rows.rejects") == []
+
+
+@pytest.mark.parametrize("book", [JOURNAL, LEDGER, REJECTS])
+def test_bytes_that_are_no_records_are_refused_and_nothing_stays(store: ClickHouse, book: str) -> None:
+    for data in (b"\xff" * 40, b"\x02", b"\x80" * 200):
+        with pytest.raises(QueryFailed):
+            store.stage(book, [(0, EncodedBlock(1, 1, data))])
+    assert store.rows("SELECT name FROM system.tables WHERE is_temporary") == []
 
 
 def test_parameters_are_bound_by_the_server(store: ClickHouse) -> None:

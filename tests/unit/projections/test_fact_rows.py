@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from projections.fact_rows import JournalRows
 from projections.store import Columns
 from schemas.facts import (
     CheckedIn,
@@ -20,6 +19,7 @@ from schemas.facts import (
     RulesetPublished,
 )
 from schemas.pages import JournalLine, JournalPage
+from tests.reference_fact_rows import JournalRows
 
 PURCHASE = PurchaseRecorded(
     "pos",

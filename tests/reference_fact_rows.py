@@ -1,4 +1,4 @@
-"""Journal pages as columns of the tables of facts: one row per line of the journal, guests included."""
+"""The reference for the rows of journal pages, in plain Python: one per line of the journal, guests included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rejects as columns of their table, original bytes included."""
+"""The reference for the rows of rejects, in plain Python, original bytes included."""
 
 from __future__ import annotations
 

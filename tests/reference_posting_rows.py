@@ -1,4 +1,4 @@
-"""Postings as columns of the ledger's tables: one row per entry, and the states that each posting leaves behind."""
+"""The reference for the rows of postings, in plain Python: one per entry, and the states that each posting leaves."""
 
 from __future__ import annotations
 

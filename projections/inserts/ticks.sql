@@ -1,0 +1,6 @@
+-- The last tick of each partition.
+INSERT INTO tallybook_rows.ticks (partition, at)
+SELECT partition, max(variantElement(said, {ClockTicked:String}).at)
+FROM {staged:Identifier}
+WHERE kind = 'ClockTicked'
+GROUP BY partition
