@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint histories faults crash fuzz bench bench-real requirements clean
+.PHONY: help demo test lint histories simulate faults crash fuzz bench bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -19,6 +19,7 @@ help:
 	@echo 'make test         everything CI runs; one part of it: make test STAGES="lint unit"'
 	@echo 'make lint         ruff, mypy and the walls between the packages'
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
+	@echo 'make simulate     whole runs in which everything goes wrong that can: N=$(N) of them, from SEED=$(SEED)'
 	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
 	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
@@ -42,6 +43,10 @@ lint:
 histories:
 	$(SETUP) dev
 	@$(PYTHON_HERE) -m tests.histories --count $(N) --seed $(SEED) --processes $(PROCESSES)
+
+simulate:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.simulation --count $(N) --seed $(SEED) --processes $(PROCESSES)
 
 faults:
 	$(SETUP) dev

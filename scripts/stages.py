@@ -26,6 +26,7 @@ ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = 5
 HISTORIES_IN_CI = 10_000
+SIMULATIONS_IN_CI = 4_000
 FUZZ_SECONDS_IN_CI = 10
 KILLS_IN_CI = 12
 MAX_PROCESSES = 4
@@ -78,6 +79,12 @@ STAGES: dict[str, list[Step]] = {
             ("python", "-m", "tests.histories", "--count", str(HISTORIES_IN_CI), "--processes", PROCESSES),
             needs="tests/histories.py",
         ),
+    ],
+    "simulation": [
+        Step(
+            ("python", "-m", "tests.simulation", "--count", str(SIMULATIONS_IN_CI), "--processes", PROCESSES),
+            needs="tests/simulation",
+        )
     ],
     "contract": tests("contract"),
     "sql": tests("sql"),

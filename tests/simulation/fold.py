@@ -1,0 +1,88 @@
+"""A fold of the committed journal that never stops: what every restart and every end is compared with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from books.log import LogReader
+from processors.desk import PartitionDesk
+from schemas.facts import JournalOpened, RefereePurchased
+from schemas.pages import Folio, JournalLine, RoundCommitted
+from schemas.posting import Posting
+from tallybook.folder import EDITION
+from tests.deciders import load
+from tests.simulation.laws import require
+from tests.simulation.state import accounts_hash
+
+
+class Written(NamedTuple):
+    """A journal line, the SHA-256 of the input that it came from (empty: none), and what was posted for it."""
+
+    line: JournalLine
+    input: str
+    postings: list[Posting]
+
+
+class Fold:
+    """All partitions, decided once and in the order of the journal; it reads only what is new."""
+
+    def __init__(self, opened: JournalOpened) -> None:
+        self.desks = [PartitionDesk(partition, opened, load) for partition in range(opened.partitions)]
+        self.written: list[list[Written]] = [[] for _ in self.desks]
+        self._journal = [0 for _ in self.desks]
+        self._ledger = [0 for _ in self.desks]
+        self._pages = [0 for _ in self.desks]
+
+    def catch_up(self, log: LogReader) -> None:
+        """Decide what is new in the journal; the ledger must say the same, posting by posting, and the commit too."""
+        for desk in self.desks:
+            partition = desk.partition
+            decided = self._read_journal(log, desk)
+            recorded: list[Posting] = []
+            for position, batch in log.read_ledger(EDITION, partition, self._ledger[partition]):
+                self._ledger[partition] = position
+                recorded += batch
+            require(recorded == decided, "the ledger is what the journal and the rules make", partition=partition)
+        committed = log.committed()
+        if committed is not None:
+            self.agrees(committed)
+
+    def agrees(self, committed: RoundCommitted) -> None:
+        """A commit must name the digests of this fold."""
+        mine = (
+            tuple(desk.journal_digest.hex() for desk in self.desks),
+            tuple(desk.ledger_digest.hex() for desk in self.desks),
+        )
+        theirs = committed.journal_digests, committed.ledger_digests
+        require(mine == theirs, "a commit names the digests of its books", commit=committed.number)
+        require(committed.last_tick == self.last_tick, "a commit names the last tick", commit=committed.number)
+
+    @property
+    def last_tick(self) -> int:
+        """That of the first partition; all have the same between rounds."""
+        return self.desks[0].last_tick
+
+    def hashes(self) -> list[str]:
+        """The canonical hash of the accounts of each partition."""
+        return [accounts_hash(desk.machine) for desk in self.desks]
+
+    def lines(self) -> int:
+        """How many lines there are."""
+        return sum(len(written) for written in self.written)
+
+    def owed(self) -> list[RefereePurchased]:
+        """All derived facts that postings owe, in the order of the partitions."""
+        return [
+            fact for written in self.written for item in written for posting in item.postings for fact in posting.owed
+        ]
+
+    def _read_journal(self, log: LogReader, desk: PartitionDesk) -> list[Posting]:
+        partition, decided = desk.partition, list[Posting]()
+        for position, page in log.read_journal(partition, self._journal[partition]):
+            require(page.page == self._pages[partition], "pages have no gap", partition=partition, page=page.page)
+            self._journal[partition], self._pages[partition] = position, page.page + 1
+            for number, line in enumerate(page.lines):
+                postings = desk.score(line, Folio(page.page, number))
+                self.written[partition].append(Written(line, page.inputs[line.input], postings))
+                decided += postings
+        return decided

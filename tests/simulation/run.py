@@ -1,0 +1,357 @@
+"""One seed: its plan with everything going wrong that can, the laws that must hold meanwhile, and those at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from books.create import create_books
+from books.errors import BooksError, BooksExist, FolderHeld
+from books.files import open_for_reading, open_for_writing
+from books.layout import BOOKS, ROUNDS, is_book_file, is_book_folder
+from books.snapshots import SnapshotStore
+from schemas.pages import Reject, RoundCommitted
+from tests.fakes.disk import DiedError
+from tests.simulation.disk import EffectFailed, SimulatedDisk
+from tests.simulation.fold import Fold
+from tests.simulation.following import MemoryInbox
+from tests.simulation.laws import LawBroken, audit, rejects_in, require
+from tests.simulation.plan import Act, Follow, Import, Plan, Publish, plan_of
+from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
+from tests.simulation.snapshots import spoil_snapshots
+from tests.simulation.state import accounts_hash
+from tests.simulation.undisturbed import undisturbed
+from tests.unit.books.folders import HOLDER
+
+UNPLANNED: Final = (
+    DiedError,
+    BooksError,
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    OSError,
+)
+MAX_LIVES: Final = 12  # of one act; the last of them is left in peace
+
+
+class Run:
+    """A seed on its way through its troubles; `story` tells them, `seen` counts them."""
+
+    def __init__(self, seed: int, seen: Counter[str]) -> None:
+        self.plan: Plan = plan_of(seed)
+        self.rng = Random(f"troubles {seed}")
+        self.seen = seen
+        self.story: list[str] = []
+        self.disk = SimulatedDisk(self.rng, seen)
+        self.fold = Fold(self.plan.opened)
+        self.session: Session | None = None
+        self.acknowledged: Acknowledged
+        self.shares = self.rng.choice((1, 1, 2))
+        self.inboxes = {act: MemoryInbox(self.disk, act) for act in self.plan.acts if isinstance(act, Follow)}
+        self.trouble = self.rng.choice((0.1, 0.25, 0.5))
+
+    def go(self) -> None:
+        """All acts, whatever happens; then the end is judged. Raises LawBroken."""
+        self.create()
+        for act in self.plan.acts:
+            self.perform(act)
+            if self.rng.random() < 0.15:
+                self.tell(f"again: {act.told()}")
+                self.seen["redeliveries"] += not isinstance(act, Publish)
+                if isinstance(act, Follow):
+                    self.inboxes[act].deliver(act)
+                self.perform(act, again=True)
+        self.end()
+
+    def tell(self, what: str) -> None:
+        """One more line of the story."""
+        self.story.append(what)
+
+    # -- the books are born
+
+    def create(self) -> None:
+        """Create the books, over and over if need be."""
+        self.disk.make_folder(SHOP)
+        self.disk.sync_folder(Path("/"))
+        self.disk.kill()
+        for _ in range(MAX_LIVES):
+            if self.rng.random() < 0.3:
+                self.disk.dies_in(self.rng.randint(1, 40))
+            try:
+                create_books(SHOP, self.plan.opened, files=self.disk)
+                break
+            except DiedError as died:
+                self.tell(f"create books: died before {died}")
+                self.end_life()
+            except BooksExist:
+                break
+        else:
+            self.disk.calm()
+            create_books(SHOP, self.plan.opened, files=self.disk)
+        self.disk.calm()
+        reader = open_for_reading(SHOP, files=self.disk)
+        self.acknowledged = Acknowledged(reader.committed())
+        self.fold.catch_up(reader)
+
+    # -- acts
+
+    def perform(self, act: Act, *, again: bool = False) -> None:
+        """One act, by as many lives of the process as it takes."""
+        for life in range(MAX_LIVES):
+            if self.live(act, calm=life == MAX_LIVES - 1, again=again):
+                return
+        raise AssertionError("the last life is left in peace")
+
+    def live(self, act: Act, *, calm: bool, again: bool) -> bool:
+        """Go on with an act in the present life or a new one; True if it was done."""
+        try:
+            if not calm:
+                self.plan_trouble()
+            if self.session is None:
+                self.open()
+            assert self.session is not None
+            self.seen["acts begun"] += 1
+            lines = self.fold.lines()
+            self.session.perform(act, self.plan.now, self.inboxes)
+            self.disk.calm()
+            self.catch_up(act)
+            if again:
+                require(self.fold.lines() == lines, "what is delivered again is left out", act=act.told())
+            self.tell(f"{act.told()}: done")
+            self.between(calm=calm)
+        except DiedError as died:
+            self.tell(f"{act.told()}: died before {died} ({self.disk.count} effects)")
+            self.end_life()
+            return False
+        except EffectFailed as failed:
+            self.tell(f"{act.told()}: {failed.strerror}")
+            self.after_failure()
+            return False
+        return True
+
+    def catch_up(self, act: Act) -> None:
+        """After an act: what was committed is what the fold makes of it."""
+        assert self.session is not None
+        self.fold.catch_up(self.session.log)
+        for desk, mine in zip(self.session.desks, self.fold.desks, strict=True):
+            require(desk.number == mine.number, "the desks stand where the books end", after=act.told())
+
+    def plan_trouble(self) -> None:
+        """Decide what, if anything, will happen to this life."""
+        choice = self.rng.random()
+        if choice < self.trouble:
+            effects = self.rng.randint(1, self.rng.choice((12, 40, 120)))
+            if self.rng.random() < 0.15:
+                self.disk.fails_in(effects)
+            else:
+                self.disk.dies_in(effects)
+
+    def open(self) -> None:
+        """A new life: the books are put back to their last commit, and every account is as if nothing had happened."""
+        use = self.rng.random() < 0.7
+        if use:
+            spoil_snapshots(self.disk, self.rng, self.seen)
+        store = SnapshotStore(SNAPSHOTS, files=self.disk)
+        self.session = Session(self.disk, self.acknowledged, store if use else None, self.shares)
+        log = self.session.log
+        self.seen["restarts"] += 1
+        self.seen["bytes cut at a restart"] += log.cut_bytes
+        self.seen["restarts after which something was cut"] += log.cut_bytes > 0
+        self.require_acknowledged(log.committed())
+        self.require_cut(log.committed())
+        self.fold.catch_up(log)
+        self.compare_desks()
+
+    def compare_desks(self) -> None:
+        """Every desk of the new life stands where the fold does, with the same accounts."""
+        assert self.session is not None
+        from_snapshot = self.session.walked < self.fold.lines()
+        self.seen["restarts from a snapshot" if from_snapshot else "restarts from the first page"] += 1
+        for desk, mine in zip(self.session.desks, self.fold.desks, strict=True):
+            where = {"partition": desk.partition, "from_snapshot": from_snapshot}
+            require(desk.number == mine.number, "a restart knows the last posting", **where)
+            require(desk.journal_digest == mine.journal_digest, "a restart knows the journal's digest", **where)
+            require(desk.ledger_digest == mine.ledger_digest, "a restart knows the ledger's digest", **where)
+            require(desk.last_tick == mine.last_tick, "a restart knows the last tick", **where)
+        theirs = [accounts_hash(desk.machine) for desk in self.session.desks]
+        require(theirs == self.fold.hashes(), "a restart has the accounts of a fold that never stopped")
+
+    def require_acknowledged(self, found: RoundCommitted) -> None:
+        """What the world was told is there; at most the commit that was on its way came too."""
+        told = self.acknowledged.last
+        if found.number == told.number:
+            require(found == told, "an acknowledged commit stays as it was", commit=told.number)
+        else:
+            is_next = found.number == told.number + 1 and self.acknowledged.on_its_way
+            require(is_next, "what was acknowledged is there, and no more", told=told.number, found=found.number)
+            self.seen["commits that nobody was told of"] += 1
+        self.acknowledged.last, self.acknowledged.on_its_way = found, False
+
+    def require_cut(self, committed: RoundCommitted) -> None:
+        """Opened for writing, the files are those of the last commit, to the byte."""
+        books = SHOP / BOOKS
+        found = {
+            f"{folder}/{name}": self.disk.size(books / folder / name)
+            for folder in filter(is_book_folder, self.disk.names(books))
+            for name in filter(is_book_file, self.disk.names(books / folder))
+        }
+        for length in committed.lengths:
+            size = found.pop(length.file, self.disk.size(books / length.file))
+            require(size == length.bytes, "a restart cuts every file back to the commit", file=length.file, size=size)
+        require(not found, "a restart removes files that no commit knows", files=sorted(found))
+
+    # -- between two acts, and at the end of a life
+
+    def between(self, *, calm: bool) -> None:
+        """After an act: another process tries to open, snapshots are kept, the process ends or goes on."""
+        assert self.session is not None
+        if self.rng.random() < 0.2:
+            self.second_writer()
+        if self.rng.random() < 0.5:
+            if not calm and self.rng.random() < 0.2:
+                self.disk.dies_in(self.rng.randint(1, 12))
+            try:
+                self.session.save_snapshots(SnapshotStore(SNAPSHOTS, files=self.disk))
+                self.seen["snapshots kept"] += 1
+            except DiedError as died:
+                self.tell(f"snapshot: died before {died}")
+                self.end_life()
+                return
+        choice = self.rng.random()
+        if choice < 0.3:
+            self.tell("process ends")
+            self.session.close()
+            self.zombie()
+            self.session = None
+        elif choice < 0.5:
+            self.tell("killed between two acts")
+            self.end_life()
+
+    def second_writer(self) -> None:
+        """While the books are held nobody else can open them, and trying changes nothing."""
+        before = self.disk.contents()
+        try:
+            open_for_writing(SHOP, HOLDER, files=self.disk)
+        except FolderHeld:
+            self.seen["second writers refused"] += 1
+        else:
+            raise LawBroken("books that are held cannot be opened by another")
+        require(before == self.disk.contents(), "who is refused changes nothing")
+
+    def zombie(self) -> None:
+        """Who has let go of the books, or failed, or died, can write no more."""
+        assert self.session is not None
+        before = self.disk.get(SHOP / BOOKS / ROUNDS)
+        attempts: list[Callable[[], object]] = [lambda: self.session and self.session.rounds.commit([])]
+        if not self.session.parts:  # of which one may have failed without the others knowing, until the commit
+            attempts.append(lambda: self.session and self.session.log.append_rejects([Reject("malformed", "", b"")]))
+        for attempt in attempts:
+            try:
+                attempt()
+            except RuntimeError:
+                self.seen["zombies stopped"] += 1
+            else:
+                raise LawBroken("a writer that is closed or failed takes nothing more")
+        require(before == self.disk.get(SHOP / BOOKS / ROUNDS), "a zombie commits nothing")
+
+    def after_failure(self) -> None:
+        """An effect failed: the process lives, its writer takes nothing more, and the books are opened again."""
+        self.disk.calm()
+        if self.session is not None:
+            self.zombie()
+            self.session.close()
+            self.session = None
+
+    def end_life(self) -> None:
+        """The process is gone; now and then the power too."""
+        self.session = None
+        if self.rng.random() < 0.4:
+            self.disk.cut_power(self.rng)
+            self.seen["power cuts"] += 1
+            self.tell("the power was cut")
+        else:
+            self.disk.kill()
+            self.seen["kills"] += 1
+
+    # -- the end
+
+    def end(self) -> None:
+        """Everything is there once, and right, and as it would be had nothing happened."""
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+        reader = open_for_reading(SHOP, files=self.disk)
+        self.fold.catch_up(reader)
+        audit(reader, self.fold, self.plan.inputs())
+        if self.plan.by_time:
+            expected = undisturbed(self.plan)
+            as_they_came = {
+                one.sha256 for act in self.plan.acts if isinstance(act, Import) and act.as_is for one in act.files
+            }
+            committed = reader.committed()
+            require(committed.journal_digests == expected.journal_digests, "the journal is that of an undisturbed run")
+            require(committed.ledger_digests == expected.ledger_digests, "the ledger is that of an undisturbed run")
+            rejects = [comparable(reject, as_they_came) for reject in rejects_in(reader)]
+            theirs = [comparable(reject, as_they_came) for reject in expected.rejects]
+            require(rejects == theirs, "the rejects are those of an undisturbed run")
+        self.count(reader.committed())
+
+    def count(self, committed: RoundCommitted) -> None:
+        """What this seed's books came to."""
+        self.seen["rounds committed"] += committed.number
+        self.seen["rejects"] += committed.rejects
+        for written in self.fold.written:
+            for item in written:
+                self.seen["journal lines"] += 1
+                for posting in item.postings:
+                    self.seen["postings"] += 1
+                    self.seen["postings that are late"] += posting.late
+                    self.seen["facts owed"] += len(posting.owed)
+                    if posting.reason is not None:
+                        self.seen[f"reason {posting.reason}"] += 1
+
+
+def comparable(reject: Reject, as_they_came: set[str]) -> Reject:
+    """Of what was taken in as it came, the rest is judged at a later tick after a restart, and the words name it."""
+    if reject.input not in as_they_came:
+        return reject
+    return msgspec.structs.replace(reject, message="", raw=b"", received_at=0)
+
+
+def run_seed(seed: int, seen: Counter[str]) -> Run:
+    """Run one seed; gives the run, for its story. Raises LawBroken with the story in `run`."""
+    run = Run(seed, seen)
+    try:
+        run.go()
+    except LawBroken as broken:
+        raise SeedBroken(run, str(broken)) from broken
+    except (
+        DiedError,
+        BooksError,
+        ArithmeticError,
+        AssertionError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        OSError,
+    ) as error:
+        raise SeedBroken(run, f"nothing is raised but what was planned: {type(error).__name__}: {error}") from error
+    return run
+
+
+class SeedBroken(Exception):  # noqa: N818 - named after what happened, as facts are
+    """A seed broke a law."""
+
+    def __init__(self, run: Run, law: str) -> None:
+        self.run = run
+        self.law = law
+        super().__init__(f"seed {run.plan.seed}: {law}")

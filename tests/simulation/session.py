@@ -1,0 +1,143 @@
+"""One life of the writing process: it opens the books, takes acts in, and keeps snapshots, until it ends or dies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from books.file_part import FilePart
+from books.files import FileLogWriter
+from books.log import LogWriter
+from books.snapshots import SnapshotStore
+from processors.intake.door import Judge, judge_time
+from processors.intake.merge import gather
+from processors.recovery import recover_desk, save_snapshot
+from processors.rounds import Rounds
+from processors.shares import DeskShare, Sealed
+from schemas.pages import BookLength, RoundCommitted
+from tallybook.folder import EDITION
+from tallybook.importer import Importer, Source, consumed_before, new_desks
+from tallybook.publishing import publish_ruleset
+from tests.deciders import load
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.following import MemoryInbox, follow
+from tests.simulation.plan import Act, Follow, Import, Publish
+from tests.unit.books.folders import HOLDER
+
+SHOP: Final = Path("/shop")
+SNAPSHOTS: Final = SHOP / "snapshots"
+
+
+class Acknowledged:
+    """What the world was told: the last commit that returned, and whether one more was on its way."""
+
+    def __init__(self, committed: RoundCommitted) -> None:
+        self.last = committed
+        self.on_its_way = False
+
+
+class TellingWriter(FileLogWriter):
+    """A writer whose commits are heard of."""
+
+    acknowledged: Acknowledged
+
+    def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
+        """See LogWriter."""
+        self.acknowledged.on_its_way = True
+        sealed = super().commit(committed, parts)
+        self.acknowledged.last, self.acknowledged.on_its_way = sealed, False
+        return sealed
+
+
+class PartShare(DeskShare):
+    """What a worker process does: it appends through a part of its own, and makes that durable when it is asked."""
+
+    def __init__(self, part: FilePart, desks: Sequence[object], edition: str, places: Sequence[object]) -> None:
+        super().__init__(part, desks, edition, places)  # type: ignore[arg-type]  # handed through as they are
+        self.part = part
+
+    def sealed(self) -> Sealed:
+        """See Share."""
+        return msgspec.structs.replace(super().sealed(), lengths=self.part.seal())
+
+
+class Session:
+    """Open books with recovered desks, decided by one share, or by several that write through parts of their own."""
+
+    def __init__(
+        self, disk: SimulatedDisk, acknowledged: Acknowledged, snapshots: SnapshotStore | None, shares: int
+    ) -> None:
+        self.disk = disk
+        self.log = TellingWriter(disk, SHOP, HOLDER)
+        self.log.acknowledged = acknowledged
+        self.walked = 0
+        self.desks = new_desks(self.log, load)
+        places = [recover_desk(self.log, EDITION, desk, snapshots, self._walked) for desk in self.desks]
+        self.shares: list[DeskShare] = []
+        self.parts: list[FilePart] = []
+        if shares == 1:
+            self.shares.append(DeskShare(self.log, self.desks, EDITION, places))
+        else:
+            for number in range(min(shares, len(self.desks))):
+                part = FilePart(disk, SHOP)
+                self.parts.append(part)
+                self.shares.append(PartShare(part, self.desks[number::shares], EDITION, places[number::shares]))
+        first = self.shares[0]
+        self.rounds = Rounds(self.log, self.shares, first.last_tick, first.publications)
+
+    def _walked(self) -> None:
+        self.walked += 1
+
+    def save_snapshots(self, store: SnapshotStore) -> None:
+        """Keep a snapshot of each partition; right after a commit only."""
+        for share in self.shares:
+            for desk, place in zip(share.desks, share.places(), strict=True):
+                save_snapshot(store, self.log.opened(), EDITION, desk, place)
+
+    def close(self) -> None:
+        """End without dying."""
+        for part in self.parts:
+            part.close()
+        self.log.close()
+
+    def perform(self, act: Act, now: int, inboxes: dict[Follow, MemoryInbox]) -> None:
+        """Take an act in, or what is left of it; what is to be followed lies in `inboxes`."""
+        if isinstance(act, Publish):
+            publish(self.rounds, act, now)
+        elif isinstance(act, Import):
+            import_files(self.log, self.rounds, act, now)
+        else:
+            inbox = inboxes[act]
+            inbox.forget_process()
+            follow(self.log, self.rounds, act, inbox)
+
+
+def publish(rounds: Rounds, act: Publish, now: int) -> None:
+    """Publish a version, if it is not in force already at that instant."""
+    effective_from = max(act.effective_from, rounds.last_tick)
+    publish_ruleset(rounds, act.version.text, load(act.version.text), effective_from=effective_from, now=now)
+    if not rounds.is_empty:
+        rounds.commit([])
+
+
+def import_files(log: LogWriter, rounds: Rounds, act: Import, now: int) -> None:
+    """Import as the command does."""
+    judge = _judge(log, rounds, now)
+    with gather(act.files, as_is=act.as_is, consumed=consumed_before(log), judge=judge) as gathered:
+        importer = Importer(
+            rounds,
+            [Source(one.sha256, one.name) for one in act.files],
+            now=now,
+            horizon_ms=log.opened().horizon_ms,
+            as_is=act.as_is,
+            commit_facts=act.commit_facts,
+        )
+        importer.take_all(gathered.arrivals())
+
+
+def _judge(log: LogWriter, rounds: Rounds, now: int) -> Judge:
+    return partial(judge_time, received_at=now, last_tick=rounds.last_tick, horizon_ms=log.opened().horizon_ms, now=now)

@@ -1,0 +1,52 @@
+"""The same plan over books in memory, with nothing going wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from processors.recovery import recover_desk
+from processors.rounds import rounds_here
+from schemas.pages import Reject
+from schemas.posting import Posting
+from tallybook.folder import EDITION
+from tallybook.importer import new_desks
+from tests.deciders import load
+from tests.fakes.books import MemoryBooks, MemoryLogWriter
+from tests.simulation.plan import Import, Plan, Publish
+from tests.simulation.session import import_files, publish
+
+
+class Undisturbed(NamedTuple):
+    """What the last commit names, and the rejects."""
+
+    journal_digests: tuple[str, ...]
+    ledger_digests: tuple[str, ...]
+    rejects: list[Reject]
+
+
+class QuickWriter(MemoryLogWriter):
+    """Keeps the postings themselves, which nobody changes here."""
+
+    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
+        """See LogWriter."""
+        batches = self._pending.ledgers[edition][partition]
+        batches.append(list(postings))
+        return len(batches)
+
+
+def undisturbed(plan: Plan) -> Undisturbed:
+    """Take all acts in, one after another, in one life."""
+    books = MemoryBooks(plan.opened)
+    log = books.writer = QuickWriter(books)
+    desks = new_desks(log, load)
+    rounds = rounds_here(log, desks, EDITION, [recover_desk(log, EDITION, desk) for desk in desks])
+    for act in plan.acts:
+        if isinstance(act, Publish):
+            publish(rounds, act, plan.now)
+        else:
+            assert isinstance(act, Import), "what is followed has no one right order"
+            import_files(log, rounds, act, plan.now)
+    last = log.committed()
+    rejects = [reject for _, batch in log.read_rejects() for reject in batch]
+    return Undisturbed(last.journal_digests, last.ledger_digests, rejects)
