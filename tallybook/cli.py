@@ -24,25 +24,17 @@ def main() -> None:
 
 
 def _run() -> None:
-    from books.errors import BooksError, FolderHeld
-    from processors.decider.partition import UnknownSemanticsError
-    from processors.intake.mapping import MappingRefused
-    from processors.intake.records import InputRefused
-    from processors.ruleset_text import RulesetRefused
-    from projections.store import StoreError, StoreHeld
     from tallybook.application import Interrupted, app
-    from tallybook.folder import FolderRefused
 
-    refusals = (
-        BooksError, InputRefused, MappingRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError,
-    )  # fmt: skip
     try:
         _until_left(app)
+    except SystemExit:
+        raise  # the usual end; here, so that the next lines are not asked and import nothing
     except Interrupted as interrupted:
         raise KeyboardInterrupt from interrupted
-    except (FolderHeld, StoreHeld) as held:
+    except _held() as held:
         _fail(str(held), Exit.HELD)
-    except refusals as refused:
+    except _refusals() as refused:
         _fail(str(refused), Exit.REFUSED)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`tallybook sql … | head`).
@@ -51,6 +43,27 @@ def _run() -> None:
         where = f"{broken.filename}: " if broken.filename else ""
         advice = " Make room, then run it again." if broken.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
         _fail(f"{where}{broken.strerror or broken}. What was committed is kept.{advice}", Exit.FAULT)
+
+
+def _held() -> tuple[type[Exception], ...]:
+    """What says that another process has the folder; asked only when something was raised."""
+    from books.errors import FolderHeld
+    from projections.store import StoreHeld
+
+    return (FolderHeld, StoreHeld)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What refuses with a message for people; asked only when something was raised, for much comes in with it."""
+    from books.errors import BooksError
+    from processors.decider.partition import UnknownSemanticsError
+    from processors.intake.mapping import MappingRefused
+    from processors.intake.records import InputRefused
+    from processors.ruleset_text import RulesetRefused
+    from projections.store import StoreError
+    from tallybook.folder import FolderRefused
+
+    return (BooksError, InputRefused, MappingRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError)
 
 
 def _until_left(command: Callable[[], object]) -> None:

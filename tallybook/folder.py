@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from books.files import create_books, open_for_reading, open_for_writing, this_process
 from books.layout import FIRST_EDITION
 from books.log import LogReader, LogWriter
 from books.snapshots import SnapshotStore
-from processors.decider.ruleset import Ruleset
-from processors.ruleset_text import decode_ruleset, parse_ruleset
 from projections.store import Store
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
+
+if TYPE_CHECKING:  # slow to load, and commands that only read do not ask it
+    from processors.decider.ruleset import Ruleset
 
 DEFAULT_PARTITIONS: Final = 8
 DEFAULT_HORIZON_DAYS: Final = 90
@@ -131,6 +132,8 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
     Raises:
         RulesetRefused: with every error, by file and line.
     """
+    from processors.ruleset_text import decode_ruleset, parse_ruleset
+
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -145,5 +148,7 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
 @lru_cache(MAX_RULESETS_KEPT)
 def load_published(text: str) -> Ruleset:
     """The ruleset of a publication's text, which was checked when it was published."""
+    from processors.ruleset_text import parse_ruleset
+
     ruleset, _ = parse_ruleset(text, "published ruleset")
     return ruleset
