@@ -12,11 +12,14 @@ import socketserver
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from projections.http_errors import Refused
 from projections.http_request import Request, read_credentials, read_request
@@ -25,11 +28,10 @@ from projections.served_query import Guarded, Reply
 from projections.store import Address
 
 MAX_CONNECTIONS: Final = 32
-# How long a connection may be idle, a request may take to arrive, and an answer to be taken.
 IDLE_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 60.0
-END_SECONDS: Final = 10.0
+END_SECONDS: Final = 10.0  # until the last answers are on their way
 USERS: Final = frozenset({"", "default", "reader"})
 _LOOPBACK: Final = "127.0.0.1"
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -54,6 +56,14 @@ _TYPES: Final = (
 )
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long a connection may be idle, a request may take to arrive, and an answer to be taken; in seconds."""
+
+    idle: float = IDLE_SECONDS
+    request: float = REQUEST_SECONDS
+    answer: float = ANSWER_SECONDS
+
+
 class Server(ThreadingHTTPServer):
     """Answers on 127.0.0.1 until `end`; `address` says where."""
 
@@ -61,14 +71,17 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = MAX_CONNECTIONS
 
-    def __init__(self, guarded: Guarded, token: str, port: int) -> None:
+    def __init__(self, guarded: Guarded, token: str, port: int = 0, patience: Patience | None = None) -> None:
         super().__init__((_LOOPBACK, port), _Handler)
+        self.patience = patience or Patience()
         self.guarded = guarded
         self.running = Running(guarded.kill)
         self.address = Address(port=self.server_address[1], token=token, pid=os.getpid())
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._answering = 0
+        self._answered = threading.Condition(self._lock)
 
     def server_bind(self) -> None:
         """Bind, without asking the resolver for a name as http.server does."""
@@ -92,6 +105,18 @@ class Server(ThreadingHTTPServer):
                 self._open.discard(request)
             self._room.release()
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Have `end` wait for the body, which answers a request."""
+        with self._answered:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._answering -= 1
+                self._answered.notify_all()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that leaves is no fault; anything else is shown as Python shows it."""
         if not isinstance(sys.exc_info()[1], OSError):
@@ -101,8 +126,8 @@ class Server(ThreadingHTTPServer):
         """Take no more, end what runs, wait until nobody asks the engine any more, and hang up."""
         self.shutdown()
         self.running.end()
-        self.running.drain(END_SECONDS)
-        with self._lock:
+        with self._answered:
+            self._answered.wait_for(lambda: not self._answering, END_SECONDS)
             for connection in self._open:
                 with suppress(OSError):  # it has hung up by itself
                     connection.shutdown(socket.SHUT_RDWR)
@@ -143,27 +168,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         """Wait for a request, and answer it; a client that is too slow is hung up on."""
-        self._patient.until = time.monotonic() + IDLE_SECONDS
+        self._patient.until = time.monotonic() + self.server.patience.idle
         try:
             if not self._reader.peek(1):
                 self.close_connection = True
                 return
-            self._patient.until = time.monotonic() + REQUEST_SECONDS
+            self._patient.until = time.monotonic() + self.server.patience.request
             super().handle_one_request()
         except TimeoutError:
             self.close_connection = True
 
     def do_GET(self) -> None:
         """Answer a query in the URL, or say that the server is there."""
-        self._answer(reads_body=False)
+        with self.server.answering():
+            self._answer(reads_body=False)
 
     def do_HEAD(self) -> None:
         """Say that the server is there."""
-        self._answer(reads_body=False)
+        with self.server.answering():
+            self._answer(reads_body=False)
 
     def do_POST(self) -> None:
         """Answer a query in the body, the URL or both."""
-        self._answer(reads_body=True)
+        with self.server.answering():
+            self._answer(reads_body=True)
 
     def _answer(self, *, reads_body: bool) -> None:
         self._started = time.monotonic()
@@ -243,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.connection.settimeout(ANSWER_SECONDS)  # for the whole of one sendall
+        self.connection.settimeout(self.server.patience.answer)  # for the whole of one sendall
         if self.command != "HEAD":
             self.wfile.write(content)
 

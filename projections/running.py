@@ -27,7 +27,6 @@ _BUSY: Final = 202
 class _Query(msgspec.Struct):
     connection: socket.socket
     overdue_at: float
-    is_killed: bool = False
 
 
 class Running:
@@ -38,7 +37,7 @@ class Running:
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._queries: dict[str, _Query] = {}
         self._changed = threading.Condition()
-        self._ended = threading.Event()
+        self._is_ending = False
         self._watch = threading.Thread(target=self._watch_over, name="tallybook-serve-watch", daemon=True)
         self._watch.start()
 
@@ -53,7 +52,7 @@ class Running:
             raise Refused(_BUSY, f"{AT_ONCE} queries run already, and for {WAIT_SECONDS:.0f} s none ended: ask again")
         try:
             with self._changed:
-                if self._ended.is_set():
+                if self._is_ending:
                     raise Refused(_BUSY, "the server is just ending")
                 self._queries[mark] = _Query(connection, time.monotonic() + MAX_SECONDS + GRACE_SECONDS)
             try:
@@ -66,31 +65,24 @@ class Running:
             self._room.release()
 
     def end(self) -> None:
-        """Let nobody in any more, and end what runs."""
+        """Let nobody in any more, and see to it that what runs ends soon."""
         with self._changed:
-            self._ended.set()
-            marks = list(self._queries)
-        for mark in marks:
-            self._kill(mark)
-
-    def drain(self, seconds: float) -> bool:
-        """Wait until no query runs, so long at most; says whether none does."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._queries, seconds)
+            self._is_ending = True
+            self._changed.notify_all()
 
     def _watch_over(self) -> None:
-        while not self._ended.wait(WATCH_SECONDS):
-            now = time.monotonic()
+        while True:
             with self._changed:
-                due = [
-                    (mark, query)
-                    for mark, query in self._queries.items()
-                    if not query.is_killed and (now > query.overdue_at or _has_hung_up(query.connection))
-                ]
-                for _, query in due:
-                    query.is_killed = True
-            for mark, _ in due:
+                self._changed.wait(WATCH_SECONDS)
+                if self._is_ending and not self._queries:
+                    return
+                due = [mark for mark, query in self._queries.items() if self._is_due(query)]
+            # Again and again, as one that is only just beginning is not found yet.
+            for mark in due:
                 self._kill(mark)
+
+    def _is_due(self, query: _Query) -> bool:
+        return self._is_ending or time.monotonic() > query.overdue_at or _has_hung_up(query.connection)
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

@@ -42,7 +42,8 @@ def serving(store: Served, *, port: int = 0, token: str | None = None) -> Iterat
         OSError: the port is taken.
     """
     secret = secrets.token_urlsafe(_TOKEN_BYTES) if token is None else token
-    server = Server(Guarded(store.sessions()), secret, port)
+    sessions = store.sessions()
+    server = Server(Guarded(sessions), secret, port)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="tallybook-serve", daemon=True)
     thread.start()
     try:
@@ -52,3 +53,4 @@ def serving(store: Served, *, port: int = 0, token: str | None = None) -> Iterat
         store.announce(None)
         server.end()
         thread.join()
+        sessions.close()

@@ -76,6 +76,9 @@ class Asks(Protocol):
     def kill(self, mark: str) -> None:
         """End the query with this mark, if it still runs."""
 
+    def close(self) -> None:
+        """Ask nothing any more; what runs goes on."""
+
 
 class Reply(msgspec.Struct, frozen=True):
     """An answer, and the format it is in."""

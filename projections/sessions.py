@@ -39,6 +39,7 @@ class Sessions:
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
+        self._is_closed = False
 
     def ask(
         self,
@@ -61,6 +62,8 @@ class Sessions:
         Raises:
             QueryFailed: the message is ClickHouse's own.
         """
+        if self._is_closed:
+            raise QueryFailed("the tables are no longer open in this process")
         try:
             session: Any = chdb.connect(self._path)
             try:
@@ -79,11 +82,17 @@ class Sessions:
 
     def kill(self, mark: str) -> None:
         """End the query with this mark, if it still runs."""
+        if self._is_closed:
+            return
         session: Any = chdb.connect(self._path)
         try:
             session.query(f"KILL QUERY WHERE startsWith(query, '/* {mark} */') ASYNC", "Null")
         finally:
             session.close()
+
+    def close(self) -> None:
+        """Ask nothing any more: a session would open the engine again, behind the back of the lock."""
+        self._is_closed = True
 
 
 def _set(settings: Texts) -> str:

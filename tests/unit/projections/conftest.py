@@ -1,0 +1,21 @@
+"""A store without an engine, served over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from projections.serve import serving
+from tests.http_asking import TOKEN, Kept
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def port(kept: Kept) -> Iterator[int]:
+    with serving(kept, token=TOKEN) as address:
+        yield address.port
