@@ -22,6 +22,7 @@ from tests.simulation.fold import Fold
 from tests.simulation.following import MemoryInbox
 from tests.simulation.laws import LawBroken, audit, rejects_in, require
 from tests.simulation.plan import Act, Follow, Import, Plan, Publish, plan_of
+from tests.simulation.projecting import Projecting
 from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
 from tests.simulation.snapshots import spoil_snapshots
 from tests.simulation.state import accounts_hash
@@ -54,6 +55,7 @@ class Run:
         self.fold = Fold(self.plan.opened)
         self.session: Session | None = None
         self.acknowledged: Acknowledged
+        self.projecting = Projecting(self.disk, SHOP, self.rng, seen) if self.rng.random() < 0.6 else None
         self.shares = self.rng.choice((1, 1, 2))
         self.inboxes = {act: MemoryInbox(self.disk, act) for act in self.plan.acts if isinstance(act, Follow)}
         self.trouble = self.rng.choice((0.1, 0.25, 0.5))
@@ -144,8 +146,15 @@ class Run:
         for desk, mine in zip(self.session.desks, self.fold.desks, strict=True):
             require(desk.number == mine.number, "the desks stand where the books end", after=act.told())
 
+    def project(self) -> None:
+        """A projector does its work, if this world has one."""
+        if self.projecting is not None:
+            self.projecting.work()
+
     def plan_trouble(self) -> None:
-        """Decide what, if anything, will happen to this life."""
+        """Decide what, if anything, will happen to this life, and whether somebody reads in the middle of its work."""
+        if self.rng.random() < 0.2:
+            self.disk.meets_in(self.rng.randint(1, 40), self.project)
         choice = self.rng.random()
         if choice < self.trouble:
             effects = self.rng.randint(1, self.rng.choice((12, 40, 120)))
@@ -215,6 +224,8 @@ class Run:
         assert self.session is not None
         if self.rng.random() < 0.2:
             self.second_writer()
+        if self.rng.random() < 0.5:
+            self.project()
         if self.rng.random() < 0.5:
             if not calm and self.rng.random() < 0.2:
                 self.disk.dies_in(self.rng.randint(1, 12))
@@ -302,6 +313,8 @@ class Run:
             rejects = [comparable(reject, as_they_came) for reject in rejects_in(reader)]
             theirs = [comparable(reject, as_they_came) for reject in expected.rejects]
             require(rejects == theirs, "the rejects are those of an undisturbed run")
+        if self.projecting is not None:
+            self.projecting.end(reader)
         self.count(reader.committed())
 
     def count(self, committed: RoundCommitted) -> None:

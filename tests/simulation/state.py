@@ -15,7 +15,8 @@ _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 def accounts_of(machine: PartitionMachine) -> list[Account]:
     """All accounts, by member."""
-    return sorted(machine.accounts.values(), key=lambda account: account.member_id)
+    found = machine.accounts.values() if isinstance(machine.accounts, dict) else machine.accounts
+    return sorted(found, key=lambda account: account.member_id)
 
 
 def accounts_hash(machine: PartitionMachine) -> str:

@@ -1,0 +1,108 @@
+"""A Store in memory: rows by the identity that the tables' own definitions give them, the greater version winning."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final, NamedTuple
+
+from projections.sql_files import sql_files
+from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged
+from tests.reference_rows import reference_rows
+
+_TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS tallybook_rows\.(\w+)")
+_ENGINE: Final = re.compile(r"ENGINE = ReplacingMergeTree(?:\((\w+)\))?")
+_ORDER: Final = re.compile(r"ORDER BY (?:\(([^)]*)\)|(\w+))")
+_FROM: Final = re.compile(r"FROM tallybook_rows\.(\w+)")
+
+
+class Identity(NamedTuple):
+    """Which columns of a table tell its rows apart, and which one says which of two copies is newer (or none)."""
+
+    key: tuple[str, ...]
+    version: str | None
+
+
+@cache
+def identities() -> dict[str, Identity]:
+    """The identity of the rows of every table, as the migrations say it."""
+    found = {}
+    for file in sql_files("migrations"):
+        table, engine = _TABLE.search(file.statement), _ENGINE.search(file.statement)
+        order = _ORDER.search(file.statement)
+        if table and engine and order:
+            columns = (order[1] or order[2]).split(",")
+            found[table[1]] = Identity(tuple(name.strip() for name in columns), engine[1])
+    return found
+
+
+class StagedRows(NamedTuple):
+    """What stage gives: the rows by table, once the edition is known."""
+
+    book: str
+    pieces: Pieces
+
+
+Key = tuple[object, ...]
+
+
+class FakeStore:
+    """See projections.store.Store; `tables` holds the rows, each table by key."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in identities()}
+        self._made: tuple[StagedRows, dict[str, Columns]] | None = None
+
+    def command(self, statement: str, parameters: Parameters | None = None) -> None:
+        raise QueryFailed(f"a fake store runs no statements: {statement} {parameters}")
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """All rows of the one table that the query names; whoever asks picks the columns."""
+        found = _FROM.search(query)
+        if found is None or parameters is not None:
+            raise QueryFailed(f"a fake store does not know {query}")
+        return list(self.tables[found[1]].values())
+
+    def insert(self, table: str, columns: Columns) -> None:
+        self.put(table, columns)
+
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        return StagedRows(book, pieces)
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        self.put(table, self.staged_rows(staged, table, edition, partitions))
+
+    def unstage(self, staged: Staged) -> None:
+        assert isinstance(staged, StagedRows)
+        self._made = None
+
+    def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
+        raise QueryFailed(f"a fake store exports nothing: {query} {output_format} {parameters}")
+
+    def close(self) -> None:
+        self._made = None
+
+    def staged_rows(self, staged: Staged, table: str, edition: str, partitions: int) -> Columns:
+        """The rows that staged records make in a table; none where they make none."""
+        assert isinstance(staged, StagedRows)
+        assert all(partition < partitions for partition, _ in staged.pieces)
+        if self._made is None or self._made[0] is not staged:
+            self._made = staged, reference_rows(staged.book, staged.pieces, edition)
+        return self._made[1].get(table, {})
+
+    def put(self, table: str, columns: Columns) -> None:
+        """Append rows: of two with one key the greater version stays, or where there is none the later."""
+        key, version = identities()[table]
+        kept = self.tables[table]
+        for values in zip(*columns.values(), strict=True):
+            row = dict(zip(columns, values, strict=True))
+            name = tuple(row[column] for column in key)
+            before = kept.get(name)
+            if before is None or version is None or not _is_older(row[version], before[version]):
+                kept[name] = row
+
+
+def _is_older(one: object, other: object) -> bool:
+    assert isinstance(one, int)
+    assert isinstance(other, int)
+    return one < other

@@ -1,0 +1,115 @@
+"""Projectors beside the run: slow, cut short, outdated, with inserts that arrive twice, late, or after newer ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from books.files import FileLogReader, open_for_reading
+from books.log import LogReader
+from projections.projector import Projector
+from projections.store import Columns, QueryFailed, Staged
+from tests.fakes.store import FakeStore
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.laws import require
+
+BATCHES: Final = (200, 2_000, 1 << 20)
+MAX_PROJECTORS: Final = 2
+
+
+class Stopped(Exception):  # noqa: N818 - named after what happened, as facts are
+    """The projecting process died."""
+
+
+class TroubledStore(FakeStore):
+    """Between a client and its store anything can happen to an insert; what timed out may still come in, much later."""
+
+    def __init__(self, rng: Random, seen: Counter[str]) -> None:
+        super().__init__()
+        self.rng = rng
+        self.seen = seen
+        self.trouble = 0.0
+        self.on_the_way: list[tuple[str, Columns]] = []
+
+    def insert(self, table: str, columns: Columns) -> None:
+        """See Store."""
+        self._arrive("marker" if table == "progress" else "note", table, columns)
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        """See Store."""
+        rows = self.staged_rows(staged, table, edition, partitions)
+        if rows:
+            self._arrive("insert", table, rows)
+
+    def come_in(self, odds: float = 1.0) -> None:
+        """Inserts that were given up come in after all, in any order."""
+        self.rng.shuffle(self.on_the_way)
+        late = [item for item in self.on_the_way if self.rng.random() < odds]
+        self.on_the_way = [item for item in self.on_the_way if item not in late]
+        for table, columns in late:
+            self.seen["late markers" if table == "progress" else "late inserts"] += 1
+            self.put(table, columns)
+
+    def _arrive(self, kind: str, table: str, columns: Columns) -> None:
+        choice = self.rng.random() / self.trouble if self.trouble else 1.0
+        if choice < 0.3:
+            self.seen[f"projector died before {kind}"] += 1
+            raise Stopped
+        if choice < 0.6:
+            self.on_the_way.append((table, columns))
+            raise QueryFailed("timed out")
+        self.put(table, columns)
+        if choice < 0.8:
+            self.put(table, columns)
+            self.seen["inserts made twice"] += 1
+        elif choice < 1.0:
+            self.seen[f"projector died after {kind}"] += 1
+            raise Stopped
+
+
+class Projecting:
+    """The projectors of a run, and the tables that they fill."""
+
+    def __init__(self, disk: SimulatedDisk, shop: Path, rng: Random, seen: Counter[str]) -> None:
+        self.disk = disk
+        self.shop = shop
+        self.rng = rng
+        self.seen = seen
+        self.store = TroubledStore(rng, seen)
+        self.store.trouble = rng.choice((0.0, 0.05, 0.2))
+        self._projectors: list[tuple[FileLogReader, Projector]] = []
+
+    def work(self) -> None:
+        """One of the projectors does its work, or a new one; it may be behind, or die on the way."""
+        if (len(self._projectors) < MAX_PROJECTORS and self.rng.random() < 0.5) or not self._projectors:
+            reader = open_for_reading(self.shop, files=self.disk)
+            batch = self.rng.choice(BATCHES)
+            self._projectors.append((reader, Projector(reader, self.store, batch_bytes=batch)))
+            self.seen["projectors started"] += 1
+        working = self.rng.choice(self._projectors)
+        if self.rng.random() < 0.8:
+            working[0].refresh()
+        else:
+            self.seen["projections by one who is behind"] += 1
+        try:
+            working[1].project()
+        except Stopped:
+            self._projectors.remove(working)
+        except QueryFailed:
+            self.seen["inserts given up"] += 1
+        self.seen["projections"] += 1
+        self.store.come_in(0.3)
+
+    def end(self, books: LogReader) -> None:
+        """Brought level once more, the tables hold what a fresh projection of the same books makes."""
+        self.store.trouble = 0.0
+        if self.rng.random() < 0.5:
+            self.store.come_in()
+        Projector(books, self.store).project()
+        self.store.come_in()
+        fresh = FakeStore()
+        Projector(books, fresh).project()
+        for table, rows in fresh.tables.items():
+            require(self.store.tables[table] == rows, "the tables are those of a fresh projection", table=table)
