@@ -40,6 +40,14 @@ class Term:
             and (asked.dates is None or (day.month, day.day) in asked.dates)
         )
 
+    def meets(self, day: LocalDay) -> bool:
+        """Whether some instant of the day is between the first and the last; an unsteady day may have one."""
+        return not day.until_at or (self.from_at < day.until_at and day.first_at < self.until_at)
+
+    def covers(self, day: LocalDay) -> bool:
+        """Whether all instants of the day surely are."""
+        return day.until_at > 0 and self.from_at <= day.first_at and day.until_at <= self.until_at
+
     def holds_in(self, minute: int) -> bool:
         """Whether the rule is active in a minute of the day (from 0)."""
         if self.active is None or self.active.hours is None:
@@ -97,44 +105,39 @@ class RuleDays:
         # The rules active in each minute of a day; empty where no rule asks for the hour.
         self._minutes = tuple(sum(each.bit for each in terms if each.holds_in(minute)) for minute in minutes)
 
-    def day_at(self, at: int) -> LocalDay:
-        """The local day around an instant (ms)."""
+    def at(self, instant: int) -> tuple[LocalDay, int]:
+        """The local day around an instant (ms), and the sum of the bits of the rules that are active at the instant."""
         day = self._last
-        if day.first_at <= at < day.until_at:
-            return day
-        number = self._zone.local(at).toordinal() - EPOCH_ORDINAL
+        if not day.first_at <= instant < day.until_at:
+            day = self._last = self._day_at(instant)
+        active = day.active & self._minutes[self._minute(day, instant)] if self._minutes else day.active
+        for each in day.edges:
+            if not each.from_at <= instant < each.until_at:
+                active &= ~each.bit
+        return day, active
+
+    def _day_at(self, instant: int) -> LocalDay:
+        number = self._zone.local(instant).toordinal() - EPOCH_ORDINAL
         known = self._days.get(number)
         if known is None:
             if len(self._days) >= MAX_DAYS_KEPT:
                 self._days.clear()
             known = self._days[number] = self._day(number)
-        self._last = known
         return known
 
-    def active_at(self, day: LocalDay, at: int) -> int:
-        """The sum of the bits of the rules that are active at an instant (ms) of a day."""
-        active = day.active
-        if self._minutes:
-            active &= self._minutes[self._minute(day, at)]
-        for each in day.edges:
-            if not each.from_at <= at < each.until_at:
-                active &= ~each.bit
-        return active
-
-    def _minute(self, day: LocalDay, at: int) -> int:
+    def _minute(self, day: LocalDay, instant: int) -> int:
         if day.until_at:
-            return (at - day.first_at) // _MINUTE_MS
-        local = self._zone.local(at)
+            return (instant - day.first_at) // _MINUTE_MS
+        local = self._zone.local(instant)
         return local.hour * 60 + local.minute
 
     def _day(self, number: int) -> LocalDay:
         when = date.fromordinal(number + EPOCH_ORDINAL)
         expiries = tuple(self._expires_at(expiry, when) for expiry in self._expiries)
         day = LocalDay(number, self._zone.steady_day(number), expiries)
-        held = [each for each in self._terms if each.holds_on(when)]
+        held = [each for each in self._terms if each.holds_on(when) and each.meets(day)]
         day.active = sum(each.bit for each in held)
-        # On a day whose instants are not known every term is asked for its first and last instant.
-        day.edges = tuple(each for each in held if not each.from_at <= day.first_at < day.until_at <= each.until_at)
+        day.edges = tuple(each for each in held if not each.covers(day))
         return day
 
     def _expires_at(self, expiry: Expiry, when: date) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from processors.decider.account import Account, Claim, fact_key
 from processors.decider.compile import CompiledRuleset, nothing_earned
@@ -17,7 +17,7 @@ from schemas.facts import ClockTicked, MemberFact, PurchaseRecorded, RefereePurc
 from schemas.posting import TICK_SOURCE, Entry, Posting, Reason
 
 
-class _Referred(NamedTuple):
+class _Referred(msgspec.Struct, frozen=True, gc=False):
     """What a fact did to the referral state, whatever the rules say."""
 
     reason: Reason | None = None
@@ -105,12 +105,12 @@ def _decide_by_rules(
     at, latest_at = fact.occurred_at, account.latest_at
     late, kind = at < latest_at, type(fact).__name__
     reached_at = latest_at if late else at
-    day = rules.days.day_at(at)
+    day, active = rules.days.at(at)
     till = Till(partition, account, fact, day, max(reached_at, partition.last_tick))
     reason = referred.reason
     if reason is None:
         earn = rules.earning.get(kind, nothing_earned)
-        reason = till.reason(earn(till, account, fact, rules.days.active_at(day, at)))
+        reason = till.reason(earn(till, account, fact, active))
     entries, earned, store_id = till.entries, till.earned, getattr(fact, "store_id", "")
     balance = account.balance + earned
     if due or till.expired:
@@ -131,6 +131,8 @@ def _decide_by_rules(
 
 def _refer(partition: Partition, account: Account, fact: MemberFact) -> _Referred:
     if isinstance(fact, PurchaseRecorded):
+        if fact.referrer_id is None and not account.claims:
+            return _Referred(None, account.purchases_made + 1)
         return _refer_purchase(partition, account, fact)
     if not isinstance(fact, ReferralMade):
         return _NOT_REFERRED

@@ -119,12 +119,19 @@ class _KindSource:
 
     def _purchase(self, ruleset: Ruleset) -> None:
         excluded = lines_source(None, ruleset.exclude_lines)
-        counted = f"[line for line in fact.lines if {excluded}]" if excluded else "fact.lines"
-        self._line(1, f"lines = {counted}", "if not lines:", "    return NO_RULE_MATCHED")
+        self._counted(1, "lines", "fact.lines", excluded)
+        self._line(1, "if not lines:", "    return NO_RULE_MATCHED")
         asking = [each.rule.when for each in self._rules if isinstance(each.rule, SpendRule | FixedRule)]
         asking += [each.rule.when for each in self._multipliers]
         for name in sorted({name for when in asking for name in sums_asked(when)}):
             self._line(1, f"{name} = 0", "for line in fact.lines:", f"    {name} += line.{name}")
+
+    def _counted(self, depth: int, name: str, lines: str, test: str) -> None:
+        """The lines that pass a test, in a loop: for the few lines of an order that is faster than a comprehension."""
+        if not test:
+            self._line(depth, f"{name} = {lines}")
+            return
+        self._line(depth, f"{name} = []", f"for line in {lines}:", f"    if {test}:", f"        {name}.append(line)")
 
     def _taking(self) -> None:
         """`taking` is the sum of the bits of the multipliers that take part."""
@@ -188,7 +195,8 @@ class _KindSource:
         lines = "lines"
         if counts:
             lines = "counted"
-            self._line(depth, f"counted = [line for line in lines if {counts}]", "if counted:")
+            self._counted(depth, "counted", "lines", counts)
+            self._line(depth, "if counted:")
             depth += 1
         apart = f"till.pay(rule_{each.number}, worth_of_lines(rule_{each.number}, {lines}, {self._hit(each)}))"
         if rule.round_per == "line":

@@ -46,15 +46,14 @@ def hold_day(days: list[int], kept_run: int, day: int, grace_days: int, horizon_
     place = bisect_left(days, day)
     if place < len(days) and days[place] == day:
         return None
-    held = [*days[:place], day, *days[place:]]
     first_run = kept_run if place > 0 else 1
+    held = days.copy()
+    held.insert(place, day)
+    run_length = _run(held, place, grace_days, first_run)
     oldest = _oldest_kept(held, horizon_at)
-    return DayHeld(
-        day=day,
-        run_length=_run(held, place, grace_days, first_run),
-        kept_from=held[oldest],
-        kept_run=_run(held, oldest, grace_days, first_run),
-    )
+    if oldest == place:
+        return DayHeld(day, run_length, day, run_length)
+    return DayHeld(day, run_length, held[oldest], _run(held, oldest, grace_days, first_run))
 
 
 def _oldest_kept(held: list[int], horizon_at: int | None) -> int:
@@ -67,7 +66,9 @@ def _oldest_kept(held: list[int], horizon_at: int | None) -> int:
 
 
 def _run(held: list[int], end: int, grace_days: int, first_run: int) -> int:
-    length, at = 1, end
-    while at > 0 and held[at] - held[at - 1] - 1 <= grace_days:
-        length, at = length + 1, at - 1
-    return length + first_run - 1 if at == 0 else length
+    """How many days the run has that ends on `held[end]`; `first_run` is the length of the one on `held[0]`."""
+    at, least = end, held[end] - grace_days - 1
+    while at > 0 and held[at - 1] >= least:
+        at -= 1
+        least = held[at] - grace_days - 1
+    return end - at + (first_run if at == 0 else 1)

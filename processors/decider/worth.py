@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
 from processors.decider.arithmetic import exact_text
 from processors.decider.conditions import LineTest
@@ -30,11 +30,8 @@ class CompiledMultiplier:
     line_counts: LineTest | None
 
 
-class Worth(NamedTuple):
-    """One rule's result before limits, with the arithmetic as it is recorded where nothing is cut."""
-
-    rounded: int
-    working: Working
+# One rule's result before limits in whole points, with the arithmetic as it is recorded where nothing is cut.
+Worth = tuple[int, Working]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ def _recorded(rule: CompiledRule, basis: int, rate_text: str, *, exact: str, rou
         rounding=rule.rounding,
         factors=factors,
     )
-    return Worth(rounded, working)
+    return rounded, working
 
 
 def _hit(rule: CompiledRule, taking: int, line: PurchaseLine, amount: int, reached: list[int]) -> int:
