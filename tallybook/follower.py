@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from books.log import LogReader
 from processors.intake.door import judge_time
 from processors.intake.inputs import Input, open_input
 from processors.intake.mapping import ColumnMapping
@@ -83,8 +84,8 @@ class _Finished(msgspec.Struct):
 class Follower:
     """One follow, into books that are open for writing. It does nothing between two calls of `step`.
 
-    `consumed` is how far inputs were taken in before. Whatever the clock says, time never goes back in the books: a
-    clock that does is waited for, at the latest instant that was seen.
+    `consumed` is how far inputs were taken in before, `received_until` (UTC ms) when the last fact was. Whatever the
+    clock says, time never goes back in the books: a clock that does is waited for, at the latest instant seen.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Follower:
         *,
         horizon_ms: int,
         consumed: Sequence[InputConsumed],
+        received_until: int,
         say: Say,
         mapping: ColumnMapping | None = None,
         on_commit: Callable[[], object] = lambda: None,
@@ -107,8 +109,7 @@ class Follower:
         self._consumed: dict[str, dict[bool, InputConsumed]] = {}
         for each in consumed:
             self._remember(each)
-        self._now = rounds.last_tick
-        self._clock = rounds.last_tick
+        self._now = self._clock = max(rounds.last_tick, received_until)
         self._is_behind = False
         self._has_facts = rounds.last_tick > 0
         self._reading: _Reading | None = None
@@ -320,3 +321,9 @@ class Follower:
         self._consumed[consumed.sha256] = known | {consumed.as_is: consumed}
         if len(self._consumed) > MAX_REMEMBERED:
             del self._consumed[next(iter(self._consumed))]
+
+
+def received_until(log: LogReader) -> int:
+    """The latest instant (UTC ms) at which anything in the books was received."""
+    pages = [log.last_page(partition) for partition in range(log.partitions)]
+    return max(page.lines[-1].received_at for page in pages if page is not None)

@@ -17,7 +17,7 @@ from schemas.instants import format_instant
 from tallybook.alongside import Alongside
 from tallybook.clock import Clock
 from tallybook.folder import Folder, FolderRefused
-from tallybook.follower import Followed, Follower
+from tallybook.follower import Followed, Follower, received_until
 from tallybook.importer import consumed_before
 from tallybook.inbox import REFUSED, Inbox, Say
 from tallybook.inputs import read_mapping, unknown_lines
@@ -88,12 +88,14 @@ def follow_folder(
         session = opened.enter_context(writing_session(folder, clock(), processes))
         tables = Alongside(folder.root, say, serves=True, is_told=True)
         opened.callback(tables.kill)
-        _publish(session, folder, clock(), say)
+        since = received_until(session.log)
+        _publish(session, folder, max(clock(), since), say)
         follower = Follower(
             session.rounds,
             inbox,
             horizon_ms=session.log.opened().horizon_ms,
             consumed=consumed_before(session.log),
+            received_until=since,
             say=say,
             mapping=columns,
             on_commit=tables.tell,

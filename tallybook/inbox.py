@@ -59,6 +59,7 @@ class Waiting(msgspec.Struct):
     after: int
     found_at: int
     ends_whole: bool
+    was_seen_changing: bool = False
     is_settled: bool = False
     was_long_quiet: bool = False
 
@@ -222,10 +223,11 @@ class Inbox:
                 continue
             if stamp != each.stamp:
                 each.ends_whole = each.stamp[0] != 0 and _ends_whole(path)
-                each.stamp, each.quiet_since = stamp, now
+                each.stamp, each.quiet_since, each.was_seen_changing = stamp, now, True
             each.quiet_since = min(each.quiet_since, now)  # the clock may have been put back
-            changed_at = stamp[2] // 1_000_000
-            quiet = max(now - each.quiet_since, now - changed_at if changed_at <= now else 0)
+            quiet = now - each.quiet_since
+            if not each.was_seen_changing:  # else its own word counts for nothing: clocks of file servers differ
+                quiet = max(quiet, now - stamp[2] // 1_000_000)
             each.was_long_quiet = quiet >= (LONG_QUIET_MS if stamp[1] else EMPTY_QUIET_MS)
             if each.was_long_quiet or (each.ends_whole and quiet >= QUIET_MS) or each.name in self._whole:
                 self._whole.discard(each.name)
