@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from tests.crash.follow_scene import build_follow_scene
 from tests.crash.kills import RANDOM, plan
 from tests.crash.processes import PROC
-from tests.crash.scenes import COMMANDS, build_scene
+from tests.crash.scenes import COMMANDS, FOLLOW, Scene, build_scene
 from tests.crash.trials import Died, Runner
 from tests.crash.victim import KINDS, MAIN
 from tests.faults.__main__ import commit
@@ -47,10 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequence[str]) -> int:
     """Build the scenes, run the trials, print what was found."""
-    scenes = {}
+    scenes: dict[str, Scene] = {}
     for command in commands:
         (scratch / command).mkdir()
-        scenes[command] = build_scene(command, scratch / command, SCENE_SEED)
+        here = scratch / command
+        scenes[command] = (
+            build_follow_scene(here, SCENE_SEED) if command == FOLLOW else build_scene(command, here, SCENE_SEED)
+        )
     trials = plan(kills, Random(seed), {command: scene.calls for command, scene in scenes.items()})
     runner, died, wrong = Runner(scratch, scenes), [], 0
     for number, trial in enumerate(trials, 1):

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import msgspec
 
-from tests.crash.victim import MAIN, Orders
+from tests.crash.victim import DEAD, MAIN, Orders
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 MAX_SECONDS: Final = 300.0  # for one command that takes three; a machine may be busy
@@ -47,16 +47,29 @@ class Traces:
         """The lines of each role, in order."""
         found: dict[str, list[str]] = {}
         for file in sorted(self.folder.iterdir()):
-            found.setdefault(file.stem, []).extend(file.read_text().splitlines())
+            if file.name != DEAD:
+                found.setdefault(file.stem, []).extend(file.read_text().splitlines())
         return found
 
     def began(self) -> bool:
         """Whether the command has been started."""
         return any(file.stat().st_size for file in self.folder.glob(f"{MAIN}.*"))
 
+    def has_died(self) -> bool:
+        """Whether a process has died as it was ordered to."""
+        return (self.folder / DEAD).exists()
+
     def role_of(self, pid: int) -> str:
         """What a process calls itself; empty if it has noted nothing (a helper of Python's)."""
         return next((file.stem for file in self.folder.glob(f"*.{pid}")), "")
+
+
+Beside = Callable[[int, Path], None]
+"""Called with a victim's process id and the file of what it has said so far."""
+
+
+def nothing(_pid: int, _said: Path) -> None:
+    """What most commands need beside them."""
 
 
 def run_victim(
@@ -66,11 +79,13 @@ def run_victim(
     *,
     kill_after_seconds: float | None = None,
     kill_child: Random | None = None,
+    beside: Beside = nothing,
 ) -> Ended:
     """Run `tallybook -C FOLDER ARGUMENTS` under orders, and wait for its end and that of all that it started.
 
     `kill_after_seconds` counts from the moment at which the command begins; with `kill_child` one of the processes that
-    it has started by then is killed, if there are any, instead of itself.
+    it has started by then is killed, if there are any, instead of itself. `beside` is called again and again from that
+    moment on.
     """
     traces = Traces(Path(orders.trace))
     traces.folder.mkdir(parents=True)
@@ -84,32 +99,34 @@ def run_victim(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        if kill_after_seconds is not None:
-            killed = _kill_later(process, traces, kill_after_seconds, kill_child)
-        code = process.wait(MAX_SECONDS)
+        deadline = started + MAX_SECONDS
+        while not traces.began() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        begun = time.monotonic()
+        while process.poll() is None and time.monotonic() < deadline:
+            if not killed and kill_after_seconds is not None and time.monotonic() >= begun + kill_after_seconds:
+                killed = _kill(process, traces, kill_child)
+            beside(process.pid, said)
+            time.sleep(POLL_SECONDS)
+        code = process.poll()
         seconds = time.monotonic() - started
         orphans = _wait_for_orphans(process.pid)
     finally:
         _end_session(process)
+    if code is None:
+        raise AssertionError(f"{' '.join(command)} did not end within {MAX_SECONDS:.0f} seconds:\n{said.read_text()}")
     return Ended(code, said.read_text(errors="replace"), seconds, killed, orphans)
 
 
-def _kill_later(process: subprocess.Popen[bytes], traces: Traces, seconds: float, kill_child: Random | None) -> str:
-    deadline = time.monotonic() + MAX_SECONDS
-    while not traces.began() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-    begun = time.monotonic()
-    while time.monotonic() < begun + seconds and process.poll() is None:
-        time.sleep(POLL_SECONDS)
-    if process.poll() is not None:
-        return ""
+def _kill(process: subprocess.Popen[bytes], traces: Traces, kill_child: Random | None) -> str:
+    """Kill the process, or one of its children; the role of the one that was killed."""
     pids = [pid for pid in of_session(process.pid) if pid != process.pid and traces.role_of(pid)]
-    if kill_child is None or not pids:
-        os.kill(process.pid, signal.SIGKILL)  # not yet waited for, so the number is still its own
-        return MAIN
-    pid = kill_child.choice(pids)
+    pid = process.pid if kill_child is None or not pids else kill_child.choice(pids)
     role = traces.role_of(pid)
-    os.kill(pid, signal.SIGKILL)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has just ended by itself
+        return ""
     return role
 
 

@@ -26,7 +26,8 @@ FILES: Final = 3
 DAYS: Final = 24
 FACTS_A_DAY: Final = 60  # at most
 REFERRING: Final = 0.1  # of the facts with a referrer, those that keep it: each owes further facts
-COMMANDS: Final = ("import", "run", "projection")
+FOLLOW: Final = "follow"
+COMMANDS: Final = ("import", "workers", "run", "projection", FOLLOW)
 GOOD_ENDS: Final = frozenset({0, 4})
 
 
@@ -40,7 +41,10 @@ class Left(msgspec.Struct):
 
 
 class Scene(msgspec.Struct):
-    """A command, the folder it finds, the calls it makes when nobody disturbs it, how long it takes, what it leaves."""
+    """A command, the folder it finds, the calls it makes when nobody disturbs it, how long it takes, what it leaves.
+
+    `fed` is the folder of what a follow is fed while it runs.
+    """
 
     command: str
     arguments: tuple[str, ...]
@@ -48,26 +52,28 @@ class Scene(msgspec.Struct):
     calls: dict[str, list[str]]
     seconds: float
     left: Left
+    fed: Path = Path()
 
 
 def build_scene(command: str, scratch: Path, seed: int) -> Scene:
     """Make the folder of a command and run it once without disturbing it."""
     folder = scratch / f"{command}.before"
-    files = _new_folder(folder, seed)
+    files = new_folder(folder, seed)
     arguments: tuple[str, ...] = ("run",)
-    if command == "import":
-        arguments = ("import", *(str(file) for file in files))
+    if command in {"import", "workers"}:
+        processes = ("--processes", "2") if command == "workers" else ()
+        arguments = ("import", *processes, *(str(file) for file in files))
     elif command == "projection":
         ran = run_victim(folder, ("import", "--no-project", *map(str, files)), Orders(str(scratch / "books"), now=NOW))
-        _must_be_well(ran)
+        must_be_well(ran)
         arguments = ("leaderboard",)
     copy = Path(shutil.copytree(folder, scratch / f"{command}.after"))
     answers = scratch / f"{command}.answers"
     orders = Orders(str(scratch / command), answers=str(answers), now=NOW)
     ran = run_victim(copy, arguments, orders)
-    _must_be_well(ran)
+    must_be_well(ran)
     calls = Traces(Path(orders.trace)).calls()
-    return Scene(command, arguments, folder, calls, _seconds_of(calls), left_in(copy, answers))
+    return Scene(command, arguments, folder, calls, seconds_of(calls), left_in(copy, answers))
 
 
 def left_in(folder: Path, answers: Path) -> Left:
@@ -111,7 +117,7 @@ def _comparable(view: str, rows: Sequence[str]) -> list[str]:
     return sorted(json.dumps({**json.loads(row), "position": 0}) for row in rows)
 
 
-def _new_folder(root: Path, seed: int) -> list[Path]:
+def new_folder(root: Path, seed: int) -> list[Path]:
     """Empty books, rules, and an inbox of files with facts that are mixed up, doubled, in conflict and broken."""
     folder = Folder(root)
     folder.create("crash", PARTITIONS, 90, START)
@@ -141,11 +147,11 @@ def _new_folder(root: Path, seed: int) -> list[Path]:
     return [write_lines(folder.inbox / f"{n}.jsonl", chosen) for n, chosen in enumerate(lines)]
 
 
-def _must_be_well(ran: Ended) -> None:
+def must_be_well(ran: Ended) -> None:
     if ran.code not in GOOD_ENDS or ran.orphans:
         raise AssertionError(f"undisturbed, it ended with {ran.code} {ran.orphans}:\n{ran.said}")
 
 
-def _seconds_of(calls: dict[str, list[str]]) -> float:
+def seconds_of(calls: dict[str, list[str]]) -> float:
     """How long the command worked, without the start of Python and the answering of views."""
     return next(float(line.split()[1]) for line in calls[MAIN] if line.startswith(SECONDS))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 import signal
+import time
 from pathlib import Path
 from random import Random
 
 import msgspec
 
 from books.errors import BooksError
+from tests.crash.follow_scene import feed, orders_of, wrong_in
 from tests.crash.kills import MENDING, RANDOM, Kill, Trial
-from tests.crash.processes import Ended, run_victim
-from tests.crash.scenes import GOOD_ENDS, Scene, differences, left_in
+from tests.crash.processes import Ended, Traces, nothing, run_victim
+from tests.crash.scenes import FOLLOW, GOOD_ENDS, Scene, differences, left_in
 from tests.crash.victim import MAIN, Orders
 from tests.small_imports import NOW
 
 MAX_TRIES = 6
+# What a command may end with where one of its children was killed: it goes on without, or says what happened.
+ENDS_OF_PARENTS = GOOD_ENDS | {1}
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -27,7 +31,7 @@ class Died(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """What became of a trial: the kills that struck, what is wrong (nothing, if all is well), and the seconds."""
+    """What became of a trial: the kills that struck, and what is wrong (nothing, if all is well)."""
 
     died: list[Died] = []
     wrong: list[str] = []
@@ -43,86 +47,110 @@ class Runner:
 
     def run(self, trial: Trial, rng: Random) -> Found:
         """Let a command die as often as planned, then run it once more and compare."""
-        scene, found = self._scenes[trial.command], Found([], [])
-        folder = self._copy(scene)
+        here = self._scratch / f"trial.{self._runs}"
+        self._runs += 1
+        here.mkdir()
+        running = _Running(here, self._scenes[trial.command], rng)
         for place, kill in enumerate(trial.kills):
-            if not self._kill(scene, folder, kill, rng, found):
+            if not running.kill(kill):
                 # The command came to its end before: so this one strikes alone, where it certainly comes to pass.
-                folder = self._copy(scene)
+                running.start_afresh()
                 alone = trial.kills[:place] if kill.kind in MENDING else ()
-                if not all(self._kill(scene, folder, each, rng, found) for each in (*alone, kill)):
-                    found.wrong.append(f"never came to {kill}")
-        answers = self._scratch / f"{self._runs}.answers"
-        ended = self._victim(scene, folder, Orders(self._trace(), answers=str(answers), now=NOW))
-        found.wrong += _strange(ended)
-        if ended.code not in GOOD_ENDS:
-            found.wrong.append(f"after it, the command ended with {ended.code}:\n{ended.said}")
-        else:
-            found.wrong += _compared(folder, answers, scene)
-        shutil.rmtree(folder)
-        return found
+                if not all(running.kill(each) for each in (*alone, kill)):
+                    running.found.wrong.append(f"never came to {kill}")
+        running.finish()
+        shutil.rmtree(here)
+        return running.found
 
-    def _kill(self, scene: Scene, folder: Path, kill: Kill, rng: Random, found: Found) -> bool:
+
+class _Running:
+    """One trial under way."""
+
+    def __init__(self, here: Path, scene: Scene, rng: Random) -> None:
+        self._here = here
+        self._scene = scene
+        self._rng = rng
+        self._runs = 0
+        self._epoch = time.time_ns() // 1_000_000
+        self._folder = here / "folder"
+        self.found = Found([], [])
+        shutil.copytree(scene.folder, self._folder)
+
+    def start_afresh(self) -> None:
+        """Forget the folder, and begin with another copy."""
+        shutil.rmtree(self._folder)
+        shutil.copytree(self._scene.folder, self._folder)
+
+    def kill(self, kill: Kill) -> bool:
         """Whether a process died as it was to; what is strange about the others' end is noted."""
-        part = kill.part
+        part, nth = kill.part, kill.nth
         for _ in range(MAX_TRIES):
-            if kill.kind == RANDOM:
-                ended = self._victim(
-                    scene, folder, Orders(self._trace(), now=NOW), part * scene.seconds, rng if kill.child else None
-                )
-                role = ended.killed
-                part /= 2
-            else:
-                orders = Orders(self._trace(), kill.kind, kill.nth, kill.when, kill.role, now=NOW)
-                ended = self._victim(scene, folder, orders)
-                role = kill.role if self._has_died(orders) else ""
-            found.wrong += _strange(ended)
+            role, ended = self._kill(msgspec.structs.replace(kill, part=part, nth=nth))
+            self._note_strange(ended)
             if role:
-                found.died.append(Died(kill, role))
-                if role == MAIN and ended.code != -signal.SIGKILL:
-                    found.wrong.append(f"killed, it ended with {ended.code}")
+                self.found.died.append(Died(kill, role))
+                expected = {-signal.SIGKILL} if role == MAIN else ENDS_OF_PARENTS
+                if ended.code not in expected or not (ended.said or ended.code != 1):
+                    self.found.wrong.append(f"after the death of {role} it ended with {ended.code}:\n{ended.said}")
                 return True
             if ended.code not in GOOD_ENDS:
-                found.wrong.append(f"not killed, it ended with {ended.code}:\n{ended.said}")
+                self.found.wrong.append(f"not killed, it ended with {ended.code}:\n{ended.said}")
                 return True
-            if kill.kind != RANDOM:
+            if kill.kind != RANDOM and self._scene.command != FOLLOW:
                 return False
-            shutil.rmtree(folder)  # it was quicker than last time: again from the beginning, and sooner
-            shutil.copytree(scene.folder, folder)
+            # It was quicker, or had less to do, than when nobody disturbed it: again from the beginning, and sooner.
+            part, nth = part / 2, max(1, nth // 2)
+            self.start_afresh()
         return False
 
-    def _has_died(self, orders: Orders) -> bool:
-        return any("\ndied" in file.read_text() for file in Path(orders.trace).iterdir())
+    def finish(self) -> None:
+        """Run the command once more, and compare what it leaves."""
+        answers = self._here / "answers"
+        ended = self._victim(self._orders(answers=str(answers)))
+        self._note_strange(ended)
+        if ended.code not in GOOD_ENDS:
+            self.found.wrong.append(f"after it, the command ended with {ended.code}:\n{ended.said}")
+            return
+        try:
+            if self._scene.command == FOLLOW:
+                wrong = wrong_in(self._folder, self._scene.fed, answers, self._here)
+            else:
+                wrong = differences(left_in(self._folder, answers), self._scene.left)
+        except (BooksError, AssertionError) as error:
+            wrong = [str(error)]
+        self.found.wrong += [f"after it, this is not as undisturbed: {what}" for what in wrong]
+
+    def _kill(self, kill: Kill) -> tuple[str, Ended]:
+        """The role of the process that died, empty if none did."""
+        if kill.kind == RANDOM:
+            seconds = kill.part * self._scene.seconds
+            ended = self._victim(self._orders(), seconds, self._rng if kill.child else None)
+            return ended.killed, ended
+        orders = self._orders(kind=kill.kind, nth=kill.nth, when=kill.when, role=kill.role)
+        ended = self._victim(orders)
+        return kill.role if Traces(Path(orders.trace)).has_died() else "", ended
+
+    def _orders(self, **more: object) -> Orders:
+        self._runs += 1
+        trace = str(self._here / f"trace.{self._runs}")
+        if self._scene.command == FOLLOW:
+            return orders_of(trace, self._epoch, **more)
+        return msgspec.structs.replace(Orders(trace, now=NOW), **more)
 
     def _victim(
-        self,
-        scene: Scene,
-        folder: Path,
-        orders: Orders,
-        kill_after_seconds: float | None = None,
-        kill_child: Random | None = None,
+        self, orders: Orders, kill_after_seconds: float | None = None, kill_child: Random | None = None
     ) -> Ended:
-        return run_victim(folder, scene.arguments, orders, kill_after_seconds=kill_after_seconds, kill_child=kill_child)
+        beside = feed(self._folder, self._scene.fed) if self._scene.command == FOLLOW else nothing
+        return run_victim(
+            self._folder,
+            self._scene.arguments,
+            orders,
+            kill_after_seconds=kill_after_seconds,
+            kill_child=kill_child,
+            beside=beside,
+        )
 
-    def _copy(self, scene: Scene) -> Path:
-        self._runs += 1
-        return Path(shutil.copytree(scene.folder, self._scratch / f"folder.{self._runs}"))
-
-    def _trace(self) -> str:
-        self._runs += 1
-        return str(self._scratch / f"trace.{self._runs}")
-
-
-def _strange(ended: Ended) -> list[str]:
-    wrong = [f"{process} outlived the process that started it" for process in ended.orphans]
-    if "Traceback" in ended.said:
-        wrong.append(f"it ended with {ended.code} and a traceback:\n{ended.said}")
-    return wrong
-
-
-def _compared(folder: Path, answers: Path, scene: Scene) -> list[str]:
-    try:
-        left = left_in(folder, answers)
-    except (BooksError, AssertionError) as error:
-        return [f"after it: {error}"]
-    return [f"after it, this is not as undisturbed: {name}" for name in differences(left, scene.left)]
+    def _note_strange(self, ended: Ended) -> None:
+        self.found.wrong += [f"{process} outlived the process that started it" for process in ended.orphans]
+        if "Traceback" in ended.said:
+            self.found.wrong.append(f"it ended with {ended.code} and a traceback:\n{ended.said}")

@@ -25,18 +25,20 @@ import msgspec
 
 import tallybook.clock
 from books.file_port import RealFiles, _RealAppend
-from projections.store import Columns, Store
+from projections.store import Store
 from tallybook.folder import Folder
 
 ORDERS: Final = "TALLYBOOK_CRASH_ORDERS"
 MAIN: Final = "main"
 COMMIT_FACTS: Final = 60
-BATCH_BYTES: Final = 20_000
+BATCH_ROWS: Final = 400
 SNAPSHOT_AFTER_POSTINGS: Final = 0
+FOLLOW_SNAPSHOT_POSTINGS: Final = 200
 FOLDER_KINDS: Final = ("truncate", "rename", "remove", "make_folder", "sync_folder")
 FILE_KINDS: Final = ("append", "flush", "fsync")
 STORE_KINDS: Final = ("insert", "marker")
 KINDS: Final = (*FILE_KINDS, *FOLDER_KINDS, *STORE_KINDS)
+DEAD: Final = "dead"  # the file of a trace that says that somebody died as ordered
 MARKERS: Final = "progress"  # the table of markers
 SECONDS: Final = "seconds"  # begins the line of a trace that says how long the command took
 
@@ -45,9 +47,9 @@ class Orders(msgspec.Struct, frozen=True):
     """What the victim is to do beside its command.
 
     It kills itself `when` (before, after, half: in the midst of it) call number `nth` (from 1) of `kind` in the process
-    called `role`, none if `kind` is empty. `trace` is the folder of the traces; `answers` the file for the answers of
-    all views after a command that ended well, none if empty; `now` the instant in UTC ms that its clock shows, 0 for
-    the real one.
+    called `role`, once, none if `kind` is empty. `trace` is the folder of the traces; `answers` the file for what all
+    views answer after a command that ended well, none if empty. Its clock shows `now` (UTC ms) and stands still; with a
+    `speed` it showed that at the machine's `epoch` (UTC ms), and has run so many times as fast as the machine's since.
     """
 
     trace: str
@@ -57,6 +59,8 @@ class Orders(msgspec.Struct, frozen=True):
     role: str = MAIN
     answers: str = ""
     now: int = 0
+    speed: int = 0
+    epoch: int = 0
 
 
 def _role() -> str:
@@ -82,7 +86,7 @@ class _Watch:
         struck = self._mine and kind == self._orders.kind and self._seen[kind] == self._orders.nth
         self.note(kind)
         if struck and self._orders.when != "after":
-            if self._orders.when == "half" and half is not None:
+            if self._orders.when == "half" and half is not None and not self._has_struck():
                 half()
             self.die()
         result = whole()
@@ -90,9 +94,15 @@ class _Watch:
             self.die()
         return result
 
+    def _has_struck(self) -> bool:
+        return (Path(self._orders.trace) / DEAD).exists()
+
     def die(self) -> None:
         """End as `kill -9` ends a process: no handler, no buffer, no farewell."""
-        self.note("died")
+        try:
+            os.close(os.open(Path(self._orders.trace) / DEAD, os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:  # a process of this role was started again in the place of the one that died
+            return
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -139,13 +149,15 @@ def _watch_store(watch: _Watch) -> None:
         from projections.clickhouse import ClickHouse  # noqa: PLC0415 not before it is needed
 
         if not wrapped:
-            insert, insert_staged = ClickHouse.insert, ClickHouse.insert_staged
+            insert = ClickHouse.insert
 
-            def watched_insert(self: ClickHouse, table: str, columns: Columns) -> None:
-                watch.call("marker" if table == MARKERS else "insert", lambda: insert(self, table, columns))
+            def watched_insert(self: ClickHouse, gathered: Any) -> None:
+                if not gathered.rows:
+                    return
+                kind = "marker" if gathered.table == MARKERS else "insert"
+                watch.call(kind, lambda: insert(self, gathered))
 
             _put(ClickHouse, "insert", watched_insert)
-            _put(ClickHouse, "insert_staged", _watched(watch, "insert", insert_staged))
             wrapped.append(ClickHouse)
         with opening(folder) as opened:
             yield opened
@@ -153,16 +165,21 @@ def _watch_store(watch: _Watch) -> None:
     _put(Folder, "store", store)
 
 
-def _make_small(now: int) -> None:
-    """Small rounds, batches and snapshots, and a clock that stands still (of two runs only one thing may differ)."""
-    if now:
-        _put(tallybook.clock, "now_ms", lambda: now)
+def _make_small(orders: Orders) -> None:
+    """Small rounds, batches and snapshots, and a clock of our own (of two runs only one thing may differ)."""
+    real = tallybook.clock.now_ms
+
+    def now_ms() -> int:
+        return orders.now + (real() - orders.epoch) * orders.speed if orders.speed else orders.now
+
+    _put(tallybook.clock, "now_ms", now_ms)
     from projections.projector import project  # noqa: PLC0415 after the clock, which others take by name
-    from tallybook import importer, session  # noqa: PLC0415 as above
+    from tallybook import following, importer, session  # noqa: PLC0415 as above
 
     _put(session, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
+    _put(following, "SNAPSHOT_POSTINGS", FOLLOW_SNAPSHOT_POSTINGS)
     _set_default(importer.Importer.__init__, "commit_facts", COMMIT_FACTS)
-    _set_default(project, "batch_bytes", BATCH_BYTES)
+    _set_default(project, "batch_rows", BATCH_ROWS)
 
 
 def _set_default(function: Callable[..., object], name: str, value: int) -> None:
@@ -206,7 +223,7 @@ if ORDERS in os.environ:  # a child of the victim finds them here; anybody else 
     _watching = _Watch(_orders, _role())
     _watch_files(_watching)
     _watch_store(_watching)
-    _make_small(_orders.now)
+    _make_small(_orders)
     if __name__ == "__main__":
         _watching.note("ready")
         main(_orders)
