@@ -58,7 +58,7 @@ def import_year(root: Path, file: Path) -> tuple[Folder, ImportDone]:
     folder = Folder(root)
     folder.create("bench", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
     folder.copy_ruleset(PROGRAMME)
-    return folder, import_files(folder, [str(file)], None, now=now_ms())
+    return folder, import_files(folder, [str(file)], None, now=now_ms(), processes=1)
 
 
 def read_books(folder: Folder) -> DemoBooks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -87,6 +88,16 @@ class LedgerPass:
                 found[posting.member_id] = (earned + sum(awards), posting.balance)
         return found
 
+    def awards(self) -> Counter[str]:
+        """How often each rule paid."""
+        return Counter(
+            entry.rule_id
+            for postings in self._postings
+            for posting in postings
+            for entry in posting.entries
+            if entry.type == EntryType.POINTS_AWARDED
+        )
+
 
 class ReferencePass:
     """The slow and obvious ledger of the tests over the same lines."""
@@ -115,20 +126,19 @@ class LibraryPass:
         self._posting = _parsed("Posting")
         ledger = LedgerPass(books, Timings())
         ledger.run()
-        self._postings = ledger.bodies()
+        self.postings = ledger.bodies()
+        self.written: list[bytes] = []
 
     def run(self) -> None:
         """Read the pages, and write them and the postings."""
         bodies = [body for part in self._books.pages for body in part]
-        postings = [_read(self._posting, body) for body in self._postings]
+        postings = [_read(self._posting, body) for body in self.postings]
         with self._times.piece("read") as handled:
             pages = [_read(self._page, body) for body in bodies]
             handled.append(self._books.member_lines)
         with self._times.piece("write") as handled:
-            for page in pages:
-                _write(self._page, page)
-            for posting in postings:
-                _write(self._posting, posting)
+            self.written = [_write(self._page, page) for page in pages]
+            self.written += [_write(self._posting, posting) for posting in postings]
             handled.append(self._books.member_lines)
 
 
@@ -141,6 +151,7 @@ class LoopPass:
         self._messages = [(name, _parsed(name), body) for name, body in books.messages()]
         self._award = fastavro.parse_schema(AWARD_SCHEMA)
         self._loop = PlainLoop(books.text, books.opened.referral_window_ms)
+        self.awards: Counter[str] = Counter()
 
     def run(self) -> None:
         """One pass: read each event, decide it, write its awards."""
@@ -160,6 +171,7 @@ class LoopPass:
             handled.append(count)
         times.note("loop path", read + decided + times.last, count)
         self._loop = loop
+        self.awards = Counter(output["rule_id"] for output in outputs if output["points"] > 0)
 
     def balances(self) -> Balances:
         """Points earned in all and the balance at the end, by member."""
