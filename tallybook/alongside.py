@@ -234,7 +234,7 @@ def _keep_level(root: Path, connection: Connection, serves: bool, is_told: bool)
 
 
 def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serves: bool, is_told: bool) -> None:
-    from projections.projector import project
+    from projections.projector import Projector
     from projections.serve import Served, serving
     from tallybook.folder import EDITION, Folder
 
@@ -245,6 +245,7 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
         if serves:
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
             tell(Told("serving", f"http://{address.host}:{address.port}"))
+        projector = Projector(log, store, EDITION)
         last, postings, seconds = -1, 0, 0.0
         while True:
             ending = words.is_ending
@@ -252,7 +253,7 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
             committed = log.committed()
             if committed is not None and committed.number != last:
                 started = time.perf_counter()
-                postings += project(log, store, EDITION, lambda _: None).postings
+                postings += projector.project().postings
                 seconds += time.perf_counter() - started
                 last = committed.number
                 if is_told:
