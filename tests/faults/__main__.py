@@ -1,7 +1,8 @@
-"""Puts the faults of `faults.txt` into copies of the decider, one by one, and sees which tests catch each.
+"""Puts the faults of `faults.txt` and `plumbing.txt` into copies of the code, one by one, and sees what catches each.
 
     python -m tests.faults                       all of them
-    python -m tests.faults --pick 5 --seed TEXT  five, chosen by the text (by default the commit)
+    python -m tests.faults --pick 5 --seed TEXT  five of the decider's, chosen by the text (by default the commit)
+    python -m tests.faults --plumbing            those of the plumbing alone, which the simulation must catch
 
 Ends with 1 if a fault is not caught: then the tests have a hole.
 """
@@ -20,7 +21,7 @@ from random import Random
 
 from rich.console import Console
 
-from tests.faults.catalogue import ROOT, Fault, faults
+from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, Fault, faults
 
 COPIED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets", "tests", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "hostile", "fixtures")
@@ -31,7 +32,9 @@ SUITES: dict[str, tuple[str, ...]] = {
     "scenarios": (*PYTEST, "tests/scenarios"),
     "histories": ("-m", "tests.histories", "--count", "3000", "--seed", "1", "--brief"),
     "laws": (*PYTEST, "tests/property"),
+    "simulation": ("-m", "tests.simulation", "--count", "1000", "--seed", "0", "--brief"),
 }
+JUDGES: dict[str, tuple[str, ...]] = {DECIDER.name: ("scenarios", "histories", "laws"), PLUMBING.name: ("simulation",)}
 
 
 def caught_by(fault: Fault | None, suites: Sequence[str]) -> str | None:
@@ -83,22 +86,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--all", action="store_true", help="try all faults (so it is without --pick)")
     parser.add_argument("--pick", type=int, help="try this many, chosen by the seed")
+    parser.add_argument("--plumbing", action="store_true", help="those of the plumbing alone")
     parser.add_argument("--seed", default=None, help="what chooses them (default: the commit)")
     parser.add_argument("--processes", type=int, default=1, help="how many are tried at a time")
     parser.add_argument("--only", choices=SUITES, help="look at one suite alone")
     given = parser.parse_args()
-    suites = [given.only] if given.only else list(SUITES)
-    chosen = faults()
+    listed = [PLUMBING] if given.plumbing else [DECIDER] if given.pick is not None else [DECIDER, PLUMBING]
+    chosen = [fault for each in listed for fault in faults(each)]
     if given.pick is not None and not given.all:
         chosen = Random(given.seed or commit()).sample(chosen, min(given.pick, len(chosen)))
+    judges = {name: [given.only] if given.only else list(suites) for name, suites in JUDGES.items()}
     console = Console(highlight=False)
-    broken = caught_by(None, suites)
+    broken = caught_by(None, sorted({suite for fault in chosen for suite in judges[fault.list]}))
     if broken is not None:
         console.print(f"{broken} fail without any fault: mend that first, for now everything would seem caught")
         return 2
     missed = 0
     with ThreadPoolExecutor(given.processes) as pool:
-        for fault, suite in zip(chosen, pool.map(lambda fault: caught_by(fault, suites), chosen), strict=True):
+        for fault, suite in zip(
+            chosen, pool.map(lambda fault: caught_by(fault, judges[fault.list]), chosen), strict=True
+        ):
             missed += suite is None
             console.print(f"{suite or 'NOT CAUGHT':<12}{fault.breaks}", markup=False, soft_wrap=True)
     console.print(f"{len(chosen) - missed} of {len(chosen)} faults caught")

@@ -1,57 +1,62 @@
-"""Reads `faults.txt`: mistakes of one line that somebody could make in the decider, and that the tests must catch.
+"""Reads the lists of faults: mistakes that somebody could make in decider or plumbing, and that tests must catch.
 
-Each is four lines: what it breaks, the file, `- ` the line as it stands, `+ ` the line with the mistake. Indentation is
-taken from the file; the line must stand in it exactly once, so that a fault says precisely where it is.
+Each is a few lines: what it breaks, the file, and then, as often as needed, `- ` a line as it stands and `+ ` the line
+with the mistake. Indentation is taken from the file; the line must stand in it exactly once, so that a fault says
+precisely where it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIST = Path(__file__).with_name("faults.txt")
+DECIDER: Final = Path(__file__).with_name("faults.txt")
+PLUMBING: Final = Path(__file__).with_name("plumbing.txt")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One mistake: `line` of `file` (relative to the repository) becomes `mistake`."""
+    """One mistake: lines of `file` (relative to the repository) become others."""
 
     breaks: str
     file: str
-    line: str
-    mistake: str
+    changes: tuple[tuple[str, str], ...]
+    list: str
 
     def put_into(self, root: Path) -> None:
         """Make the mistake in a copy of the repository.
 
         Raises:
-            ValueError: if the line does not stand in the file exactly once.
+            ValueError: if a line does not stand in the file exactly once.
         """
         path = root / self.file
         lines = path.read_text("utf-8").splitlines(keepends=True)
-        places = [number for number, line in enumerate(lines) if line.strip() == self.line]
-        if len(places) != 1:
-            raise ValueError(
-                f"{self.file} has {len(places)} lines `{self.line}`: bring tests/faults/faults.txt up to date"
-            )
-        (place,) = places
-        indentation = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
-        lines[place] = f"{indentation}{self.mistake}\n"
+        for line, mistake in self.changes:
+            places = [number for number, there in enumerate(lines) if there.strip() == line]
+            if len(places) != 1:
+                raise ValueError(
+                    f"{self.file} has {len(places)} lines `{line}`: bring tests/faults/{self.list} up to date"
+                )
+            (place,) = places
+            indentation = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
+            lines[place] = f"{indentation}{mistake}\n"
         path.write_text("".join(lines), "utf-8")
 
 
-def faults() -> list[Fault]:
-    """All faults, in the order of the list.
+def faults(listed: Path = DECIDER) -> list[Fault]:
+    """All faults of a list, in its order.
 
     Raises:
-        ValueError: if an item is not of four lines as described above.
+        ValueError: if an item is not as described above.
     """
-    return [_fault(item) for item in LIST.read_text("utf-8").strip().split("\n\n")]
+    return [_fault(item, listed.name) for item in listed.read_text("utf-8").strip().split("\n\n")]
 
 
-def _fault(item: str) -> Fault:
-    breaks, file, line, mistake = item.split("\n")
-    if not line.startswith("- ") or not mistake.startswith("+ "):
-        raise ValueError(f"{LIST.name}: `{breaks}` has no `- ` line followed by a `+ ` line")
-    return Fault(breaks, file, line[2:].strip(), mistake[2:].strip())
+def _fault(item: str, name: str) -> Fault:
+    breaks, file, *lines = item.split("\n")
+    pairs = list(zip(lines[::2], lines[1::2], strict=False))
+    if not pairs or len(lines) % 2 or not all(old.startswith("- ") and new.startswith("+ ") for old, new in pairs):
+        raise ValueError(f"{name}: `{breaks}` has no `- ` line followed by a `+ ` line")
+    return Fault(breaks, file, tuple((old[2:].strip(), new[2:].strip()) for old, new in pairs), name)

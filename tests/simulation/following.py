@@ -8,7 +8,7 @@ from typing import Final
 from books.log import LogWriter
 from processors.intake.merge import records_as_they_come
 from processors.rounds import Rounds
-from tallybook.follower import Follower, _Reading
+from tallybook.follower import Follower, _Reading, received_until
 from tallybook.importer import consumed_before
 from tallybook.inbox import Inbox, Waiting
 from tests.simulation.disk import SimulatedDisk
@@ -52,8 +52,7 @@ class MemoryInbox(Inbox):
 
     def scan(self, now: int, since: int) -> None:
         """See Inbox."""
-        assert since <= now
-        self._now = now
+        self._now = max(now, since)
 
     def next(self) -> Waiting | None:
         """See Inbox."""
@@ -98,7 +97,12 @@ class MemoryFollower(Follower):
 def follow(log: LogWriter, rounds: Rounds, act: Follow, inbox: MemoryInbox) -> None:
     """Follow until the inbox is empty, by a clock that starts when the first file comes."""
     follower = MemoryFollower(
-        rounds, inbox, horizon_ms=log.opened().horizon_ms, consumed=consumed_before(log), say=silent
+        rounds,
+        inbox,
+        horizon_ms=log.opened().horizon_ms,
+        consumed=consumed_before(log),
+        received_until=received_until(log),
+        say=silent,
     )
     now = act.now
     end = act.now + len(act.files) * act.gap_ms + STEP_MS

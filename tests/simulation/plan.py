@@ -53,6 +53,7 @@ class Publish:
 
     version: RulesetPublished
     effective_from: int
+    now: int
 
     def told(self) -> str:
         return f"publish {self.version.version}"
@@ -152,7 +153,7 @@ class _Acts:
 
     def publish(self, version: int, effective_from: int) -> None:
         """One more act that publishes."""
-        self.acts.append(Publish(self.setting.versions[version], effective_from))
+        self.acts.append(Publish(self.setting.versions[version], effective_from, self.maker.now))
 
     def _some_lines(self, facts: int) -> list[bytes]:
         rng, made = self.rng, list[bytes]()

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from books.book_file import TAIL_BYTES
 from books.create import create_books
 from books.errors import BooksError, BooksExist, FolderHeld
 from books.files import open_for_reading, open_for_writing
@@ -58,20 +59,70 @@ class Run:
         self.projecting = Projecting(self.disk, SHOP, self.rng, seen) if self.rng.random() < 0.6 else None
         self.shares = self.rng.choice((1, 1, 2))
         self.inboxes = {act: MemoryInbox(self.disk, act) for act in self.plan.acts if isinstance(act, Follow)}
+        self.backup: tuple[int, dict[str, bytes]] | None = None
         self.trouble = self.rng.choice((0.1, 0.25, 0.5))
 
     def go(self) -> None:
         """All acts, whatever happens; then the end is judged. Raises LawBroken."""
         self.create()
-        for act in self.plan.acts:
+        for number, act in enumerate(self.plan.acts):
             self.perform(act)
             if self.rng.random() < 0.15:
-                self.tell(f"again: {act.told()}")
-                self.seen["redeliveries"] += not isinstance(act, Publish)
-                if isinstance(act, Follow):
-                    self.inboxes[act].deliver(act)
-                self.perform(act, again=True)
+                self.redeliver(act)
+            if self.session is None:
+                if self.rng.random() < 0.1:
+                    self.damage()
+                if self.plan.by_time and self.projecting is None and self.rng.random() < 0.5:
+                    self.backup = number, self.disk.contents()
+        if self.backup is not None:
+            self.restore(*self.backup)
         self.end()
+
+    def redeliver(self, act: Act) -> None:
+        """The same input comes again."""
+        self.tell(f"again: {act.told()}")
+        self.seen["redeliveries"] += not isinstance(act, Publish)
+        if isinstance(act, Follow):
+            self.inboxes[act].deliver(act)
+        self.perform(act, again=True)
+
+    def damage(self) -> None:
+        """A bit of what was committed is flipped behind the books' back: they are refused, and left as they are."""
+        length = self.rng.choice(self.acknowledged.last.lengths)
+        path = SHOP / BOOKS / length.file
+        data = self.disk.get(path)
+        at = self.rng.randrange(max(0, length.bytes - TAIL_BYTES), length.bytes)
+        self.disk.put(path, data[:at] + bytes([data[at] ^ 1 << self.rng.randrange(8)]) + data[at + 1 :])
+        before = self.books()
+        try:
+            open_for_writing(SHOP, HOLDER, files=self.disk)
+        except BooksError:
+            self.seen["damaged books refused"] += 1
+        else:
+            raise LawBroken(f"damaged books are refused (byte {at} of {length.file})")
+        require(before == self.books(), "who refuses books leaves them as they are")
+        self.disk.put(path, data)
+
+    def books(self) -> dict[str, bytes]:
+        """The files of the books, by path."""
+        return {path: data for path, data in self.disk.contents().items() if path.endswith(".avro")}
+
+    def restore(self, number: int, contents: dict[str, bytes]) -> None:
+        """The books as they were after an act, from a backup, beside snapshots that are ahead; the rest comes again."""
+        self.tell(f"the books are restored from a backup made after {self.plan.acts[number].told()}")
+        self.seen["backups restored"] += 1
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+        self.disk.kill()
+        for path in self.books():
+            self.disk.put(Path(path), contents[path])
+        reader = open_for_reading(SHOP, files=self.disk)
+        self.acknowledged = Acknowledged(reader.committed())
+        self.fold = Fold(self.plan.opened)
+        self.fold.catch_up(reader)
+        for act in self.plan.acts[number + 1 :]:
+            self.perform(act)
 
     def tell(self, what: str) -> None:
         """One more line of the story."""

@@ -107,7 +107,7 @@ class Session:
     def perform(self, act: Act, now: int, inboxes: dict[Follow, MemoryInbox]) -> None:
         """Take an act in, or what is left of it; what is to be followed lies in `inboxes`."""
         if isinstance(act, Publish):
-            publish(self.rounds, act, now)
+            publish(self.rounds, act)
         elif isinstance(act, Import):
             import_files(self.log, self.rounds, act, now)
         else:
@@ -116,10 +116,10 @@ class Session:
             follow(self.log, self.rounds, act, inbox)
 
 
-def publish(rounds: Rounds, act: Publish, now: int) -> None:
+def publish(rounds: Rounds, act: Publish) -> None:
     """Publish a version, if it is not in force already at that instant."""
     effective_from = max(act.effective_from, rounds.last_tick)
-    publish_ruleset(rounds, act.version.text, load(act.version.text), effective_from=effective_from, now=now)
+    publish_ruleset(rounds, act.version.text, load(act.version.text), effective_from=effective_from, now=act.now)
     if not rounds.is_empty:
         rounds.commit([])
 

@@ -43,7 +43,7 @@ def undisturbed(plan: Plan) -> Undisturbed:
     rounds = rounds_here(log, desks, EDITION, [recover_desk(log, EDITION, desk) for desk in desks])
     for act in plan.acts:
         if isinstance(act, Publish):
-            publish(rounds, act, plan.now)
+            publish(rounds, act)
         else:
             assert isinstance(act, Import), "what is followed has no one right order"
             import_files(log, rounds, act, plan.now)
