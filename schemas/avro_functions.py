@@ -18,10 +18,17 @@ Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes], Any]
 Schema = Any  # a parsed Avro schema: a name, a list (union) or a dict
 
+MAX_RECORDS_KEPT: Final = 4_096
+
 _GLOBALS: Final[dict[str, Any]] = {
     "SMALL": varints.SMALL,
     "long_bytes": varints.long_bytes,
-    "instant_bytes": varints.instant_bytes,
+    "instants": varints.INSTANT_BYTES_OF.get,
+    "new_instant": varints.new_instant,
+    "texts": varints.TEXT_BYTES_OF.get,
+    "new_text": varints.new_text,
+    "words": varints.TEXTS_OF.get,
+    "text_of": varints.text_of,
     "read_long": varints.read_long,
     "read_instant": varints.read_instant,
     "read_size": varints.read_size,
@@ -29,7 +36,27 @@ _GLOBALS: Final[dict[str, Any]] = {
     "known": varints.KNOWN_INSTANTS.get,
     "given": {0: False, 2: True},
     "fields_of": msgspec.structs.astuple,
+    "MAX_RECORDS_KEPT": MAX_RECORDS_KEPT,
 }
+# Records that the decider hands out again and again: the arithmetic of a rule for an amount is the same every time.
+SHARED_RECORDS: Final = frozenset({"Working"})
+_KEEPING: Final = """\
+records_{name} = {{}}
+kept_{name} = records_{name}.get
+def keep_{name}(item):
+    parts = []
+    write_{name}(item, parts)
+    if len(records_{name}) >= MAX_RECORDS_KEPT:
+        records_{name}.clear()
+    body = b"".join(parts)
+    records_{name}[id(item)] = (item, body)
+    return body"""
+# Fields of few different texts, whose bytes are looked up: what a publisher has some of, and what rules are called.
+REPEATED_TEXTS: Final = frozenset({
+    "brand", "category", "channel", "currency", "fact_type", "factor", "limit_id", "network", "rate", "reason",
+    "rounding", "rule_id", "ruleset_hash", "ruleset_version", "scope", "source", "store_id", "tender", "type", "unit",
+    "wallet",
+})  # fmt: skip
 _INT: Final = f"SMALL[n] if 0 <= (n := {{0}}) < {varints.SMALL_INTS} else long_bytes(n)"
 _SIZE: Final = f"SMALL[n] if (n := len({{0}})) < {varints.SMALL_INTS} else long_bytes(n)"
 _READ_SMALL: Final = """\
@@ -72,6 +99,8 @@ def compile_record(schema: dict[str, Any], structs: Mapping[str, type[msgspec.St
     tables: list[str] = []
     for name, record in records.items():
         fields = tuple(field["name"] for field in record["fields"])
+        if name in SHARED_RECORDS and not structs[name].__struct_config__.frozen:
+            raise TypeError(f"{name} is encoded once, so it must be frozen")
         if structs[name].__struct_fields__ != fields:
             raise TypeError(f"{name}: the struct has {structs[name].__struct_fields__}, the Avro schema {fields}")
         for part in (_EncoderSource(record), _DecoderSource(record)):
@@ -125,6 +154,14 @@ def _kind(node: Schema) -> str:
     return "record" if "." in node else str(node)
 
 
+def _marked(field: dict[str, Any]) -> Schema:
+    """The type of a field, with "repeated" for the texts that say the same in many records."""
+    node = field["type"]
+    if field["name"] not in REPEATED_TEXTS:
+        return node
+    return "repeated" if node == "string" else ["null", "repeated"] if node == ["null", "string"] else node
+
+
 def _items_of(node: Schema) -> Schema:
     """What an array or map holds: not another one, as the source has one loop variable for each depth only."""
     items: Schema = node["values"] if node["type"] == "map" else node["items"]
@@ -150,7 +187,7 @@ class _EncoderSource:
         variables = [f"v{i}" for i in range(len(record["fields"]))]
         self.lines.append(f"    {', '.join(variables)}, = fields_of(value)")
         for field, variable in zip(record["fields"], variables, strict=True):
-            self._field(field["type"], variable, 1)
+            self._field(_marked(field), variable, 1)
         self._flush(1)
 
     def _flush(self, depth: int) -> None:
@@ -168,7 +205,9 @@ class _EncoderSource:
             case "long":
                 simple = [_INT.format(value)]
             case "instant":
-                simple = [f"instant_bytes({value})"]
+                simple = [f"instants({value}) or new_instant({value})"]
+            case "repeated":
+                simple = [f"texts({value}) or new_text({value})"]
             case "string":
                 simple = [_SIZE.format(f"b := {value}.encode()"), "b"]
             case "bytes":
@@ -213,6 +252,12 @@ class _EncoderSource:
         self._line(depth, "parts.append(index)")
         self._line(depth, f"write({value}, parts)")
 
+    def _shared(self, name: str, depth: int) -> None:
+        """Of a record of which many hold the very same object the bytes are kept, and the object, so that its id is."""
+        self.tables.append(_KEEPING.format(name=name))
+        self._line(depth, f"kept = kept_{name}(id(item))")
+        self._line(depth, f"parts.append(kept[1] if kept is not None and kept[0] is item else keep_{name}(item))")
+
     def _items(self, node: Schema, value: str, depth: int) -> None:
         self._line(depth, f"if {value}:")
         self.run.append(_SIZE.format(value))
@@ -222,8 +267,12 @@ class _EncoderSource:
             self._field("string", "key", depth + 2)
             self._field(_items_of(node), "item", depth + 2)
         else:
+            items = _items_of(node)
             self._line(depth + 1, f"for item in {value}:")
-            self._field(_items_of(node), "item", depth + 2)
+            if _kind(items) == "record" and _short_name(items) in SHARED_RECORDS:
+                self._shared(_short_name(items), depth + 2)
+            else:
+                self._field(items, "item", depth + 2)
         self._flush(depth + 2)
         self.run.append(r"b'\0'")
 
@@ -237,7 +286,7 @@ class _DecoderSource:
         self.lines = [f"def read_{record['name']}(body, at):"]
         variables = [f"v{i}" for i in range(len(record["fields"]))]
         for field, variable in zip(record["fields"], variables, strict=True):
-            self._field(field["type"], variable, 1)
+            self._field(_marked(field), variable, 1)
         self._line(1, f"return make_{record['name']}({', '.join(variables)}), at")
 
     def _line(self, depth: int, *lines: str) -> None:
@@ -255,6 +304,10 @@ class _DecoderSource:
             case "string":
                 self._small(depth, "n", "read_size")
                 self._line(depth, f"{variable} = body[at:(at := at + n)].decode()")
+            case "repeated":
+                self._small(depth, "n", "read_size")
+                self._line(depth, "b = body[at:(at := at + n)]", f"{variable} = words(b)")
+                self._line(depth, f"if {variable} is None:", f"    {variable} = text_of(b)")
             case "bytes":
                 self._small(depth, "n", "read_size")
                 self._line(depth, f"{variable} = body[at:(at := at + n)]")

@@ -1,15 +1,15 @@
-"""Avro's integers as bytes and back, by table: they are most of what a posting holds, and a loop per byte is slow.
+"""Avro's integers and texts as bytes and back, by table: a posting holds many, and a loop per byte is slow.
 
 Source: Apache Avro 1.12 specification, "Binary encoding" (zig-zag, then seven bits a byte, least significant first).
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 _PAIR: Final = 1 << 14
 MAX_CACHED_INSTANTS: Final = 4_096
+MAX_CACHED_TEXTS: Final = 4_096
 MAX_VARINT_BITS: Final = 70
 INSTANT_BYTES: Final = 6
 
@@ -39,8 +39,37 @@ def long_bytes(value: int) -> bytes:
     )
 
 
-# One posting holds the same instant several times.
-instant_bytes = lru_cache(maxsize=MAX_CACHED_INSTANTS)(long_bytes)
+# The bytes of instants and texts met before. One posting holds the same instant several times.
+INSTANT_BYTES_OF: Final[dict[int, bytes]] = {}
+TEXT_BYTES_OF: Final[dict[str, bytes]] = {}
+# The texts of bytes met before: the same store is the same object in all facts, which are then smaller and quicker to
+# compare.
+TEXTS_OF: Final[dict[bytes, str]] = {}
+
+
+def new_instant(value: int) -> bytes:
+    """The same as `long_bytes`, and keeps the bytes in `INSTANT_BYTES_OF` for callers that look there first."""
+    if len(INSTANT_BYTES_OF) >= MAX_CACHED_INSTANTS:
+        INSTANT_BYTES_OF.clear()
+    body = INSTANT_BYTES_OF[value] = long_bytes(value)
+    return body
+
+
+def new_text(text: str) -> bytes:
+    """The bytes of a text with its length, and keeps them in `TEXT_BYTES_OF` for callers that look there first."""
+    if len(TEXT_BYTES_OF) >= MAX_CACHED_TEXTS:
+        TEXT_BYTES_OF.clear()
+    encoded = text.encode()
+    body = TEXT_BYTES_OF[text] = long_bytes(len(encoded)) + encoded
+    return body
+
+
+def text_of(encoded: bytes) -> str:
+    """The text, and keeps it in `TEXTS_OF` for callers that look there first; raises ValueError if it is not UTF-8."""
+    if len(TEXTS_OF) >= MAX_CACHED_TEXTS:
+        TEXTS_OF.clear()
+    text = TEXTS_OF[encoded] = encoded.decode()
+    return text
 
 
 def read_long(body: bytes, at: int) -> tuple[int, int]:
