@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 from processors.decider.arithmetic import ROUNDINGS, fraction_of
@@ -27,10 +28,11 @@ from processors.decider.ruleset import (
 from processors.decider.streaks import StreakTable
 from processors.decider.worth import CompiledMultiplier, CompiledRule, worth_of_lines
 from schemas.entry_ids import claim_key
-from schemas.facts import MemberFact, PurchaseLine
+from schemas.facts import MemberFact, PurchaseLine, RulesetPublished
 from schemas.generated import define
 from schemas.posting import Reason
 
+MAX_COMPILED_KEPT: Final = 16
 # `earn(till, account, fact, active)` has the till pay, and gives the reason for nothing being paid if nothing is.
 Earn = Callable[[Any, Any, Any, int], Reason]
 _NAMES: Final[Mapping[str, Any]] = {
@@ -63,6 +65,13 @@ class CompiledRuleset:
     def rules_for(self, fact: MemberFact) -> tuple[CompiledRule, ...]:
         """The rules that can earn on this kind of fact, in the order of the file."""
         return self.rules_by_kind.get(type(fact).__name__, ())
+
+
+@lru_cache(MAX_COMPILED_KEPT)
+def compile_published(published: RulesetPublished, load: Callable[[str], Ruleset]) -> CompiledRuleset:
+    """The compiled ruleset of a publication; all partitions of a process share it, and what it has worked out."""
+    zone = Zone(published.timezone, published.tzif)
+    return compile_ruleset(load(published.text), published.ruleset_hash, published.semantics, zone)
 
 
 def compile_ruleset(ruleset: Ruleset, ruleset_hash: str, semantics: int, zone: Zone) -> CompiledRuleset:
