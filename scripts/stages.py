@@ -28,6 +28,7 @@ FAULTS_IN_CI = 5
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
 FUZZ_SECONDS_IN_CI = 10
+FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at their times
 KILLS_IN_CI = 12
 MAX_PROCESSES = 4
 PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
@@ -64,6 +65,13 @@ def tests(folder: str, *options: str) -> list[Step]:
     return [Step(("pytest", f"tests/{folder}", *options), needs=f"tests/{folder}")]
 
 
+def at_once(how: str) -> tuple[str, ...]:
+    """The options by which pytest spreads the tests of one folder over several processes."""
+    return ("-n", PROCESSES, "--dist", how)
+
+
+# By file where the tests of a file share what is dear to make; in `house` the longest tests stand in one file, and those
+# that share something are marked as a group.
 STAGES: dict[str, list[Step]] = {
     "lint": [
         Step(("ruff", "check", ".")),
@@ -71,7 +79,7 @@ STAGES: dict[str, list[Step]] = {
         Step(("mypy",)),
         Step(("lint-imports", "--no-cache")),
     ],
-    "unit": tests("unit"),
+    "unit": tests("unit", *at_once("loadfile")),
     "scenarios": tests("scenarios"),
     "property": [
         *tests("property"),
@@ -87,10 +95,16 @@ STAGES: dict[str, list[Step]] = {
         )
     ],
     "contract": tests("contract"),
-    "sql": tests("sql"),
-    "house": tests("house"),
+    "sql": tests("sql", *at_once("loadfile")),
+    "house": tests("house", *at_once("loadgroup")),
     "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
     "crash": [Step(("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI)), needs="tests/crash")],
+    "bench": [
+        Step(
+            ("python", "-m", "benchmarks.embedded", "--profile", "--facts", str(FACTS_IN_CI)),
+            needs="benchmarks/embedded.py",
+        )
+    ],
     "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
 }
 
