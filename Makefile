@@ -54,7 +54,7 @@ faults:
 
 crash:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.crash --kills $(KILLS)
+	@$(PYTHON_HERE) -m tests.crash --kills $(KILLS) --processes $(PROCESSES)
 
 fuzz:
 	$(SETUP) dev

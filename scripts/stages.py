@@ -98,7 +98,12 @@ STAGES: dict[str, list[Step]] = {
     "sql": tests("sql", *at_once("loadfile")),
     "house": tests("house", *at_once("loadgroup")),
     "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
-    "crash": [Step(("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI)), needs="tests/crash")],
+    "crash": [
+        Step(
+            ("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI), "--processes", PROCESSES),
+            needs="tests/crash",
+        )
+    ],
     "bench": [
         Step(
             ("python", "-m", "benchmarks.embedded", "--profile", "--facts", str(FACTS_IN_CI)),

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -26,6 +27,8 @@ from tests.faults.__main__ import commit
 
 SCENE_SEED = 1  # the inputs are the same in every run: the seed chooses the kills
 CHILD = "child"
+FEW_KILLS = 24  # too few to be worth an undisturbed run of every command
+SOME = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,17 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", default=None, help="a text that chooses them (default: the commit)")
     parser.add_argument("--only", type=int, default=None, help="replay this row of kills alone (they count from 1)")
-    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=COMMANDS, help="which commands to kill")
+    parser.add_argument(
+        "--commands", nargs="+", choices=COMMANDS, help="which commands to kill (default: all; of few kills some)"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="how many rows of kills are under way at a time")
     given = parser.parse_args(arguments)
     seed = given.seed or commit() or "1"
+    commands = given.commands or (Random(seed).sample(COMMANDS, SOME) if given.kills <= FEW_KILLS else COMMANDS)
     say(f"seed {seed}, {given.kills} kills")
     if not PROC.is_dir():
         say("this system has no /proc: whether processes outlive the one that started them is not looked at")
     with tempfile.TemporaryDirectory(prefix="tallybook-crash-") as scratch:
-        return run(Path(scratch), given.kills, seed, given.only, given.commands)
+        return run(Path(scratch), given.kills, seed, given.only, commands, at_a_time=given.processes)
 
 
-def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequence[str]) -> int:
+def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequence[str], *, at_a_time: int) -> int:
     """Build the scenes, run the trials, print what was found."""
     scenes: dict[str, Scene] = {}
     for command in commands:
@@ -56,25 +63,29 @@ def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequen
             build_follow_scene(here, SCENE_SEED) if command == FOLLOW else build_scene(command, here, SCENE_SEED)
         )
     trials = plan(kills, Random(seed), {command: scene.calls for command, scene in scenes.items()})
-    runner, died, wrong = Runner(scratch, scenes), [], 0
-    for number, trial in enumerate(trials, 1):
-        if only not in {None, number}:
-            continue
-        found = runner.run(trial, Random(f"{seed}/{number}"))
-        died += [(trial.command, each) for each in found.died]
-        wrong += bool(found.wrong)
-        say(f"{number:>4} of {len(trials)}  {'WRONG' if found.wrong else 'well '}  {trial}")
-        for line in found.wrong:
-            say(f"      {line}")
-        if found.wrong:
-            say(f"      again: python -m tests.crash --kills {kills} --seed {seed} --only {number}")
+    rows = [(number, trial) for number, trial in enumerate(trials, 1) if only in {None, number}]
+    runner = Runner(scratch, scenes)
+    died: list[tuple[str, Died]] = []
+    ran = wrong = 0
+    with ThreadPoolExecutor(at_a_time) as pool:
+        results = [pool.submit(runner.run, number, trial, Random(f"{seed}/{number}")) for number, trial in rows]
+        try:
+            for (number, trial), result in zip(rows, results, strict=True):
+                found = result.result()
+                died += [(trial.command, each) for each in found.died]
+                ran, wrong = ran + 1, wrong + bool(found.wrong)
+                say(f"{number:>4} of {len(trials)}  {'WRONG' if found.wrong else 'well '}  {trial}")
+                again = [f"again: python -m tests.crash --kills {kills} --seed {seed} --only {number}"]
+                for line in (*found.wrong, *again) if found.wrong else ():
+                    say(f"      {line}")
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            say("stopped before the end")
     for line in table(died):
         say(line)
-    ran = len(trials) if only is None else 1
-    say(
-        f"{len(died)} kills in {ran} rows: after {ran - wrong} of them everything was as undisturbed, after {wrong} not"
-    )
-    return 1 if wrong or not ran else 0
+    well = ran - wrong
+    say(f"{len(died)} kills in {ran} rows: after {well} of them everything was as undisturbed, after {wrong} not")
+    return 1 if wrong or ran < len(rows) or not rows else 0
 
 
 def table(died: Sequence[tuple[str, Died]]) -> list[str]:

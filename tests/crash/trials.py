@@ -43,12 +43,10 @@ class Runner:
     def __init__(self, scratch: Path, scenes: dict[str, Scene]) -> None:
         self._scratch = scratch
         self._scenes = scenes
-        self._runs = 0
 
-    def run(self, trial: Trial, rng: Random) -> Found:
-        """Let a command die as often as planned, then run it once more and compare."""
-        here = self._scratch / f"trial.{self._runs}"
-        self._runs += 1
+    def run(self, number: int, trial: Trial, rng: Random) -> Found:
+        """Let a command die as often as planned, then run it once more and compare; several may be under way."""
+        here = self._scratch / f"trial.{number}"
         here.mkdir()
         running = _Running(here, self._scenes[trial.command], rng)
         for place, kill in enumerate(trial.kills):

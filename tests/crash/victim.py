@@ -25,13 +25,13 @@ import msgspec
 
 import tallybook.clock
 from books.file_port import RealFiles, _RealAppend
-from projections.store import Store
+from projections.store import Columns, Store
 from tallybook.folder import Folder
 
 ORDERS: Final = "TALLYBOOK_CRASH_ORDERS"
 MAIN: Final = "main"
 COMMIT_FACTS: Final = 60
-BATCH_ROWS: Final = 400
+BATCH_BYTES: Final = 20_000
 SNAPSHOT_AFTER_POSTINGS: Final = 0
 FOLLOW_SNAPSHOT_POSTINGS: Final = 200
 FOLDER_KINDS: Final = ("truncate", "rename", "remove", "make_folder", "sync_folder")
@@ -149,15 +149,13 @@ def _watch_store(watch: _Watch) -> None:
         from projections.clickhouse import ClickHouse  # noqa: PLC0415 not before it is needed
 
         if not wrapped:
-            insert = ClickHouse.insert
+            insert, insert_staged = ClickHouse.insert, ClickHouse.insert_staged
 
-            def watched_insert(self: ClickHouse, gathered: Any) -> None:
-                if not gathered.rows:
-                    return
-                kind = "marker" if gathered.table == MARKERS else "insert"
-                watch.call(kind, lambda: insert(self, gathered))
+            def watched_insert(self: ClickHouse, table: str, columns: Columns) -> None:
+                watch.call("marker" if table == MARKERS else "insert", lambda: insert(self, table, columns))
 
             _put(ClickHouse, "insert", watched_insert)
+            _put(ClickHouse, "insert_staged", _watched(watch, "insert", insert_staged))
             wrapped.append(ClickHouse)
         with opening(folder) as opened:
             yield opened
@@ -179,7 +177,7 @@ def _make_small(orders: Orders) -> None:
     _put(session, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
     _put(following, "SNAPSHOT_POSTINGS", FOLLOW_SNAPSHOT_POSTINGS)
     _set_default(importer.Importer.__init__, "commit_facts", COMMIT_FACTS)
-    _set_default(project, "batch_rows", BATCH_ROWS)
+    _set_default(project, "batch_bytes", BATCH_BYTES)
 
 
 def _set_default(function: Callable[..., object], name: str, value: int) -> None:
