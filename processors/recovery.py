@@ -11,20 +11,21 @@ from books.errors import BooksDamaged
 from books.log import LogReader
 from books.snapshots import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
-from processors.decider.account import Account
 from processors.decider.partition import SEMANTICS
 from processors.desk import PartitionDesk
 from schemas.facts import JournalOpened, RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
-PAYLOAD_LAYOUT: Final = 3
+PAYLOAD_LAYOUT: Final = 4
 
 
 class _Payload(msgspec.Struct):
     layout: int
     opened: JournalOpened
     publications: list[RulesetPublished]
-    accounts: list[Account]
+    members: list[str]
+    accounts: list[bytes]
+    due_work: list[tuple[int, list[int]]]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -38,7 +39,14 @@ def save_snapshot(store: SnapshotStore, opened: JournalOpened, edition: str, des
         OSError: the cache cannot be written.
     """
     machine = desk.machine
-    payload = _Payload(PAYLOAD_LAYOUT, opened, machine.partition.publications, list(machine.accounts.values()))
+    payload = _Payload(
+        PAYLOAD_LAYOUT,
+        opened,
+        machine.partition.publications,
+        members=list(machine.accounts.members()),
+        accounts=list(machine.accounts.packed()),
+        due_work=machine.due_work(),
+    )
     header = SnapshotHeader(
         edition=edition,
         partition=desk.partition,
@@ -98,7 +106,13 @@ def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: Snaps
     desk.page, desk.number = header.folio.page if header.folio else -1, header.number
     desk.journal_digest = bytes.fromhex(header.journal_digest)
     desk.ledger_digest = bytes.fromhex(header.ledger_digest)
-    desk.machine.restore(state.accounts, header.last_tick, state.publications)
+    desk.machine.restore(
+        state.members,
+        state.accounts,
+        state.due_work,
+        last_tick=header.last_tick,
+        publications=state.publications,
+    )
     return header.place()
 
 

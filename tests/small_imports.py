@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from books.snapshots import SnapshotStore
+from processors.decider.accounts_digest import canonical_account
 from processors.intake.inputs import Input, open_input
 from processors.intake.merge import gather
 from processors.recovery import recover_desk, save_snapshot
@@ -195,14 +196,15 @@ def digests(books: MemoryBooks) -> tuple[str, str]:
     return journal_digest, ledger_digest
 
 
-def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list[bytes]:
-    """Every partition's accounts in the order in which they were opened, as bytes."""
+def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list[list[bytes]]:
+    """Every partition's accounts in the order in which they were opened, in canonical form."""
     desks = new_desks(books.write(), load)
     log = books.read()
     for desk in desks:
         recover_desk(log, EDITION, desk, snapshots)
     books.die()
-    return [msgspec.json.encode(list(desk.machine.accounts.values())) for desk in desks]
+    machines = [desk.machine for desk in desks]
+    return [[canonical_account(machine.partition, one) for one in machine.accounts] for machine in machines]
 
 
 def verified(books: MemoryBooks) -> Verified:

@@ -9,7 +9,7 @@ import msgspec
 FAR_FUTURE: Final = 2**62  # stands for "never expires" in comparisons
 
 
-class Lot(msgspec.Struct, array_like=True):
+class Lot(msgspec.Struct, array_like=True, gc=False):
     """Points of one award with one expiry; `expires_at` FAR_FUTURE never expires. Kept while `remaining` > 0."""
 
     number: int
@@ -18,7 +18,7 @@ class Lot(msgspec.Struct, array_like=True):
     expires_at: int
 
 
-class Claim(msgspec.Struct, array_like=True, frozen=True):
+class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A referrer's claim on this account's purchases, ranked from 1 in the account's journal order."""
 
     referrer_id: str
@@ -26,7 +26,7 @@ class Claim(msgspec.Struct, array_like=True, frozen=True):
     claimed_at: int
 
 
-class Purchase(msgspec.Struct, array_like=True, frozen=True):
+class Purchase(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A remembered purchase, for claims that arrive after it."""
 
     rank: int
@@ -37,14 +37,14 @@ class Purchase(msgspec.Struct, array_like=True, frozen=True):
     event_id: str
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, array_like=True):
     """One member's state. `decide` reads it, only `apply` changes it.
 
     `lots` stand in spending order (soonest expiry first, then earliest award, then number). `seen` maps
     "source/event_id" to (occurred_at, content hash). `days` are held check-in days (days since 1970, sorted) and
     `kept_run` the run length on the first of them. `counters` are limit windows ("limit|window"), `totals` gross
-    points per period ("day:<n>" …, with "|store" for a store's). What has
-    become older than the horizon is dropped when the horizon (ms) reaches `forget_next_at`.
+    points by scope ("" or a store) and period (see totals.py). What has become older than the horizon is dropped at
+    the latest when the horizon (ms) reaches `forget_next_at` (see forgetting.py).
     """
 
     member_id: str
@@ -58,7 +58,7 @@ class Account(msgspec.Struct):
     days: list[int] = []
     kept_run: int = 1
     counters: dict[str, int] = {}
-    totals: dict[str, int] = {}
+    totals: dict[str, dict[int, int]] = {}
     claims: list[Claim] = []
     claims_opened: int = 0
     purchases: list[Purchase] = []

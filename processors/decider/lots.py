@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from typing import Final
 
 from processors.decider.account import FAR_FUTURE, Account, Lot, lot_order
 from schemas.entry_ids import expiry_entry_id
 from schemas.posting import Entry, EntryType
+
+_AWARDED: Final = EntryType.POINTS_AWARDED
+_EXPIRED: Final = EntryType.POINTS_EXPIRED
 
 
 def due_entries(account: Account, until: int) -> list[Entry]:
@@ -42,7 +46,7 @@ def expiry(member_id: str, lot: int, points: int, available_at: int, expires_at:
 
 def enter(account: Account, entry: Entry) -> None:
     """Bring the account's lots and sums forward by one entry."""
-    if entry.type == EntryType.POINTS_AWARDED:
+    if entry.type == _AWARDED:
         if entry.available_at is None or entry.points <= 0:
             raise AssertionError(f"award {entry.entry_id} opens no lot")
         expires_at = FAR_FUTURE if entry.expires_at is None else entry.expires_at
@@ -51,14 +55,16 @@ def enter(account: Account, entry: Entry) -> None:
             lots.append(lot)  # as most do: what is earned later expires later
         else:
             insort(lots, lot, key=lot_order)
-        account.lots_opened = max(account.lots_opened, entry.lot)
+        if entry.lot > account.lots_opened:  # noqa: PLR1730 max is a call, and this is done for every fact
+            account.lots_opened = entry.lot
         account.earned += entry.points
-    elif entry.type == EntryType.POINTS_EXPIRED:
+    elif entry.type == _EXPIRED:
         _draw(account, entry)
     else:
         raise AssertionError(f"entry {entry.entry_id} has type {entry.type!r}, which this program does not know")
     account.balance += entry.points
-    account.latest_at = max(account.latest_at, entry.effective_at)
+    if entry.effective_at > account.latest_at:  # noqa: PLR1730 max is a call, and this is done for every fact
+        account.latest_at = entry.effective_at
 
 
 def _comes_before(last: Lot, new: Lot) -> bool:

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Iterable
 
 from processors.decider.account import FAR_FUTURE, Account
+from processors.decider.accounts import MAX_LIVE_ACCOUNTS, Accounts, MemoryAccounts
 from processors.decider.apply import apply
-from processors.decider.calendar import Zone
-from processors.decider.compile import CompiledRuleset, compile_ruleset
+from processors.decider.compile import CompiledRuleset, compile_published
 from processors.decider.decide import decide
+from processors.decider.due_calendar import DueCalendar
+from processors.decider.forgetting import FORGET_BEFORE_PACKING_MS, forget
 from processors.decider.partition import Partition
 from processors.decider.ruleset import Ruleset
 from schemas.facts import ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import JournalLine
-from schemas.posting import EntryType, Posting
+from schemas.posting import Posting
 
 Load = Callable[[str], Ruleset]
-Due = tuple[int, bytes]
 
 
 class PartitionMachine:
     """Accounts, clock and rules of one partition.
 
-    `load` turns the published YAML text into a validated ruleset; nothing else from outside is needed.
+    `load` turns the published YAML text into a validated ruleset; nothing else from outside is needed. `live_accounts`
+    bounds how many accounts are kept unpacked.
     """
 
-    def __init__(self, opened: JournalOpened, load: Load) -> None:
+    def __init__(self, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS) -> None:
         self._load = load
         self.partition = Partition(opened, self._compile)
-        self.accounts: dict[str, Account] = {}
-        self._due: list[Due] = []
+        self.accounts: Accounts = MemoryAccounts(self._forget_old, live=live_accounts)
+        self._due = DueCalendar()
 
     def feed(self, line: JournalLine) -> list[Posting]:
         """Decide one journal line and enter its postings; guests and book facts give none."""
@@ -58,8 +59,7 @@ class PartitionMachine:
         """What a tick posts, in order of member id bytes, changing nothing."""
         if tick.at <= self.partition.last_tick:
             return []
-        members = sorted(self._members_due(tick.at))
-        postings = [decide(self.partition, self.accounts[member.decode()], tick) for member in members]
+        postings = [decide(self.partition, self.account(member_id), tick) for member_id in self._due.due(tick.at)]
         return [posting for posting in postings if posting.entries]
 
     def recover(self, line: JournalLine, postings: list[Posting], *, whole: bool = True) -> None:
@@ -86,51 +86,58 @@ class PartitionMachine:
 
     def enter(self, account: Account, fact: MemberFact | ClockTicked, posting: Posting) -> None:
         """Apply one posting and note the work that it makes due."""
+        before = _earliest_due(account)
         apply(self.partition, account, fact, posting)
-        self.accounts.setdefault(account.member_id, account)
-        member: bytes | None = None
-        for entry in posting.entries:
-            if entry.type == EntryType.POINTS_AWARDED and entry.expires_at is not None:
-                member = member or account.member_id.encode()
-                heappush(self._due, (entry.expires_at, member))
+        self.accounts.put(account)
+        if posting.entries:
+            due_at = _earliest_due(account)
+            if due_at not in (before, FAR_FUTURE):
+                self._due.register(due_at, account.member_id)
 
-    def restore(self, accounts: list[Account], last_tick: int, publications: list[RulesetPublished]) -> None:
-        """Take over the state of a snapshot; the heap of due work is rebuilt from the lots."""
-        self.accounts = {account.member_id: account for account in accounts}
+    def due_work(self) -> list[tuple[int, list[int]]]:
+        """The calendar of due work, with members by their place among all: what a snapshot keeps for `restore`."""
+        return self._due.registered(self.accounts.members())
+
+    def restore(
+        self,
+        members: list[str],
+        packed: Iterable[bytes],
+        due_work: Iterable[tuple[int, list[int]]],
+        *,
+        last_tick: int,
+        publications: list[RulesetPublished],
+    ) -> None:
+        """Take over the state of a snapshot: packed accounts, and the calendar of what is due."""
+        self.accounts.restore(members, packed)
+        self._due.restore(members, due_work)
         self.partition.last_tick = last_tick
         for published in publications:
             self.partition.publish(published)
-        self._due = [
-            (lot.expires_at, account.member_id.encode())
-            for account in accounts
-            for lot in account.lots
-            if lot.expires_at != FAR_FUTURE
-        ]
-        heapify(self._due)
 
     def _tick(self, tick: ClockTicked) -> list[Posting]:
-        postings = self.due_postings(tick)
-        for posting in postings:
-            self.enter(self.accounts[posting.member_id], tick, posting)
+        postings: list[Posting] = []
+        if tick.at > self.partition.last_tick:
+            for member_id in self._due.due(tick.at):
+                account = self.account(member_id)
+                posting = decide(self.partition, account, tick)
+                if posting.entries:
+                    self.enter(account, tick, posting)
+                    postings.append(posting)
         self._ticked(tick.at)
         return postings
 
     def _ticked(self, at: int) -> None:
         if at > self.partition.last_tick:
             self.partition.last_tick = at
-            while self._due and self._due[0][0] <= at:
-                heappop(self._due)
+            self._due.pass_by(at)
 
-    def _members_due(self, until: int) -> set[bytes]:
-        """The members with work due: in a heap no child is due before its parent, so the search stops early."""
-        due, members, places = self._due, set(), [0]
-        while places:
-            place = places.pop()
-            if place < len(due) and due[place][0] <= until:
-                members.add(due[place][1])
-                places += (2 * place + 1, 2 * place + 2)
-        return members
+    def _forget_old(self, account: Account) -> None:
+        forget(self.partition, account, FORGET_BEFORE_PACKING_MS)
 
     def _compile(self, published: RulesetPublished) -> CompiledRuleset:
-        zone = Zone(published.timezone, published.tzif)
-        return compile_ruleset(self._load(published.text), published.ruleset_hash, published.semantics, zone)
+        return compile_published(published, self._load)
+
+
+def _earliest_due(account: Account) -> int:
+    """When the account's soonest-expiring lot ends; FAR_FUTURE where no lot ever does."""
+    return account.lots[0].expires_at if account.lots else FAR_FUTURE

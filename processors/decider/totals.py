@@ -6,11 +6,16 @@ from functools import lru_cache
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.calendar import period_start
+from processors.decider.calendar import EPOCH_ORDINAL, period_start
 from schemas.posting import PeriodTotals
 
 PERIODS = ("day", "week", "month", "year")
 MAX_KEYS_KEPT: Final = 16_384
+EVER: Final = -1  # no year begins on the day before FIRST_DAY, whose key this would be
+_LONGEST_DAYS: Final = (1, 7, 31, 366)
+_PERIOD_BITS: Final = 2
+# Keys count from 2000-01-01, before which nothing happens, so that most are small enough for three bytes when packed.
+FIRST_DAY: Final = 730_120 - EPOCH_ORDINAL
 
 
 def totals_after(account: Account, day: int, store_id: str, earned: int, reached_at: int) -> tuple[PeriodTotals, ...]:
@@ -22,16 +27,39 @@ def totals_after(account: Account, day: int, store_id: str, earned: int, reached
 
 
 @lru_cache(MAX_KEYS_KEPT)
-def total_keys(scope: str, day: int) -> tuple[str, str, str, str, str]:
-    """The names of the five totals of a scope ("" or a store id) around a day."""
-    tail = f"|{scope}" if scope else ""
-    week, month, year = (period_start(day, per) for per in PERIODS[1:])
-    return (f"day:{day}{tail}", f"week:{week}{tail}", f"month:{month}{tail}", f"year:{year}{tail}", f"ever{tail}")
+def total_keys(day: int) -> tuple[int, int, int, int]:
+    """The keys of the day, week, month and year around a local day; see EVER for the fifth total of a scope."""
+    in_day, in_week, in_month, in_year = (
+        ((period_start(day, per) - FIRST_DAY) << _PERIOD_BITS) + number for number, per in enumerate(PERIODS)
+    )
+    return in_day, in_week, in_month, in_year
+
+
+def total_ends(key: int) -> int:
+    """A day (since 1970) at or after the end of the period that a key names; of EVER there is none."""
+    return (key >> _PERIOD_BITS) + FIRST_DAY + _LONGEST_DAYS[key & 3]
+
+
+def enter_totals(account: Account, totals: tuple[PeriodTotals, ...]) -> None:
+    """Take over the totals that a posting recorded."""
+    for total in totals:
+        kept = account.totals.get(total.scope)
+        if kept is None:
+            kept = account.totals[total.scope] = {}
+        in_day, in_week, in_month, in_year = total_keys(total.day)
+        kept[in_day] = total.earned_day
+        kept[in_week] = total.earned_week
+        kept[in_month] = total.earned_month
+        kept[in_year] = total.earned_year
+        kept[EVER] = total.earned_ever
 
 
 def _scope_after(account: Account, scope: str, day: int, earned: int, reached_at: int) -> PeriodTotals:
-    before = account.totals.get
-    in_day, in_week, in_month, in_year, ever = total_keys(scope, day)
+    kept = account.totals.get(scope)
+    if kept is None:
+        return PeriodTotals(scope, day, earned, earned, earned, earned, earned, reached_at)
+    before = kept.get
+    in_day, in_week, in_month, in_year = total_keys(day)
     return PeriodTotals(
         scope,
         day,
@@ -39,6 +67,6 @@ def _scope_after(account: Account, scope: str, day: int, earned: int, reached_at
         before(in_week, 0) + earned,
         before(in_month, 0) + earned,
         before(in_year, 0) + earned,
-        before(ever, 0) + earned,
+        before(EVER, 0) + earned,
         reached_at,
     )

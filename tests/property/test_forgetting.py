@@ -31,11 +31,13 @@ class Minded:
     def feed(self, line: JournalLine) -> list[Posting]:
         postings = self.machine.feed(line)
         for posting in postings:
-            self.machine.accounts[posting.member_id].forget_next_at = self.forget_next_at
+            self.machine.account(posting.member_id).forget_next_at = self.forget_next_at
         return postings
 
     def kept(self) -> Counter[str]:
-        return Counter({name: sum(len(getattr(one, name)) for one in self.machine.accounts.values()) for name in KEPT})
+        kept = Counter({name: sum(len(getattr(one, name)) for one in self.machine.accounts) for name in KEPT})
+        kept["totals"] = sum(len(periods) for one in self.machine.accounts for periods in one.totals.values())
+        return kept
 
 
 def with_horizon(history: histories.History, days: int) -> histories.History:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from processors.decider.account import Account
+from processors.decider.accounts_digest import accounts_digest, canonical_account
 from processors.decider.machine import PartitionMachine
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
@@ -24,17 +25,15 @@ HARMLESS = {Reason.DUPLICATE, Reason.CONFLICT, Reason.TOO_OLD}
 # What due work alone may change in an account.
 DUE_FIELDS = {"seq", "balance", "latest_at", "lots"}
 
-_encoder = msgspec.json.Encoder(order="deterministic")
 
-
-def accounts_of(machine: PartitionMachine) -> bytes:
+def accounts_of(machine: PartitionMachine) -> dict[str, bytes]:
     """All accounts in canonical bytes."""
-    return _encoder.encode(sorted(machine.accounts.items()))
+    return {account.member_id: canonical_account(machine.partition, account) for account in machine.accounts}
 
 
 def fields_beside_due(account: Account) -> dict[str, object]:
     """An account's fields that due work never touches, as plain values."""
-    fields = msgspec.to_builtins(account)
+    fields = msgspec.structs.asdict(account)
     return {name: value for name, value in fields.items() if name not in DUE_FIELDS}
 
 
@@ -65,7 +64,7 @@ class Books(RuleBasedStateMachine):
         return postings
 
     def conserve(self, posting: Posting) -> None:
-        account = self.machine.accounts[posting.member_id]
+        account = self.machine.account(posting.member_id)
         for entry in posting.entries:
             assert entry.points * ENTRY_SIGNS[EntryType(entry.type)] > 0
         ids = [entry.entry_id for entry in posting.entries]
@@ -120,7 +119,7 @@ class Books(RuleBasedStateMachine):
         line, postings = data.draw(st.sampled_from(self.book))
         if line.member_id is None or not postings:
             return
-        before = fields_beside_due(self.machine.accounts[line.member_id])
+        before = fields_beside_due(self.machine.account(line.member_id))
         fact = line.fact
         if postings[0].reason in HARMLESS:
             return  # its key may belong to no remembered fact any more: then it is a new one
@@ -131,13 +130,13 @@ class Books(RuleBasedStateMachine):
         assert all(entry.type == EntryType.POINTS_EXPIRED for entry in posting.entries)
         assert not posting.charges + posting.owed + posting.totals
         assert not posting.late
-        assert fields_beside_due(self.machine.accounts[line.member_id]) == before
+        assert fields_beside_due(self.machine.account(line.member_id)) == before
 
-    @precondition(lambda self: self.machine.accounts)
+    @precondition(lambda self: len(self.machine.accounts) > 0)
     @invariant()
     def nothing_is_past_due_after_a_tick(self) -> None:
         last_tick = self.machine.partition.last_tick
-        for account in self.machine.accounts.values():
+        for account in self.machine.accounts:
             assert all(lot.expires_at > last_tick for lot in account.lots)
 
     def teardown(self) -> None:
@@ -147,6 +146,8 @@ class Books(RuleBasedStateMachine):
         postings = self.machine.feed(last)
         assert recovered.feed(last) == postings
         assert snapshot.feed(last) == postings
+        digests = {accounts_digest(machine) for machine in (recovered, snapshot, self.machine)}
+        assert len(digests) == 1
         assert accounts_of(recovered) == accounts_of(snapshot) == accounts_of(self.machine)
 
     def recovered_from_the_books(self) -> PartitionMachine:
@@ -164,8 +165,13 @@ class Books(RuleBasedStateMachine):
 
     def restored_from_a_snapshot(self) -> PartitionMachine:
         restored = PartitionMachine(self.opened, load)
-        accounts = msgspec.json.decode(msgspec.json.encode(list(self.machine.accounts.values())), type=list[Account])
-        restored.restore(accounts, self.machine.partition.last_tick, self.machine.partition.publications)
+        restored.restore(
+            list(self.machine.accounts.members()),
+            self.machine.accounts.packed(),
+            self.machine.due_work(),
+            last_tick=self.machine.partition.last_tick,
+            publications=self.machine.partition.publications,
+        )
         return restored
 
 
