@@ -211,10 +211,15 @@ class Follower:
         except InputRefused as refused:
             self._end_file(found, refused)
             return True
-        before = self._consumed.get(opened.sha256, {})
-        records = records_as_they_come(opened, self.unknown, consumed=list(before.values()), judge=self._judge)
-        self._reading = _Reading(found, opened, records)
+        self._reading = _Reading(found, opened, self._records_of(opened))
         return True
+
+    def _records_of(self, opened: Input) -> Iterator[Arrived | None]:
+        """The records of a file but those in the books, or in this round: the same content may come twice in one."""
+        before = list(self._consumed.get(opened.sha256, {}).values())
+        if opened.sha256 in self._moved:
+            before.append(self._moved[opened.sha256])
+        return records_as_they_come(opened, self.unknown, consumed=before, judge=self._judge)
 
     def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from books.log import LogWriter
-from processors.intake.merge import records_as_they_come
 from processors.rounds import Rounds
 from tallybook.follower import Follower, _Reading, received_until
 from tallybook.importer import consumed_before
@@ -88,9 +87,7 @@ class MemoryFollower(Follower):
         if found is None:
             return False
         opened = self._inbox.files[found.name]
-        before = self._consumed.get(opened.sha256, {})
-        records = records_as_they_come(opened, self.unknown, consumed=list(before.values()), judge=self._judge)
-        self._reading = _Reading(found, opened, records)
+        self._reading = _Reading(found, opened, self._records_of(opened))
         return True
 
 

@@ -82,6 +82,15 @@ def test_files_come_in_the_order_of_their_arrival(stream: Stream) -> None:
     assert [one.name for one in commit.inputs] == ["c.jsonl", "b.jsonl", "a.jsonl", "d.jsonl"]
 
 
+def test_the_same_content_twice_in_one_round_is_taken_once(stream: Stream) -> None:
+    stream.put("a.jsonl", [check_in("a"), MALFORMED])
+    stream.put("b.jsonl", [check_in("a"), MALFORMED])
+    stream.drain()
+    assert stream.commits() == 1
+    assert journalled(stream.books) == once_each([check_in("a")])
+    assert len(small.rejects_in(stream.books)) == 1
+
+
 def test_a_stop_commits_the_present_round_and_leaves_the_rest(stream: Stream) -> None:
     facts = [check_in(f"{number}") for number in range(2_000)]
     stream.put("a.jsonl", facts)
