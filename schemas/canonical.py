@@ -19,6 +19,7 @@ CONTENT_HASH_BYTES: Final = 8
 EMPTY_DIGEST: Final = bytes(32)
 
 _canonical = msgspec.json.Encoder(order="deterministic")
+_last_fact: tuple[JournalFact | None, bytes] = (None, b"")
 
 
 class _DigestedPosting(msgspec.Struct, omit_defaults=True):
@@ -43,13 +44,21 @@ class _DigestedOpening(msgspec.Struct):
 
 
 def canonical_fact(fact: JournalFact) -> bytes:
-    """The canonical JSON of a fact, its type included."""
-    return _canonical.encode(fact)
+    """The canonical JSON of a fact, its type included.
+
+    The last one is kept: a fact that is scored is asked for it by the journal digest and again by its account.
+    """
+    global _last_fact  # noqa: PLW0603 - one fact and its form, replaced together
+    last, form = _last_fact
+    if last is not fact:
+        form = _canonical.encode(fact)
+        _last_fact = (fact, form)
+    return form
 
 
 def content_hash(fact: JournalFact) -> bytes:
     """Eight bytes that tell whether two facts with one key say the same."""
-    return blake2b(_canonical.encode(fact), digest_size=CONTENT_HASH_BYTES).digest()
+    return blake2b(canonical_fact(fact), digest_size=CONTENT_HASH_BYTES).digest()
 
 
 def next_ledger_digest(digest: bytes, posting: Posting) -> bytes:
@@ -75,7 +84,7 @@ def journal_form(member_id: str | None, fact: JournalFact) -> bytes:
         opening = _DigestedOpening(fact.generation, fact.partitions, fact.horizon_ms, fact.referral_window_ms)
         covered = _canonical.encode(opening)
     else:
-        covered = _canonical.encode(fact)
+        covered = canonical_fact(fact)
     return (member_id or "").encode() + b"\0" + covered
 
 

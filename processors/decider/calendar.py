@@ -12,7 +12,7 @@ from schemas.bounds import DAY_MS
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 MAX_MIDNIGHTS_KEPT: Final = 4096
 _MINUTES: Final = 60
-_HOUR_MS: Final = 3_600_000
+_SIX_HOURS_MS: Final = 6 * 3_600_000
 
 
 class Zone:
@@ -56,11 +56,11 @@ class Zone:
     def steady_day(self, day: int) -> tuple[int, int]:
         """The instants (ms, half-open) of a local day that has 24 hours and no change of the clocks; else (0, 0).
 
-        It looks every hour: no zone has ever changed its clocks twice within one.
+        It looks every six hours: no zone has ever changed its clocks twice within that time.
         """
         first = self.midnight(day)
         start = date.fromordinal(day + EPOCH_ORDINAL)
-        moments = [*range(first, first + DAY_MS, _HOUR_MS), first + DAY_MS - 1]
+        moments = [*range(first, first + DAY_MS, _SIX_HOURS_MS), first + DAY_MS - 1]
         offsets = {self.local(at).utcoffset() for at in moments}
         local = self.local(first)
         if len(offsets) > 1 or (local.date(), _seconds_of_day(local)) != (start, 0):

@@ -178,6 +178,7 @@ def _compile_rule(
         streak=_streak_table(rule) if isinstance(rule, StreakRule) else None,
         worths={},
         combined={},
+        cuts={},
     )
 
 

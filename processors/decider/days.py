@@ -73,7 +73,7 @@ class LocalDay:
     which the clocks change, whose minutes cannot be counted from its beginning.
     """
 
-    __slots__ = ("_windows", "active", "edges", "expiries", "first_at", "number", "until_at")
+    __slots__ = ("_windows", "active", "edges", "expiries", "first_at", "number", "places", "until_at")
 
     def __init__(self, number: int, steady: tuple[int, int], expiries: tuple[int | None, ...]) -> None:
         self.number = number
@@ -82,6 +82,8 @@ class LocalDay:
         self.active = 0
         self.edges: tuple[Term, ...] = ()
         self._windows: dict[str, str] = {}
+        # The windows of the limits that count all facts of the day together, by limit; limits are bounded, so is this.
+        self.places: dict[str, tuple[str, str]] = {}
 
     def window(self, per: str) -> str:
         """The name of the calendar period around this day, such as "month:2026-11-01"."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from processors.decider.days import LocalDay
+
 
 class Windowed(Protocol):
     """A moment or a day that can name the calendar periods around it."""
@@ -28,6 +30,17 @@ class CompiledLimit:
     times: int | None
     each: str | None
     refuse: bool
+
+    def place(self, fact: Any, day: LocalDay) -> tuple[str, str]:
+        """The window that a fact falls into, and the counter of an account that counts it."""
+        if self.each is not None:
+            window = f"{day.window(self.per)}/{getattr(fact, self.each, '')}"
+            return window, counter_key(self.limit_id, window)
+        known = day.places.get(self.limit_id)
+        if known is None:
+            window = day.window(self.per)
+            known = day.places[self.limit_id] = (window, counter_key(self.limit_id, window))
+        return known
 
     def window(self, fact: Any, moment: Windowed) -> str:
         """The window that a fact falls into, such as "month:2026-11-01" or "lifetime/sku-7"."""

@@ -8,7 +8,7 @@ import msgspec
 
 from processors.decider.account import Account
 from processors.decider.days import LocalDay
-from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of
 from processors.decider.lots import expiry, lots_due
 from processors.decider.partition import Partition
 from processors.decider.streaks import hold_day
@@ -58,7 +58,7 @@ class Till(msgspec.Struct, gc=False):
             ):
                 paid, cut_by = self._allowed(rule.limits, paid)
                 if cut_by:
-                    working = _cut(working, paid, cut_by)
+                    working = rule.cut(working, paid, cut_by)
             if paid:
                 self._award(rule, paid)
         self.workings.append(working)
@@ -92,10 +92,10 @@ class Till(msgspec.Struct, gc=False):
 
     def _allowed(self, limits: tuple[CompiledLimit, ...], wanted: int) -> tuple[int, tuple[str, ...]]:
         """What the limits leave of `wanted` points, charged; and the ids of the limits that cut it."""
-        allowed, account, charges = wanted, self.account, self.charges
+        allowed, charges = wanted, self.charges
         cut: tuple[str, ...] = ()
         for limit in limits:
-            used = account.counters.get(counter_key(limit.limit_id, limit.window(self.fact, self.day)), 0)
+            used = self.account.counters.get(limit.place(self.fact, self.day)[1], 0)
             for charge in charges:
                 if charge.limit_id == limit.limit_id:  # a fact falls into one window of a limit
                     used += charge.amount
@@ -114,18 +114,10 @@ class Till(msgspec.Struct, gc=False):
         if allowed > 0:
             for limit in limits:
                 amount = 1 if limit.points is None else allowed
-                charges.append(LimitCharge(limit.limit_id, limit.window(self.fact, self.day), amount))
+                charges.append(LimitCharge(limit.limit_id, limit.place(self.fact, self.day)[0], amount))
         return allowed, cut
 
     def _is_full(self) -> bool:
         """Whether the account holds as many lots as it may; those that are due are closed before the fact's awards."""
         held, most = len(self.account.lots) + self.awards, self.partition.max_lots
         return held >= most and held - lots_due(self.account, self.fact.occurred_at) >= most
-
-
-def _cut(whole: Working, paid: int, limit_ids: tuple[str, ...]) -> Working:
-    """The arithmetic of an award that limits have cut."""
-    return Working(
-        whole.rule_id, whole.basis, whole.unit, whole.rate, whole.exact, whole.rounded, paid, whole.rounding,
-        whole.factors, limit_ids,
-    )  # fmt: skip

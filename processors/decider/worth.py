@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+import msgspec
+
 from processors.decider.arithmetic import exact_text
 from processors.decider.conditions import LineTest
 from processors.decider.limits import CompiledLimit
@@ -16,6 +18,7 @@ from schemas.posting import Factor, Working
 
 MAX_FACTORS_KEPT: Final = 1_024
 MAX_WORTHS_KEPT: Final = 4_096
+MAX_CUTS_KEPT: Final = 1_024
 _NO_FACTOR: Final = (1, 1)
 
 
@@ -38,8 +41,8 @@ Worth = tuple[int, Working]
 class CompiledRule:
     """An earning rule, ready to be counted; `rate` is points per unit of the basis.
 
-    `expiry` is its place among the ruleset's expiries. `worths` and `combined` remember what was worked out before:
-    a worth takes the bits of the multipliers that take part, and the basis (or the length of a run, or points).
+    `expiry` is its place among the ruleset's expiries. `worths`, `combined` and `cuts` remember what was worked out
+    before: a worth takes the bits of the multipliers that take part, and the basis (or the length of a run, or points).
     """
 
     rule_id: str
@@ -57,6 +60,7 @@ class CompiledRule:
     streak: StreakTable | None
     worths: dict[tuple[int, int], Worth]
     combined: dict[int, tuple[int, int]]
+    cuts: dict[tuple[int, int, tuple[str, ...]], tuple[Working, Working]]
 
     def worth(self, taking: int, basis: int) -> Worth:
         """What a basis is worth as a whole, multiplied by all of `taking`."""
@@ -73,6 +77,18 @@ class CompiledRule:
     def worth_of_points(self, taking: int, points: int) -> Worth:
         """What one event is worth that pays `points` before factors."""
         return self._kept((taking, points), self._whole(taking, 1, Fraction(points), exact_text(points, 1)))
+
+    def cut(self, whole: Working, paid: int, limit_ids: tuple[str, ...]) -> Working:
+        """The arithmetic of an award that limits have cut; that of nothing paid for the same worth is the same."""
+        key = (id(whole), paid, limit_ids)
+        known = self.cuts.get(key)
+        if known is not None and known[0] is whole:
+            return known[1]
+        if len(self.cuts) >= MAX_CUTS_KEPT:
+            self.cuts.clear()
+        cut = msgspec.structs.replace(whole, paid=paid, limit_ids=limit_ids)
+        self.cuts[key] = (whole, cut)
+        return cut
 
     def _kept(self, key: tuple[int, int], worth: Worth) -> Worth:
         if len(self.worths) >= MAX_WORTHS_KEPT:
