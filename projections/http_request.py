@@ -48,7 +48,7 @@ class Readable(Protocol):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One query as it was asked; `user` and `key` None: not given."""
+    """One query as it was asked; what was not given is empty."""
 
     query: str
     parameters: dict[str, str]
@@ -56,8 +56,6 @@ class Request(msgspec.Struct, frozen=True):
     database: str
     default_format: str
     query_id: str
-    user: str | None
-    key: str | None
 
 
 def read_credentials(target: str, headers: Message) -> tuple[str | None, str | None]:
@@ -81,15 +79,14 @@ def read_credentials(target: str, headers: Message) -> tuple[str | None, str | N
     return fields.get("user"), fields.get("password")
 
 
-def read_request(target: str, headers: Message, body: Readable) -> Request:
-    """The query of a request whose URL is `target`.
+def read_request(target: str, headers: Message, body: bytes) -> Request:
+    """The query of a request with this URL, these headers and this body.
 
     Raises:
         Refused: it cannot be read, or is too large.
     """
     fields = _fields(target)
-    user, key = read_credentials(target, headers)
-    asked, form = _read_body(headers, body)
+    asked, form = _asked(headers, body)
     fields |= form
     # In the URL and in the body: the one goes on where the other ends.
     query = "\n".join(part for part in (fields.pop("query", ""), asked) if part.strip())
@@ -110,8 +107,6 @@ def read_request(target: str, headers: Message, body: Readable) -> Request:
         database=str(settings.get("database") or headers.get("X-ClickHouse-Database", "")),
         default_format=given,
         query_id=settings.get("query_id", ""),
-        user=user,
-        key=key,
     )
 
 
@@ -123,9 +118,9 @@ def _fields(target: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _read_body(headers: Message, body: Readable) -> tuple[str, dict[str, str]]:
+def _asked(headers: Message, body: bytes) -> tuple[str, dict[str, str]]:
     """The body as text, or the fields of a form."""
-    content = _decoded(_raw_body(headers, body), headers.get("Content-Encoding", "identity").strip().lower())
+    content = _decoded(body, headers.get("Content-Encoding", "identity").strip().lower())
     kind = headers.get("Content-Type", "")
     try:
         if kind.lower().startswith("multipart/form-data"):
@@ -135,7 +130,12 @@ def _read_body(headers: Message, body: Readable) -> tuple[str, dict[str, str]]:
         raise Refused(_BAD, f"the query is not UTF-8: {error}") from error
 
 
-def _raw_body(headers: Message, body: Readable) -> bytes:
+def read_body(headers: Message, body: Readable) -> bytes:
+    """The body of a request as it was sent.
+
+    Raises:
+        Refused: its length is not clear, or too much.
+    """
     encoding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
     if encoding is not None:
         if encoding.strip().lower() != "chunked" or length is not None:

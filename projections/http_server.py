@@ -22,12 +22,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from projections.http_errors import Refused
-from projections.http_request import Request, read_credentials, read_request
+from projections.http_request import Request, read_body, read_credentials, read_request
 from projections.running import Running
 from projections.served_query import Guarded, Reply
 from projections.store import Address
 
 MAX_CONNECTIONS: Final = 32
+ROOM_SECONDS: Final = 1.0  # until an idle connection has made room for another
+LINGER_SECONDS: Final = 1.0  # until a client that was refused has stopped talking
+_LINGER_BYTES: Final = 1 << 20
 IDLE_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 60.0
@@ -79,6 +82,7 @@ class Server(ThreadingHTTPServer):
         self.address = Address(port=self.server_address[1], token=token, pid=os.getpid())
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._open: set[socket.socket] = set()
+        self._idle: dict[socket.socket, None] = {}  # those that wait for a request, the longest first
         self._lock = threading.Lock()
         self._answering = 0
         self._answered = threading.Condition(self._lock)
@@ -88,10 +92,12 @@ class Server(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for a connection, or close it where there are enough."""
+        """Start a thread for a connection; where there are enough, an idle one makes room, or this one is closed."""
         if not self._room.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+            self._close_an_idle_one()
+            if not self._room.acquire(timeout=ROOM_SECONDS):
+                self.shutdown_request(request)
+                return
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
@@ -104,6 +110,25 @@ class Server(ThreadingHTTPServer):
             with self._lock:
                 self._open.discard(request)
             self._room.release()
+
+    def _close_an_idle_one(self) -> None:
+        with self._lock:
+            longest = next(iter(self._idle), None)
+            if longest is not None:
+                del self._idle[longest]
+                with suppress(OSError):  # it has hung up by itself
+                    longest.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def idling(self, connection: socket.socket) -> Iterator[None]:
+        """Let a connection be closed while the body waits for its next request."""
+        with self._lock:
+            self._idle[connection] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._idle.pop(connection, None)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -157,6 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection, request after request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body of an answer go out one after the other, without waiting 40 ms
     server: Server
 
     def setup(self) -> None:
@@ -170,9 +196,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Wait for a request, and answer it; a client that is too slow is hung up on."""
         self._patient.until = time.monotonic() + self.server.patience.idle
         try:
-            if not self._reader.peek(1):
-                self.close_connection = True
-                return
+            with self.server.idling(self.connection):
+                if not self._reader.peek(1):
+                    self.close_connection = True
+                    return
             self._patient.until = time.monotonic() + self.server.patience.request
             super().handle_one_request()
         except TimeoutError:
@@ -196,6 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, reads_body: bool) -> None:
         self._started = time.monotonic()
         self._mark = secrets.token_hex(8)
+        self._is_read = False
         try:
             self._check_origin()
             path = urlsplit(self.path).path
@@ -203,7 +231,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.OK, _OK, {"Content-Type": _TEXT})
                 return
             self._check_token(path)
-            request = read_request(self.path, self.headers, self.rfile)
+            body = read_body(self.headers, self.rfile)
+            self._is_read = True
+            request = read_request(self.path, self.headers, body)
             with self.server.running.query(self._mark, self.connection):
                 reply = self.server.guarded.reply(request, self._mark)
             self._send_reply(request, reply)
@@ -254,12 +284,25 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, answer.content, headers)
 
     def _refuse(self, refused: Refused) -> None:
-        # What is left of the body was not read, so the connection is of no further use.
-        self.close_connection = True
-        headers = {"Content-Type": _TEXT, "X-ClickHouse-Exception-Code": str(refused.code), "Connection": "close"}
+        headers = {"Content-Type": _TEXT, "X-ClickHouse-Exception-Code": str(refused.code)}
+        if not self._is_read:
+            # Who knows where the next request would begin.
+            self.close_connection = True
+            headers["Connection"] = "close"
         if refused.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="Tallybook"'
         self._send(refused.status, f"{refused.body}\n".encode(), headers)
+        if not self._is_read:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Let the client finish: a connection that is closed before that is reset, and the refusal may be lost."""
+        self._patient.until = time.monotonic() + LINGER_SECONDS
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            left = _LINGER_BYTES
+            while left > 0 and (found := self._reader.read1(left)):
+                left -= len(found)
 
     def _send(self, status: HTTPStatus, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -278,7 +321,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what http.server itself refuses (an unknown method, a broken header) as everything else."""
         del explain
-        self.close_connection = True
+        self._is_read = False
         self.request_version = self.request_version or self.protocol_version
         status = HTTPStatus(code)
         self._refuse(Refused(36, f"{message or status.phrase}: this server answers GET and POST", status=status))

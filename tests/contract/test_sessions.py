@@ -47,7 +47,7 @@ def test_a_refusal_is_in_the_words_of_the_engine(sessions: Asks) -> None:
 
 def test_what_the_guard_asks_first_is_answered(sessions: Asks) -> None:
     guarded = Guarded(sessions)
-    request = Request("SELECT  1\n", {}, {}, "", "", "", None, None)
+    request = Request("SELECT  1\n", {}, {}, "", "", "")
     assert guarded.reply(request, "ab12").answer.content == b"1\n"
 
 

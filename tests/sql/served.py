@@ -1,0 +1,50 @@
+"""The small programme in a process of its own, which holds the tables and serves them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from projections.clickhouse import open_chdb
+from projections.migrate import migrate
+from projections.projector import project
+from projections.serve import serving
+from projections.store import Address
+from tests.sql.small_programme import small_programme
+
+MAX_WAIT_SECONDS = 60.0
+
+
+@contextmanager
+def served_programme(folder: Path) -> Iterator[Address]:
+    """Where a spawned process serves the small programme, as long as the body runs."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=_serve, args=(folder, its), daemon=True)
+    process.start()
+    its.close()
+    try:
+        if not ours.poll(MAX_WAIT_SECONDS):
+            raise AssertionError("the process does not serve")
+        address: Address = ours.recv()
+        yield address
+    finally:
+        ours.close()  # which ends it
+        process.join(MAX_WAIT_SECONDS)
+    if process.exitcode != 0:
+        raise AssertionError(f"the serving process ended with {process.exitcode}")
+
+
+def _serve(folder: Path, connection: Connection) -> None:
+    os.environ["TZ"] = "UTC"
+    with open_chdb(folder) as store:
+        migrate(store)
+        project(small_programme().books(), store)
+        with serving(store) as address:
+            connection.send(address)
+            # Until the other end is closed, or its process has died.
+            connection.poll(None)
