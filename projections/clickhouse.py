@@ -72,8 +72,11 @@ class _Staged(msgspec.Struct, frozen=True):
 class ClickHouse:
     """A Store over one client; use it as a context manager, in the process that opened it (chDB dies in a fork)."""
 
-    def __init__(self, client: _Client, reader: _Client, lock: StoreLock | None = None) -> None:
+    def __init__(
+        self, client: _Client, reader: _Client, lock: StoreLock | None = None, pool: _Client | None = None
+    ) -> None:
         self._client = client
+        self._pool = pool
         self._reader = reader
         self._lock = lock
         self._types: dict[str, dict[str, str]] = {}
@@ -200,6 +203,8 @@ class ClickHouse:
         self._own()
         self._reader.close()
         self._client.close()
+        if self._pool is not None:
+            self._pool.clear()
         if self._lock is not None:
             self._lock.release()
 
@@ -237,6 +242,8 @@ def open_served(address: Address) -> ClickHouse:
     Raises:
         StoreNotOpened: it does not answer there, or does not take the token.
     """
+    # One of its own: the default one would send the token to a proxy that the environment names.
+    pool = get_pool_manager()
     try:
         client = clickhouse_connect.get_client(
             host=address.host,
@@ -248,15 +255,15 @@ def open_served(address: Address) -> ClickHouse:
             compress=False,
             connect_timeout=CONNECT_SECONDS,
             send_receive_timeout=SERVED_SECONDS,
-            # One of its own: the default one would send the token to a proxy that the environment names.
-            pool_mgr=get_pool_manager(),
+            pool_mgr=pool,
         )
     except ClickHouseError as error:
+        pool.clear()
         raise StoreNotOpened(
             f"process {address.pid} has the tables open and serves them on {address.host}:{address.port}, but does not "
             f"answer there: {_message(error)}. If it is just ending or starting, try again."
         ) from error
-    return ClickHouse(client, client)
+    return ClickHouse(client, client, pool=pool)
 
 
 def _message(error: ClickHouseError) -> str:
