@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -121,7 +122,7 @@ class RealFiles:
 
     def open_append(self, path: Path) -> AppendFile:
         """Open a file for appending; it is created where it is missing."""
-        return _RealAppend(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        return _RealAppend(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644), path)
 
     def truncate(self, path: Path, length: int) -> None:
         """Cut a file to `length` bytes."""
@@ -147,7 +148,8 @@ class RealFiles:
         """Wait until the disk knows which names the folder holds."""
         fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _to_disk(fd)
+            with _named(folder):
+                _to_disk(fd)
         finally:
             os.close(fd)
 
@@ -173,7 +175,7 @@ class RealFiles:
         except BaseException:
             os.close(fd)
             raise
-        return _RealLock(fd)
+        return _RealLock(fd, path)
 
 
 REAL_FILES: Final = RealFiles()
@@ -201,8 +203,9 @@ class _RealRead:
 class _RealAppend:
     """Keeps its own buffer, so that a full disk is met in `flush`, once, and never again while closing."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, path: Path) -> None:
         self._fd = fd
+        self._path = path
         self._pieces: list[bytes] = []
         self._buffered = 0
 
@@ -216,12 +219,14 @@ class _RealAppend:
         rest = memoryview(b"".join(self._pieces))
         self._pieces.clear()
         self._buffered = 0
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        with _named(self._path):
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
 
     def fsync(self) -> None:
         self.flush()
-        _to_disk(self._fd)
+        with _named(self._path):
+            _to_disk(self._fd)
 
     def close(self) -> None:
         self._pieces.clear()
@@ -229,14 +234,16 @@ class _RealAppend:
 
 
 class _RealLock:
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, path: Path) -> None:
         self._fd = fd
+        self._path = path
         self._noted = False
 
     def write_note(self, note: bytes) -> None:
         self._noted = True
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, note, 0)
+        with _named(self._path):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, note, 0)
 
     def handle(self) -> int | None:
         return self._fd
@@ -247,6 +254,16 @@ class _RealLock:
                 os.ftruncate(self._fd, 0)
         finally:
             os.close(self._fd)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an error say which file it is about: of a descriptor the operating system does not tell."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _to_disk(fd: int) -> None:

@@ -35,7 +35,9 @@ def _run() -> None:
     except _held() as held:
         _fail(str(held), Exit.HELD)
     except _refusals() as refused:
-        _fail(str(refused), Exit.REFUSED)
+        from projections.store_faults import StoreFull
+
+        _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull) else Exit.REFUSED)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`tallybook sql … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

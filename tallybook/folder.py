@@ -104,16 +104,23 @@ class Folder:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """The embedded ClickHouse of this folder, migrated."""
+        """The embedded ClickHouse of this folder, migrated.
+
+        Raises:
+            StoreError: it cannot be opened, or what the body asks of it fails; told in words that say what to do.
+        """
         from projections.clickhouse import open_chdb  # slow to load, and most commands do not ask it
         from projections.migrate import migrate
+        from projections.store_faults import told_clearly
 
-        store = open_chdb(self.clickhouse)
-        try:
-            migrate(store)
-            yield store
-        finally:
-            store.close()
+        with told_clearly(self.clickhouse):
+            store = open_chdb(self.clickhouse)
+            try:
+                with told_clearly(self.clickhouse, opening=True):
+                    migrate(store)
+                yield store
+            finally:
+                store.close()
 
     def snapshot_store(self) -> SnapshotStore:
         """The cache of account states."""

@@ -6,6 +6,7 @@ import heapq
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
@@ -105,7 +106,8 @@ class Spill:
         self._held.clear()
         self._runs.clear()
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, which was met when the file was written
+                self._file.close()
             self._file = None
 
     def _sort(self) -> None:
@@ -123,11 +125,16 @@ class Spill:
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder, prefix="tallybook-")  # noqa: SIM115 close() closes it
         begin = self._file.seek(0, os.SEEK_END)
-        for arrived in run:
-            body = _encode(arrived)
-            self._file.write(len(body).to_bytes(_LENGTH_BYTES, "little"))
-            self._file.write(body)
-        self._file.flush()
+        try:
+            for arrived in run:
+                body = _encode(arrived)
+                self._file.write(len(body).to_bytes(_LENGTH_BYTES, "little"))
+                self._file.write(body)
+            self._file.flush()
+        except OSError as error:
+            folder = self._folder or tempfile.gettempdir()
+            what = f"{error.strerror} (records are sorted there: it needs as much room as the input, or set TMPDIR)"
+            raise OSError(error.errno, what, str(folder)) from error
         self._runs.append((begin, self._file.tell()))
 
     def _join_runs(self) -> None:
