@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ class _Watch:
         self._orders = orders
         self._mine = orders.role == role
         self._seen: Counter[str] = Counter()
+        self._counting = threading.Lock()
         file = Path(orders.trace) / f"{role}.{os.getpid()}"
         self._fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
@@ -82,8 +84,9 @@ class _Watch:
 
     def call(self, kind: str, whole: Callable[[], Any], half: Callable[[], object] | None = None) -> Any:
         """Make a call, unless this is the one before (or in) which to die; one after which to die is noted as made."""
-        self._seen[kind] += 1
-        struck = self._mine and kind == self._orders.kind and self._seen[kind] == self._orders.nth
+        with self._counting:  # several files are brought to the disk at once, each by a thread
+            self._seen[kind] += 1
+            struck = self._mine and kind == self._orders.kind and self._seen[kind] == self._orders.nth
         self.note(kind)
         if struck and self._orders.when != "after":
             if self._orders.when == "half" and half is not None and not self._has_struck():
