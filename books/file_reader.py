@@ -81,9 +81,13 @@ class FileLogReader:
         """The last commit."""
         return self._last.committed
 
-    def commits(self) -> Iterator[RoundCommitted]:
-        """All commits, in order, the creation of the books first (number 0)."""
-        return read_rounds(self._files, self._rounds, self._last.end)
+    def last_commit_at(self) -> int:
+        """The position right before the last commit, for `commits`."""
+        return self._last.start
+
+    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
+        """All commits from a position on, in order, the creation of the books first (number 0)."""
+        return read_rounds(self._files, self._rounds, start, self._last.end)
 
     def editions(self) -> tuple[str, ...]:
         """The editions of the ledger, in order."""

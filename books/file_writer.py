@@ -116,7 +116,7 @@ class FileLogWriter(FileAppender):
             rounds.fsync()
             for name in lengths.keys() - self._known.keys():
                 self._known[name] = open_book_file(self._files, self._books, name, self._identity)
-        self._last = LastRound(sealed, self._last.end + len(record))
+        self._last = LastRound(sealed, self._last.end, self._last.end + len(record))
         self._lengths = {length.file: length.bytes for length in covered}
         self._ends = dict(self._lengths)
         self._new_folders.clear()

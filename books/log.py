@@ -36,8 +36,11 @@ class LogReader(Protocol):
     def committed(self) -> RoundCommitted | None:
         """The last commit; None in a log that does not commit in rounds."""
 
-    def commits(self) -> Iterator[RoundCommitted]:
-        """All commits, in order."""
+    def last_commit_at(self) -> int:
+        """The position right before the last commit, for `commits`."""
+
+    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
+        """All commits from a position on, in order."""
 
     def editions(self) -> tuple[str, ...]:
         """The editions of the ledger, in order."""

@@ -26,9 +26,10 @@ _canonical: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class LastRound(NamedTuple):
-    """The last whole commit, and the byte at which its record ends."""
+    """The last whole commit, and the bytes at which its record begins and ends."""
 
     committed: RoundCommitted
+    start: int
     end: int
 
 
@@ -64,12 +65,21 @@ def read_last_round(files: FilePort, book: BookFile) -> LastRound:
         file.close()
 
 
-def read_rounds(files: FilePort, book: BookFile, end: int) -> Iterator[RoundCommitted]:
-    """All commits up to byte `end`, in order; raises BooksDamaged."""
-    for number, block in enumerate(blocks_of(files, book, 0, end)):
+def read_rounds(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[RoundCommitted]:
+    """All commits from a position (0: all) to byte `end`, in order.
+
+    Raises NoSuchPosition at once where no record begins at `start`, BooksDamaged as it reads.
+    """
+    return _numbered_rounds(book, blocks_of(files, book, start, end), None if start else 0)
+
+
+def _numbered_rounds(book: BookFile, blocks: Iterator[Block], due: int | None) -> Iterator[RoundCommitted]:
+    for block in blocks:
         committed = _round_in(block, book)
-        if committed is None or committed.number != number:
-            raise BooksDamaged(book.name, block.offset, f"the record of commit {number} is damaged")
+        if committed is None or committed.number != (committed.number if due is None else due):
+            what = "the record of a commit" if due is None else f"the record of commit {due}"
+            raise BooksDamaged(book.name, block.offset, f"{what} is damaged")
+        due = committed.number + 1
         yield committed
 
 
@@ -86,7 +96,7 @@ def _last_in(data: bytes, low: int, book: BookFile) -> LastRound | None:
             if broken is not None or (last is not None and committed.number != last.committed.number + 1):
                 damaged = broken if broken is not None else low + at
                 raise BooksDamaged(book.name, damaged, f"a record before that of commit {committed.number} is damaged")
-            last = LastRound(committed, block.end)
+            last = LastRound(committed, block.offset, block.end)
         elif broken is None and at < len(data):
             broken = low + at
         marker = data.find(book.sync, at)

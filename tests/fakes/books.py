@@ -119,8 +119,13 @@ class MemoryLogReader:
     def committed(self) -> RoundCommitted:
         return self._seen.rounds[-1]
 
-    def commits(self) -> Iterator[RoundCommitted]:
-        return iter(tuple(self._seen.rounds))
+    def last_commit_at(self) -> int:
+        return len(self._seen.rounds) - 1
+
+    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
+        if not 0 <= start <= len(self._seen.rounds):
+            raise NoSuchPosition("rounds", start)
+        return iter(tuple(self._seen.rounds[start:]))
 
     def editions(self) -> tuple[str, ...]:
         return tuple(sorted(self._seen.editions))
