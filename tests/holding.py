@@ -1,0 +1,51 @@
+"""A process that holds the tables of a folder, as an import or a follow does, and serves them or not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import cast
+
+from projections.serve import Served, serving
+from projections.store import Address
+from tallybook.folder import Folder
+from tallybook.projecting import project_folder
+
+MAX_WAIT_SECONDS = 60.0
+
+
+@contextmanager
+def holding(root: Path, *, serves: bool) -> Iterator[Address | None]:
+    """While the body runs, another process has the tables of `root` open, level with its books."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=_hold, args=(root, its), kwargs={"serves": serves}, daemon=True)
+    process.start()
+    its.close()
+    try:
+        if not ours.poll(MAX_WAIT_SECONDS):
+            raise AssertionError("the process does not open the tables")
+        address: Address | None = ours.recv()
+        yield address
+    finally:
+        ours.close()  # which ends it
+        process.join(MAX_WAIT_SECONDS)
+    if process.exitcode != 0:
+        raise AssertionError(f"the process that held the tables ended with {process.exitcode}")
+
+
+def _hold(root: Path, connection: Connection, *, serves: bool) -> None:
+    os.environ["TZ"] = "UTC"
+    folder = Folder(root)
+    project_folder(folder)
+    with ExitStack() as opened:
+        store = opened.enter_context(folder.store())
+        # The store of a folder is the embedded one, which can be served.
+        address = opened.enter_context(serving(cast(Served, store))) if serves else None
+        connection.send(address)
+        # Until the other end is closed, or its process has died.
+        connection.poll(None)
