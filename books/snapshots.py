@@ -16,7 +16,7 @@ from books.file_port import REAL_FILES, FilePort
 from books.walk import Place
 from schemas.pages import Folio
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 MAX_HEADER_BYTES: Final = 1 << 16
 _MAGIC: Final = b"TALLYSNAP\n"
 _LENGTH_BYTES: Final = 4
@@ -28,7 +28,8 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
     """Which state a snapshot holds: that after posting `number` and journal line `folio` (the last ones applied).
 
     `journal_position` and `ledger_position` are places at or before them, from which to read on; the digests are the
-    running chains after them, as hex. A header whose digests are not those of the books is to be disregarded.
+    running chains after them, as hex. `commit_at` is the position of the commit that left the books so: a header whose
+    digests are not those of the commit there is to be disregarded.
     """
 
     edition: str
@@ -41,6 +42,7 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
     journal_digest: str
     ledger_digest: str
     last_tick: int
+    commit_at: int
     layout: int = LAYOUT
 
     def place(self) -> Place:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from books.errors import BooksDamaged
+from books.errors import BooksDamaged, NoSuchPosition
 from books.log import LogReader
 from books.snapshots import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
@@ -32,16 +32,17 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Payload)
 
 
-def save_snapshot(store: SnapshotStore, opened: JournalOpened, edition: str, desk: PartitionDesk, place: Place) -> None:
-    """Keep the state of a desk that stands at `place` of the committed books, which opened with `opened`.
+def save_snapshot(store: SnapshotStore, log: LogReader, edition: str, desk: PartitionDesk, place: Place) -> None:
+    """Keep the state of a desk that stands at `place`, the end of the committed books; `log` is refreshed.
 
     Raises:
         OSError: the cache cannot be written.
     """
     machine = desk.machine
+    log.refresh()
     payload = _Payload(
         PAYLOAD_LAYOUT,
-        opened,
+        log.opened(),
         machine.partition.publications,
         members=list(machine.accounts.members()),
         accounts=list(machine.accounts.packed()),
@@ -58,6 +59,7 @@ def save_snapshot(store: SnapshotStore, opened: JournalOpened, edition: str, des
         journal_digest=desk.journal_digest.hex(),
         ledger_digest=desk.ledger_digest.hex(),
         last_tick=desk.last_tick,
+        commit_at=log.last_commit_at(),
     )
     store.save(edition, desk.partition, _encoder.encode(payload), header)
 
@@ -117,10 +119,12 @@ def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: Snaps
 
 
 def _made_by(log: LogReader, header: SnapshotHeader) -> bool:
-    """Whether some commit of these books left the partition as the snapshot has it."""
-    wanted = (header.journal_digest, header.ledger_digest)
-    return any(
-        (commit.journal_digests[header.partition], commit.ledger_digests[header.partition]) == wanted
-        for commit in log.commits()
-        if commit.journal_digests
-    )
+    """Whether the commit that the snapshot names left the partition as the snapshot has it."""
+    try:
+        commit = next(log.commits(header.commit_at), None)
+    except (NoSuchPosition, BooksDamaged):
+        return False  # of other books; and what is damaged in these will be told by whoever needs it
+    if commit is None or not commit.journal_digests:
+        return False
+    found = (commit.journal_digests[header.partition], commit.ledger_digests[header.partition])
+    return found == (header.journal_digest, header.ledger_digest)

@@ -60,7 +60,7 @@ class LocalDesks:
     def keep_snapshots(self) -> None:
         """Keep the state of these desks, right after a commit. Raises OSError."""
         for desk, place in zip(self.share.desks, self.share.places(), strict=True):
-            save_snapshot(self._snapshots, self._log.opened(), EDITION, desk, place)
+            save_snapshot(self._snapshots, self._log, EDITION, desk, place)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def take(
             (share,) = rounds.shares
             assert isinstance(share, DeskShare)
             for desk, place in zip(share.desks, share.places(), strict=True):
-                save_snapshot(snapshots, log.opened(), EDITION, desk, place)
+                save_snapshot(snapshots, log, EDITION, desk, place)
         return done
     finally:
         books.die()

@@ -23,6 +23,7 @@ HEADER = SnapshotHeader(
     journal_digest="ab" * 32,
     ledger_digest="cd" * 32,
     last_tick=1_700_000_000_000,
+    commit_at=123,
 )
 PAYLOAD = bytes(range(256)) * 2
 FILE = "ledger.0001.03.snapshot"
