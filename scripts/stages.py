@@ -65,13 +65,15 @@ def tests(folder: str, *options: str) -> list[Step]:
     return [Step(("pytest", f"tests/{folder}", *options), needs=f"tests/{folder}")]
 
 
-def at_once(how: str) -> tuple[str, ...]:
-    """The options by which pytest spreads the tests of one folder over several processes."""
-    return ("-n", PROCESSES, "--dist", how)
+def at_once(folder: str, first: str) -> list[Step]:
+    """A stage that is a folder of tests, spread over several processes by file, for tests of a file share what is dear.
+
+    `first` is where the longest of them are: begun last, they would end alone.
+    """
+    spread = ("-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder")
+    return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", *spread), needs=f"tests/{folder}")]
 
 
-# By file where the tests of a file share what is dear to make; in `house` the longest tests stand in one file, and those
-# that share something are marked as a group.
 STAGES: dict[str, list[Step]] = {
     "lint": [
         Step(("ruff", "check", ".")),
@@ -79,7 +81,7 @@ STAGES: dict[str, list[Step]] = {
         Step(("mypy",)),
         Step(("lint-imports", "--no-cache")),
     ],
-    "unit": tests("unit", *at_once("loadfile")),
+    "unit": at_once("unit", "tallybook"),
     "scenarios": tests("scenarios"),
     "property": [
         *tests("property"),
@@ -95,8 +97,8 @@ STAGES: dict[str, list[Step]] = {
         )
     ],
     "contract": tests("contract"),
-    "sql": tests("sql", *at_once("loadfile")),
-    "house": tests("house", *at_once("loadgroup")),
+    "sql": at_once("sql", "test_readers.py"),
+    "house": at_once("house", "test_pages_run.py"),
     "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
     "crash": [
         Step(
