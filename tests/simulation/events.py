@@ -45,6 +45,7 @@ MUST_HAPPEN: Final = (
     "projector died after marker",
     "projector died before insert",
     "projector died before marker",
+    "projectors refused who are behind the tables",
     "redeliveries",
     "rejects",
     "restarts after which something was cut",

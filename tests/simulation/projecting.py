@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from books.errors import NoSuchPosition
 from books.files import FileLogReader, open_for_reading
 from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
@@ -91,7 +92,8 @@ class Projecting:
             self._projectors.append((reader, Projector(reader, self.store, batch_bytes=batch)))
             self.seen["projectors started"] += 1
         working = self.rng.choice(self._projectors)
-        if self.rng.random() < 0.8:
+        is_behind = self.rng.random() < 0.2
+        if not is_behind:
             working[0].refresh()
         else:
             self.seen["projections by one who is behind"] += 1
@@ -101,6 +103,9 @@ class Projecting:
             self._projectors.remove(working)
         except QueryFailed:
             self.seen["inserts given up"] += 1
+        except NoSuchPosition:
+            require(is_behind, "the tables are never ahead of the books")
+            self.seen["projectors refused who are behind the tables"] += 1
         self.seen["projections"] += 1
         self.store.come_in(0.3)
 

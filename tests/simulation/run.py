@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Final
 
-import msgspec
-
-from books.book_file import TAIL_BYTES
 from books.create import create_books
-from books.errors import BooksError, BooksExist, FolderHeld
-from books.files import open_for_reading, open_for_writing
-from books.layout import BOOKS, ROUNDS, is_book_file, is_book_folder
+from books.errors import BooksExist
+from books.files import open_for_reading
+from books.layout import BOOKS, is_book_file, is_book_folder
 from books.snapshots import SnapshotStore
-from schemas.pages import Reject, RoundCommitted
+from schemas.pages import RoundCommitted
 from tests.fakes.disk import DiedError
 from tests.simulation.disk import EffectFailed, SimulatedDisk
+from tests.simulation.ending import as_undisturbed, count_books
 from tests.simulation.fold import Fold
 from tests.simulation.following import MemoryInbox
-from tests.simulation.laws import LawBroken, audit, rejects_in, require
-from tests.simulation.plan import Act, Follow, Import, Plan, Publish, plan_of
+from tests.simulation.laws import LawBroken, audit, require
+from tests.simulation.plan import Act, Follow, Plan, Publish, plan_of
 from tests.simulation.projecting import Projecting
 from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
 from tests.simulation.snapshots import spoil_snapshots
 from tests.simulation.state import accounts_hash
-from tests.simulation.undisturbed import undisturbed
-from tests.unit.books.folders import HOLDER
+from tests.simulation.strangers import book_files, damage, second_writer, zombie
 
-UNPLANNED: Final = (
-    DiedError,
-    BooksError,
-    ArithmeticError,
-    AssertionError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    OSError,
-)
 MAX_LIVES: Final = 12  # of one act; the last of them is left in peace
 
 
@@ -71,7 +56,7 @@ class Run:
                 self.redeliver(act)
             if self.session is None:
                 if self.rng.random() < 0.1:
-                    self.damage()
+                    damage(self.disk, self.acknowledged.last, self.rng, self.seen)
                 if self.plan.by_time and self.projecting is None and self.rng.random() < 0.5:
                     self.backup = number, self.disk.contents()
         if self.backup is not None:
@@ -86,27 +71,6 @@ class Run:
             self.inboxes[act].deliver(act)
         self.perform(act, again=True)
 
-    def damage(self) -> None:
-        """A bit of what was committed is flipped behind the books' back: they are refused, and left as they are."""
-        length = self.rng.choice(self.acknowledged.last.lengths)
-        path = SHOP / BOOKS / length.file
-        data = self.disk.get(path)
-        at = self.rng.randrange(max(0, length.bytes - TAIL_BYTES), length.bytes)
-        self.disk.put(path, data[:at] + bytes([data[at] ^ 1 << self.rng.randrange(8)]) + data[at + 1 :])
-        before = self.books()
-        try:
-            open_for_writing(SHOP, HOLDER, files=self.disk)
-        except BooksError:
-            self.seen["damaged books refused"] += 1
-        else:
-            raise LawBroken(f"damaged books are refused (byte {at} of {length.file})")
-        require(before == self.books(), "who refuses books leaves them as they are")
-        self.disk.put(path, data)
-
-    def books(self) -> dict[str, bytes]:
-        """The files of the books, by path."""
-        return {path: data for path, data in self.disk.contents().items() if path.endswith(".avro")}
-
     def restore(self, number: int, contents: dict[str, bytes]) -> None:
         """The books as they were after an act, from a backup, beside snapshots that are ahead; the rest comes again."""
         self.tell(f"the books are restored from a backup made after {self.plan.acts[number].told()}")
@@ -115,7 +79,7 @@ class Run:
             self.session.close()
             self.session = None
         self.disk.kill()
-        for path in self.books():
+        for path in book_files(self.disk):
             self.disk.put(Path(path), contents[path])
         reader = open_for_reading(SHOP, files=self.disk)
         self.acknowledged = Acknowledged(reader.committed())
@@ -213,6 +177,8 @@ class Run:
                 self.disk.fails_in(effects)
             else:
                 self.disk.dies_in(effects)
+                if self.rng.random() < 0.2:
+                    self.disk.meets_in(effects, self.project)
 
     def open(self) -> None:
         """A new life: the books are put back to their last commit, and every account is as if nothing had happened."""
@@ -274,7 +240,7 @@ class Run:
         """After an act: another process tries to open, snapshots are kept, the process ends or goes on."""
         assert self.session is not None
         if self.rng.random() < 0.2:
-            self.second_writer()
+            second_writer(self.disk, self.seen)
         if self.rng.random() < 0.5:
             self.project()
         if self.rng.random() < 0.5:
@@ -291,44 +257,17 @@ class Run:
         if choice < 0.3:
             self.tell("process ends")
             self.session.close()
-            self.zombie()
+            zombie(self.session, self.seen)
             self.session = None
         elif choice < 0.5:
             self.tell("killed between two acts")
             self.end_life()
 
-    def second_writer(self) -> None:
-        """While the books are held nobody else can open them, and trying changes nothing."""
-        before = self.disk.contents()
-        try:
-            open_for_writing(SHOP, HOLDER, files=self.disk)
-        except FolderHeld:
-            self.seen["second writers refused"] += 1
-        else:
-            raise LawBroken("books that are held cannot be opened by another")
-        require(before == self.disk.contents(), "who is refused changes nothing")
-
-    def zombie(self) -> None:
-        """Who has let go of the books, or failed, or died, can write no more."""
-        assert self.session is not None
-        before = self.disk.get(SHOP / BOOKS / ROUNDS)
-        attempts: list[Callable[[], object]] = [lambda: self.session and self.session.rounds.commit([])]
-        if not self.session.parts:  # of which one may have failed without the others knowing, until the commit
-            attempts.append(lambda: self.session and self.session.log.append_rejects([Reject("malformed", "", b"")]))
-        for attempt in attempts:
-            try:
-                attempt()
-            except RuntimeError:
-                self.seen["zombies stopped"] += 1
-            else:
-                raise LawBroken("a writer that is closed or failed takes nothing more")
-        require(before == self.disk.get(SHOP / BOOKS / ROUNDS), "a zombie commits nothing")
-
     def after_failure(self) -> None:
         """An effect failed: the process lives, its writer takes nothing more, and the books are opened again."""
         self.disk.calm()
         if self.session is not None:
-            self.zombie()
+            zombie(self.session, self.seen)
             self.session.close()
             self.session = None
 
@@ -354,40 +293,10 @@ class Run:
         self.fold.catch_up(reader)
         audit(reader, self.fold, self.plan.inputs())
         if self.plan.by_time:
-            expected = undisturbed(self.plan)
-            as_they_came = {
-                one.sha256 for act in self.plan.acts if isinstance(act, Import) and act.as_is for one in act.files
-            }
-            committed = reader.committed()
-            require(committed.journal_digests == expected.journal_digests, "the journal is that of an undisturbed run")
-            require(committed.ledger_digests == expected.ledger_digests, "the ledger is that of an undisturbed run")
-            rejects = [comparable(reject, as_they_came) for reject in rejects_in(reader)]
-            theirs = [comparable(reject, as_they_came) for reject in expected.rejects]
-            require(rejects == theirs, "the rejects are those of an undisturbed run")
+            as_undisturbed(self.plan, reader)
         if self.projecting is not None:
             self.projecting.end(reader)
-        self.count(reader.committed())
-
-    def count(self, committed: RoundCommitted) -> None:
-        """What this seed's books came to."""
-        self.seen["rounds committed"] += committed.number
-        self.seen["rejects"] += committed.rejects
-        for written in self.fold.written:
-            for item in written:
-                self.seen["journal lines"] += 1
-                for posting in item.postings:
-                    self.seen["postings"] += 1
-                    self.seen["postings that are late"] += posting.late
-                    self.seen["facts owed"] += len(posting.owed)
-                    if posting.reason is not None:
-                        self.seen[f"reason {posting.reason}"] += 1
-
-
-def comparable(reject: Reject, as_they_came: set[str]) -> Reject:
-    """Of what was taken in as it came, the rest is judged at a later tick after a restart, and the words name it."""
-    if reject.input not in as_they_came:
-        return reject
-    return msgspec.structs.replace(reject, message="", raw=b"", received_at=0)
+        count_books(self.fold, reader.committed(), self.seen)
 
 
 def run_seed(seed: int, seen: Counter[str]) -> Run:
@@ -397,17 +306,7 @@ def run_seed(seed: int, seen: Counter[str]) -> Run:
         run.go()
     except LawBroken as broken:
         raise SeedBroken(run, str(broken)) from broken
-    except (
-        DiedError,
-        BooksError,
-        ArithmeticError,
-        AssertionError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        OSError,
-    ) as error:
+    except Exception as error:
         raise SeedBroken(run, f"nothing is raised but what was planned: {type(error).__name__}: {error}") from error
     return run
 
