@@ -40,7 +40,8 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
         )
     if isinstance(fact, ClockTicked) or posting.reason in _BEFORE_RULES:
         return
-    forget(partition, account)
+    if partition.horizon_at >= account.forget_next_at:
+        forget(partition, account)
     occurred_at = fact.occurred_at
     account.seen[fact_key(fact.source, fact.event_id)] = (occurred_at, content_hash(fact))
     if occurred_at > account.latest_at:  # noqa: PLR1730 max is a call, and this is done for every fact
@@ -50,7 +51,8 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
         account.counters[key] = account.counters.get(key, 0) + charge.amount
     if posting.day_held is not None:
         _hold_day(account, posting)
-    enter_totals(account, posting.totals)
+    if posting.totals:
+        enter_totals(account, posting.totals)
     if isinstance(fact, PurchaseRecorded):
         _remember_purchase(account, fact, posting.purchase_rank)
     if posting.claim_opened or posting.claim_paid is not None:

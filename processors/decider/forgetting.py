@@ -9,7 +9,7 @@ from typing import Final
 from processors.decider.account import FAR_FUTURE, Account
 from processors.decider.calendar import EPOCH_ORDINAL
 from processors.decider.partition import Partition
-from processors.decider.totals import EVER, total_ends
+from processors.decider.totals import totals_since
 from schemas.bounds import DAY_MS
 
 MAX_ENDS_KEPT: Final = 65_536
@@ -42,10 +42,7 @@ def drop_old(partition: Partition, account: Account) -> None:
     account.claims = [claim for claim in account.claims if claim.claimed_at + window >= horizon_at]
     account.claims_paid = {key: until for key, until in account.claims_paid.items() if until >= horizon_at}
     before_day = horizon_at // DAY_MS - _ZONE_SLACK_DAYS
-    account.totals = {
-        scope: {key: earned for key, earned in kept.items() if key == EVER or total_ends(key) > before_day}
-        for scope, kept in account.totals.items()
-    }
+    account.totals = totals_since(account.totals, before_day)
     account.counters = {key: used for key, used in account.counters.items() if _window_ends(key) > before_day}
 
 

@@ -86,13 +86,16 @@ class PartitionMachine:
 
     def enter(self, account: Account, fact: MemberFact | ClockTicked, posting: Posting) -> None:
         """Apply one posting and note the work that it makes due."""
+        if not posting.entries:
+            apply(self.partition, account, fact, posting)
+            self.accounts.put(account)
+            return
         before = _earliest_due(account)
         apply(self.partition, account, fact, posting)
         self.accounts.put(account)
-        if posting.entries:
-            due_at = _earliest_due(account)
-            if due_at not in (before, FAR_FUTURE):
-                self._due.register(due_at, account.member_id)
+        due_at = _earliest_due(account)
+        if due_at not in (before, FAR_FUTURE):
+            self._due.register(due_at, account.member_id)
 
     def due_work(self) -> list[tuple[int, list[int]]]:
         """The calendar of due work, with members by their place among all: what a snapshot keeps for `restore`."""

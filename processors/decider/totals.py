@@ -14,6 +14,7 @@ MAX_KEYS_KEPT: Final = 16_384
 EVER: Final = -1  # no year begins on the day before FIRST_DAY, whose key this would be
 _LONGEST_DAYS: Final = (1, 7, 31, 366)
 _PERIOD_BITS: Final = 2
+_PERIOD_MASK: Final = 3
 # Keys count from 2000-01-01, before which nothing happens, so that most are small enough for three bytes when packed.
 FIRST_DAY: Final = 730_120 - EPOCH_ORDINAL
 
@@ -35,9 +36,14 @@ def total_keys(day: int) -> tuple[int, int, int, int]:
     return in_day, in_week, in_month, in_year
 
 
-def total_ends(key: int) -> int:
-    """A day (since 1970) at or after the end of the period that a key names; of EVER there is none."""
-    return (key >> _PERIOD_BITS) + FIRST_DAY + _LONGEST_DAYS[key & 3]
+def totals_since(totals: dict[str, dict[int, int]], day: int) -> dict[str, dict[int, int]]:
+    """Totals without those of periods that ended by local day `day` (since 1970)."""
+    # Of each kind of period, the key of the last one that has ended; a month is taken for 31 days, a year for 366.
+    ended = [((day - FIRST_DAY - days) << _PERIOD_BITS) + number for number, days in enumerate(_LONGEST_DAYS)]
+    return {
+        scope: {key: earned for key, earned in kept.items() if key > ended[key & _PERIOD_MASK] or key == EVER}
+        for scope, kept in totals.items()
+    }
 
 
 def enter_totals(account: Account, totals: tuple[PeriodTotals, ...]) -> None:
