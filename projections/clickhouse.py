@@ -33,6 +33,7 @@ from projections.store import (
     Staged,
     StoreNotOpened,
 )
+from projections.store_faults import no_room_on_the_way
 from projections.store_lock import StoreLock
 
 ROWS: Final = "tallybook_rows"
@@ -160,6 +161,8 @@ class ClickHouse:
             self._client.raw_insert(table, names, rows, fmt=input_format)
         except ClickHouseError as error:
             raise QueryFailed(f"{table}: {_message(error)}") from error
+        except OSError as error:  # the client hands rows to the engine in a temporary file
+            raise no_room_on_the_way(error) or error from error
 
     def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""

@@ -17,6 +17,7 @@ from books.snapshots import SnapshotStore
 from projections.store import Store
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
+from tallybook.screen import note
 
 if TYPE_CHECKING:  # slow to load, and commands that only read do not ask it
     from processors.decider.ruleset import Ruleset
@@ -98,6 +99,11 @@ class Folder:
         """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
         log = open_for_writing(self.root, this_process(now))
         try:
+            if log.cut_bytes:
+                note(
+                    f"the last run was stopped in the midst of a round: {log.cut_bytes:,} bytes of it were dropped, and "
+                    "what was committed is kept"
+                )
             yield log
         finally:
             log.close()

@@ -12,7 +12,7 @@ from processors.intake.door import Judge, judge_time
 from processors.intake.formats import Format
 from processors.intake.inputs import Input
 from processors.intake.merge import Gathered, Survey, gather
-from schemas.bounds import DAY_MS
+from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder import Folder, FolderRefused
@@ -83,7 +83,8 @@ def import_files(
 
     Raises:
         InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
-        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given.
+        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given; or the
+            door's clock is behind the books.
         FolderHeld, BooksError: the books cannot be written.
         RulesetRefused: the folder's ruleset cannot be published.
     """
@@ -106,6 +107,7 @@ def import_inputs(
     with writing_session(folder, now, several) as session:
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
+        _require_clock(now, last_tick, session.log.opened().opened_at)
         consumed = consumed_before(session.log)
         older_than = last_tick - horizon_ms if last_tick else None
         judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
@@ -165,6 +167,17 @@ def _take(
         )
         imported = importer.take_all(gathered.arrivals())
     return ImportDone(imported, survey.already, notes + unknown_lines(gathered.unknown))
+
+
+def _require_clock(now: int, last_tick: int, opened_at: int) -> None:
+    """Refuse a clock that is behind the books: to a door that goes by it, all facts of today lie in the future."""
+    if now + MAX_FUTURE_MS >= max(last_tick, opened_at):
+        return
+    what = f"scored up to {format_instant(last_tick)}" if last_tick else f"opened at {format_instant(opened_at)}"
+    raise FolderRefused(
+        f"the clock of this machine says {format_instant(now)}, and these books are {what}: it has gone back. Set it "
+        "right (NTP does so by itself), then run the same command again. Nothing was changed."
+    )
 
 
 def _too_old(survey: Survey, last_tick: int, horizon_ms: int) -> str:

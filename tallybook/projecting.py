@@ -67,14 +67,35 @@ def are_of_other_books(log: LogReader, store: Store) -> bool:
 
 
 def forget_other_books(folder: Folder, log: LogReader) -> None:
-    """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh."""
+    """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh.
+
+    So are tables that know more than these books do: they were filled before an older copy of the books was put here.
+    """
     if not folder.clickhouse.exists():
         return
     with folder.store() as store:
-        if not are_of_other_books(log, store):
+        log.refresh()  # nobody can fill the tables now, so what is in them was committed before
+        other = are_of_other_books(log, store)
+        if not other and not _are_ahead(log, projected_positions(store)):
             return
-    note(f"{folder.clickhouse} was filled from other books; it holds nothing but copies and is made afresh")
+    what = "other books" if other else "a later copy of these books"
+    note(f"{folder.clickhouse} was filled from {what}; it holds nothing but copies and is made afresh")
     shutil.rmtree(folder.clickhouse)
+
+
+def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
+    """Whether a position, as `projected_positions` gives it, is no place in the books."""
+    reads: dict[str, Callable[[int, int], object]] = {
+        "journal": log.read_journal,
+        "ledger": lambda partition, start: log.read_ledger(EDITION, partition, start),
+        "rejects": lambda _, start: log.read_rejects(start),
+    }
+    try:
+        for (book, partition), position in positions.items():
+            reads[book](partition, position)
+    except (NoSuchPosition, ValueError):  # ValueError: there is no such partition
+        return True
+    return False
 
 
 def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
