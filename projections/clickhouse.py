@@ -136,10 +136,8 @@ class ClickHouse:
     def _in_lines(self, pages: _Staged) -> _Staged:
         """The lines of staged pages, which are forgotten."""
         lines = _Staged(pages.book, f"{pages.name}_lines")
-        kinds = fact_types()
-        parameters = {"staged": pages.name, "kinds": list(kinds), "types": list(kinds.values())}
         select = sql_file("staging", "journal_lines").statement
-        self.command(f"CREATE TEMPORARY TABLE {lines.name} ENGINE = Memory AS {select}", parameters)
+        self.command(f"CREATE TEMPORARY TABLE {lines.name} ENGINE = Memory AS {select}", {"staged": pages.name})
         self.unstage(pages)
         return lines
 

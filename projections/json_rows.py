@@ -40,4 +40,13 @@ def _day(value: int) -> str:
     return (_EPOCH_DAY + timedelta(days=value)).isoformat()
 
 
-_TEXTS: Final[dict[str, Callable[[Any], Any]]] = {"DateTime64(3, 'UTC')": _instant, "Date32": _day}
+def _or_null(write: Callable[[int], str]) -> Callable[[int | None], str | None]:
+    return lambda value: None if value is None else write(value)
+
+
+_TEXTS: Final[dict[str, Callable[[Any], Any]]] = {
+    "DateTime64(3, 'UTC')": _instant,
+    "Nullable(DateTime64(3, 'UTC'))": _or_null(_instant),
+    "Date32": _day,
+    "Nullable(Date32)": _or_null(_day),
+}

@@ -101,11 +101,11 @@ def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
 def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
     """Whether the books hold anything after these positions by (book, partition), as `projected_positions` gives."""
     for partition in range(log.partitions):
-        if any(True for _ in log.read_journal(partition, positions.get(("journal", partition), 0))):
+        if any(True for _ in log.journal_blocks(partition, positions.get(("journal", partition), 0))):
             return True
-        if any(True for _ in log.read_ledger(EDITION, partition, positions.get(("ledger", partition), 0))):
+        if any(True for _ in log.ledger_blocks(EDITION, partition, positions.get(("ledger", partition), 0))):
             return True
-    return any(True for _ in log.read_rejects(positions.get(("rejects", 0), 0)))
+    return any(True for _ in log.reject_blocks(positions.get(("rejects", 0), 0)))
 
 
 def projected_positions(store: Store) -> dict[tuple[str, int], int]:

@@ -1,6 +1,7 @@
-"""Makes the books of a folder as a version before this one could have written them: fields at the end are missing.
+"""Makes the books of a folder as a version before this one could have written them: some fields are missing.
 
-What is left out is a default, whose encoding is known, so the bodies are simply cut: no other Avro library takes part.
+These stand last in their records. What they said is forgotten first, so that each is its default, whose encoding is
+known; then the bodies are simply cut: no other Avro library takes part.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-import msgspec
+from msgspec.structs import replace
 
 from books.book_file import TAIL_BYTES, BookFile, blocks_of, open_book_file
 from books.container import encode_block, encode_header
-from books.encoded import encoded_pages, encoded_postings, encoded_rejects
 from books.file_port import REAL_FILES
 from books.file_reader import identity_in_folder
 from books.layout import BOOKS, ROUNDS, schema_of
 from books.rounds_file import encode_commit, read_last_round, seal
-from schemas.codecs import decode_page, decode_postings, decode_reject
-from schemas.pages import BookLength
+from schemas.codecs import decode_page, decode_postings, decode_reject, encode_page, encode_posting, encode_reject
+from schemas.pages import BookLength, JournalPage
 
 # Fields that stand last in their records, and the bytes of their defaults.
 MISSING: Final = {
@@ -32,11 +32,7 @@ MISSING: Final = {
 
 
 def make_older(folder: Path) -> None:
-    """Rewrite journal, ledgers and rejects of a folder under schemas without the MISSING fields.
-
-    Raises:
-        ValueError: a record says something in such a field.
-    """
+    """Rewrite journal, ledgers and rejects of a folder under schemas without the MISSING fields."""
     books = folder / BOOKS
     identity = identity_in_folder(REAL_FILES, folder)
     rounds = open_book_file(REAL_FILES, books, ROUNDS, identity)
@@ -50,7 +46,7 @@ def make_older(folder: Path) -> None:
             lengths.append(BookLength(length.file, len(content), crc32(content[-TAIL_BYTES:])))
         else:
             lengths.append(length)
-    sealed = seal(msgspec.structs.replace(committed, number=0, lengths=tuple(lengths)))
+    sealed = seal(replace(committed, number=0, lengths=tuple(lengths)))
     rounds.path.write_bytes(rounds.path.read_bytes()[: rounds.first] + encode_commit(sealed, rounds.sync))
 
 
@@ -61,20 +57,21 @@ def _older(book: BookFile, end: int) -> bytes:
     metadata = book.header.metadata | {"avro.schema": json.dumps(schema).encode()}
     pieces = [encode_header(metadata, book.sync)]
     for count, bodies in _bodies(book, end):
-        cut = [body.removesuffix(tail) for body in bodies]
-        if any(len(short) + len(tail) != len(body) for short, body in zip(cut, bodies, strict=True)):
-            raise ValueError(f"a record of {book.name} says something in {fields}")
+        cut = [body[: -len(tail)] for body in bodies]
         pieces.append(encode_block(count, b"".join(cut), book.sync))
     return b"".join(pieces)
 
 
 def _bodies(book: BookFile, end: int) -> Iterator[tuple[int, list[bytes]]]:
-    """The records of each block, encoded one by one."""
+    """The records of each block, encoded one by one, with nothing in the MISSING fields."""
     for block in blocks_of(REAL_FILES, book, 0, end):
         if schema_of(book.name) == "Posting":
-            one_by_one = [[posting] for posting in decode_postings(block.data, block.records)]
-            yield block.records, [each.data for each in encoded_postings((0, one) for one in one_by_one)]
+            postings = decode_postings(block.data, block.records)
+            bodies = [encode_posting(replace(posting, store_id="", order_id="")) for posting in postings]
         elif schema_of(book.name) == "JournalPage":
-            yield 1, [each.data for each in encoded_pages([(0, decode_page(block.data))])]
+            page = decode_page(block.data)
+            lines = tuple(replace(line, input=0) for line in page.lines)
+            bodies = [encode_page(JournalPage(page.page, lines))]
         else:
-            yield 1, [each.data for each in encoded_rejects([(0, [decode_reject(block.data)])])]
+            bodies = [encode_reject(replace(decode_reject(block.data), resubmit_of=0))]
+        yield block.records, bodies

@@ -129,7 +129,7 @@ class JournalRows:
         for line, journalled in enumerate(page.lines):
             fact = journalled.fact
             if isinstance(fact, ClockTicked):
-                self._ticks[partition] = fact.at
+                self._ticks[partition] = max(fact.at, self._ticks.get(partition, fact.at))
                 continue
             place = _Place(partition, page.page, line, page.inputs[journalled.input], journalled)
             group = self._groups.get(type(fact))

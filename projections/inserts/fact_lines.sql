@@ -1,15 +1,15 @@
 -- One row per line of a purchase.
 INSERT INTO tallybook_rows.fact_lines
 (
-    partition, page, line, n, member_id, occurred_at, store_id, order_id, currency, sku, category, brand, quantity_milli,
-    amount_minor, discount_minor, unit_price_minor
+    partition, page, line, n, member_id, occurred_at, store_id, order_id, currency, sku, category, brand,
+    quantity_milli, amount_minor, discount_minor, unit_price_minor
 )
 SELECT
     partition,
     page,
     line,
     n,
-    member_id,
+    ifNull(purchase.member_id, ''),
     purchase.occurred_at,
     purchase.store_id,
     purchase.order_id,
@@ -23,9 +23,9 @@ SELECT
     bought.unit_price_minor
 FROM
 (
-    SELECT partition, page, line, member_id, variantElement(said, {PurchaseRecorded:String}) AS purchase
+    SELECT partition, page, line, variantElement(said, {PurchaseRecorded:String}) AS purchase
     FROM {staged:Identifier}
-    WHERE kind = 'PurchaseRecorded'
+    WHERE variantType(said) = {PurchaseRecorded:String}
 )
 ARRAY JOIN
     purchase.lines AS bought,

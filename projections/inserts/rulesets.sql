@@ -15,5 +15,5 @@ FROM
 (
     SELECT partition, page, line, variantElement(said, {RulesetPublished:String}) AS ruleset
     FROM {staged:Identifier}
-    WHERE kind = 'RulesetPublished'
+    WHERE variantType(said) = {RulesetPublished:String}
 )

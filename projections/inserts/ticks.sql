@@ -2,5 +2,5 @@
 INSERT INTO tallybook_rows.ticks (partition, at)
 SELECT partition, max(variantElement(said, {ClockTicked:String}).at)
 FROM {staged:Identifier}
-WHERE kind = 'ClockTicked'
+WHERE variantType(said) = {ClockTicked:String}
 GROUP BY partition

@@ -1,8 +1,8 @@
 -- One row per rule that matched.
 INSERT INTO tallybook_rows.workings
 (
-    edition, member_id, seq, n, occurred_at, local_day, fact_type, store_id, ruleset_version, rule_id, basis, unit, rate,
-    exact, rounding, rounded, paid, factor_rules, factors, factor_basis, limit_ids
+    edition, member_id, seq, n, occurred_at, local_day, fact_type, store_id, ruleset_version, rule_id, basis, unit,
+    rate, exact, rounding, rounded, paid, factor_rules, factors, factor_basis, limit_ids
 )
 SELECT
     {edition:String},

@@ -1,4 +1,4 @@
--- The lines of staged pages: one row per line, with the kind of its fact and what it says.
+-- The lines of staged pages: one row per line; what it says is a Variant, whose type tells the kind of fact.
 SELECT
     partition,
     page,
@@ -7,8 +7,7 @@ SELECT
     journalled.received_at AS received_at,
     inputs[journalled.input + 1] AS input,
     journalled.record AS record,
-    journalled.fact AS said,
-    transform(toString(variantType(said)), {types:Array(String)}, {kinds:Array(String)}, '') AS kind
+    journalled.fact AS said
 FROM {staged:Identifier}
 ARRAY JOIN
     lines AS journalled,
