@@ -12,7 +12,6 @@ from schemas.bounds import DAY_MS
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 MAX_MIDNIGHTS_KEPT: Final = 4096
 _MINUTES: Final = 60
-_SIX_HOURS_MS: Final = 6 * 3_600_000
 
 
 class Zone:
@@ -56,14 +55,12 @@ class Zone:
     def steady_day(self, day: int) -> tuple[int, int]:
         """The instants (ms, half-open) of a local day that has 24 hours and no change of the clocks; else (0, 0).
 
-        It looks every six hours: no zone has ever changed its clocks twice within that time.
+        It looks at the day's both ends: no zone has changed its clocks twice within a day.
         """
         first = self.midnight(day)
-        start = date.fromordinal(day + EPOCH_ORDINAL)
-        moments = [*range(first, first + DAY_MS, _SIX_HOURS_MS), first + DAY_MS - 1]
-        offsets = {self.local(at).utcoffset() for at in moments}
-        local = self.local(first)
-        if len(offsets) > 1 or (local.date(), _seconds_of_day(local)) != (start, 0):
+        begin, end = self.local(first), self.local(first + DAY_MS - 1)
+        at_midnight = begin.toordinal() == day + EPOCH_ORDINAL and _seconds_of_day(begin) == 0
+        if not at_midnight or begin.utcoffset() != end.utcoffset():
             return (0, 0)
         return (first, first + DAY_MS)
 

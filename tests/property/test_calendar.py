@@ -1,6 +1,9 @@
 """Local midnights and wall clocks around every clock change, found by arithmetic and by looking at the clock."""
 
+import struct
 from datetime import datetime, timedelta
+from importlib import resources
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -27,6 +30,7 @@ ZONES: Final = (
     "Pacific/Apia",
     "UTC",
 )
+MILLISECOND: Final = timedelta(milliseconds=1)
 FIRST_AT: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
 LAST_AT: Final = 2_082_758_400_000  # 2036-01-01T00:00:00Z
 CLOCKS: Final = ((0, 0), (0, 30), (1, 0), (1, 59), (2, 0), (2, 30), (3, 0), (23, 30))
@@ -62,3 +66,29 @@ def test_midnight_is_the_first_instant_at_which_the_clock_shows_the_day_or_a_lat
         assert day_of(zone.local(at).date()) >= day
         earlier = [day_of(zone.local(at - back).date()) for back in (1, HOUR_MS // 2, HOUR_MS, 3 * HOUR_MS)]
         assert max(earlier) < day
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_minutes_are_counted_from_midnight_on_steady_days_only(name: str) -> None:
+    zone, reference = Zone(name, zone_data(name)), ReferenceZone(zone_data(name))
+    for day in days_around_changes(reference):
+        first, midnight = reference.midnight(date_of(day)), datetime.combine(date_of(day), datetime.min.time())
+        quarters = [timedelta(minutes=15 * number) for number in range(96)]
+        steady = all(reference.clock(first + quarter // MILLISECOND) == midnight + quarter for quarter in quarters)
+        assert zone.steady_day(day) == ((first, first + DAY_MS) if steady else (0, 0))
+
+
+def test_no_zone_changes_its_clocks_twice_within_a_day() -> None:
+    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
+    changes = {name: changes_of(zone_data(name)) for name in names}
+    gaps = [after - before for found in changes.values() for before, after in pairwise(found)]
+    assert len(gaps) > 10_000
+    assert min(gaps) > 2 * DAY_MS // 1000
+
+
+def changes_of(tzif: bytes) -> tuple[int, ...]:
+    """The changes (s) that zone data list one by one (RFC 9636, section 3); the rule at their end makes two a year."""
+    utc, standard, leaps, times, types, letters = struct.unpack(">6l", tzif[20:44])
+    second = 44 + times * 5 + types * 6 + letters + leaps * 8 + standard + utc
+    (times,) = struct.unpack(">l", tzif[second + 32 : second + 36])
+    return struct.unpack(f">{times}q", tzif[second + 44 : second + 44 + 8 * times])

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import codecs
-from schemas.avro_functions import compile_record
+from schemas import codecs, varints
+from schemas.avro_functions import MAX_RECORDS_KEPT, compile_record
 from schemas.avro_schemas import FACT_SCHEMAS, SCHEMAS, load_schema, schema_json
 from schemas.codecs import BodyDamaged
 from schemas.entry_ids import tick_event_id
 from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
 from schemas.pages import JournalLine, JournalPage
-from schemas.posting import Entry, EntryType, Posting, Reason
+from schemas.posting import Entry, EntryType, Posting, Reason, Working
 from tests import avro_reference
 from tests.struct_values import STRUCTS, TOP_STRUCTS, values
 
@@ -160,3 +160,27 @@ def test_a_schema_with_an_array_of_arrays_is_not_compiled() -> None:
 
 def test_facts_and_records_of_the_books_are_all_tried_here() -> None:
     assert {*FACT_SCHEMAS, *CODECS} == set(SCHEMAS)
+
+
+def test_what_codecs_keep_is_bounded_and_changes_no_byte() -> None:
+    first = CheckedIn("app", "e-0", 0, "ann", "store-0")
+    body = codecs.encode_fact(first)
+    for number in range(varints.MAX_CACHED_TEXTS + 10):
+        fact = CheckedIn("app", "e", number * 1_000_003, "ann", f"store-{number}")
+        written = codecs.encode_fact(fact)
+        assert codecs.decode_fact("CheckedIn", written) == fact
+    for kept in (varints.TEXT_BYTES_OF, varints.TEXTS_OF):
+        assert len(kept) <= varints.MAX_CACHED_TEXTS
+    for instants in (varints.INSTANT_BYTES_OF, varints.KNOWN_INSTANTS):
+        assert len(instants) <= varints.MAX_CACHED_INSTANTS
+    assert codecs.encode_fact(first) == body
+
+
+def test_a_working_is_encoded_once_and_never_taken_for_another() -> None:
+    def posting_with(working: Working) -> Posting:
+        return Posting("ann", 1, "CheckedIn", "app", "e-1", 1, 0, workings=(working,))
+
+    for number in range(MAX_RECORDS_KEPT + 10):
+        # Nobody holds the one before any more, so this one may stand at its place in memory.
+        posting = posting_with(Working("base", number, "minor", "1", str(number), number, number))
+        assert codecs.decode_posting(codecs.encode_posting(posting)) == posting

@@ -68,3 +68,11 @@ def test_a_digest_is_the_same_over_written_and_decoded_postings() -> None:
     assert next_ledger_digest(bytes(32), decoded) == next_ledger_digest(bytes(32), posting)
     explicit = msgspec.structs.replace(posting, entries=(msgspec.structs.replace(entry, wallet=another("points")),))
     assert next_ledger_digest(bytes(32), explicit) == next_ledger_digest(bytes(32), posting)
+
+
+def test_the_last_fact_is_never_taken_for_another() -> None:
+    first, second = (CheckedIn("app", event_id, 1, "ann") for event_id in ("e-1", "e-2"))
+    forms = [canonical_fact(fact) for fact in (first, second, first, another(first))]
+    assert forms[0] == forms[2] == forms[3]
+    assert forms[1] != forms[0]
+    assert content_hash(first) != content_hash(second)
