@@ -13,6 +13,7 @@ from typing import Final
 
 from books.file_port import REAL_FILES, FilePort
 from processors.intake.formats import Format
+from processors.intake.mapping import ColumnMapping
 from schemas.instants import format_instant
 from tallybook.alongside import Alongside
 from tallybook.clock import Clock
@@ -30,7 +31,7 @@ IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
 MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too
 LINE_SECONDS: Final = 1.0  # between two lines on a terminal
 LOG_SECONDS: Final = 10.0  # and where there is none, if there was anything to say
-SNAPSHOT_POSTINGS: Final = 200_000  # decided since the last snapshot: time for one, once nothing waits
+SNAPSHOT_POSTINGS: Final = 1_000_000  # decided since the last snapshot: time for one, once nothing waits
 
 
 class Stop:
@@ -88,18 +89,7 @@ def follow_folder(
         session = opened.enter_context(writing_session(folder, clock(), processes))
         tables = Alongside(folder.root, say, serves=True, is_told=True)
         opened.callback(tables.kill)
-        since = received_until(session.log)
-        _publish(session, folder, max(clock(), since), say)
-        follower = Follower(
-            session.rounds,
-            inbox,
-            horizon_ms=session.log.opened().horizon_ms,
-            consumed=consumed_before(session.log),
-            received_until=since,
-            say=say,
-            mapping=columns,
-            on_commit=tables.tell,
-        )
+        follower = _follower(folder, session, inbox, columns, tables, clock, say)
         spooling = _spool(folder, files, form, descriptor, inbox, clock)
         say(f"following {folder.inbox}: Ctrl-C (SIGINT) or SIGTERM stops it after the present round")
         following = _Following(follower, inbox, tables, session, say)
@@ -110,12 +100,31 @@ def follow_folder(
         return follower.done
 
 
-def _publish(session: Session, folder: Folder, now: int, say: Say) -> None:
-    published = ensure_published(session.rounds, folder, now)
+def _follower(
+    folder: Folder,
+    session: Session,
+    inbox: Inbox,
+    columns: ColumnMapping | None,
+    tables: Alongside,
+    clock: Clock,
+    say: Say,
+) -> Follower:
+    """The follower of these books, which have a ruleset."""
+    since = received_until(session.log)
+    published = ensure_published(session.rounds, folder, max(clock(), since))
     if published is not None:
         session.rounds.commit([])
-        since = format_instant(published.effective_from)
-        say(f"ruleset {published.version} published, in force from {since}")
+        say(f"ruleset {published.version} published, in force from {format_instant(published.effective_from)}")
+    return Follower(
+        session.rounds,
+        inbox,
+        horizon_ms=session.log.opened().horizon_ms,
+        consumed=consumed_before(session.log),
+        received_until=since,
+        say=say,
+        mapping=columns,
+        on_commit=tables.tell,
+    )
 
 
 def _spool(
