@@ -13,7 +13,7 @@ from processors.decider.account import Account
 MAX_LIVE_ACCOUNTS: Final = 1_024
 _LIVE: Final = b""
 
-_pack: Final = msgspec.msgpack.Encoder().encode
+_encoder: Final = msgspec.msgpack.Encoder()
 _unpack: Final = msgspec.msgpack.Decoder(Account).decode
 
 
@@ -61,6 +61,7 @@ class MemoryAccounts:
         self._young: dict[str, Account] = {}
         self._old: dict[str, Account] = {}
         self._packed: dict[str, bytes] = {}
+        self._buffer = bytearray()
 
     def get(self, member_id: str) -> Account | None:
         """The account of a member; None if it has none."""
@@ -115,7 +116,9 @@ class MemoryAccounts:
     def _packed_live(self, member_id: str) -> bytes:
         account = self._live(member_id)
         self._before_packing(account)
-        return _pack(account)
+        # Into a buffer that is kept: bytes cut to size from a larger piece would leave holes in memory.
+        _encoder.encode_into(account, self._buffer)
+        return bytes(self._buffer)
 
     def _keep(self, account: Account) -> None:
         self._young[account.member_id] = account
