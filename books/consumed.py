@@ -32,9 +32,9 @@ class _Summary(msgspec.Struct, frozen=True):
 
 
 class ConsumedCache:
-    """The summary of all commits up to one of them, in one file of a folder."""
+    """The summary of all commits up to one of them, in one file of a folder; without a folder there is never one."""
 
-    def __init__(self, folder: Path, *, files: FilePort = REAL_FILES) -> None:
+    def __init__(self, folder: Path | None, *, files: FilePort = REAL_FILES) -> None:
         self._folder = folder
         self._files = files
 
@@ -52,7 +52,7 @@ class ConsumedCache:
     def save(self, log: LogReader) -> None:
         """Keep the summary as of the last commit. Raises OSError where the cache cannot be written."""
         committed = log.committed()
-        if committed is None:
+        if committed is None or self._folder is None:
             return
         summary = _Summary(LAYOUT, log.opened(), log.last_commit_at(), committed, self.consumed(log))
         content = msgspec.json.encode(summary)
@@ -84,6 +84,8 @@ class ConsumedCache:
         return {(consumed.sha256, consumed.as_is): consumed for consumed in summary.inputs}, summary.position
 
     def _load(self) -> _Summary | None:
+        if self._folder is None:
+            return None
         path = self._folder / FILE
         try:
             size = self._files.size(path)
@@ -98,3 +100,6 @@ class ConsumedCache:
             return msgspec.json.decode(content, type=_Summary) if sha256(content).digest() == found else None
         except (OSError, msgspec.MsgspecError):
             return None
+
+
+NO_CACHE: Final = ConsumedCache(None)

@@ -119,7 +119,7 @@ def _follower(
         session.rounds,
         inbox,
         horizon_ms=session.log.opened().horizon_ms,
-        consumed=consumed_before(session.log),
+        consumed=consumed_before(session.log, folder.consumed_cache()),
         received_until=since,
         say=say,
         mapping=columns,

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from books.consumed import NO_CACHE, ConsumedCache
 from books.log import LogReader
 from processors.decider.machine import Load
 from processors.desk import PartitionDesk
@@ -189,10 +190,9 @@ def new_desks(log: LogReader, load: Load, partitions: Iterable[int] | None = Non
     return [PartitionDesk(partition, opened, load) for partition in chosen]
 
 
-def consumed_before(log: LogReader) -> list[InputConsumed]:
+def consumed_before(log: LogReader, cache: ConsumedCache = NO_CACHE) -> list[InputConsumed]:
     """How far each input was taken in by earlier runs: by time, as it is, or each for a part."""
-    last = {(consumed.sha256, consumed.as_is): consumed for commit in log.commits() for consumed in commit.inputs}
-    return list(last.values())
+    return cache.consumed(log)
 
 
 def _next_midnight(at: int) -> int:

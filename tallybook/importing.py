@@ -108,7 +108,7 @@ def import_inputs(
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
         _require_clock(now, last_tick, session.log.opened().opened_at)
-        consumed = consumed_before(session.log)
+        consumed = consumed_before(session.log, folder.consumed_cache())
         older_than = last_tick - horizon_ms if last_tick else None
         judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
         with (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from books.consumed import ConsumedCache
 from books.log import LogReader, LogWriter, PartWriter
 from processors.recovery import recover_desk, save_snapshot
 from processors.rounds import Rounds
@@ -26,15 +27,19 @@ MAX_PROCESSES: Final = 64
 class Session:
     """Open books and the rounds that may be written to them."""
 
-    def __init__(self, log: LogWriter, rounds: Rounds, keep_snapshots: Callable[[], None]) -> None:
+    def __init__(
+        self, log: LogWriter, rounds: Rounds, keep_snapshots: Callable[[], None], consumed: ConsumedCache
+    ) -> None:
         self.log = log
         self.rounds = rounds
         self._keep_snapshots = keep_snapshots
+        self._consumed = consumed
 
     def keep_snapshots(self) -> None:
         """Keep what was decided, right after a commit, for a sooner start; a cache, so failing is told and no more."""
         try:
             self._keep_snapshots()
+            self._consumed.save(self.log)
         except OSError as error:
             # All that was decided is committed; a cache that cannot be written costs only time at the next start.
             where = f"{error.filename}: " if error.filename else ""
@@ -101,7 +106,9 @@ def _here(folder: Folder, log: LogWriter) -> Iterator[Session]:
     with progress("reading the books", None) as tick:
         desks = LocalDesks(folder, log, range(log.partitions), tick)
     share = desks.share
-    yield Session(log, Rounds(log, [share], share.last_tick, share.publications), desks.keep_snapshots)
+    yield Session(
+        log, Rounds(log, [share], share.last_tick, share.publications), desks.keep_snapshots, folder.consumed_cache()
+    )
 
 
 @contextmanager
@@ -115,7 +122,7 @@ def _by_workers(folder: Folder, log: LogWriter, processes: int) -> Iterator[Sess
         if len({(ready.last_tick, len(ready.publications)) for ready in readies}) != 1:
             raise AssertionError(f"shares that stand at different ticks: {[ready.last_tick for ready in readies]}")
         rounds = Rounds(log, shares, readies[0].last_tick, readies[0].publications)
-        yield Session(log, rounds, lambda: _keep_everywhere(shares))
+        yield Session(log, rounds, lambda: _keep_everywhere(shares), folder.consumed_cache())
 
 
 def _keep_everywhere(shares: Sequence[ProcessShare]) -> None:
