@@ -73,6 +73,7 @@ def content_of(folder: Folder) -> str:
 
 def fill_demo(inbox: Path, facts: int) -> Callable[[Path, int], tuple[Folder, int]]:
     """Imports the demo's year, which is written to `inbox` once."""
+    inbox.mkdir(exist_ok=True)
     files = [str(file) for file in write_demo_year(inbox, DemoYear(facts, max(10, facts // 30), 7), _tell_nobody)]
 
     def fill(root: Path, processes: int) -> tuple[Folder, int]:

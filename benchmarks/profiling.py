@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,7 @@ def profile_lines(place: Path, facts: int) -> list[str]:
 
 
 def _profiled(body: Callable[[], Any]) -> dict[Any, Any]:
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
     profile.runcall(body)
     stats: dict[Any, Any] = vars(pstats.Stats(profile))["stats"]
     return stats
@@ -60,17 +61,20 @@ def _by_function(stats: dict[Any, Any]) -> list[str]:
     total = sum(seconds for _, _, seconds, _, _ in stats.values())
     found = sorted(stats.items(), key=lambda item: -item[1][2])[:FUNCTIONS_SHOWN]
     rows = [
-        (f"{_named(file, '')} {name}".strip(), f"{calls:,}", f"{seconds / total:.1%}")
+        (f"{_named(file, '')} `{name}`".strip(), f"{calls:,}", f"{seconds / total:.1%}")
         for (file, _, name), (_, calls, seconds, _, _) in found
     ]
     return table(("function itself", "calls", "share"), rows)
 
 
 def _named(file: str, name: str) -> str:
-    """A file of ours by its path, another by its package, C code by its own name."""
+    """A file of ours by its path, another by its package, C code by its own name; as code, for some have angles."""
     if file == "~":
-        return name
-    path = Path(file)
+        return f"`{name}`" if name else ""
+    return f"`{_place(Path(file))}`"
+
+
+def _place(path: Path) -> str:
     if path.is_relative_to(ROOT) and ".venv" not in path.parts:
         return path.relative_to(ROOT).as_posix()
     parts = path.parts

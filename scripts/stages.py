@@ -74,6 +74,12 @@ def at_once(folder: str, first: str) -> list[Step]:
     return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", *spread), needs=f"tests/{folder}")]
 
 
+def benchmark(name: str, *options: str) -> list[Step]:
+    """One benchmark over few facts."""
+    command = ("python", "-m", f"benchmarks.{name}", "--facts", str(FACTS_IN_CI), *options)
+    return [Step(command, needs=f"benchmarks/{name}.py")]
+
+
 STAGES: dict[str, list[Step]] = {
     "lint": [
         Step(("ruff", "check", ".")),
@@ -107,10 +113,9 @@ STAGES: dict[str, list[Step]] = {
         )
     ],
     "bench": [
-        Step(
-            ("python", "-m", "benchmarks.embedded", "--profile", "--facts", str(FACTS_IN_CI)),
-            needs="benchmarks/embedded.py",
-        )
+        *benchmark("embedded", "--profile"),
+        *benchmark("projection", "--repeats", "1", "--calls", "1"),
+        *benchmark("processes"),
     ],
     "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
 }
