@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +95,9 @@ class FilePort(Protocol):
     def do_together(self, effects: Sequence[Callable[[], None]]) -> None:
         """Have several effects in any order, or at once; raises the first error, after all have ended."""
 
+    def sync_file(self, path: Path) -> None:
+        """Wait until the disk has a file as it is now, whoever wrote it."""
+
     def lock(self, path: Path) -> HeldLock | None:
         """Lock by this file, created where it is missing; None where somebody else holds it."""
 
@@ -152,6 +156,14 @@ class RealFiles:
                 _to_disk(fd)
         finally:
             os.close(fd)
+
+    def sync_file(self, path: Path) -> None:
+        """Wait until the disk has a file as it is now, whoever wrote it."""
+        try:
+            self.sync_folder(path)  # which is asked for in the same way
+        except OSError as error:
+            if error.errno not in {errno.EROFS, errno.EINVAL}:  # where nothing can be written, nothing can be lost
+                raise
 
     def do_together(self, effects: Sequence[Callable[[], None]]) -> None:
         """Have several effects at once; raises the first error, after all have ended."""

@@ -57,7 +57,7 @@ class FileLogReader:
         self._rounds = open_book_file(files, self._books, ROUNDS, identity)
         self._known: dict[str, BookFile] = {}
         self._lengths: dict[str, int] = {}
-        self._enter(read_last_round(files, self._rounds))
+        self._enter(self._last_round())
         self._opened = self._opening()
 
     def opened(self) -> JournalOpened:
@@ -73,7 +73,7 @@ class FileLogReader:
         """Look for what was committed since."""
         if self._files.size(self._rounds.path) == self._last.end:
             return
-        last = read_last_round(self._files, self._rounds)
+        last = self._last_round()
         if last.committed.number > self._last.committed.number:
             self._enter(last)
 
@@ -166,6 +166,16 @@ class FileLogReader:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _last_round(self) -> LastRound:
+        """The last whole commit, on the disk before anything is told of it.
+
+        Who writes it may not be done, or may have died, before it is there: it would be undone by a power cut, after it
+        was shown, projected, or answered with "taken in before".
+        """
+        last = read_last_round(self._files, self._rounds)
+        self._files.sync_file(self._rounds.path)
+        return last
 
     def _enter(self, last: LastRound) -> None:
         """Check what a commit covers, and take it as the present one."""

@@ -52,9 +52,7 @@ class FileLogWriter(FileAppender):
             self._lock.write_note(note_of(holder))
             self.cut_bytes = self._cut()
             self._start()
-            # Who wrote the last record, or made this folder, may have died before the disk had it: then what we say of
-            # it (it was taken in before) must not be undone by a power cut.
-            self._open(ROUNDS).fsync()
+            # Who made this folder may have died before the disk knew its name.
             self._files.sync_folder(folder)
         except BaseException:
             self._lock.release()

@@ -133,6 +133,10 @@ class FakeDisk:
         for effect in effects:
             effect()
 
+    def sync_file(self, path: Path) -> None:
+        file = self._file(path)  # no effect to be counted: a reader's, who changes nothing
+        file.durable = file.live
+
     def lock(self, path: Path) -> HeldLock | None:
         if path in self._held:
             return None

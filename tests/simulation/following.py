@@ -10,11 +10,12 @@ from processors.rounds import Rounds
 from tallybook.follower import Follower, _Reading, received_until
 from tallybook.importer import consumed_before
 from tallybook.inbox import Inbox, Waiting
-from tests.simulation.disk import SimulatedDisk
+from tests.simulation.disk import EffectFailed, SimulatedDisk
 from tests.simulation.inputs import BytesInput
 from tests.simulation.plan import Follow
 
 STEP_MS: Final = 90
+RESTART_MS: Final = 130  # passes between two processes, so that the second cuts other rounds
 MAX_STEPS: Final = 1_000
 FOLDER: Final = Path("/shop/inbox")
 
@@ -31,6 +32,7 @@ class MemoryInbox(Inbox):
         self.disk = disk
         self.files: dict[str, BytesInput] = {}
         self.arrivals: dict[str, int] = {}
+        self.processes = 0
         self._now = 0
         self._out: set[str] = set()
         self.deliver(act)
@@ -43,6 +45,7 @@ class MemoryInbox(Inbox):
     def forget_process(self) -> None:
         """A new process finds whatever was not put away."""
         self._out.clear()
+        self.processes += 1
 
     @property
     def ready(self) -> int:
@@ -68,7 +71,10 @@ class MemoryInbox(Inbox):
 
     def keep_taken(self, name: str, now: int) -> None:
         """See Inbox; putting a file away is an effect before which one can die."""
-        self.disk.effect("putting away")
+        try:
+            self.disk.effect("putting away")
+        except EffectFailed:
+            return  # it stays where it is, and comes again with the next process
         assert self.arrivals[name] <= now
         del self.files[name]
         self._out.discard(name)
@@ -101,8 +107,8 @@ def follow(log: LogWriter, rounds: Rounds, act: Follow, inbox: MemoryInbox) -> N
         received_until=received_until(log),
         say=silent,
     )
-    now = act.now
-    end = act.now + len(act.files) * act.gap_ms + STEP_MS
+    now = act.now + inbox.processes * RESTART_MS
+    end = now + len(act.files) * act.gap_ms + STEP_MS
     for _ in range(MAX_STEPS):
         worked = follower.step(now)
         if now > end and not worked and follower.is_idle:

@@ -206,3 +206,20 @@ def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed:
             disk.cut_power(Random(seed))
             assert open_for_reading(SHOP, files=disk).committed().number == 0
     assert found > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_a_reader_saw_outlives_a_power_cut(seed: int) -> None:
+    """It may look between the writing of a commit and its fsync."""
+    seen_early, die_at = 0, 0
+    numbers: list[int] = []
+
+    def look_and_cut(disk: FakeDisk, seed: int) -> None:
+        numbers.append(open_for_reading(SHOP, files=disk).committed().number)
+        disk.cut_power(Random(seed))
+
+    while (survived := survivors(look_and_cut, seed, die_at := die_at + 1)) is not None:
+        disk, acknowledged = survived
+        seen_early += numbers[-1] > acknowledged[-1]
+        assert open_for_reading(SHOP, files=disk).committed().number == numbers[-1]
+    assert seen_early > 0
