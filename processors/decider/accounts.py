@@ -10,7 +10,7 @@ import msgspec
 from processors.decider.account import Account
 
 # Accounts of one partition that are kept unpacked, the last ones that were asked for; each takes some kilobytes.
-MAX_LIVE_ACCOUNTS: Final = 1_024
+MAX_LIVE_ACCOUNTS: Final = 512
 _LIVE: Final = b""
 
 _encoder: Final = msgspec.msgpack.Encoder()
