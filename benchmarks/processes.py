@@ -75,12 +75,13 @@ def fill_demo(inbox: Path, facts: int) -> Callable[[Path, int], tuple[Folder, in
     """Imports the demo's year, which is written to `inbox` once."""
     inbox.mkdir(exist_ok=True)
     files = [str(file) for file in write_demo_year(inbox, DemoYear(facts, max(10, facts // 30), 7), _tell_nobody)]
+    now = now_ms()  # one for all: a publication's line says when it reached the books
 
     def fill(root: Path, processes: int) -> tuple[Folder, int]:
         folder = Folder(root)
         folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
         folder.copy_ruleset(PROGRAMME)
-        return folder, import_files(folder, files, None, now=now_ms(), processes=processes).imported.facts
+        return folder, import_files(folder, files, None, now=now, processes=processes).imported.facts
 
     return fill
 
@@ -93,9 +94,10 @@ def fill_real(place: Path) -> Callable[[Path, int], tuple[Folder, int]]:
     """Imports the real grocer's year, which is joined once."""
     parquet = place / "baskets.parquet"
     prepare(parquet)
+    now = now_ms()
 
     def fill(root: Path, processes: int) -> tuple[Folder, int]:
-        folder, done = take_year(root, parquet, None, processes)
+        folder, done = take_year(root, parquet, None, processes=processes, now=now)
         return folder, done.imported.facts
 
     return fill

@@ -98,8 +98,10 @@ def _cents(amount: float) -> int:
     return round(abs(amount) * 100)
 
 
-def take_year(root: Path, parquet: Path, table: _Table | None, processes: int = 1) -> tuple[Folder, ImportDone]:
-    """Import the year into a fresh folder under the shop programme, decided by so many processes."""
+def take_year(
+    root: Path, parquet: Path, table: _Table | None, *, processes: int = 1, now: int | None = None
+) -> tuple[Folder, ImportDone]:
+    """Import the year into a fresh folder under the shop programme, by so many processes; `now` is the door's clock."""
     folder = Folder(root)
     folder.create("complete-journey", 8, 90, BOOKS_OPENED_AT)
     folder.copy_ruleset("online-shop")
@@ -107,7 +109,7 @@ def take_year(root: Path, parquet: Path, table: _Table | None, processes: int = 
     mapping.write_text(MAPPING, encoding="utf-8")
     timed = table or _Table()
     with timed.stage("read, validate, sort, journal, decide", "facts") as count:
-        done = import_files(folder, [str(parquet)], mapping, now=now_ms(), processes=processes)
+        done = import_files(folder, [str(parquet)], mapping, now=now or now_ms(), processes=processes)
         count.append(done.imported.facts)
     return folder, done
 
