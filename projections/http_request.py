@@ -30,7 +30,7 @@ _PARAMETER: Final = "param_"
 _DEFLATED: Final = {"gzip": 31, "deflate": 15}  # zlib's window sizes: with gzip's header, with zlib's
 # What a server over the network needs and a process on the same machine does not; none of it changes an answer.
 _IGNORED: Final = frozenset({
-    "buffer_size", "client_protocol_version", "cancel_http_readonly_queries_on_client_close",
+    "buffer_size", "cancel_http_readonly_queries_on_client_close",
     "enable_http_compression", "http_headers_progress_interval_ms", "http_zlib_compression_level", "log_queries",
     "quota_key", "role", "send_progress_in_http_headers", "session_check", "session_id", "session_timeout",
     "stacktrace", "wait_end_of_query", "http_write_exception_in_output_format", "http_response_buffer_size",
@@ -56,6 +56,7 @@ class Request(msgspec.Struct, frozen=True):
     database: str
     default_format: str
     query_id: str
+    protocol: int = 0  # of the Native format; 0 is the oldest
 
 
 def read_credentials(target: str, headers: Message) -> tuple[str | None, str | None]:
@@ -99,6 +100,9 @@ def read_request(target: str, headers: Message, body: bytes) -> Request:
         for name, value in fields.items()
         if not name.startswith(_PARAMETER) and name not in _IGNORED | {"user", "password"}
     }
+    protocol = settings.pop("client_protocol_version", "0")
+    if not (protocol.isascii() and protocol.isdigit()):
+        raise Refused(_BAD, f"client_protocol_version is no number: {protocol!r}")
     given = settings.pop("default_format", "") or headers.get("X-ClickHouse-Format", "")
     return Request(
         query=query.strip().removesuffix(";"),
@@ -107,6 +111,7 @@ def read_request(target: str, headers: Message, body: bytes) -> Request:
         database=str(settings.get("database") or headers.get("X-ClickHouse-Database", "")),
         default_format=given,
         query_id=settings.get("query_id", ""),
+        protocol=int(protocol),
     )
 
 

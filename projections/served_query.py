@@ -11,6 +11,7 @@ import msgspec
 
 from projections.http_errors import Refused, refused_by_engine
 from projections.http_request import Request
+from projections.native_blocks import MAX_BYTES, REVISION, TypeNotKnown, with_additions
 from projections.query_guard import SETTINGS, why_refused
 from projections.sessions import Answer
 from projections.store import QueryFailed
@@ -107,6 +108,7 @@ class Guarded:
             output_format = output_format or request.default_format or DEFAULT_FORMAT
             if _FORMAT_NAME.fullmatch(output_format) is None:
                 raise Refused(36, f"{output_format!r} is no name of a format")
+            is_newer = output_format == "Native" and request.protocol >= REVISION
             # `default` is where a client is that says nothing; in this engine that is the file system.
             database = VIEWS if request.database in {"", "default", "__default__"} else request.database
             answer = self._asks.ask(
@@ -119,7 +121,7 @@ class Guarded:
             )
         except QueryFailed as error:
             raise refused_by_engine(str(error)) from error
-        return Reply(answer, output_format)
+        return Reply(_with_additions(answer) if is_newer else answer, output_format)
 
     def kill(self, mark: str) -> None:
         """End the query with this mark, if it still runs."""
@@ -139,6 +141,15 @@ class Guarded:
         if (reason := why_refused(plain, self._table_functions, LIMITS)) is not None:
             raise Refused(_READONLY, f"refused: {reason}")
         return plain, output_format
+
+
+def _with_additions(answer: Answer) -> Answer:
+    if len(answer.content) > MAX_BYTES:
+        raise Refused(307, f"an answer in this protocol has at most {MAX_BYTES:,} bytes: ask for fewer rows or columns")
+    try:
+        return msgspec.structs.replace(answer, content=with_additions(answer.content))
+    except TypeNotKnown as unknown:
+        raise Refused(48, str(unknown)) from unknown
 
 
 def bounded(settings: Mapping[str, str]) -> dict[str, str]:
