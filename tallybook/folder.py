@@ -10,6 +10,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from books.consumed import ConsumedCache
 from books.files import create_books, open_for_reading, open_for_writing, this_process
 from books.layout import FIRST_EDITION
 from books.log import LogReader, LogWriter
@@ -131,6 +132,10 @@ class Folder:
     def snapshot_store(self) -> SnapshotStore:
         """The cache of account states."""
         return SnapshotStore(self.snapshots)
+
+    def consumed_cache(self) -> ConsumedCache:
+        """The cache of how far inputs were taken in."""
+        return ConsumedCache(self.snapshots)
 
     def forget_caches(self) -> None:
         """Delete what can be made again from the books: tables and snapshots."""
