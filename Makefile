@@ -20,7 +20,7 @@ help:
 	@echo 'make lint         ruff, mypy and the walls between the packages'
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make simulate     whole runs in which everything goes wrong that can: N=$(N) of them, from SEED=$(SEED)'
-	@echo 'make faults       put known faults into the decider, one by one; each must be caught'
+	@echo 'make faults       put known faults into decider and plumbing, one by one; each must be caught'
 	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'

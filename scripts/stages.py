@@ -25,6 +25,7 @@ BIN = Path(sys.executable).parent
 ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = 5
+PLUMBING_FAULTS_IN_CI = 3
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
 FUZZ_SECONDS_IN_CI = 10
@@ -105,7 +106,12 @@ STAGES: dict[str, list[Step]] = {
     "contract": tests("contract"),
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
-    "faults": [Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults")],
+    "faults": [
+        Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults"),
+        Step(
+            ("python", "-m", "tests.faults", "--plumbing", "--pick", str(PLUMBING_FAULTS_IN_CI)), needs="tests/faults"
+        ),
+    ],
     "crash": [
         Step(
             ("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI), "--processes", PROCESSES),

@@ -142,6 +142,9 @@ class _Acts:
             self.publish(
                 rng.randrange(len(self.setting.versions)), self.maker.now + rng.choice((0, DAY_MS, 2 * DAY_MS))
             )
+        if self.lines and rng.random() < 0.15:  # a file of nothing but what was in others before
+            again = rng.sample(self.lines, min(len(self.lines), rng.randint(1, 6)))
+            self.acts.append(Import(self._dealt(again, as_is=False, most=1), False, 1000))  # noqa: FBT003 - as_is
         lines = self._some_lines(rng.choice((3, 5, 8, 8, 12, 20)))
         if self.by_time or rng.random() < 0.4:
             as_is = rng.random() < 0.15

@@ -123,6 +123,18 @@ class Projecting:
         for table in [table for tables in TABLES.values() for table in tables]:
             same = self.store.tables[table] == fresh.tables[table]
             require(same, "the tables hold the rows of the books, each once", table=table)
+        found = {(row["book"], row["partition"]): row["records"] for row in self.store.tables["progress"].values()}
+        require(found == records_of(books), "the markers count the records", found=found)
+
+
+def records_of(books: FileLogReader) -> dict[tuple[object, object], int]:
+    """How many records each part of the books has, where it has any."""
+    found: dict[tuple[object, object], int] = {}
+    for partition in range(books.partitions):
+        found[JOURNAL, partition] = sum(len(page.lines) for _, page in books.read_journal(partition))
+        found[LEDGER, partition] = sum(len(batch) for _, batch in books.read_ledger(EDITION, partition))
+    found[REJECTS, 0] = sum(len(batch) for _, batch in books.read_rejects())
+    return {part: records for part, records in found.items() if records}
 
 
 def pieces_of(books: FileLogReader) -> Iterator[tuple[str, Pieces]]:
