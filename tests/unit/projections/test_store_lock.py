@@ -12,7 +12,7 @@ import pytest
 from projections.store import Address, StoreHeld
 from projections.store_lock import LOCK_FILE, StoreLock, holder_of
 
-ADDRESS = Address(port=4321, token="secret-word", pid=os.getpid())  # noqa: S106 - opens nothing
+ADDRESS = Address(port=4321, token="secret-word", pid=os.getpid())  # noqa: S106 - a word that opens nothing anywhere
 HOLD_AND_DIE = """
 import os, sys
 from pathlib import Path
