@@ -83,12 +83,13 @@ def restart(snapshot: str) -> int:
     machine = PartitionMachine(opened(), load)
     gc.collect()
     before = resident_bytes()
-    _take_over(machine, snapshot)
+    take_over(machine, snapshot)
     gc.collect()
     return resident_bytes() - before
 
 
-def _take_over(machine: PartitionMachine, snapshot: str) -> None:
+def take_over(machine: PartitionMachine, snapshot: str) -> None:
+    """Put the state in the file `snapshot` in the place of the machine's own."""
     members, packed, due_work = msgspec.msgpack.decode(Path(snapshot).read_bytes(), type=_Kept)
     machine.restore(members, packed, due_work, last_tick=0, publications=[])
 
