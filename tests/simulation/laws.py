@@ -15,7 +15,7 @@ from tallybook.folder import EDITION
 from tests.histories import compared
 from tests.reference_ledger import ReferenceLedger
 from tests.simulation.inputs import BytesInput
-from tests.simulation.state import accounts_of
+from tests.simulation.state import balances_of
 
 if TYPE_CHECKING:
     from tests.simulation.fold import Fold
@@ -129,6 +129,6 @@ def _the_reference_agrees(opened: JournalOpened, fold: Fold) -> None:
             for posting in item.postings:
                 points[posting.member_id] += sum(entry.points for entry in posting.entries)
                 require(points[posting.member_id] == posting.balance, "a balance is the sum of its entries")
-        balances = {account.member_id: account.balance for account in accounts_of(desk.machine)}
+        balances = balances_of(desk.machine)
         theirs = {member: account.balance() for member, account in reference.accounts.items()}
         require(balances == theirs, "the reference ledger has the same balances", partition=desk.partition)

@@ -1,17 +1,16 @@
-"""The canonical hash of all accounts of a partition."""
+"""The accounts of a partition, to be compared whole."""
 
 from __future__ import annotations
 
-from processors.decider.account import Account
 from processors.decider.accounts_digest import accounts_digest
 from processors.decider.machine import PartitionMachine
 
 
-def accounts_of(machine: PartitionMachine) -> list[Account]:
-    """All accounts, by member."""
-    return sorted(machine.accounts, key=lambda account: account.member_id)
+def balances_of(machine: PartitionMachine) -> dict[str, int]:
+    """The balance of every member."""
+    return {account.member_id: account.balance for account in machine.accounts}
 
 
 def accounts_hash(machine: PartitionMachine) -> str:
-    """SHA-256 (hex) over the accounts by member, without what may be forgotten by now."""
+    """The canonical hash of all accounts, as hex."""
     return accounts_digest(machine).hex()
