@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # ClickHouse is slow to load, and this process never asks it
     from tallybook.folder import Folder
 
 POLL_SECONDS: Final = 0.05  # between two looks at the books where nobody tells of commits
-GAP_SECONDS: Final = 0.1  # between two projections: each makes a part of every table, which ClickHouse has to merge
+GAP_SECONDS: Final = 0.25  # between two projections: each makes a part of every table, which ClickHouse has to merge
 HELD_SECONDS: Final = 0.25  # between two tries to open tables that another process has open
 STOP_SECONDS: Final = 600.0
 MAX_RESTARTS: Final = 5

@@ -164,8 +164,8 @@ class Follower:
             self._is_behind = True
             self._say(
                 f"the clock says {format_instant(clock)}, and these books have seen {format_instant(self._now)}: until "
-                "it gets there again, everything is received at that instant, and no tick is written. Look after the "
-                "clock of this machine (NTP)"
+                "it gets there again, everything is received at that instant, no tick is written, and files with facts "
+                "that seem to come from the future wait. Look after the clock of this machine (NTP)"
             )
         elif clock >= self._now:
             self._is_behind = False
@@ -231,6 +231,10 @@ class Follower:
                     self._finished.append(_Finished(reading.waiting.name))
                     break
                 left -= 1
+                if item is not None and self._is_behind and _is_early(item):
+                    self._reading = None  # perhaps the clock is wrong, and not the fact: it stays where it is
+                    self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
+                    break
                 if item is not None:
                     self._take(item, reading.input)
         except InputRefused as refused:
@@ -326,6 +330,10 @@ class Follower:
         self._consumed[consumed.sha256] = known | {consumed.as_is: consumed}
         if len(self._consumed) > MAX_REMEMBERED:
             del self._consumed[next(iter(self._consumed))]
+
+
+def _is_early(item: Arrived) -> bool:
+    return item.refusal is not None and item.refusal.reason == "too_early"
 
 
 def received_until(log: LogReader) -> int:

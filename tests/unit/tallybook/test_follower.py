@@ -212,6 +212,21 @@ def test_a_start_before_what_was_received_waits_for_the_clock(stream: Stream) ->
     assert stream.ticks() == [NOON]
 
 
+def test_what_seems_early_to_a_clock_that_went_back_waits_for_it(stream: Stream) -> None:
+    stream.put("a.jsonl", [check_in("a")])
+    stream.drain()
+    right, stream.now = stream.now + HOUR_MS, NOON - DAY_MS
+    facts = [check_in("b"), check_in("now", right), check_in("c")]
+    stream.put("b.jsonl", [*facts])
+    stream.go(MINUTE_MS, 1_000)
+    assert set(journalled(stream.books)) == set(once_each([check_in("a"), check_in("b")]))
+    stream.now = right
+    stream.go(MINUTE_MS, 1_000)
+    assert journalled(stream.books) == once_each([check_in("a"), *facts])
+    assert small.rejects_in(stream.books) == []
+    assert stream.names() == []
+
+
 # -- files
 
 
