@@ -64,10 +64,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def command(
-    folder: Path, *arguments: str, before: Before | None = None, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own; `before` is called in it first, `more` is added to its environment."""
+def command(folder: Path, *arguments: str, before: Before | None = None) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own; `before` is called in it first."""
     return subprocess.run(
         [sys.executable, "-c", MAIN, "-C", str(folder), *arguments],
         stdin=subprocess.DEVNULL,
