@@ -28,7 +28,7 @@ from projections.served_query import Guarded, Reply
 from projections.store import Address
 
 MAX_CONNECTIONS: Final = 32
-ROOM_SECONDS: Final = 1.0  # until an idle connection has made room for another
+ROOM_SECONDS: Final = 5.0  # until an idle connection has made room for another
 LINGER_SECONDS: Final = 1.0  # until a client that was refused has stopped talking
 _LINGER_BYTES: Final = 1 << 20
 IDLE_SECONDS: Final = 30.0
