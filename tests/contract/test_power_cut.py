@@ -1,0 +1,84 @@
+"""Power fails in the midst of an import: whatever the disk has kept, it goes on and ends with the same books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from books.files import create_books, open_for_reading, open_for_writing
+from processors.intake.inputs import open_input
+from processors.intake.merge import gather
+from processors.recovery import recover_desk
+from processors.rounds import Rounds
+from processors.shares import DeskShare
+from schemas.bounds import DAY_MS
+from schemas.facts import JournalOpened
+from tallybook.folder import EDITION
+from tallybook.importer import Importer, Source, consumed_before, new_desks
+from tests.deciders import load, published
+from tests.fakes.disk import DiedError, FakeDisk
+from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
+from tests.unit.books.folders import HOLDER
+
+SHOP = Path("/shop")
+OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
+SEEDS = range(2)
+STEP = 4  # between two effects at which power fails; the seeds begin apart
+Digests = tuple[tuple[str, ...], tuple[str, ...], int]
+
+
+def new_disk() -> FakeDisk:
+    disk = FakeDisk()
+    disk.make_folder(SHOP)
+    disk.sync_folder(Path("/"))
+    create_books(SHOP, OPENED, files=disk)
+    disk.effects.clear()
+    return disk
+
+
+def take(disk: FakeDisk, file: Path) -> None:
+    """One import from its start to its end, committing after every round."""
+    with open_for_writing(SHOP, HOLDER, files=disk) as log:
+        desks = new_desks(log, load, range(PARTITIONS))
+        places = [recover_desk(log, EDITION, desk) for desk in desks]
+        share = DeskShare(log, desks, EDITION, places)
+        rounds = Rounds(log, [share], share.last_tick, share.publications)
+        if not rounds.publications:
+            rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), START)
+        one = open_input(file)
+        with gather([one], as_is=False, consumed=consumed_before(log)) as gathered:
+            Importer(
+                rounds, [Source(one.sha256, one.name)], now=NOW, horizon_ms=OPENED.horizon_ms, commit_facts=1
+            ).take_all(gathered.arrivals())
+
+
+def digests(disk: FakeDisk) -> Digests:
+    """Those of the last commit, and how many rejects are kept."""
+    log = open_for_reading(SHOP, files=disk)
+    last = log.committed()
+    return last.journal_digests, last.ledger_digests, sum(len(batch) for _, batch in log.read_rejects())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_power_fails_at_any_effect(tmp_path: Path, seed: int) -> None:
+    file = write_lines(tmp_path / "sales.jsonl", [b"no JSON", *random_facts(5, days=10, a_day=6), b'{"type":"?"}'])
+    undisturbed = new_disk()
+    take(undisturbed, file)
+    expected, effects = digests(undisturbed), undisturbed.effects.total()
+    deaths = 0
+    for die_at in range(1 + seed, effects + 1, STEP):
+        disk = new_disk()
+        disk.rng, disk.die_at = Random(seed * 10_000 + die_at), die_at
+        while True:  # it may fail again while the first failure is mended
+            try:
+                take(disk, file)
+            except DiedError:
+                deaths += 1
+                disk.cut_power(Random(deaths))
+                disk.die_at = die_at // 3 if deaths % 5 == 0 and die_at > 3 else None
+            else:
+                break
+        assert digests(disk) == expected, f"power failed at effect {die_at}"
+    assert deaths > 20
