@@ -106,7 +106,8 @@ def _mending(kind: str, rng: Random, calls: Calls) -> Trial:
     # Of the books only what comes before the first snapshot is unfinished; of a snapshot, what is not yet renamed.
     before = "" if first == "rename" else "rename"
     kill = _counted(first, rng, calls[command], before, when)
-    return Trial(command, (kill, Kill(kind, kill.part, MAIN, 1, rng.choice(("before", "after")))))
+    role = kill.role if first == "rename" else MAIN  # whoever left a snapshot unfinished; the holder of the lock cuts
+    return Trial(command, (kill, Kill(kind, kill.part, role, 1, rng.choice(("before", "after")))))
 
 
 def _in_rows(command: str, kills: Sequence[Kill], rng: Random) -> list[Trial]:

@@ -150,5 +150,7 @@ class _Running:
 
     def _note_strange(self, ended: Ended) -> None:
         self.found.wrong += [f"{process} outlived the process that started it" for process in ended.orphans]
-        if "Traceback" in ended.said:
+        # Of a child that was just being started when its parent was killed, Python itself says so much.
+        is_pythons = ended.code == -signal.SIGKILL and ended.said.rstrip().endswith("EOFError: Ran out of input")
+        if "Traceback" in ended.said and not is_pythons:
             self.found.wrong.append(f"it ended with {ended.code} and a traceback:\n{ended.said}")
