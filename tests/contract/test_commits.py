@@ -5,9 +5,7 @@ import pytest
 from books.errors import NoSuchPosition
 from books.log import LogWriter
 from tests.book_samples import round_of
-from tests.contract.test_log import Home, home, writer
-
-__all__ = ["home", "writer"]  # fixtures, that pytest finds by name
+from tests.contract.homes import Home
 
 
 def test_commits_are_read_from_the_last_one_on(home: Home, writer: LogWriter) -> None:

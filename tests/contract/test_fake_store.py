@@ -40,9 +40,21 @@ def in_steps_and_twice(store: Store, books: ListBooks) -> None:
 
 def an_old_state_after_a_new_one(store: Store, books: ListBooks) -> None:
     project(books, store)
-    marks = {"edition": ["0001"], "partition": [0], "book": ["ledger"], "position": [1], "records": [1]}
+    marks: dict[str, list[object]] = {
+        "edition": ["0001"],
+        "partition": [0],
+        "book": ["ledger"],
+        "position": [1],
+        "records": [1],
+    }
     store.insert("progress", marks)
-    state = {"edition": ["0001"], "member_id": ["ann"], "seq": [1], "balance": [30], "occurred_at": [0]}
+    state: dict[str, list[object]] = {
+        "edition": ["0001"],
+        "member_id": ["ann"],
+        "seq": [1],
+        "balance": [30],
+        "occurred_at": [0],
+    }
     store.insert("account_states", state | {"fact_type": ["PurchaseRecorded"]})
     store.insert("ticks", {"partition": [0], "at": [0]})
 

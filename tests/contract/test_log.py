@@ -2,97 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from random import Random
-from typing import Protocol
 
 import pytest
 
-from books.errors import BooksExist, FolderHeld, LockHolder, NoSuchPosition, UnknownEdition
-from books.file_port import REAL_FILES, FilePort, RealFiles
-from books.files import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
-from books.log import LogReader, LogWriter, PartWriter
+from books.errors import BooksExist, FolderHeld, NoSuchPosition, UnknownEdition
+from books.file_port import REAL_FILES
+from books.files import create_books
+from books.log import LogReader, LogWriter
 from schemas.canonical import EMPTY_DIGEST
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
 from tests.book_samples import OPENED, check_in, page, posting, postings, reject, round_of, second_edition
-from tests.fakes.books import MemoryBooks
-from tests.fakes.disk import FakeDisk
-
-HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import")
-
-
-class Home(Protocol):
-    """Where books live: what a folder is to the file adapter."""
-
-    def read(self) -> LogReader: ...
-
-    def write(self) -> LogWriter: ...
-
-    def part(self) -> PartWriter:
-        """A part of the present writer."""
-
-    def die(self) -> None:
-        """The writing process ends without closing anything."""
-
-
-class FileHome:
-    """Books in files; death may leave any part of the uncommitted work behind."""
-
-    def __init__(self, files: FilePort, folder: Path, on_death: Callable[[FileLogWriter], None]) -> None:
-        self.files = files
-        self.folder = folder
-        self.on_death = on_death
-        self.writer: FileLogWriter | None = None
-        create_books(folder, OPENED, files=files)
-
-    def read(self) -> LogReader:
-        return open_for_reading(self.folder, files=self.files)
-
-    def write(self) -> LogWriter:
-        self.writer = open_for_writing(self.folder, HOLDER, files=self.files)
-        return self.writer
-
-    def part(self) -> PartWriter:
-        return open_part(self.folder, files=self.files)
-
-    def die(self) -> None:
-        assert self.writer is not None
-        self.on_death(self.writer)
-
-
-def flush_and_close(writer: FileLogWriter) -> None:
-    """As near to a kill as one process comes to another's: all it wrote has reached the files, nothing is committed."""
-    for file in writer._appending.values():
-        file.flush()
-    writer.close()
-
-
-@pytest.fixture(params=["memory", "files", "killed", "power cut"])
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    if request.param == "memory":
-        return MemoryBooks(OPENED)
-    if request.param == "files":
-        return FileHome(RealFiles(), tmp_path, flush_and_close)
-    disk = FakeDisk()
-    disk.make_folder(Path("/shop"))
-    disk.sync_folder(Path("/"))
-    if request.param == "killed":
-        return FileHome(disk, Path("/shop"), lambda _: disk.kill())
-    return FileHome(disk, Path("/shop"), lambda _: disk.cut_power(Random(1)))
-
-
-@pytest.fixture
-def writer(home: Home) -> Iterator[LogWriter]:
-    with closing(home.write()) as opened:
-        yield opened
-
-
-def pages_of(log: LogReader, partition: int, start: int = 0) -> list[JournalPage]:
-    return [page for _, page in log.read_journal(partition, start)]
+from tests.contract.homes import Home, pages_of
 
 
 def postings_of(log: LogReader, partition: int, edition: str = "0001", start: int = 0) -> list[Posting]:
@@ -345,55 +269,6 @@ def test_a_posting_changed_after_it_was_appended_stays_as_it_was(home: Home, wri
     mine.number = 99
     writer.commit(round_of(1))
     assert postings_of(home.read(), 0) == [posting(1)]
-
-
-def test_what_a_part_seals_is_visible_with_the_writers_commit(home: Home, writer: LogWriter) -> None:
-    part = home.part()
-    position = part.append_page(1, page(1, check_in("ann", 1)))
-    part.append_postings("0001", 1, postings(1, 2))
-    writer.append_page(0, page(1, check_in("bob", 2)))
-    reader = home.read()
-    lengths = part.seal()
-    reader.refresh()
-    assert (reader.last_posting("0001", 1), len(pages_of(reader, 1))) == (None, 1)
-    writer.commit(round_of(1), lengths)
-    reader.refresh()
-    assert [len(pages_of(reader, partition)) for partition in (0, 1)] == [2, 2]
-    assert list(reader.read_journal(1, position)) == []
-    assert [posting.number for _, batch in reader.read_ledger("0001", 1) for posting in batch] == [1, 2]
-
-
-def test_a_part_goes_on_after_a_commit(home: Home, writer: LogWriter) -> None:
-    part = home.part()
-    for number in (1, 2, 3):
-        part.append_page(1, page(number, check_in("ann", number)))
-        writer.commit(round_of(1), part.seal())
-    assert part.seal() == ()
-    assert [each.page for each in pages_of(home.read(), 1)] == [0, 1, 2, 3]
-    assert (part.next_page(1), writer.next_page(1)) == (4, 4)
-
-
-def test_what_a_part_sealed_and_nobody_committed_dies_with_the_writer(home: Home) -> None:
-    with closing(home.write()):
-        part = home.part()
-        part.append_page(1, page(1, check_in("ann", 1)))
-        part.seal()
-        home.die()
-    with closing(home.write()) as writer:
-        assert len(pages_of(home.read(), 1)) == 1
-        assert writer.next_page(1) == 1
-        again = home.part()
-        again.append_page(1, page(1, check_in("bob", 2)))
-        writer.commit(round_of(1), again.seal())
-    assert len(pages_of(home.read(), 1)) == 2
-
-
-def test_a_partition_does_not_grow_in_two_hands(home: Home, writer: LogWriter) -> None:
-    part = home.part()
-    part.append_page(1, page(1, check_in("ann", 1)))
-    writer.append_page(1, page(1, check_in("bob", 2)))
-    with pytest.raises(ValueError, match="two hands"):
-        writer.commit(round_of(1), part.seal())
 
 
 def test_there_is_one_writer(home: Home, writer: LogWriter) -> None:

@@ -1,0 +1,85 @@
+"""Where books live in the contract tests: in memory, in files, and on a disk that loses what was not synced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from books.errors import LockHolder
+from books.file_port import FilePort, RealFiles
+from books.files import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
+from books.log import LogReader, LogWriter, PartWriter
+from schemas.pages import JournalPage
+from tests.book_samples import OPENED
+from tests.fakes.books import MemoryBooks
+from tests.fakes.disk import FakeDisk
+
+HOMES = ("memory", "files", "killed", "power cut")
+HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import")
+
+
+class Home(Protocol):
+    """Where books live: what a folder is to the file adapter."""
+
+    def read(self) -> LogReader: ...
+
+    def write(self) -> LogWriter: ...
+
+    def part(self) -> PartWriter:
+        """A part of the present writer."""
+
+    def die(self) -> None:
+        """The writing process ends without closing anything."""
+
+
+class FileHome:
+    """Books in files; death may leave any part of the uncommitted work behind."""
+
+    def __init__(self, files: FilePort, folder: Path, on_death: Callable[[FileLogWriter], None]) -> None:
+        self.files = files
+        self.folder = folder
+        self.on_death = on_death
+        self.writer: FileLogWriter | None = None
+        create_books(folder, OPENED, files=files)
+
+    def read(self) -> LogReader:
+        return open_for_reading(self.folder, files=self.files)
+
+    def write(self) -> LogWriter:
+        self.writer = open_for_writing(self.folder, HOLDER, files=self.files)
+        return self.writer
+
+    def part(self) -> PartWriter:
+        return open_part(self.folder, files=self.files)
+
+    def die(self) -> None:
+        assert self.writer is not None
+        self.on_death(self.writer)
+
+
+def flush_and_close(writer: FileLogWriter) -> None:
+    """As near to a kill as one process comes to another's: all it wrote has reached the files, nothing is committed."""
+    for file in writer._appending.values():
+        file.flush()
+    writer.close()
+
+
+def home_of(kind: str, folder: Path) -> Home:
+    """A home of one of HOMES, with new books; `folder` is for those that are real."""
+    if kind == "memory":
+        return MemoryBooks(OPENED)
+    if kind == "files":
+        return FileHome(RealFiles(), folder, flush_and_close)
+    disk = FakeDisk()
+    disk.make_folder(Path("/shop"))
+    disk.sync_folder(Path("/"))
+    if kind == "killed":
+        return FileHome(disk, Path("/shop"), lambda _: disk.kill())
+    return FileHome(disk, Path("/shop"), lambda _: disk.cut_power(Random(1)))
+
+
+def pages_of(log: LogReader, partition: int, start: int = 0) -> list[JournalPage]:
+    """The pages of a partition from a position on."""
+    return [page for _, page in log.read_journal(partition, start)]
