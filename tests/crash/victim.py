@@ -175,7 +175,7 @@ def _make_small(orders: Orders) -> None:
 
     _put(tallybook.clock, "now_ms", now_ms)
     from projections.projector import project  # noqa: PLC0415 after the clock, which others take by name
-    from tallybook import following, importer, session  # noqa: PLC0415 as above
+    from tallybook import following, importer, session  # noqa: PLC0415 after the clock, as the line above
 
     _put(session, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
     _put(following, "SNAPSHOT_POSTINGS", FOLLOW_SNAPSHOT_POSTINGS)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from projections.sql_files import sql_files
 from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged
-from tests.reference_rows import reference_rows
+from tests.plain_rows import plain_rows
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS tallybook_rows\.(\w+)")
 _ENGINE: Final = re.compile(r"ENGINE = ReplacingMergeTree(?:\((\w+)\))?")
@@ -87,7 +87,7 @@ class FakeStore:
         assert isinstance(staged, StagedRows)
         assert all(partition < partitions for partition, _ in staged.pieces)
         if self._made is None or self._made[0] is not staged:
-            self._made = staged, reference_rows(staged.book, staged.pieces, edition)
+            self._made = staged, plain_rows(staged.book, staged.pieces, edition)
         return self._made[1].get(table, {})
 
     def put(self, table: str, columns: Columns) -> None:

@@ -77,17 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     seen, broken = run_all(chunks(given.seed, given.count), given.count, given.processes)
     if given.brief:
-        print(broken.splitlines()[0] if broken else f"{seen['(seeds)']} seeds")  # noqa: T201 this is a command, and its output is its purpose
+        print(broken.splitlines()[0] if broken else f"{seen['(seeds)']} seeds")
         return 1 if broken else 0
-    print(table(seen))  # noqa: T201 as above, for a person
+    print(table(seen))
     if broken is not None:
-        print(broken)  # noqa: T201 as above, for a person
+        print(broken)
         return 1
     never = missing(seen) if given.count >= MUST_HAPPEN_FROM else []
     seconds = time.monotonic() - started
-    print(f"{seen['(seeds)']:,} seeds in {seconds:.0f} s ({seen['(seeds)'] / seconds:.0f} a second): 0 laws broken")  # noqa: T201 as above
+    print(f"{seen['(seeds)']:,} seeds in {seconds:.0f} s ({seen['(seeds)'] / seconds:.0f} a second): 0 laws broken")
     if never:
-        print(f"never happened: {', '.join(never)}")  # noqa: T201 as above, for a person
+        print(f"never happened: {', '.join(never)}")
     return 1 if never else 0
 
 
@@ -97,9 +97,9 @@ def tell_one(seed: int) -> int:
     try:
         run = run_seed(seed, seen)
     except SeedBroken as broken:
-        print(told(broken))  # noqa: T201 this is a command, and its output is its purpose
+        print(told(broken))
         return 1
-    print("\n".join([f"seed {seed}:", *(f"  {line}" for line in run.story), table(+seen)]))  # noqa: T201 as above
+    print("\n".join([f"seed {seed}:", *(f"  {line}" for line in run.story), table(+seen)]))
     return 0
 
 

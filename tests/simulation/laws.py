@@ -125,7 +125,7 @@ def _the_reference_agrees(opened: JournalOpened, fold: Fold) -> None:
             got = [compared(posting) for posting in item.postings]
             if got != expected:
                 what = f"{type(item.line.fact).__name__} for {item.line.member_id}"
-                require(False, "the reference ledger agrees", partition=desk.partition, fact=what)  # noqa: FBT003 - as above
+                require(False, "the reference ledger agrees", partition=desk.partition, fact=what)  # noqa: FBT003 - it never holds here
             for posting in item.postings:
                 points[posting.member_id] += sum(entry.points for entry in posting.entries)
                 require(points[posting.member_id] == posting.balance, "a balance is the sum of its entries")

@@ -144,7 +144,7 @@ class _Acts:
             )
         if self.lines and rng.random() < 0.15:  # a file of nothing but what was in others before
             again = rng.sample(self.lines, min(len(self.lines), rng.randint(1, 6)))
-            self.acts.append(Import(self._dealt(again, as_is=False, most=1), False, 1000))  # noqa: FBT003 - as_is
+            self.acts.append(Import(self._dealt(again, as_is=False, most=1), False, 1000))  # noqa: FBT003 - not as it is
         lines = self._some_lines(rng.choice((3, 5, 8, 8, 12, 20)))
         if self.by_time or rng.random() < 0.4:
             as_is = rng.random() < 0.15

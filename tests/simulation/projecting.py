@@ -14,7 +14,7 @@ from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
 from tallybook.folder import EDITION
 from tests.fakes.store import FakeStore
-from tests.reference_rows import reference_rows
+from tests.plain_rows import plain_rows
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import require
 
@@ -118,7 +118,7 @@ class Projecting:
         self.store.come_in()
         fresh = FakeStore()
         for book, pieces in pieces_of(books):
-            for table, rows in reference_rows(book, pieces, EDITION).items():
+            for table, rows in plain_rows(book, pieces, EDITION).items():
                 fresh.put(table, rows)
         for table in [table for tables in TABLES.values() for table in tables]:
             same = self.store.tables[table] == fresh.tables[table]

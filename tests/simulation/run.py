@@ -306,7 +306,7 @@ def run_seed(seed: int, seen: Counter[str]) -> Run:
         run.go()
     except LawBroken as broken:
         raise SeedBroken(run, str(broken)) from broken
-    except Exception as error:
+    except Exception as error:  # whatever it is, it tells of a fault: told with its seed
         raise SeedBroken(run, f"nothing is raised but what was planned: {type(error).__name__}: {error}") from error
     return run
 

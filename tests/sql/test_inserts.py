@@ -25,7 +25,7 @@ from schemas.partitions import partition_of
 from schemas.posting import EntryType, Posting
 from tests.fakes.list_books import ListBooks
 from tests.older_books import make_older
-from tests.reference_rows import reference_rows
+from tests.plain_rows import plain_rows
 from tests.small_folder import REJECTS as REFUSED
 from tests.small_folder import build_folder
 
@@ -127,7 +127,7 @@ def rows_of(store: ClickHouse, book: str) -> dict[str, list[str]]:
 
 
 def told_by_reference(store: ClickHouse, book: str, pieces: Pieces, edition: str = EDITION) -> dict[str, list[str]]:
-    for table, columns in reference_rows(book, pieces, edition).items():
+    for table, columns in plain_rows(book, pieces, edition).items():
         texts = {"raw": [raw.decode() for raw in columns["raw"]]} if book == REJECTS else {}  # type: ignore[attr-defined]  # columns hold objects
         store.insert(table, {**columns, **texts})
     return rows_of(store, book)

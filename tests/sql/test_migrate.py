@@ -15,7 +15,7 @@ from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
 from projections.store import TABLES, QueryFailed
 from tests.fakes.faulty_stores import Stopped, StopsAfter
-from tests.reference_rows import reference_rows
+from tests.plain_rows import plain_rows
 from tests.sql.answers import answers
 from tests.sql.small_programme import small_programme
 
@@ -111,7 +111,7 @@ def test_a_view_that_is_gone_is_dropped(empty: ClickHouse) -> None:
 
 def test_rows_have_the_columns_of_their_tables(store: ClickHouse) -> None:
     for book, tables in TABLES.items():
-        rows = reference_rows(book, [], "0001")
+        rows = plain_rows(book, [], "0001")
         assert tuple(rows) == tables
         for table, columns in rows.items():
             store.insert(table, columns)  # which refuses other columns

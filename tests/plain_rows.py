@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from projections.store import JOURNAL, LEDGER, Columns, Pieces
 from schemas.codecs import decode_page, decode_postings, decode_reject
-from tests.reference_fact_rows import JournalRows
-from tests.reference_posting_rows import posting_rows
-from tests.reference_reject_rows import reject_rows
+from tests.plain_fact_rows import JournalRows
+from tests.plain_posting_rows import posting_rows
+from tests.plain_reject_rows import reject_rows
 
 
-def reference_rows(book: str, pieces: Pieces, edition: str) -> dict[str, Columns]:
+def plain_rows(book: str, pieces: Pieces, edition: str) -> dict[str, Columns]:
     """The rows of a book's blocks by table, in the order of the tables; instants in UTC ms, dates in days since 1970.
 
     A block of rejects must hold one.
