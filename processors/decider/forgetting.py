@@ -13,7 +13,8 @@ from processors.decider.totals import totals_since
 from schemas.bounds import DAY_MS
 
 MAX_ENDS_KEPT: Final = 65_536
-FORGET_EVERY_MS: Final = 90 * DAY_MS  # looking at everything that is kept costs more than keeping a little longer
+# Looking at everything that is kept costs more than keeping it longer, in the few accounts that are never packed.
+FORGET_EVERY_MS: Final = 360 * DAY_MS
 FORGET_BEFORE_PACKING_MS: Final = 15 * DAY_MS  # what is packed may lie long, and packing looks at everything anyway
 _PERIOD_DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
 _ZONE_SLACK_DAYS: Final = 2  # a local day starts and ends within a day of the UTC one

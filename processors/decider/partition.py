@@ -26,15 +26,21 @@ class Partition:
         self.horizon_ms = opened.horizon_ms
         self.referral_window_ms = opened.referral_window_ms
         self.max_lots = MAX_LOTS
-        self.last_tick = 0  # 0: no tick yet
+        # Nothing that happened before this instant (ms) is scored or needs to be remembered. It is asked for several
+        # times for every fact, and moves with the ticks alone.
+        self.horizon_at = -opened.horizon_ms
         self.publications: list[RulesetPublished] = []
         self._compile = compile_published
         self._timeline: list[tuple[int, int, CompiledRuleset]] = []
 
     @property
-    def horizon_at(self) -> int:
-        """Nothing that happened before this instant (ms) is scored or needs to be remembered."""
-        return self.last_tick - self.horizon_ms
+    def last_tick(self) -> int:
+        """The greatest instant (ms) of a tick; 0: no tick yet."""
+        return self.horizon_at + self.horizon_ms
+
+    @last_tick.setter
+    def last_tick(self, at: int) -> None:
+        self.horizon_at = at - self.horizon_ms
 
     def publish(self, published: RulesetPublished) -> None:
         """Put a publication on the timeline.

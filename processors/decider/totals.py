@@ -15,16 +15,33 @@ EVER: Final = -1  # no year begins on the day before FIRST_DAY, whose key this w
 _LONGEST_DAYS: Final = (1, 7, 31, 366)
 _PERIOD_BITS: Final = 2
 _PERIOD_MASK: Final = 3
+_PROGRAMME: Final = ("",)
 # Keys count from 2000-01-01, before which nothing happens, so that most are small enough for three bytes when packed.
 FIRST_DAY: Final = 730_120 - EPOCH_ORDINAL
 
 
 def totals_after(account: Account, day: int, store_id: str, earned: int, reached_at: int) -> tuple[PeriodTotals, ...]:
     """The totals around local day `day` after `earned` more points; the programme's first, then the store's."""
-    whole = _scope_after(account, "", day, earned, reached_at)
-    if not store_id:
-        return (whole,)
-    return (whole, _scope_after(account, store_id, day, earned, reached_at))
+    in_day, in_week, in_month, in_year = total_keys(day)
+    totals: list[PeriodTotals] = []
+    for scope in ("", store_id) if store_id else _PROGRAMME:
+        kept = account.totals.get(scope)
+        if kept is None:
+            totals.append(PeriodTotals(scope, day, earned, earned, earned, earned, earned, reached_at))
+            continue
+        before = kept.get
+        total = PeriodTotals(
+            scope,
+            day,
+            before(in_day, 0) + earned,
+            before(in_week, 0) + earned,
+            before(in_month, 0) + earned,
+            before(in_year, 0) + earned,
+            kept[EVER] + earned,
+            reached_at,
+        )
+        totals.append(total)
+    return tuple(totals)
 
 
 @lru_cache(MAX_KEYS_KEPT)
@@ -47,32 +64,14 @@ def totals_since(totals: dict[str, dict[int, int]], day: int) -> dict[str, dict[
 
 
 def enter_totals(account: Account, totals: tuple[PeriodTotals, ...]) -> None:
-    """Take over the totals that a posting recorded."""
+    """Take over the totals (at least one) that a posting recorded, all of them around the same local day."""
+    in_day, in_week, in_month, in_year = total_keys(totals[0].day)
     for total in totals:
         kept = account.totals.get(total.scope)
         if kept is None:
             kept = account.totals[total.scope] = {}
-        in_day, in_week, in_month, in_year = total_keys(total.day)
         kept[in_day] = total.earned_day
         kept[in_week] = total.earned_week
         kept[in_month] = total.earned_month
         kept[in_year] = total.earned_year
         kept[EVER] = total.earned_ever
-
-
-def _scope_after(account: Account, scope: str, day: int, earned: int, reached_at: int) -> PeriodTotals:
-    kept = account.totals.get(scope)
-    if kept is None:
-        return PeriodTotals(scope, day, earned, earned, earned, earned, earned, reached_at)
-    before = kept.get
-    in_day, in_week, in_month, in_year = total_keys(day)
-    return PeriodTotals(
-        scope,
-        day,
-        before(in_day, 0) + earned,
-        before(in_week, 0) + earned,
-        before(in_month, 0) + earned,
-        before(in_year, 0) + earned,
-        before(EVER, 0) + earned,
-        reached_at,
-    )
