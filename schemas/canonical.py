@@ -19,6 +19,7 @@ CONTENT_HASH_BYTES: Final = 8
 EMPTY_DIGEST: Final = bytes(32)
 
 _canonical = msgspec.json.Encoder(order="deterministic")
+_no_content: Final = blake2b(digest_size=CONTENT_HASH_BYTES)  # to copy it takes half as long as to make it
 _last_fact: tuple[JournalFact | None, bytes] = (None, b"")
 
 
@@ -58,7 +59,9 @@ def canonical_fact(fact: JournalFact) -> bytes:
 
 def content_hash(fact: JournalFact) -> bytes:
     """Eight bytes that tell whether two facts with one key say the same."""
-    return blake2b(canonical_fact(fact), digest_size=CONTENT_HASH_BYTES).digest()
+    content = _no_content.copy()
+    content.update(canonical_fact(fact))
+    return content.digest()
 
 
 def next_ledger_digest(digest: bytes, posting: Posting) -> bytes:

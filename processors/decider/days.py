@@ -112,7 +112,10 @@ class RuleDays:
         day = self._last
         if not day.first_at <= instant < day.until_at:
             day = self._last = self._day_at(instant)
-        active = day.active & self._minutes[self._minute(day, instant)] if self._minutes else day.active
+        active = day.active
+        if self._minutes:
+            minute = (instant - day.first_at) // _MINUTE_MS if day.until_at else self._minute(instant)
+            active &= self._minutes[minute]
         for each in day.edges:
             if not each.from_at <= instant < each.until_at:
                 active &= ~each.bit
@@ -127,9 +130,7 @@ class RuleDays:
             known = self._days[number] = self._day(number)
         return known
 
-    def _minute(self, day: LocalDay, instant: int) -> int:
-        if day.until_at:
-            return (instant - day.first_at) // _MINUTE_MS
+    def _minute(self, instant: int) -> int:
         local = self._zone.local(instant)
         return local.hour * 60 + local.minute
 

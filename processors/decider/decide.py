@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Final
+
 import msgspec
 
 from processors.decider.account import Account, Claim, fact_key
@@ -38,15 +41,20 @@ def decide(partition: Partition, account: Account, fact: MemberFact | ClockTicke
     """
     if isinstance(fact, ClockTicked):
         return _decide_tick(account, fact)
-    due = due_entries(account, fact.occurred_at)
-    early = _reason_before_rules(partition, account, fact)
-    if early is not None:
-        return _without_rules(account, fact, due, early)
-    referred = _refer(partition, account, fact)
-    rules = partition.rules_at(fact.occurred_at)
+    at = fact.occurred_at
+    due = due_entries(account, at)
+    if at < partition.horizon_at:
+        return _without_rules(account, fact, due, Reason.TOO_OLD)
+    known = account.seen.get(fact_key(fact.source, fact.event_id))
+    if known is not None and known[0] >= partition.horizon_at:
+        same = known[1] == content_hash(fact)
+        return _without_rules(account, fact, due, Reason.DUPLICATE if same else Reason.CONFLICT)
+    refer = _REFERRING.get(type(fact))
+    referred = _NOT_REFERRED if refer is None else refer(partition, account, fact)
+    rules = partition.rules_at(at)
     if rules is None:
         posting = _without_rules(account, fact, due, Reason.NO_RULESET)
-        posting.late = fact.occurred_at < account.latest_at
+        posting.late = at < account.latest_at
         posting.purchase_rank = referred.purchase_rank
         posting.claim_opened = 0 if referred.claim is None else referred.claim.rank
         posting.owed = referred.owed
@@ -66,15 +74,6 @@ def _decide_tick(account: Account, tick: ClockTicked) -> Posting:
         balance=account.balance + _sum(due),
         entries=tuple(due),
     )
-
-
-def _reason_before_rules(partition: Partition, account: Account, fact: MemberFact) -> Reason | None:
-    if fact.occurred_at < partition.horizon_at:
-        return Reason.TOO_OLD
-    known = account.seen.get(fact_key(fact.source, fact.event_id))
-    if known is None or known[0] < partition.horizon_at:
-        return None
-    return Reason.DUPLICATE if known[1] == content_hash(fact) else Reason.CONFLICT
 
 
 def _without_rules(account: Account, fact: MemberFact, due: list[Entry], reason: Reason) -> Posting:
@@ -103,7 +102,8 @@ def _decide_by_rules(
     referred: _Referred,
 ) -> Posting:
     at, latest_at = fact.occurred_at, account.latest_at
-    late, kind = at < latest_at, type(fact).__name__
+    kind = type(fact).__name__
+    late = at < latest_at
     reached_at = latest_at if late else at
     day, active = rules.days.at(at)
     till = Till(partition, account, fact, day, max(reached_at, partition.last_tick))
@@ -129,13 +129,7 @@ def _decide_by_rules(
     )  # fmt: skip
 
 
-def _refer(partition: Partition, account: Account, fact: MemberFact) -> _Referred:
-    if isinstance(fact, PurchaseRecorded):
-        if fact.referrer_id is None and not account.claims:
-            return _Referred(None, account.purchases_made + 1)
-        return _refer_purchase(partition, account, fact)
-    if not isinstance(fact, ReferralMade):
-        return _NOT_REFERRED
+def _refer_to_referee(partition: Partition, account: Account, fact: ReferralMade) -> _Referred:
     if account.member_id != fact.referee_id:
         return _Referred(Reason.AWAITING_PURCHASE)
     claim = claim_for(partition, account, fact.referrer_id, fact.occurred_at)
@@ -147,6 +141,8 @@ def _refer(partition: Partition, account: Account, fact: MemberFact) -> _Referre
 
 def _refer_purchase(partition: Partition, account: Account, fact: PurchaseRecorded) -> _Referred:
     rank, owed = account.purchases_made + 1, []
+    if fact.referrer_id is None and not account.claims:
+        return _Referred(None, rank)
     opened: Claim | None = None
     if fact.referrer_id is not None and fact.referrer_id != account.member_id:
         claim = claim_for(partition, account, fact.referrer_id, fact.occurred_at)
@@ -156,6 +152,12 @@ def _refer_purchase(partition: Partition, account: Account, fact: PurchaseRecord
     if opened is not None or account.claims:
         owed += owed_for_purchase(partition, account, opened, purchase_of(fact, rank))
     return _Referred(None, rank, opened, tuple(owed))
+
+
+_REFERRING: Final[dict[type[Any], Callable[[Partition, Account, Any], _Referred]]] = {
+    PurchaseRecorded: _refer_purchase,
+    ReferralMade: _refer_to_referee,
+}
 
 
 def _sum(entries: list[Entry]) -> int:

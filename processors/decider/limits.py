@@ -57,7 +57,7 @@ def left_of(limit: CompiledLimit, used: int, wanted: int) -> int:
     """What one window, of which `used` is taken, leaves of `wanted` points."""
     if limit.points is None:
         return wanted if limit.times is not None and used < limit.times else 0
-    room = max(0, limit.points - used)
+    room = limit.points - used
     if wanted <= room:
         return wanted
-    return 0 if limit.refuse else room
+    return 0 if limit.refuse or room < 0 else room

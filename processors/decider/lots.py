@@ -51,8 +51,11 @@ def enter(account: Account, entry: Entry) -> None:
             raise AssertionError(f"award {entry.entry_id} opens no lot")
         expires_at = FAR_FUTURE if entry.expires_at is None else entry.expires_at
         lot, lots = Lot(entry.lot, entry.points, entry.available_at, expires_at), account.lots
-        if not lots or _comes_before(lots[-1], lot):
-            lots.append(lot)  # as most do: what is earned later expires later
+        # Most belong behind the last one, what is earned later expires later; to find that out by `lot_order` is slow.
+        if not lots or (last := lots[-1]).expires_at < expires_at:
+            lots.append(lot)
+        elif last.expires_at == expires_at and last.available_at <= entry.available_at:
+            lots.append(lot)  # its number is the greatest
         else:
             insort(lots, lot, key=lot_order)
         if entry.lot > account.lots_opened:  # noqa: PLR1730 max is a call, and this is done for every fact
@@ -65,13 +68,6 @@ def enter(account: Account, entry: Entry) -> None:
     account.balance += entry.points
     if entry.effective_at > account.latest_at:  # noqa: PLR1730 max is a call, and this is done for every fact
         account.latest_at = entry.effective_at
-
-
-def _comes_before(last: Lot, new: Lot) -> bool:
-    """Whether a new lot, whose number is the greatest, belongs behind `last` in spending order."""
-    return last.expires_at < new.expires_at or (
-        last.expires_at == new.expires_at and last.available_at <= new.available_at
-    )
 
 
 def _draw(account: Account, entry: Entry) -> None:

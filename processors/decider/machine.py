@@ -43,7 +43,7 @@ class PartitionMachine:
             return []
         if isinstance(fact, JournalOpened) or line.member_id is None:
             return []
-        account = self.account(line.member_id)
+        account = self.accounts.get(line.member_id) or Account(line.member_id)
         posting = decide(self.partition, account, fact)
         self.enter(account, fact, posting)
         return [posting]

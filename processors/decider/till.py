@@ -92,10 +92,12 @@ class Till(msgspec.Struct, gc=False):
 
     def _allowed(self, limits: tuple[CompiledLimit, ...], wanted: int) -> tuple[int, tuple[str, ...]]:
         """What the limits leave of `wanted` points, charged; and the ids of the limits that cut it."""
-        allowed, charges = wanted, self.charges
+        allowed, charges, windows = wanted, self.charges, []
         cut: tuple[str, ...] = ()
         for limit in limits:
-            used = self.account.counters.get(limit.place(self.fact, self.day)[1], 0)
+            window, counter = limit.place(self.fact, self.day)
+            windows.append(window)
+            used = self.account.counters.get(counter, 0)
             for charge in charges:
                 if charge.limit_id == limit.limit_id:  # a fact falls into one window of a limit
                     used += charge.amount
@@ -107,14 +109,14 @@ class Till(msgspec.Struct, gc=False):
         if allowed > room:
             cut += (MAX_EARNED_LIMIT,)
             allowed = max(0, room)
-        if allowed > 0 and self._is_full():
+        if allowed > 0 and len(self.account.lots) + self.awards >= self.partition.max_lots and self._is_full():
             cut += (MAX_LOTS_LIMIT,)
             self.too_many_lots = True
             allowed = 0
         if allowed > 0:
-            for limit in limits:
+            for limit, window in zip(limits, windows, strict=True):
                 amount = 1 if limit.points is None else allowed
-                charges.append(LimitCharge(limit.limit_id, limit.place(self.fact, self.day)[0], amount))
+                charges.append(LimitCharge(limit.limit_id, window, amount))
         return allowed, cut
 
     def _is_full(self) -> bool:
