@@ -55,12 +55,13 @@ class Zone:
     def steady_day(self, day: int) -> tuple[int, int]:
         """The instants (ms, half-open) of a local day that has 24 hours and no change of the clocks; else (0, 0).
 
-        It looks at the day's both ends: no zone has changed its clocks twice within a day.
+        It looks at the day's both ends, as no zone has changed its clocks twice within a day, and at the next day's
+        beginning, because clocks that go back at midnight make a day of 25 hours whose first 24 look steady.
         """
         first = self.midnight(day)
         begin, end = self.local(first), self.local(first + DAY_MS - 1)
         at_midnight = begin.toordinal() == day + EPOCH_ORDINAL and _seconds_of_day(begin) == 0
-        if not at_midnight or begin.utcoffset() != end.utcoffset():
+        if not at_midnight or begin.utcoffset() != end.utcoffset() or self.midnight(day + 1) != first + DAY_MS:
             return (0, 0)
         return (first, first + DAY_MS)
 
