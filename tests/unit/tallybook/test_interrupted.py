@@ -16,6 +16,7 @@ LINE = b"stopped; what was committed is kept, and the same command goes on from 
 WITHIN = """
 import os, signal, sys
 from importlib import import_module
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background without it
 module, name = sys.argv[1:3]
 sys.argv = ["tallybook", *sys.argv[3:]]
 def press(*given, **named):
