@@ -16,11 +16,6 @@ INSTANT_BYTES: Final = 6
 _LAST: Final = tuple(bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in range(_PAIR))
 _MORE: Final = tuple(bytes([n & 127 | 128, n >> 7 | 128]) for n in range(_PAIR))
 
-SMALL_INTS: Final = _PAIR // 2
-# The bytes of 0 … SMALL_INTS - 1, for callers that look before they call.
-SMALL: Final = tuple(_LAST[2 * n] for n in range(SMALL_INTS))
-
-
 def long_bytes(value: int) -> bytes:
     """The bytes of any int64; raises OverflowError beyond it."""
     n = value << 1 ^ value >> 63
@@ -38,6 +33,10 @@ def long_bytes(value: int) -> bytes:
         _MORE[n & 0x3FFF] + _MORE[n >> 14 & 0x3FFF] + _MORE[n >> 28 & 0x3FFF] + _MORE[n >> 42 & 0x3FFF] + _LAST[n >> 56]
     )
 
+
+SMALL_INTS: Final = 1 << 15
+# The bytes of 0 … SMALL_INTS - 1, for callers that look before they call: local days until 2059 are among them.
+SMALL: Final = tuple(long_bytes(n) for n in range(SMALL_INTS))
 
 # The bytes of instants and texts met before. One posting holds the same instant several times.
 INSTANT_BYTES_OF: Final[dict[int, bytes]] = {}
