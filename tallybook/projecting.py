@@ -42,6 +42,7 @@ def caught_up(folder: Folder) -> Iterator[Store]:
             store = opened.enter_context(served_tables(held)).store
             aside(f"process {held.holder} has the tables open and answers, {_how_level(log, store)}")
         else:
+            log.refresh()  # somebody may have committed and projected more before the tables were ours
             _catch_up(log, store)
         yield store
 
@@ -56,6 +57,7 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
     with folder.reading() as log:
         forget_other_books(folder, log)
         with folder.store() as store:
+            log.refresh()  # somebody may have committed and projected more before the tables were ours
             return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
 
 

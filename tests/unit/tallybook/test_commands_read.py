@@ -6,16 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
+from projections.store import Store
 from tallybook import reading
 from tallybook.folder import Folder
 from tallybook.projecting import caught_up, is_behind, project_folder, projected_positions
 from tallybook.screen import show_table
 from tests.command_line import run
+from tests.small_folder import purchase
+from tests.small_imports import write_lines
 
 AS_OF = "2026-11-15T00:00:00Z"
 
@@ -166,6 +170,39 @@ def test_reader_catches_up_with_the_books_once(folder: Path) -> None:
         assert project_folder(Folder(folder)).postings == 0
         with caught_up(Folder(folder)) as store:
             assert not is_behind(log, projected_positions(store))
+
+
+class Outrun(Folder):
+    """An import comes between the moment when the books are opened and that when the tables are, for good."""
+
+    more: Path
+    opened = 0
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        self.opened += 1
+        if self.opened == 2:
+            assert run(self.root, "import", str(self.more)).code == 0
+        with super().store() as store:
+            yield store
+
+
+@pytest.fixture
+def outrun(folder: Path, tmp_path: Path) -> Outrun:
+    project_folder(Folder(folder))
+    outrun = Outrun(folder)
+    outrun.more = tmp_path / "more.jsonl"
+    write_lines(outrun.more, [purchase("p-more", "11-14T10:00", "anna", 5_000)])
+    return outrun
+
+
+def test_a_reader_may_be_outrun_by_one_who_projects_more(outrun: Outrun) -> None:
+    with caught_up(outrun) as store:
+        assert store.rows("SELECT DISTINCT event_id FROM tallybook.ledger WHERE event_id = 'p-more'")
+
+
+def test_a_projector_may_be_outrun_by_another(outrun: Outrun) -> None:
+    assert project_folder(outrun).postings == 0
 
 
 def test_empty_books_have_no_members(tmp_path: Path) -> None:
