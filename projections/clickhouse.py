@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from functools import cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +15,14 @@ import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
-from projections.avro_staging import avro_file, fact_types, staged_columns
+from projections.avro_staging import avro_file, staged_columns
 from projections.json_rows import FORMAT, json_rows
 from projections.query_guard import why_refused
 from projections.sessions import READING, Sessions
-from projections.sql_files import sql_file
+from projections.staged_inserts import FILLED, KINDS, insert_statement, line_columns, lines_statement
 from projections.store import (
     JOURNAL,
+    REJECTS,
     TABLES,
     Address,
     Columns,
@@ -51,6 +51,8 @@ _OVER_HTTP: Final = re.compile(r"^Received ClickHouse exception.*?server respons
 CONNECT_SECONDS: Final = 5
 # Longer than a served query waits and runs, so that the server says what is the matter, and not the client.
 SERVED_SECONDS: Final = 90
+# Up to here it costs more to hand rows from thread to thread than one thread needs to make them all.
+FEW_BYTES: Final = 1 << 20
 _SETTINGS: Final = READING | {
     "async_insert": "0",
     # Copies within one insert are left to FINAL and the merges, as copies in two inserts are: half the work.
@@ -64,10 +66,11 @@ _READ_ONLY: Final = {"readonly": "2"}
 
 
 class _Staged(msgspec.Struct, frozen=True):
-    """A temporary table that holds records of a book."""
+    """A temporary table that holds records of a book, and what they have rows for: kinds of fact, or tables."""
 
     book: str
     name: str
+    found: frozenset[str] = frozenset()
 
 
 class ClickHouse:
@@ -82,6 +85,7 @@ class ClickHouse:
         self._lock = lock
         self._types: dict[str, dict[str, str]] = {}
         self._numbers = count(1)
+        self._threads = 0
         self._table_functions: frozenset[str] | None = None
         self._process = os.getpid()
 
@@ -124,29 +128,50 @@ class ClickHouse:
         They go into a temporary table in memory, which dies with the session: nothing is left of a process that died.
         """
         self._own()
+        self._use_threads(1 if sum(len(block.data) for _, block in pieces) < FEW_BYTES else 0)
         staged = _Staged(book, f"staged_{book}_{next(self._numbers)}")
         self.command(f"CREATE TEMPORARY TABLE {staged.name} ({staged_columns(book)}) ENGINE = Memory")
         try:
             self._insert_as(staged.name, None, avro_file(book, pieces), "Avro")
-            return self._in_lines(staged) if book == JOURNAL else staged
+            staged = self._in_lines(staged) if book == JOURNAL else staged
+            return msgspec.structs.replace(staged, found=self._found_in(staged))
         except QueryFailed:
             self.unstage(staged)
             raise
 
+    def _use_threads(self, count: int) -> None:
+        """How many threads a statement has from now on; 0: as many as there are cores."""
+        if count != self._threads:
+            self.command(f"SET max_threads = {count}, max_insert_threads = {count}")
+            self._threads = count
+
     def _in_lines(self, pages: _Staged) -> _Staged:
         """The lines of staged pages, which are forgotten."""
         lines = _Staged(pages.book, f"{pages.name}_lines")
-        select = sql_file("staging", "journal_lines").statement
-        self.command(f"CREATE TEMPORARY TABLE {lines.name} ENGINE = Memory AS {select}", {"staged": pages.name})
+        self.command(f"CREATE TEMPORARY TABLE {lines.name} ({line_columns()}) ENGINE = Memory")
+        try:
+            self.command(lines_statement(), {"staged": pages.name, "lines": lines.name})
+        except QueryFailed:
+            self.unstage(lines)
+            raise
         self.unstage(pages)
         return lines
+
+    def _found_in(self, staged: _Staged) -> frozenset[str]:
+        """What the staged records have rows for: a statement that inserts none costs some milliseconds all the same."""
+        if staged.book == REJECTS:
+            return frozenset()
+        (row,) = self.rows(KINDS if staged.book == JOURNAL else FILLED, {"staged": staged.name})
+        found = row["found"]
+        return frozenset(found) if isinstance(found, list) else frozenset()
 
     def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
         """Append the rows that staged records make in one of the tables (see Store)."""
         if not isinstance(staged, _Staged) or table not in TABLES[staged.book]:
             raise TypeError("only what this store has staged can be inserted, and into the tables of its book")
-        given: dict[str, object] = {"staged": staged.name, "edition": edition, "partitions": partitions}
-        self.command(_insert_of(table), given | fact_types() if staged.book == JOURNAL else given)
+        statement = insert_statement(table, staged.found)
+        if statement is not None:
+            self.command(statement, {"staged": staged.name, "edition": edition, "partitions": partitions})
 
     def unstage(self, staged: Staged) -> None:
         """Forget staged records (see Store)."""
@@ -273,8 +298,3 @@ def _message(error: ClickHouseError) -> str:
 
 def _bound(parameters: Parameters | None) -> dict[str, object] | None:
     return None if parameters is None else dict(parameters)
-
-
-@cache
-def _insert_of(table: str) -> str:
-    return sql_file("inserts", table).statement

@@ -9,24 +9,26 @@ SELECT
     page,
     line,
     n,
-    ifNull(purchase.member_id, ''),
-    purchase.occurred_at,
-    purchase.store_id,
-    purchase.order_id,
-    purchase.currency,
-    bought.sku,
-    bought.category,
-    bought.brand,
-    bought.quantity_milli,
-    bought.amount_minor,
-    bought.discount_minor,
-    bought.unit_price_minor
-FROM
-(
-    SELECT partition, page, line, variantElement(said, {PurchaseRecorded:String}) AS purchase
-    FROM {staged:Identifier}
-    WHERE variantType(said) = {PurchaseRecorded:String}
-)
+    ifNull(said.`PurchaseRecorded`.member_id, ''),
+    said.`PurchaseRecorded`.occurred_at,
+    said.`PurchaseRecorded`.store_id,
+    said.`PurchaseRecorded`.order_id,
+    said.`PurchaseRecorded`.currency,
+    bought_sku,
+    bought_category,
+    bought_brand,
+    bought_quantity_milli,
+    bought_amount_minor,
+    bought_discount_minor,
+    bought_unit_price_minor
+FROM {staged:Identifier}
 ARRAY JOIN
-    purchase.lines AS bought,
-    arrayEnumerate(purchase.lines) AS n
+    said.`PurchaseRecorded`.lines.amount_minor AS bought_amount_minor,
+    said.`PurchaseRecorded`.lines.brand AS bought_brand,
+    said.`PurchaseRecorded`.lines.category AS bought_category,
+    said.`PurchaseRecorded`.lines.discount_minor AS bought_discount_minor,
+    said.`PurchaseRecorded`.lines.quantity_milli AS bought_quantity_milli,
+    said.`PurchaseRecorded`.lines.sku AS bought_sku,
+    said.`PurchaseRecorded`.lines.unit_price_minor AS bought_unit_price_minor,
+    arrayEnumerate(said.`PurchaseRecorded`.lines.sku) AS n
+WHERE variantType(said) = {PurchaseRecorded:String}

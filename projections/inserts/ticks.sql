@@ -1,6 +1,6 @@
 -- The last tick of each partition.
 INSERT INTO tallybook_rows.ticks (partition, at)
-SELECT partition, max(variantElement(said, {ClockTicked:String}).at)
+SELECT partition, max(said.`ClockTicked`.at)
 FROM {staged:Identifier}
 WHERE variantType(said) = {ClockTicked:String}
 GROUP BY partition
