@@ -6,7 +6,7 @@ All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor unit
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, final
 
 import msgspec
 from msgspec import Meta
@@ -171,6 +171,7 @@ class JournalOpened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="
     opened_at: int = 0
 
 
+@final  # so that `type(fact) is ClockTicked` tells the checker what the fact is not; isinstance takes twice as long
 class ClockTicked(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
     """Time has passed up to `at` in this partition: all work due by then is done."""
 

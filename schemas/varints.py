@@ -16,6 +16,7 @@ INSTANT_BYTES: Final = 6
 _LAST: Final = tuple(bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in range(_PAIR))
 _MORE: Final = tuple(bytes([n & 127 | 128, n >> 7 | 128]) for n in range(_PAIR))
 
+
 def long_bytes(value: int) -> bytes:
     """The bytes of any int64; raises OverflowError beyond it."""
     n = value << 1 ^ value >> 63

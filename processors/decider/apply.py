@@ -38,7 +38,7 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
             f"posting {posting.seq} of {posting.member_id} says balance {posting.balance}, "
             f"its entries give {account.balance}"
         )
-    if isinstance(fact, ClockTicked) or posting.reason in _BEFORE_RULES:
+    if type(fact) is ClockTicked or posting.reason in _BEFORE_RULES:
         return
     if partition.horizon_at >= account.forget_next_at:
         forget(partition, account)
@@ -53,7 +53,7 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
         _hold_day(account, posting)
     if posting.totals:
         enter_totals(account, posting.totals)
-    if isinstance(fact, PurchaseRecorded):
+    if type(fact) is PurchaseRecorded:
         _remember_purchase(account, fact, posting.purchase_rank)
     if posting.claim_opened or posting.claim_paid is not None:
         _apply_claim(partition, account, fact, posting)

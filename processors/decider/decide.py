@@ -39,7 +39,7 @@ def decide(partition: Partition, account: Account, fact: MemberFact | ClockTicke
         The posting, without number and folio, which the caller stamps. A tick's posting has no entries if no work
         was due.
     """
-    if isinstance(fact, ClockTicked):
+    if type(fact) is ClockTicked:
         return _decide_tick(account, fact)
     at = fact.occurred_at
     due = due_entries(account, at)
@@ -110,7 +110,8 @@ def _decide_by_rules(
     reason = referred.reason
     if reason is None:
         earn = rules.earning.get(kind, nothing_earned)
-        reason = till.reason(earn(till, account, fact, active))
+        nothing = earn(till, account, fact, active)
+        reason = None if till.entries else till.reason(nothing)
     entries, earned, store_id = till.entries, till.earned, getattr(fact, "store_id", "")
     balance = account.balance + earned
     if due or till.expired:

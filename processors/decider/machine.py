@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from processors.decider.account import FAR_FUTURE, Account
 from processors.decider.accounts import MAX_LIVE_ACCOUNTS, Accounts, MemoryAccounts
@@ -13,11 +14,12 @@ from processors.decider.due_calendar import DueCalendar
 from processors.decider.forgetting import FORGET_BEFORE_PACKING_MS, forget
 from processors.decider.partition import Partition
 from processors.decider.ruleset import Ruleset
-from schemas.facts import ClockTicked, JournalOpened, MemberFact, RulesetPublished
+from schemas.facts import BookFact, ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import Posting
 
 Load = Callable[[str], Ruleset]
+_BOOK_FACTS: Final = frozenset({ClockTicked, RulesetPublished, JournalOpened})
 
 
 class PartitionMachine:
@@ -35,15 +37,14 @@ class PartitionMachine:
 
     def feed(self, line: JournalLine) -> list[Posting]:
         """Decide one journal line and enter its postings; guests and book facts give none."""
-        fact = line.fact
-        if isinstance(fact, ClockTicked):
-            return self._tick(fact)
-        if isinstance(fact, RulesetPublished):
-            self.partition.publish(fact)
+        member_id = line.member_id
+        # Told apart by a set, which types cannot follow: to ask `isinstance` for the three took 0.3 µs of every fact.
+        fact: Any = line.fact
+        if type(fact) in _BOOK_FACTS:
+            return self._feed_book(fact)
+        if member_id is None:
             return []
-        if isinstance(fact, JournalOpened) or line.member_id is None:
-            return []
-        account = self.accounts.get(line.member_id) or Account(line.member_id)
+        account = self.accounts.get(member_id) or Account(member_id)
         posting = decide(self.partition, account, fact)
         self.enter(account, fact, posting)
         return [posting]
@@ -90,10 +91,11 @@ class PartitionMachine:
             apply(self.partition, account, fact, posting)
             self.accounts.put(account)
             return
-        before = _earliest_due(account)
+        lots = account.lots  # the same list before and after: entries open and close lots in it
+        before = lots[0].expires_at if lots else FAR_FUTURE
         apply(self.partition, account, fact, posting)
         self.accounts.put(account)
-        due_at = _earliest_due(account)
+        due_at = lots[0].expires_at if lots else FAR_FUTURE
         if due_at not in (before, FAR_FUTURE):
             self._due.register(due_at, account.member_id)
 
@@ -117,6 +119,13 @@ class PartitionMachine:
         for published in publications:
             self.partition.publish(published)
 
+    def _feed_book(self, fact: BookFact) -> list[Posting]:
+        if isinstance(fact, ClockTicked):
+            return self._tick(fact)
+        if isinstance(fact, RulesetPublished):
+            self.partition.publish(fact)
+        return []
+
     def _tick(self, tick: ClockTicked) -> list[Posting]:
         postings: list[Posting] = []
         if tick.at > self.partition.last_tick:
@@ -139,8 +148,3 @@ class PartitionMachine:
 
     def _compile(self, published: RulesetPublished) -> CompiledRuleset:
         return compile_published(published, self._load)
-
-
-def _earliest_due(account: Account) -> int:
-    """When the account's soonest-expiring lot ends; FAR_FUTURE where no lot ever does."""
-    return account.lots[0].expires_at if account.lots else FAR_FUTURE

@@ -70,10 +70,8 @@ class Till(msgspec.Struct, gc=False):
         self.day_held = hold_day(account.days, account.kept_run, self.day.number, grace_days, horizon_at)
         return self.day_held
 
-    def reason(self, otherwise: Reason) -> Reason | None:
-        """Why nothing was paid, or None; `otherwise` is the answer where no rule came to be paid."""
-        if self.entries:
-            return None
+    def reason(self, otherwise: Reason) -> Reason:
+        """Why nothing was paid, where nothing was; `otherwise` is the answer where no rule came to be paid."""
         if not self.workings:
             return otherwise
         if self.too_many_lots:
