@@ -64,6 +64,10 @@ class StoreNotOpened(StoreError):  # noqa: N818 - named after what happened, as 
     """The folder is there, but ClickHouse could not open it."""
 
 
+class TablesLeftBehind(StoreError):  # noqa: N818 - named after what happened, as facts are
+    """The books took in what was given, and committed it; the tables could not follow."""
+
+
 class QueryFailed(StoreError):  # noqa: N818 - named after what happened, as facts are
     """ClickHouse refused a statement; the message is its own."""
 

@@ -35,9 +35,10 @@ def _run() -> None:
     except _held() as held:
         _fail(str(held), Exit.HELD)
     except _refusals() as refused:
+        from projections.store import TablesLeftBehind
         from projections.store_faults import StoreFull
 
-        _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull) else Exit.REFUSED)
+        _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull | TablesLeftBehind) else Exit.REFUSED)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`tallybook sql … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

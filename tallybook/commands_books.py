@@ -131,7 +131,7 @@ def _import(
     options: _Options,
 ) -> None:
     from tallybook.importing import import_files
-    from tallybook.projecting import project_folder
+    from tallybook.projecting import follow_books
 
     done = import_files(
         folder,
@@ -146,7 +146,7 @@ def _import(
     for line in done.report():
         say(line)
     if options.project:
-        project_folder(folder)
+        follow_books(folder)
     if done.imported.rejects:
         raise typer.Exit(Exit.FOUND)
 

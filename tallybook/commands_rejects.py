@@ -104,7 +104,7 @@ def resubmit(
 
     Example: tallybook rejects show 1 --raw | sed s/EURO/EUR/ | tallybook rejects resubmit 1 -
     """
-    from tallybook.projecting import project_folder
+    from tallybook.projecting import follow_books
     from tallybook.rejects import resubmit_event
 
     mended: bytes | None = None
@@ -120,7 +120,7 @@ def resubmit(
     else:
         for line in done.report():
             say(line)
-    project_folder(folder)
+    follow_books(folder)
     if done.imported.rejects:
         raise typer.Exit(Exit.FOUND)
 

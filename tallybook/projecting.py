@@ -12,7 +12,7 @@ from books.errors import NoSuchPosition
 from books.log import LogReader
 from projections.projector import Projected, project
 from projections.readers import progress as progress_lines
-from projections.store import Store, StoreHeld
+from projections.store import Store, StoreError, StoreHeld, TablesLeftBehind
 from schemas.instants import format_instant
 from tallybook.folder import EDITION, Folder
 from tallybook.screen import Tick, aside, note, progress
@@ -59,6 +59,25 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         with folder.store() as store:
             log.refresh()  # somebody may have committed and projected more before the tables were ours
             return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+
+
+def follow_books(folder: Folder) -> None:
+    """Bring the tables up to books that have just taken something in; a note, where another process has them open.
+
+    Raises:
+        TablesLeftBehind: ClickHouse failed; what was taken in is committed all the same.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    try:
+        project_folder(folder)
+    except StoreHeld as held:
+        who = f"process {held.holder}" if held.holder else "another process"
+        note(f"the facts are in; {who} has the tables open, so the next reader brings them level")
+    except StoreError as error:
+        raise TablesLeftBehind(
+            f"The facts are in, and the books are complete; only the tables could not follow, and the next reading "
+            f"command tries again. {error}"
+        ) from error
 
 
 def are_of_other_books(log: LogReader, store: Store) -> bool:
