@@ -74,7 +74,8 @@ def run(scratch: Path, kills: int, seed: str, only: int | None, commands: Sequen
                 found = result.result()
                 died += [(trial.command, each) for each in found.died]
                 ran, wrong = ran + 1, wrong + bool(found.wrong)
-                say(f"{number:>4} of {len(trials)}  {'WRONG' if found.wrong else 'well '}  {trial}")
+                missed = "".join(f"; nothing was left for {kill}" for kill in found.missed)
+                say(f"{number:>4} of {len(trials)}  {'WRONG' if found.wrong else 'well '}  {trial}{missed}")
                 again = [f"again: python -m tests.crash --kills {kills} --seed {seed} --only {number}"]
                 for line in (*found.wrong, *again) if found.wrong else ():
                     say(f"      {line}")

@@ -31,10 +31,14 @@ class Died(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """What became of a trial: the kills that struck, and what is wrong (nothing, if all is well)."""
+    """What became of a trial: the kills that struck, and what is wrong (nothing, if all is well).
+
+    `missed` are kills among the mending of what the kill before left torn, where that had left nothing to be mended.
+    """
 
     died: list[Died] = []
     wrong: list[str] = []
+    missed: list[Kill] = []
 
 
 class Runner:
@@ -55,7 +59,10 @@ class Runner:
                 running.start_afresh()
                 alone = trial.kills[:place] if kill.kind in MENDING else ()
                 if not all(running.kill(each) for each in (*alone, kill)):
-                    running.found.wrong.append(f"never came to {kill}")
+                    if kill.kind in MENDING:
+                        running.found.missed.append(kill)
+                    else:
+                        running.found.wrong.append(f"never came to {kill}")
         running.finish()
         shutil.rmtree(here)
         return running.found
