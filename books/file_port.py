@@ -96,7 +96,7 @@ class FilePort(Protocol):
         """Have several effects in any order, or at once; raises the first error, after all have ended."""
 
     def sync_file(self, path: Path) -> None:
-        """Wait until the disk has a file as it is now, whoever wrote it."""
+        """Wait until the disk has a file (or the names in a folder) as it is now, whoever wrote it."""
 
     def lock(self, path: Path) -> HeldLock | None:
         """Lock by this file, created where it is missing; None where somebody else holds it."""
@@ -158,7 +158,7 @@ class RealFiles:
             os.close(fd)
 
     def sync_file(self, path: Path) -> None:
-        """Wait until the disk has a file as it is now, whoever wrote it."""
+        """Wait until the disk has a file (or the names in a folder) as it is now, whoever wrote it."""
         try:
             self.sync_folder(path)  # which is asked for in the same way
         except OSError as error:

@@ -175,6 +175,8 @@ class FileLogReader:
         """
         last = read_last_round(self._files, self._rounds)
         self._files.sync_file(self._rounds.path)
+        if last.committed.number == 0:  # who created the books may have died before their name was on the disk
+            self._files.sync_file(self.folder)
         return last
 
     def _enter(self, last: LastRound) -> None:

@@ -134,8 +134,11 @@ class FakeDisk:
             effect()
 
     def sync_file(self, path: Path) -> None:
-        file = self._file(path)  # no effect to be counted: a reader's, who changes nothing
-        file.durable = file.live
+        node = self._node(path)  # no effect to be counted: a reader's, who changes nothing
+        if isinstance(node, _Folder):
+            node.durable = dict(node.live)
+        elif node is not None:
+            node.durable = node.live
 
     def lock(self, path: Path) -> HeldLock | None:
         if path in self._held:
