@@ -24,7 +24,7 @@ _MAX_VARINT_BYTES: Final = 10
 _NOT_UTF8: Final = b"\xff"
 
 
-class ContainerDamaged(Exception):  # noqa: N818 - named after what is the matter, as reasons are
+class ContainerDamaged(Exception):
     """The bytes from `offset` on are not what a container has there."""
 
     def __init__(self, offset: int, what: str) -> None:

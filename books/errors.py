@@ -24,7 +24,7 @@ def _told_again(kind: type[BooksError], message: str, fields: dict[str, object])
     return error
 
 
-class BooksForeign(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class BooksForeign(BooksError):
     """No books of Tallybook, or those of another deployment, generation or layout."""
 
     def __init__(self, place: Path | str, what: str, to_do: str) -> None:
@@ -34,7 +34,7 @@ class BooksForeign(BooksError):  # noqa: N818 - named after what is the matter, 
         super().__init__(f"{place}: {what}. {to_do} {NOTHING_CHANGED}")
 
 
-class BooksExist(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class BooksExist(BooksError):
     """There are books in the folder already, so none can be created there."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class BooksExist(BooksError):  # noqa: N818 - named after what is the matter, as
         super().__init__(f"{folder} has books already. Use them, or name another folder. {NOTHING_CHANGED}")
 
 
-class BooksDamaged(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class BooksDamaged(BooksError):
     """A book was changed, cut short or taken away behind its back.
 
     `file` is relative to the folder of the books, `offset` in bytes (None where the damage has no place in a file).
@@ -57,7 +57,7 @@ class BooksDamaged(BooksError):  # noqa: N818 - named after what is the matter, 
         super().__init__(f"{file}{at}: {what}. {self.to_do} {NOTHING_CHANGED}")
 
 
-class UnknownEdition(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class UnknownEdition(BooksError):
     """The ledger has no such edition (yet)."""
 
     def __init__(self, edition: str, known: tuple[str, ...]) -> None:
@@ -65,7 +65,7 @@ class UnknownEdition(BooksError):  # noqa: N818 - named after what is the matter
         super().__init__(f"The ledger has no edition {edition!r}; it has {', '.join(known) or 'none'}.")
 
 
-class NoSuchPosition(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class NoSuchPosition(BooksError):
     """A position that is no place between two records of this book: one kept from other or older books."""
 
     def __init__(self, file: str, position: int) -> None:
@@ -83,7 +83,7 @@ class LockHolder(msgspec.Struct, frozen=True):
     command: str
 
 
-class FolderHeld(BooksError):  # noqa: N818 - named after what is the matter, as reasons are
+class FolderHeld(BooksError):
     """Another process writes these books; `holder` is None while it has not yet said who it is."""
 
     def __init__(self, folder: Path, holder: LockHolder | None) -> None:

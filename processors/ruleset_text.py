@@ -61,7 +61,7 @@ class RulesetWarning(Finding):
     """Something that is allowed but cannot be meant."""
 
 
-class RulesetRefused(Exception):  # noqa: N818 - a refusal with its reasons, not a fault of the program
+class RulesetRefused(Exception):
     """The text is no ruleset; `errors` has every reason, in the order of the file, at most MAX_ERRORS of them."""
 
     def __init__(self, errors: list[RulesetError]) -> None:

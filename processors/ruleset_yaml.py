@@ -50,7 +50,7 @@ class Tree(NamedTuple):
     faults: list[Fault]
 
 
-class _Unreadable(Exception):  # noqa: N818 - control flow of this file alone: one fault ends the reading
+class _Unreadable(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
         self.fault = fault

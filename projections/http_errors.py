@@ -26,7 +26,7 @@ _STATUSES: Final = (
 )
 
 
-class Refused(Exception):  # noqa: N818 - named after what happened, as facts are
+class Refused(Exception):
     """A request that is not answered: ClickHouse's number for it, the message, the HTTP status."""
 
     def __init__(self, code: int, message: str, status: HTTPStatus | None = None) -> None:

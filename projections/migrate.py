@@ -13,11 +13,11 @@ _NO_VIEW: Final = ""
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
 
 
-class MigrationChanged(StoreError):  # noqa: N818 - named after what happened, as facts are
+class MigrationChanged(StoreError):
     """A published migration differs from the one that made the tables."""
 
 
-class StoreTooNew(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreTooNew(StoreError):
     """The tables were made by a later version of Tallybook."""
 
 

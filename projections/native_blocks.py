@@ -24,7 +24,7 @@ _DIGITS_TO_WIDTH: Final = ((9, 4), (18, 8), (38, 16), (76, 32))
 _TYPE: Final = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
 
 
-class TypeNotKnown(Exception):  # noqa: N818 - named after what happened, as facts are
+class TypeNotKnown(Exception):
     """A column of a type whose length in bytes is not known here."""
 
 

@@ -23,7 +23,7 @@ FIRST_EDITION: Final = "0001"
 BATCH_BYTES: Final = 32 << 20
 
 
-class StoreOfOtherBooks(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreOfOtherBooks(StoreError):
     """The tables were filled from other books than those given."""
 
 

@@ -49,7 +49,7 @@ class Address(msgspec.Struct, frozen=True):
     user: str = "reader"
 
 
-class StoreHeld(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreHeld(StoreError):
     """Another process has the folder of an embedded ClickHouse open; only one can. `address` is where it serves it."""
 
     def __init__(self, path: Path, holder: str, address: Address | None = None) -> None:
@@ -60,15 +60,15 @@ class StoreHeld(StoreError):  # noqa: N818 - named after what happened, as facts
         super().__init__(f"{path} is open in {who}; an embedded ClickHouse serves one process at a time. Wait for it.")
 
 
-class StoreNotOpened(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreNotOpened(StoreError):
     """The folder is there, but ClickHouse could not open it."""
 
 
-class TablesLeftBehind(StoreError):  # noqa: N818 - named after what happened, as facts are
+class TablesLeftBehind(StoreError):
     """The books took in what was given, and committed it; the tables could not follow."""
 
 
-class QueryFailed(StoreError):  # noqa: N818 - named after what happened, as facts are
+class QueryFailed(StoreError):
     """ClickHouse refused a statement; the message is its own."""
 
 

@@ -28,15 +28,15 @@ _DAMAGED: Final = (
 _SAID: Final = re.compile(r"(?:Code: \d+\. )?(?:DB::Exception: )?(.*)", re.DOTALL)
 
 
-class StoreFull(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreFull(StoreError):
     """There is no room for the tables, or for what is on its way into them."""
 
 
-class StoreShut(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreShut(StoreError):
     """The folder of the tables cannot be written to."""
 
 
-class StoreDamaged(StoreError):  # noqa: N818 - named after what happened, as facts are
+class StoreDamaged(StoreError):
     """Files of the tables are missing, or not as ClickHouse left them."""
 
 

@@ -23,7 +23,7 @@ MAX_HEADER_BYTES: Final = 1 << 20
 MAX_BLOCK_BYTES: Final = 1 << 26
 
 
-class ContainerDamaged(ValueError):  # noqa: N818 - named after what happened, as facts are
+class ContainerDamaged(ValueError):
     """A container cannot be read on: `record_number` (from 1) is the first record affected, 0 is the header."""
 
     def __init__(self, record_number: int, message: str) -> None:

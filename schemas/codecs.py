@@ -69,7 +69,7 @@ _DAMAGE: Final = (
 fastavro.read.LOGICAL_READERS.update(LOGICAL_READERS)
 
 
-class BodyDamaged(ValueError):  # noqa: N818 - named after what happened, as facts are
+class BodyDamaged(ValueError):
     """The bytes of a record do not fit its schema."""
 
 

@@ -28,7 +28,7 @@ _WHOLE_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
 _RIGHT_SHAPE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-class NoInstant(ValueError):  # noqa: N818 - named after what is wrong, as facts are after what happened
+class NoInstant(ValueError):
     """A value names no instant; the message says what to change, and `why` does so without the value before it."""
 
     def __init__(self, why: str, shown: str = "") -> None:

@@ -30,7 +30,7 @@ EDITION: Final = FIRST_EDITION
 MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
 
 
-class FolderRefused(Exception):  # noqa: N818 - named after what happened, as facts are
+class FolderRefused(Exception):
     """The folder cannot be used this way; the message says why and what to do."""
 
 

@@ -41,7 +41,7 @@ from processors.shares import Order, Sealed
 STOP_SECONDS: Final = 30.0
 
 
-class WorkerDied(ChildProcessError):  # noqa: N818 - named after what happened, as facts are
+class WorkerDied(ChildProcessError):
     """A deciding process ended before its time; `strerror` is the message."""
 
 

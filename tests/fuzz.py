@@ -61,7 +61,7 @@ EVENTS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
-class Broken(Exception):  # noqa: N818 - what fuzzing looks for
+class Broken(Exception):
     """A promise of the door was not kept."""
 
 

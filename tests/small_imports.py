@@ -55,7 +55,7 @@ rules:
 """
 
 
-class Died(Exception):  # noqa: N818 - named after what happened, as facts are
+class Died(Exception):
     """The importing process is gone."""
 
 

@@ -44,7 +44,7 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
         forget(partition, account)
     occurred_at = fact.occurred_at
     account.seen[fact_key(fact.source, fact.event_id)] = (occurred_at, content_hash(fact))
-    if occurred_at > account.latest_at:  # noqa: PLR1730 max is a call, and this is done for every fact
+    if occurred_at > account.latest_at:
         account.latest_at = occurred_at
     for charge in posting.charges:
         key = counter_key(charge.limit_id, charge.window)

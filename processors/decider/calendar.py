@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -47,8 +47,7 @@ class Zone:
         if known is None:
             if len(self._midnights) >= MAX_MIDNIGHTS_KEPT:
                 self._midnights.clear()
-            start = date.fromordinal(day + EPOCH_ORDINAL)
-            known = self.instant_of(datetime(start.year, start.month, start.day))  # noqa: DTZ001 - a wall clock
+            known = self.instant_of(datetime.combine(date.fromordinal(day + EPOCH_ORDINAL), time.min))
             self._midnights[day] = known
         return known
 

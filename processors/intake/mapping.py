@@ -48,7 +48,7 @@ def _is_tab(value: object) -> object:
 Scale = Annotated[int, AfterValidator(_is_scale)]
 
 
-class MappingRefused(ValueError):  # noqa: N818 - named after what happened, as facts are
+class MappingRefused(ValueError):
     """A column mapping that cannot be used; `problems` are (path in the mapping, what to change)."""
 
     def __init__(self, name: str, problems: list[tuple[str, str]]) -> None:

@@ -33,7 +33,7 @@ class Read(msgspec.Struct, gc=False):
     headers: dict[str, str] = {}
 
 
-class InputRefused(ValueError):  # noqa: N818 - named after what happened, as facts are
+class InputRefused(ValueError):
     """A file that is not read at all: `file`, `line` (0 if none is meant), what is wrong, and what to do."""
 
     def __init__(self, file: str, line: int, message: str, hint: str) -> None:

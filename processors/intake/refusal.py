@@ -44,7 +44,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     occurred_at: int | None = None
 
 
-class Problem(Exception):  # noqa: N818 - found in data and always turned into a Refusal, never shown as an error
+class Problem(Exception):
     """The first thing wrong with a record: reason, field path and a message that says what to change."""
 
     def __init__(self, reason: RejectReason, message: str, field: str = "") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from projections.store import Columns, Parameters, Pieces, Row, Staged, Store
 
 
-class Stopped(Exception):  # noqa: N818 - named after what happened, as facts are
+class Stopped(Exception):
     """The process died here."""
 
 

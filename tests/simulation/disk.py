@@ -11,7 +11,7 @@ from random import Random
 from tests.fakes.disk import DiedError, FakeDisk
 
 
-class EffectFailed(OSError):  # noqa: N818 - named after what happened, as facts are
+class EffectFailed(OSError):
     """The disk refused an effect; the process lives on."""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.fold import Fold
 
 
-class LawBroken(Exception):  # noqa: N818 - named after what happened, as facts are
+class LawBroken(Exception):
     """A law does not hold; the message says which, and where."""
 
 

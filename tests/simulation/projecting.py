@@ -22,7 +22,7 @@ BATCHES: Final = (200, 2_000, 1 << 20)
 MAX_PROJECTORS: Final = 2
 
 
-class Stopped(Exception):  # noqa: N818 - named after what happened, as facts are
+class Stopped(Exception):
     """The projecting process died."""
 
 

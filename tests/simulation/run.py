@@ -311,7 +311,7 @@ def run_seed(seed: int, seen: Counter[str]) -> Run:
     return run
 
 
-class SeedBroken(Exception):  # noqa: N818 - named after what happened, as facts are
+class SeedBroken(Exception):
     """A seed broke a law."""
 
     def __init__(self, run: Run, law: str) -> None:
