@@ -71,8 +71,11 @@ bench-real:
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q
 requirements:
 	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-stream.in -o requirements-stream.txt
 	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) requirements-real.in -o requirements-real.txt
+	@$(COMPILE) benchmarks/kafka/requirements-faust.in -o benchmarks/kafka/requirements-faust.txt
+	@$(COMPILE) benchmarks/kafka/requirements-quix.in -o benchmarks/kafka/requirements-quix.txt
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -52,10 +52,10 @@ class BookFile(msgspec.Struct, frozen=True):
         return self.header.length
 
 
-def new_head(identity: Identity, name: str) -> bytes:
-    """The first bytes of a new file of a book."""
+def new_head(identity: Identity, name: str, *, is_copy: bool = False) -> bytes:
+    """The first bytes of a new file of a book; `is_copy`: of one that is copied from a stream."""
     schema = schema_json(schema_of(name))
-    return encode_header(metadata_of(identity, name, schema), sync_marker(identity.book, name))
+    return encode_header(metadata_of(identity, name, schema, is_copy=is_copy), sync_marker(identity.book, name))
 
 
 def open_book_file(files: FilePort, books: Path, name: str, identity: Identity) -> BookFile:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -36,7 +37,8 @@ from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalLine, JournalPage, RoundCommitted
 from schemas.posting import EditionOpened
 
-_FIRST_COMMIT: Final = 0
+FIRST_COMMIT: Final = 0
+_Written = TypeVar("_Written")
 
 
 def create_books(folder: Path, opened: JournalOpened, *, files: FilePort = REAL_FILES) -> RoundCommitted:
@@ -48,6 +50,16 @@ def create_books(folder: Path, opened: JournalOpened, *, files: FilePort = REAL_
     """
     if opened.partition or not opened.deployment or not 1 <= opened.partitions <= MAX_PARTITIONS:
         raise ValueError(f"no book can be opened with {opened}")
+    return born_whole(files, folder, lambda creating: _write_all(files, creating, opened))
+
+
+def born_whole(files: FilePort, folder: Path, write: Callable[[Path], _Written]) -> _Written:
+    """Make the books of `folder` by `write`, which is given the place beside them where they are to be written.
+
+    Raises:
+        BooksExist: there are books already.
+        FolderHeld: another process is making some.
+    """
     books, creating = folder / BOOKS, folder / CREATING
     if files.is_folder(books) or files.size(books) is not None:
         raise BooksExist(folder)
@@ -58,14 +70,14 @@ def create_books(folder: Path, opened: JournalOpened, *, files: FilePort = REAL_
         if files.is_folder(books):  # another process was quicker
             raise BooksExist(folder)
         _clear(files, creating)
-        committed = _write_all(files, creating, opened)
+        written = write(creating)
         if is_new:
             files.sync_folder(folder.parent)
         files.rename(creating, books)
         files.sync_folder(folder)
     finally:
         lock.release()
-    return committed
+    return written
 
 
 def edition_heads(identity: Identity, opened: EditionOpened) -> dict[str, bytes]:
@@ -95,7 +107,7 @@ def _write_all(files: FilePort, creating: Path, opened: JournalOpened) -> RoundC
     lengths = [BookLength(name, len(data), crc32(data[-TAIL_BYTES:])) for name, data in sorted(contents.items())]
     committed = seal(
         RoundCommitted(
-            _FIRST_COMMIT,
+            FIRST_COMMIT,
             tuple(lengths),
             journal_digests=tuple(digests),
             ledger_digests=(EMPTY_DIGEST.hex(),) * opened.partitions,

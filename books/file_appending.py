@@ -124,6 +124,9 @@ class FileAppender(FileLogReader):
         self._sound = True
 
     def _must_be_of_this_version(self) -> None:
+        if self.is_copy:
+            what = "is a copy of a stream, which is read and never written"
+            raise BooksForeign(self._rounds.path, what, "Import into a folder of its own, or publish to the stream.")
         for book in (*self._known.values(), self._rounds):
             if book.writer_schema is not None:
                 what = "was written by another version of Tallybook, whose records have other fields"

@@ -23,8 +23,10 @@ from books.layout import (
     identity_in,
     identity_of,
     is_book_folder,
+    is_copy,
     journal_file,
     ledger_file,
+    scored_mark,
 )
 from books.rounds_file import LastRound, read_last_round, read_rounds
 from schemas.codecs import BodyDamaged, decode_edition, decode_page, decode_postings, decode_reject
@@ -55,6 +57,7 @@ class FileLogReader:
             raise BooksForeign(folder, what, "Name the folder of that deployment.")
         self._identity = identity
         self._rounds = open_book_file(files, self._books, ROUNDS, identity)
+        self.is_copy = is_copy(self._rounds.header)
         self._known: dict[str, BookFile] = {}
         self._lengths: dict[str, int] = {}
         self._enter(self._last_round())
@@ -106,7 +109,7 @@ class FileLogReader:
         self._must_be_partition(partition)
         book = self._known[journal_file(partition)]
         blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return _numbered_pages(book, blocks, 0 if start == 0 else None)
+        return _numbered_pages(book, blocks, 0 if start == 0 else None, gaps=self.is_copy)
 
     def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
         """The postings from a position on, in batches as they were written, each with the position after it."""
@@ -120,7 +123,7 @@ class FileLogReader:
         """The rejects from a position on, each with the position after it."""
         book = self._known[REJECTS]
         blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return _numbered_rejects(book, blocks, 1 if start == 0 else None)
+        return _numbered_rejects(book, blocks, 1 if start == 0 and not self.is_copy else None, gaps=self.is_copy)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
         """The pages from a position on as bytes, one a block, under the present schema."""
@@ -148,6 +151,14 @@ class FileLogReader:
         if book.writer_schema is not None:
             return encoded_rejects(_numbered_rejects(book, blocks, None))
         return _single(book, blocks)
+
+    def scored_page(self, edition: str, partition: int) -> int | None:
+        """See LogReader: None in books that commit whole rounds, what the commit says in a copy of a stream."""
+        if not self.is_copy:
+            return None
+        self._must_have(edition)
+        mark = scored_mark(partition)
+        return next((one.record - 1 for one in self._last.committed.inputs if one.name == mark), -1)
 
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""
@@ -192,7 +203,8 @@ class FileLogReader:
         book = self._known.get(journal_file(0))
         if book is None:
             raise BooksDamaged(ROUNDS, None, f"the last commit does not cover {journal_file(0)}")
-        for _, page in _numbered_pages(book, blocks_of(self._files, book, 0, self._lengths[book.name]), 0):
+        blocks = blocks_of(self._files, book, 0, self._lengths[book.name])
+        for _, page in _numbered_pages(book, blocks, 0, gaps=self.is_copy):
             opened = page.lines[0].fact if page.lines else None
             if isinstance(opened, JournalOpened) and identity_of(opened) == self._identity:
                 return msgspec.structs.replace(opened, partition=0)
@@ -248,10 +260,12 @@ def _postings(book: BookFile, block: Block) -> list[Posting]:
         raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
 
 
-def _numbered_pages(book: BookFile, blocks: Iterator[Block], due: int | None) -> Iterator[tuple[int, JournalPage]]:
+def _numbered_pages(
+    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
+) -> Iterator[tuple[int, JournalPage]]:
     for block in blocks:
         page = _page(book, block)
-        if due is not None and page.page != due:
+        if due is not None and (page.page < due if gaps else page.page != due):
             raise BooksDamaged(book.name, block.offset, f"page {page.page} stands where page {due} is due")
         due = page.page + 1
         yield block.end, page
@@ -268,10 +282,12 @@ def _numbered_postings(book: BookFile, blocks: Iterator[Block], due: int | None)
         yield block.end, postings
 
 
-def _numbered_rejects(book: BookFile, blocks: Iterator[Block], due: int | None) -> Iterator[tuple[int, list[Reject]]]:
+def _numbered_rejects(
+    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
+) -> Iterator[tuple[int, list[Reject]]]:
     for block in blocks:
         reject = _decoded(book, block, decode_reject)
-        if due is not None and reject.number != due:
+        if due is not None and (reject.number < due if gaps else reject.number != due):
             raise BooksDamaged(book.name, block.offset, f"reject {reject.number} stands where {due} is due")
         due = reject.number + 1
         yield block.end, [reject]

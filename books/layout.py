@@ -21,6 +21,9 @@ REJECTS: Final = "rejects.avro"
 JOURNAL: Final = "journal"
 OPENED: Final = "opened.avro"
 FIRST_EDITION: Final = "0001"
+# In the heads of files that were copied from a stream: pages are numbered by their offsets there.
+PAGES: Final = "tallybook.pages"
+OFFSETS: Final = b"offsets"
 MAX_PARTITIONS: Final = 10_000
 
 _EDITION: Final = re.compile(r"\d{4}")
@@ -95,9 +98,9 @@ def schema_of(file: str) -> str:
     return "EditionOpened" if name == OPENED else "Posting"
 
 
-def metadata_of(identity: Identity, file: str, schema: str) -> dict[str, bytes]:
-    """What the head of a file says."""
-    return {
+def metadata_of(identity: Identity, file: str, schema: str, *, is_copy: bool = False) -> dict[str, bytes]:
+    """What the head of a file says; `is_copy`: it is copied from a stream."""
+    return ({PAGES: OFFSETS} if is_copy else {}) | {
         "avro.schema": schema.encode(),
         "tallybook.layout": LAYOUT.encode(),
         "tallybook.deployment": identity.deployment.encode(),
@@ -114,6 +117,16 @@ def identity_in(header: Header) -> Identity | None:
     if not book or not re.fullmatch(r"\d{1,9}", generation):
         return None
     return Identity(book, deployment, int(generation))
+
+
+def scored_mark(partition: int) -> str:
+    """The name under which a copy's commit says how far the ledger covers a partition's journal."""
+    return f"scored/{partition}"
+
+
+def is_copy(header: Header) -> bool:
+    """Whether a file was copied from a stream."""
+    return header.metadata.get(PAGES) == OFFSETS
 
 
 def what_is_strange(header: Header, identity: Identity, file: str) -> str | None:

@@ -66,6 +66,14 @@ class LogReader(Protocol):
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
         """The rejects from a position on as bytes, checked no further than that their blocks are whole."""
 
+    def scored_page(self, edition: str, partition: int) -> int | None:
+        """The number of the last page of a partition that the ledger covers in full; -1 for none yet.
+
+        None: the ledger covers all pages, and these are numbered without gaps, as in books that commit whole rounds.
+        Else pages are numbered by their offsets in a stream, with gaps, and those behind this one are still to be
+        decided.
+        """
+
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""
 

@@ -7,6 +7,7 @@ posting belongs to which line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -50,15 +51,27 @@ _RESTORE: Final = "Journal and ledger do not belong together: restore both from 
 
 
 def walk(log: LogReader, edition: str, partition: int, start: Place = BEGINNING, *, complete: bool = False) -> DeskWalk:
-    """Walk one partition of the journal beside one edition of the ledger; see DeskWalk."""
+    """Walk one partition of the journal beside one edition of the ledger, as far as this covers it; see DeskWalk."""
+    scored = log.scored_page(edition, partition)
+    pages = log.read_journal(partition, start.journal)
     return DeskWalk(
-        log.read_journal(partition, start.journal),
+        pages if scored is None else takewhile(lambda item: item[1].page <= scored, pages),
         log.read_ledger(edition, partition, start.ledger),
         start,
         complete=complete,
         journal_name=f"journal/{partition:02d}",
         ledger_name=f"ledger.{edition}/{partition:02d}",
+        gaps=scored is not None,
     )
+
+
+def unscored(log: LogReader, edition: str, partition: int, start: int = 0) -> Iterator[JournalPage]:
+    """The pages from a position on that the ledger does not cover yet: none but in a stream."""
+    scored = log.scored_page(edition, partition)
+    if scored is not None:
+        for _, page in log.read_journal(partition, start):
+            if page.page > scored:
+                yield page
 
 
 class DeskWalk:
@@ -66,6 +79,7 @@ class DeskWalk:
 
     With `complete` the ledger must hold a posting for every line of a member, as in books that commit whole rounds;
     without it the journal may be ahead (a worker died between its commits), and the desks there are not `scored`.
+    With `gaps` pages may be numbered with gaps, as by the offsets of a stream.
     Raises BooksDamaged for a posting without a line, out of order, of another member or with a wrong number.
     """
 
@@ -78,11 +92,13 @@ class DeskWalk:
         complete: bool = False,
         journal_name: str = "journal",
         ledger_name: str = "ledger",
+        gaps: bool = False,
     ) -> None:
         self._pages = pages
         self._batches = batches
         self._start = start
         self._complete = complete
+        self._gaps = gaps
         self._journal_name = journal_name
         self._ledger_name = ledger_name
         self._page_at = start.journal
@@ -151,7 +167,11 @@ class DeskWalk:
         expected = 0 if self._start.journal == 0 else None
         at = self._start.journal
         for after, page in self._pages:
-            if page.page != expected and (expected is not None or (done is not None and page.page > done.page + 1)):
+            if self._gaps:
+                is_due = expected is None or page.page >= expected
+            else:
+                is_due = page.page == expected or (expected is None and (done is None or page.page <= done.page + 1))
+            if not is_due:
                 what = (
                     f"page {page.page} follows where page {done.page if done and expected is None else expected} is due"
                 )

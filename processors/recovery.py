@@ -17,6 +17,7 @@ from schemas.facts import JournalOpened, RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
 PAYLOAD_LAYOUT: Final = 4
+MadeBy = Callable[[LogReader, SnapshotHeader], bool]
 
 
 class _Payload(msgspec.Struct):
@@ -32,8 +33,18 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Payload)
 
 
-def save_snapshot(store: SnapshotStore, log: LogReader, edition: str, desk: PartitionDesk, place: Place) -> None:
+def save_snapshot(
+    store: SnapshotStore,
+    log: LogReader,
+    edition: str,
+    desk: PartitionDesk,
+    place: Place,
+    *,
+    commit_at: int | None = None,
+) -> None:
     """Keep the state of a desk that stands at `place`, the end of the committed books; `log` is refreshed.
+
+    `commit_at` is where the commit stands that left the books so (None: it is the log's last one).
 
     Raises:
         OSError: the cache cannot be written.
@@ -59,7 +70,7 @@ def save_snapshot(store: SnapshotStore, log: LogReader, edition: str, desk: Part
         journal_digest=desk.journal_digest.hex(),
         ledger_digest=desk.ledger_digest.hex(),
         last_tick=desk.last_tick,
-        commit_at=log.last_commit_at(),
+        commit_at=log.last_commit_at() if commit_at is None else commit_at,
     )
     store.save(edition, desk.partition, _encoder.encode(payload), header)
 
@@ -70,13 +81,17 @@ def recover_desk(
     desk: PartitionDesk,
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
+    *,
+    made_by: MadeBy | None = None,
 ) -> Place:
-    """Bring a fresh desk to the end of the committed books and give its place there.
+    """Bring a fresh desk to the end of what the ledger covers and give its place there.
+
+    `made_by` says whether the books left a partition as a snapshot has it (None: the log's rounds say so).
 
     Raises:
         BooksDamaged: the two books do not belong together.
     """
-    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots)
+    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots, made_by or _made_by)
     walking = walk(log, edition, desk.partition, place, complete=True)
     for item in walking:
         try:
@@ -92,10 +107,10 @@ def recover_desk(
     return walking.place()
 
 
-def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore) -> Place:
+def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore, made_by: MadeBy) -> Place:
     """The place of the snapshot, taken over by the desk; the beginning where there is none that these books made."""
     kept = snapshots.load(edition, desk.partition)
-    if kept is None or kept[0].folio is None or not _made_by(log, kept[0]):
+    if kept is None or kept[0].folio is None or not made_by(log, kept[0]):
         return BEGINNING
     header, payload = kept
     try:

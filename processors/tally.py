@@ -42,14 +42,18 @@ class Tally:
 
     def count(self, partition: int, item: Desk) -> None:
         """Count one line and its recorded postings."""
-        fact = item.line.fact
         for posting in item.postings:
             for owed in posting.owed:
                 _move(self._owed, _key(owed, owed.member_id), 1)
+        self.count_unscored(partition, item.line)
+
+    def count_unscored(self, partition: int, line: JournalLine) -> None:
+        """Count one line that may have no posting yet."""
+        fact = line.fact
         if isinstance(fact, RefereePurchased):
             _move(self._owed, _key(fact, fact.member_id), -1)
         elif isinstance(fact, ReferralMade):
-            _move(self._referred, _key(fact, fact.referee_id), 1 if item.line.member_id == fact.referee_id else -1)
+            _move(self._referred, _key(fact, fact.referee_id), 1 if line.member_id == fact.referee_id else -1)
         elif isinstance(fact, ClockTicked | RulesetPublished):
             self._book_facts[partition] = next_journal_digest(self._book_facts[partition], None, fact)
 

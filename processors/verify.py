@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
-from books.walk import Desk, walk
+from books.walk import Desk, unscored, walk
 from processors.decider.machine import Load
 from processors.desk import PartitionDesk
 from processors.tally import Tally
@@ -30,10 +30,12 @@ class Difference(msgspec.Struct, frozen=True):
 class Verified(msgspec.Struct):
     """What a verification found; the books are right if `differences` is 0.
 
+    `unscored` counts lines of a stream's journal that its ledger does not cover yet.
     `shown` holds the first MAX_DIFFERENCES_SHOWN. Digests are hex; see schemas.canonical for what they cover.
     """
 
     lines: int = 0
+    unscored: int = 0
     postings: int = 0
     entries: int = 0
     differences: int = 0
@@ -62,7 +64,12 @@ def verify_books(
     tally = Tally(log.partitions)
     desks = [PartitionDesk(number, log.opened(), load) for number in range(log.partitions)]
     for desk in desks:
-        _verify_partition(desk, walk(log, edition, desk.partition, complete=True), tally, result, on_postings)
+        walking = walk(log, edition, desk.partition, complete=True)
+        _verify_partition(desk, walking, tally, result, on_postings)
+        for page in unscored(log, edition, desk.partition, walking.place().journal):
+            result.unscored += len(page.lines)
+            for line in page.lines:
+                tally.count_unscored(desk.partition, line)
     for partition, place, what in tally.problems():
         result.found(partition, place, what)
     _compare_digests(log, desks, result)

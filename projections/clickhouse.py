@@ -1,26 +1,30 @@
-"""The one file that knows clickhouse-connect: an embedded ClickHouse (chDB) in a folder, behind the Store port."""
+"""The one file that knows clickhouse-connect: an embedded ClickHouse (chDB) or a server, behind the Store port."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
+from uuid import uuid4
 
 import clickhouse_connect
 import msgspec
-from clickhouse_connect.driver.exceptions import ClickHouseError
-from clickhouse_connect.driver.httputil import get_pool_manager
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
 
 from projections.avro_staging import avro_file, staged_columns
 from projections.json_rows import FORMAT, json_rows
-from projections.query_guard import why_refused
+from projections.reader_guard import ReaderGuard
+from projections.servers import Server, cannot_answer_now, lost_session, parse_server, server_renewal, unreachable
 from projections.sessions import READING, Sessions
 from projections.staged_inserts import FILLED, KINDS, insert_statement, line_columns, lines_statement
 from projections.store import (
+    FOLDER_RENEWAL,
     JOURNAL,
     REJECTS,
     TABLES,
@@ -31,7 +35,9 @@ from projections.store import (
     QueryFailed,
     Row,
     Staged,
+    StoreError,
     StoreNotOpened,
+    StoreUnreachable,
 )
 from projections.store_faults import no_room_on_the_way
 from projections.store_lock import StoreLock
@@ -41,16 +47,16 @@ VIEWS: Final = "tallybook"
 _Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
 
 _TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
-# ClickHouse parses a reader's query as a text, which runs nothing of it, and refuses more than one.
-_FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
-_TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
-# What the message of that parser says of the query around the reader's.
-_AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
+_IN_SESSION: Final = "SELECT 1 AS there FROM system.tables WHERE is_temporary AND name = {staged:String}"
 # What the client puts around the server's own message when it comes over HTTP.
 _OVER_HTTP: Final = re.compile(r"^Received ClickHouse exception.*?server response: | \(for url [^ ]*\)$", re.DOTALL)
 CONNECT_SECONDS: Final = 5
 # Longer than a served query waits and runs, so that the server says what is the matter, and not the client.
 SERVED_SECONDS: Final = 90
+# Without a byte from the server, of which an insert that goes well is never a tenth.
+SERVER_SECONDS: Final = 120
+# Between two statements; a session holds what was staged, which lies in the server's memory until then.
+SESSION_SECONDS: Final = 60
 # Up to here it costs more to hand rows from thread to thread than one thread needs to make them all.
 FEW_BYTES: Final = 1 << 20
 _SETTINGS: Final = READING | {
@@ -77,16 +83,23 @@ class ClickHouse:
     """A Store over one client; use it as a context manager, in the process that opened it (chDB dies in a fork)."""
 
     def __init__(
-        self, client: _Client, reader: _Client, lock: StoreLock | None = None, pool: _Client | None = None
+        self,
+        client: _Client,
+        reader: _Client,
+        lock: StoreLock | None = None,
+        pool: _Client | None = None,
+        server: Server | None = None,
     ) -> None:
         self._client = client
         self._pool = pool
         self._reader = reader
         self._lock = lock
+        self._server = server
+        self._lost: StoreUnreachable | None = None
         self._types: dict[str, dict[str, str]] = {}
         self._numbers = count(1)
         self._threads = 0
-        self._table_functions: frozenset[str] | None = None
+        self._guard = ReaderGuard(self)
         self._process = os.getpid()
 
     def __enter__(self) -> Self:
@@ -101,7 +114,7 @@ class ClickHouse:
         try:
             self._client.command(statement, parameters=_bound(parameters))
         except ClickHouseError as error:
-            raise QueryFailed(_message(error)) from error
+            raise self._fault(error) from error
 
     def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         """The answer of a query as one dict a row (see Store)."""
@@ -109,7 +122,7 @@ class ClickHouse:
         try:
             answer = self._client.query(query, parameters=_bound(parameters))
         except ClickHouseError as error:
-            raise QueryFailed(_message(error)) from error
+            raise self._fault(error) from error
         names: Sequence[str] = answer.column_names
         return [dict(zip(names, row, strict=True)) for row in answer.result_rows]
 
@@ -132,25 +145,33 @@ class ClickHouse:
         staged = _Staged(book, f"staged_{book}_{next(self._numbers)}")
         self.command(f"CREATE TEMPORARY TABLE {staged.name} ({staged_columns(book)}) ENGINE = Memory")
         try:
-            self._insert_as(staged.name, None, avro_file(book, pieces), "Avro")
+            with self._in_session(staged):
+                self._insert_as(staged.name, None, avro_file(book, pieces), "Avro")
             staged = self._in_lines(staged) if book == JOURNAL else staged
-            return msgspec.structs.replace(staged, found=self._found_in(staged))
+            with self._in_session(staged):
+                return msgspec.structs.replace(staged, found=self._found_in(staged))
         except QueryFailed:
             self.unstage(staged)
             raise
 
     def _use_threads(self, count: int) -> None:
         """How many threads a statement has from now on; 0: as many as there are cores."""
-        if count != self._threads:
+        if count == self._threads:
+            return
+        if self._server is None:
             self.command(f"SET max_threads = {count}, max_insert_threads = {count}")
-            self._threads = count
+        else:  # with each statement: what is SET goes with its session
+            for setting in ("max_threads", "max_insert_threads"):
+                self._client.set_client_setting(setting, str(count))
+        self._threads = count
 
     def _in_lines(self, pages: _Staged) -> _Staged:
         """The lines of staged pages, which are forgotten."""
         lines = _Staged(pages.book, f"{pages.name}_lines")
         self.command(f"CREATE TEMPORARY TABLE {lines.name} ({line_columns()}) ENGINE = Memory")
         try:
-            self.command(lines_statement(), {"staged": pages.name, "lines": lines.name})
+            with self._in_session(pages):
+                self.command(lines_statement(), {"staged": pages.name, "lines": lines.name})
         except QueryFailed:
             self.unstage(lines)
             raise
@@ -171,7 +192,8 @@ class ClickHouse:
             raise TypeError("only what this store has staged can be inserted, and into the tables of its book")
         statement = insert_statement(table, staged.found)
         if statement is not None:
-            self.command(statement, {"staged": staged.name, "edition": edition, "partitions": partitions})
+            with self._in_session(staged):
+                self.command(statement, {"staged": staged.name, "edition": edition, "partitions": partitions})
 
     def unstage(self, staged: Staged) -> None:
         """Forget staged records (see Store)."""
@@ -183,7 +205,7 @@ class ClickHouse:
         try:
             self._client.raw_insert(table, names, rows, fmt=input_format)
         except ClickHouseError as error:
-            raise QueryFailed(f"{table}: {_message(error)}") from error
+            raise self._fault(error, f"{table}: ") from error
         except OSError as error:  # the client hands rows to the engine in a temporary file
             raise no_room_on_the_way(error) or error from error
 
@@ -191,23 +213,35 @@ class ClickHouse:
         """The answer of a query in a format of ClickHouse, read-only (see Store)."""
         self._own()
         try:
-            checked = self._only_reading(query)
+            checked = self._guard.checked(query)
             answer: bytes = self._reader.raw_query(checked, parameters=_bound(parameters), fmt=output_format)
         except ClickHouseError as error:
-            raise QueryFailed(_message(error)) from error
+            raise self._fault(error) from error
         return answer
 
-    def _only_reading(self, query: str) -> str:
-        """The query as ClickHouse writes it, which is what it will run; raises QueryFailed for all but reading."""
+    @contextmanager
+    def _in_session(self, staged: _Staged) -> Iterator[None]:
+        """Tell a statement that a server refuses from one whose staged records went with their session."""
         try:
-            formatted = str(self.rows(_FORMATTED, {"query": query})[0]["query"])
+            yield
         except QueryFailed as error:
-            raise QueryFailed(_AROUND.sub("", str(error))) from error
-        if self._table_functions is None:
-            self._table_functions = frozenset(str(row["name"]) for row in self.rows(_TABLE_FUNCTIONS))
-        if (reason := why_refused(formatted, self._table_functions)) is not None:
-            raise QueryFailed(f"refused: {reason}")
-        return formatted
+            if self._server is None or self.rows(_IN_SESSION, {"staged": staged.name}):
+                raise
+            self._lost = lost_session(self._server, staged.name)
+            raise self._lost from error
+
+    def _fault(self, error: ClickHouseError, before: str = "") -> StoreError:
+        """What to raise for what the client raised."""
+        said = _message(error)
+        if self._server is None or not _may_pass(error, said):
+            return QueryFailed(before + said)
+        self._lost = unreachable(self._server, said)
+        return self._lost
+
+    @property
+    def renewal(self) -> str:
+        """What a user does to have the tables made again from the books."""
+        return FOLDER_RENEWAL if self._server is None else server_renewal(self._server)
 
     def sessions(self) -> Sessions:
         """Where others are answered beside this store, from threads of this process, until it is closed.
@@ -225,18 +259,22 @@ class ClickHouse:
             self._lock.announce(address)
 
     def close(self) -> None:
-        """Close the engine and let go of the folder."""
-        self._own()
+        """Close the engine and let go of the folder, or hang up."""
+        self._of_this_process()
         self._reader.close()
         self._client.close()
-        if self._pool is not None:
-            self._pool.clear()
+        _hang_up(self._pool)
         if self._lock is not None:
             self._lock.release()
 
     def _own(self) -> None:
+        self._of_this_process()
+        if self._lost is not None:
+            raise StoreUnreachable(str(self._lost)) from self._lost
+
+    def _of_this_process(self) -> None:
         if os.getpid() != self._process:
-            raise AssertionError("an embedded ClickHouse does not survive a fork: start the process by spawn")
+            raise AssertionError("an opened ClickHouse does not survive a fork: start the process by spawn")
 
 
 def open_chdb(path: Path | str) -> ClickHouse:
@@ -284,12 +322,72 @@ def open_served(address: Address) -> ClickHouse:
             pool_mgr=pool,
         )
     except ClickHouseError as error:
-        pool.clear()
+        _hang_up(pool)
         raise StoreNotOpened(
             f"process {address.pid} has the tables open and serves them on {address.host}:{address.port}, but does not "
             f"answer there: {_message(error)}. If it is just ending or starting, try again."
         ) from error
     return ClickHouse(client, client, pool=pool)
+
+
+def open_server(url: str, user: str = "default", password: str = "") -> ClickHouse:
+    """A ClickHouse server to write to, over HTTP in a session of its own; it need not be migrated yet.
+
+    The session holds what is staged: the URL must lead to one server, and not to one of many by turns.
+
+    Args:
+        url: http://HOST:8123 or https://HOST:8443; certificates are checked against those of the system.
+        user: may create the databases `tallybook` and `tallybook_rows`, temporary tables, and all within.
+        password: of the user.
+
+    Raises:
+        StoreUnreachable: it does not answer now.
+        StoreNotOpened: the URL is none, or the server does not take the user.
+    """
+    server = parse_server(url)
+    # One of its own: it is never shared with another store, and asks no proxy that the environment names.
+    pool = get_pool_manager()
+    try:
+        client = _server_client(
+            server, user, password, pool, {"session_id": str(uuid4()), "session_timeout": str(SESSION_SECONDS)}
+        )
+        reader = _server_client(server, user, password, pool, _READ_ONLY)
+        reader.database = VIEWS  # so that people may leave it out; a first run has yet to make it
+    except ClickHouseError as error:
+        _hang_up(pool)
+        said = _message(error)
+        if _may_pass(error, said):
+            raise unreachable(server, said) from error
+        raise StoreNotOpened(f"the ClickHouse server at {server.url} does not take user {user!r}: {said}") from error
+    return ClickHouse(client, reader, pool=pool, server=server)
+
+
+def _server_client(server: Server, user: str, password: str, pool: _Client, settings: dict[str, str]) -> _Client:
+    return clickhouse_connect.get_client(
+        interface=server.scheme,
+        host=server.host,
+        port=server.port,
+        username=user,
+        password=password,
+        settings=_SETTINGS | settings,
+        autogenerate_session_id=False,
+        compress=False,
+        connect_timeout=CONNECT_SECONDS,
+        send_receive_timeout=SERVER_SECONDS,
+        pool_mgr=pool,
+    )
+
+
+def _hang_up(pool: _Client | None) -> None:
+    """Close the connections of a pool, and have the client library forget it."""
+    if pool is not None:
+        pool.clear()
+        all_managers.pop(pool, None)
+
+
+def _may_pass(error: ClickHouseError, said: str) -> bool:
+    code = getattr(error, "code", None)
+    return cannot_answer_now(code, said, on_the_way=isinstance(error, OperationalError))
 
 
 def _message(error: ClickHouseError) -> str:

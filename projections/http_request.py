@@ -135,8 +135,8 @@ def _asked(headers: Message, body: bytes) -> tuple[str, dict[str, str]]:
         raise Refused(_BAD, f"the query is not UTF-8: {error}") from error
 
 
-def read_body(headers: Message, body: Readable) -> bytes:
-    """The body of a request as it was sent.
+def read_body(headers: Message, body: Readable, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body of a request as it was sent, of at most so many bytes.
 
     Raises:
         Refused: its length is not clear, or too much.
@@ -145,21 +145,21 @@ def read_body(headers: Message, body: Readable) -> bytes:
     if encoding is not None:
         if encoding.strip().lower() != "chunked" or length is not None:
             raise Refused(_BAD, "the length of the body is not clear: give Content-Length, or chunks alone")
-        return _chunks(body)
+        return _chunks(body, max_bytes)
     if length is None:
         return b""
     if not (length.isascii() and length.isdigit()):
         raise Refused(_BAD, f"Content-Length is no number: {length!r}")
     size = int(length)
-    if size > MAX_BODY_BYTES:
-        raise _too_large()
+    if size > max_bytes:
+        raise _too_large(max_bytes)
     content = body.read(size)
     if len(content) != size:
         raise Refused(_BAD, f"the body ends after {len(content)} of {size} bytes")
     return content
 
 
-def _chunks(body: Readable) -> bytes:
+def _chunks(body: Readable, max_bytes: int) -> bytes:
     """A body that comes in chunks, each with its length in hexadecimal before it (RFC 9112, section 7.1)."""
     content = bytearray()
     for _ in range(MAX_CHUNKS):
@@ -176,8 +176,8 @@ def _chunks(body: Readable) -> bytes:
                 if body.readline(_MAX_CHUNK_LINE) in {b"\r\n", b"\n", b""}:
                     return bytes(content)
             break
-        if len(content) + size > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(content) + size > max_bytes:
+            raise _too_large(max_bytes)
         content += body.read(size)
         body.readline(_MAX_CHUNK_LINE)
     raise Refused(_BAD, f"the body comes in more than {MAX_CHUNKS:,} chunks")
@@ -200,7 +200,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     except zlib.error as error:
         raise Refused(_BAD, f"the body is not {encoding}: {error}") from error
     if inflate.unconsumed_tail:
-        raise _too_large()
+        raise _too_large(MAX_BODY_BYTES)
     return plain
 
 
@@ -219,7 +219,5 @@ def _form(kind: str, content: bytes) -> dict[str, str]:
     return found
 
 
-def _too_large() -> Refused:
-    return Refused(
-        _TOO_LARGE, f"a query has at most {MAX_BODY_BYTES:,} bytes", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    )
+def _too_large(max_bytes: int) -> Refused:
+    return Refused(_TOO_LARGE, f"a query has at most {max_bytes:,} bytes", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

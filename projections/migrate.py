@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from projections.sql_files import SqlFile, sql_files
-from projections.store import Row, Store, StoreError
+from projections.store import Row, Store, StoreError, renewal
 
 _NO_VIEW: Final = ""
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z0-9_]+")
@@ -24,7 +24,9 @@ class StoreTooNew(StoreError):
 def migrate(store: Store, migrations: Sequence[SqlFile] | None = None, views: Sequence[SqlFile] | None = None) -> None:
     """Apply the migrations that the store lacks, then make each reader view anew whose text has changed.
 
-    Every step may be cut short and repeated. `migrations` and `views` default to those of this package.
+    Every step may be cut short and repeated, and several processes of one version may do so at once: each step makes
+    what is not there yet, and all of them note the same rows. `migrations` and `views` default to those of this
+    package.
 
     Raises:
         MigrationChanged: an applied migration has another text now.
@@ -37,7 +39,7 @@ def migrate(store: Store, migrations: Sequence[SqlFile] | None = None, views: Se
 
 def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
     applied = {int(str(row["number"])): row for row in _if_there(store, "migrations", "number, name, sha256")}
-    _check(migrations, applied)
+    _check(migrations, applied, renewal(store))
     fresh = [(number, each) for number, each in enumerate(migrations, start=1) if number not in applied]
     for _, migration in fresh:
         store.command(migration.statement)
@@ -53,7 +55,7 @@ def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
         )
 
 
-def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row]) -> None:
+def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row], how_to_renew: str) -> None:
     for expected, migration in enumerate(migrations, start=1):
         numbered = _NUMBERED.fullmatch(migration.name)
         if numbered is None or int(numbered[1]) != expected:
@@ -63,12 +65,12 @@ def _check(migrations: Sequence[SqlFile], applied: Mapping[int, Row]) -> None:
             raise MigrationChanged(
                 f"projections/migrations/{migration.name}.sql differs from the {before['name']}.sql that made these "
                 "tables. A published migration never changes: put it back and write a new one with the next number, or "
-                "delete the folder clickhouse/ and run any reading command."
+                f"{how_to_renew}."
             )
     if applied and max(applied) > len(migrations):
         raise StoreTooNew(
             f"these tables were made by a later version of Tallybook (migration {applied[max(applied)]['name']}); use "
-            "that version, or delete the folder clickhouse/ and run any reading command."
+            f"that version, or {how_to_renew}."
         )
 
 

@@ -7,13 +7,13 @@ the books from their beginning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
 from books.encoded import EncodedBlock, lines_of
-from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreError
+from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreError, renewal
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant
 
@@ -34,6 +34,8 @@ class Projected(msgspec.Struct, frozen=True):
     postings: int = 0
     rejects: int = 0
 
+
+_REJECTS_PARTITION: Final = 0  # they have but one
 
 OnProgress = Callable[[Projected], None]
 
@@ -69,6 +71,13 @@ class _Marker(msgspec.Struct, frozen=True):
     records: int = 0
 
 
+class _Assigned(msgspec.Struct, frozen=True):
+    """The partitions of journal and ledger, and of the rejects, that a projector brings in."""
+
+    partitions: tuple[int, ...]
+    rejects: tuple[int, ...]
+
+
 def project(
     books: Books,
     store: Store,
@@ -86,11 +95,35 @@ class Projector:
 
     It remembers how far it came, so that a call that finds nothing new asks nothing of the store. The store must be
     migrated. Whoever wants later commits refreshes the books before each call.
+
+    Several may fill the same tables, each with a part of the partitions. Whoever gets other partitions makes a new
+    one, which reads in the tables how far each of them has come; that the one before still has them does no harm.
     """
 
     def __init__(
-        self, books: Books, store: Store, edition: str = FIRST_EDITION, *, batch_bytes: int = BATCH_BYTES
+        self,
+        books: Books,
+        store: Store,
+        edition: str = FIRST_EDITION,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+        partitions: Sequence[int] | None = None,
+        rejects: bool = True,
     ) -> None:
+        """Make one for some partitions.
+
+        Args:
+            batch_bytes: of a book, that go in at once.
+            partitions: of journal and ledger, from 0; None: all that the books have.
+            rejects: whether the rejects are brought in too.
+
+        Raises:
+            AssertionError: the books have no such partition.
+        """
+        if partitions is not None and not set(partitions) <= set(range(books.partitions)):
+            raise AssertionError(f"partitions {sorted(partitions)} are asked for of books with {books.partitions}")
+        self._partitions = partitions
+        self._rejects = rejects
         self._books = books
         self._store = store
         self._edition = edition
@@ -109,13 +142,20 @@ class Projector:
             BooksError: the books cannot be read.
         """
         markers, self._markers = self._markers, None  # after an error they are asked for again
-        batches = _Batches(self._books, self._store, self._edition, self._markers_now(markers), on_progress)
+        known = self._markers_now(markers)
+        batches = _Batches(
+            self._books, self._store, self._edition, self._assigned(), markers=known, on_progress=on_progress
+        )
         # The ledger before the journal: when a tick of the journal comes in, the work due by then is in already.
         for book in (LEDGER, JOURNAL, REJECTS):
             batches.take(book, self._batch_bytes)
         batches.mark()
         self._markers = batches.markers
         return batches.done
+
+    def _assigned(self) -> _Assigned:
+        partitions = range(self._books.partitions) if self._partitions is None else sorted(set(self._partitions))
+        return _Assigned(tuple(partitions), (_REJECTS_PARTITION,) if self._rejects else ())
 
     def _markers_now(self, remembered: dict[_Key, _Marker] | None) -> dict[_Key, _Marker]:
         if remembered is not None:
@@ -135,6 +175,8 @@ class _Batches:
         books: Books,
         store: Store,
         edition: str,
+        assigned: _Assigned,
+        *,
         markers: dict[_Key, _Marker],
         on_progress: OnProgress | None,
     ) -> None:
@@ -143,6 +185,7 @@ class _Batches:
         self._books = books
         self._store = store
         self._edition = edition
+        self._assigned = assigned
         self._on_progress = on_progress
         self._moved: dict[_Key, _Marker] = {}
 
@@ -174,7 +217,7 @@ class _Batches:
             self._store.insert("progress", columns)
 
     def _blocks(self, book: str) -> Iterator[tuple[int, EncodedBlock]]:
-        for partition in range(1 if book == REJECTS else self._books.partitions):
+        for partition in self._assigned.rejects if book == REJECTS else self._assigned.partitions:
             start = self.markers.get(self._key(book, partition), _Marker()).position
             if book == LEDGER:
                 blocks = self._books.ledger_blocks(self._edition, partition, start)
@@ -215,6 +258,19 @@ class _Batches:
         self.done = Projected(facts, postings, rejects)
 
 
+def marker_positions(store: Store, edition: str = FIRST_EDITION) -> dict[tuple[str, int], int]:
+    """Up to which position each book and partition is in the tables; those that are not begun are left out.
+
+    Raises:
+        StoreError: ClickHouse failed.
+    """
+    return {
+        (key.book, key.partition): marker.position
+        for key, marker in _markers(store).items()
+        if key.edition == (edition if key.book == LEDGER else "")
+    }
+
+
 def _markers(store: Store) -> dict[_Key, _Marker]:
     query = "SELECT edition, partition, book, position, records FROM tallybook_rows.progress FINAL"
     markers: dict[_Key, _Marker] = {}
@@ -233,14 +289,16 @@ def _require_same_books(opened: JournalOpened, store: Store) -> None:
         "partitions": opened.partitions,
         "opened_at": opened.opened_at,
     }
-    found = store.rows(query + "tallybook_rows.journals FINAL")
+    query += "tallybook_rows.journals FINAL"
+    found = store.rows(query)
+    if not found:
+        store.insert("journals", {name: [value] for name, value in given.items()})
+        # Asked again: somebody with other books may have found nothing at the same time.
+        found = store.rows(query)
     for known in found:
         if known != given:
             raise StoreOfOtherBooks(
-                f"the ClickHouse folder was filled from the books of {known['deployment']!r} (opened at "
+                f"the tables of ClickHouse were filled from the books of {known['deployment']!r} (opened at "
                 f"{format_instant(int(str(known['opened_at'])))}), not of {opened.deployment!r} (opened at "
-                f"{format_instant(opened.opened_at)}). It holds nothing but copies: delete the folder clickhouse/ and "
-                "run any reading command."
+                f"{format_instant(opened.opened_at)}). They hold nothing but copies: {renewal(store)}."
             )
-    if not found:
-        store.insert("journals", {name: [value] for name, value in given.items()})

@@ -34,6 +34,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     REJECTS: ("rejects",),
 }
 
+# What a user does to have the tables of an embedded ClickHouse made again from the books.
+FOLDER_RENEWAL: Final = "delete the folder clickhouse/ and run any reading command"
+
 
 class StoreError(Exception):
     """The ClickHouse store cannot do what was asked; the message says why and what to do."""
@@ -62,6 +65,14 @@ class StoreHeld(StoreError):
 
 class StoreNotOpened(StoreError):
     """The folder is there, but ClickHouse could not open it."""
+
+
+class StoreUnreachable(StoreError):
+    """A ClickHouse server cannot be asked now: wait, open a new store, and do again what was not finished.
+
+    Nothing is known of the statement that was on its way; a second time does no harm. The store that raised this is of
+    no further use: what it had staged is forgotten, and each call but `close` raises the same again.
+    """
 
 
 class TablesLeftBehind(StoreError):
@@ -131,3 +142,8 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store; the object is of no use afterwards."""
+
+
+def renewal(store: Store) -> str:
+    """What a user does to have the tables made again from the books; a store that does not say so is a folder."""
+    return str(getattr(store, "renewal", FOLDER_RENEWAL))

@@ -21,7 +21,7 @@ FACT_SCHEMAS: Final = (
     "ClockTicked",
     "RulesetPublished",
 )
-BOOK_SCHEMAS: Final = ("JournalPage", "Posting", "EditionOpened", "RoundCommitted", "Reject")
+BOOK_SCHEMAS: Final = ("JournalPage", "Posting", "PostingBatch", "EditionOpened", "RoundCommitted", "Reject")
 SCHEMAS: Final = FACT_SCHEMAS + BOOK_SCHEMAS
 
 

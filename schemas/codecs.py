@@ -15,41 +15,52 @@ from typing import IO, Any, Final
 
 import fastavro
 import fastavro.read
+import fastavro.schema
 import msgspec
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
 from schemas import facts, pages, posting
+from schemas.attribute_pairs import AttributePair, from_records, from_structs, with_pairs
 from schemas.avro_containers import Container, ContainerDamaged, open_container
 from schemas.avro_functions import Decoder, Encoder, compile_record
 from schemas.avro_schemas import SCHEMAS, load_schema, schema_json
-from schemas.facts import JournalFact
+from schemas.facts import PUBLISHED_TYPES, JournalFact, PublishedFact
 from schemas.foreign_schemas import LOGICAL_READERS, record_names, with_plain_types
 from schemas.pages import JournalPage, Reject, RoundCommitted
-from schemas.posting import EditionOpened, Posting
+from schemas.posting import EditionOpened, Posting, PostingBatch
 from schemas.varints import long_bytes
 
 __all__ = [
     "BodyDamaged",
     "ContainerDamaged",
+    "SchemaUnusable",
+    "decode_batch",
     "decode_edition",
     "decode_fact",
     "decode_page",
     "decode_posting",
     "decode_postings",
+    "decode_published",
     "decode_reject",
     "decode_round",
+    "encode_batch",
     "encode_edition",
     "encode_fact",
     "encode_page",
     "encode_posting",
     "encode_reject",
     "encode_round",
+    "fingerprint",
+    "own_type",
+    "published_reader",
     "read_container",
     "schema_json",
 ]
 
 MAX_WRITER_SCHEMAS: Final = 64
+
+_PUBLISHED: Final = frozenset(kind.__name__ for kind in PUBLISHED_TYPES)
 
 # What fastavro and the compiled readers are known to raise on bytes, or on a schema, that are not what they should be;
 # fastavro has no common base class for it.
@@ -71,6 +82,10 @@ fastavro.read.LOGICAL_READERS.update(LOGICAL_READERS)
 
 class BodyDamaged(ValueError):
     """The bytes of a record do not fit its schema."""
+
+
+class SchemaUnusable(ValueError):
+    """A publisher's schema is no Avro schema that records can be read by; the message says why."""
 
 
 def encode_page(page: JournalPage) -> bytes:
@@ -123,6 +138,17 @@ def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None)
     return postings
 
 
+def encode_batch(batch: PostingBatch) -> bytes:
+    """The Avro body of one record of the ledger's topic."""
+    return _codec("PostingBatch")[0](batch)
+
+
+def decode_batch(body: bytes, writer_schema: str | None = None) -> PostingBatch:
+    """One record of the ledger's topic from its Avro body; raises BodyDamaged."""
+    value: PostingBatch = _decode("PostingBatch", body, writer_schema)
+    return value
+
+
 def encode_edition(edition: EditionOpened) -> bytes:
     """The Avro body of an edition's opening."""
     return _codec("EditionOpened")[0](edition)
@@ -172,12 +198,10 @@ def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
                 value = read(body)
             except _DAMAGE as error:
                 raise ContainerDamaged(number, f"the record does not fit the file's schema: {_told(error)}") from error
-            if isinstance(value, tuple):
-                yield value[0].rpartition(".")[2], value[1]
-            elif isinstance(value, dict):
-                yield name, value
-            else:
+            record = _named_record(value, name)
+            if record is None:
                 raise ContainerDamaged(number, f"a record is expected, not {type(value).__name__}")
+            yield record
         if body.tell() != len(block.body):
             last = block.first_record + block.records - 1
             raise ContainerDamaged(last, f"{len(block.body) - body.tell()} bytes follow the last record of its block")
@@ -186,16 +210,104 @@ def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any], str]:
     """How to read one record of a container, and the record's name where the schema has only one at the top."""
     try:
-        schema = with_plain_types(container.schema)
-        names = record_names(schema)
-        parsed = fastavro.parse_schema(schema)
+        return _plain_reader(with_plain_types(container.schema))
     except _DAMAGE as error:
         raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_told(error)}") from error
+
+
+def _plain_reader(schema: Any) -> tuple[Callable[[IO[bytes]], Any], str]:
+    """How to read one record by a schema of plain types, and the first record's name in it; raises _DAMAGE."""
+    names = record_names(schema)
+    parsed = fastavro.parse_schema(schema)
 
     def read(body: IO[bytes]) -> Any:
         return fastavro.schemaless_reader(body, parsed, None, return_record_name=True, return_record_name_override=True)
 
     return read, names[0] if names else ""
+
+
+def _named_record(value: Any, name: str) -> tuple[str, dict[str, Any]] | None:
+    """The record type, without its namespace, and the fields of what fastavro read; None if that is no record."""
+    if isinstance(value, tuple):
+        return value[0].rpartition(".")[2], value[1]
+    return (name, value) if isinstance(value, dict) else None
+
+
+def fingerprint(schema: Any) -> bytes:
+    """The CRC-64-AVRO fingerprint of a schema that is complete in itself, as it stands in a single-object message."""
+    return bytes.fromhex(fastavro.schema.fingerprint(_canonical(schema), "CRC-64-AVRO"))
+
+
+def _canonical(schema: Any) -> str:
+    return str(fastavro.schema.to_parsing_canonical_form(schema))
+
+
+def own_type(writer_schema: str) -> str | None:
+    """The published fact whose present schema this one is, but for what changes no value: docs, defaults, spelling.
+
+    Raises SchemaUnusable.
+    """
+    schema = _publishers(writer_schema)
+    name = str(schema.get("name")).rpartition(".")[2] if isinstance(schema, dict) else ""
+    # Logical types that change what a number means are no part of the canonical form.
+    if name not in _PUBLISHED or '"logicalType"' in json.dumps(schema):
+        return None
+    try:
+        return name if _canonical(schema) == _canonical(load_schema(name)) else None
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
+
+
+def decode_published(name: str, body: bytes) -> PublishedFact:
+    """A fact that a publisher wrote under our present schema; raises BodyDamaged, KeyRepeated.
+
+    The bounds of the door are not checked here.
+    """
+    try:
+        fact: PublishedFact = _published_codec(name)(body)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
+    pairs: Any = fact.attributes
+    msgspec.structs.force_setattr(fact, "attributes", from_structs(pairs) if pairs else {})
+    return fact
+
+
+def published_reader(writer_schema: str) -> Callable[[bytes], tuple[str, dict[str, Any]]]:
+    """How to read a message that a publisher wrote under a schema of its own; raises SchemaUnusable.
+
+    The function gives what read_container gives of a record, and raises BodyDamaged, KeyRepeated.
+    """
+    schema = _publishers(writer_schema)
+    try:
+        schema, paired = with_pairs(schema)
+        read, name = _plain_reader(schema)
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
+
+    def read_whole(body: bytes) -> tuple[str, dict[str, Any]]:
+        stream = io.BytesIO(body)
+        try:
+            value = read(stream)
+        except _DAMAGE as error:
+            raise BodyDamaged(_told(error)) from error
+        if stream.tell() != len(body):
+            raise BodyDamaged(f"the record ends after {stream.tell()} bytes, there are {len(body)}")
+        record = _named_record(value, name)
+        if record is None:
+            raise BodyDamaged(f"a record is expected, not {type(value).__name__}")
+        kind, fields = record
+        if kind in paired and isinstance(fields.get("attributes"), list):
+            fields["attributes"] = from_records(fields["attributes"])
+        return kind, fields
+
+    return read_whole
+
+
+def _publishers(writer_schema: str) -> Any:
+    try:
+        return with_plain_types(json.loads(writer_schema))
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
 
 
 def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
@@ -253,6 +365,12 @@ def _codec(name: str) -> tuple[Encoder, Decoder]:
     if name not in SCHEMAS:
         raise KeyError(f"no Avro schema is called {name}")
     return compile_record(load_schema(name), _structs())
+
+
+@cache
+def _published_codec(name: str) -> Decoder:
+    schema, _ = with_pairs(load_schema(name))
+    return compile_record(schema, _structs() | {f"{name}Attribute": AttributePair})[1]
 
 
 def _structs() -> dict[str, Any]:

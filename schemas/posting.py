@@ -169,6 +169,19 @@ class Posting(msgspec.Struct, omit_defaults=True):
     order_id: str = ""
 
 
+class PostingBatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record of the ledger's topic on Kafka: postings in order, and the last journal page decided in full.
+
+    Pages count by their offset there. Batches without postings say that pages were decided that made none. The digests
+    are the running chains after this batch, as hex.
+    """
+
+    postings: tuple[Posting, ...]
+    scored_page: int = -1
+    journal_digest: str = ""
+    ledger_digest: str = ""
+
+
 class EditionOpened(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first record of an edition of the ledger: its rule timeline (empty: as the journal publishes)."""
 

@@ -2,7 +2,8 @@
 # Makes .venv ready for one level of use, says first what that takes, and does nothing when it is ready already.
 #
 #   scripts/setup.sh runtime    what `make demo` needs
-#   scripts/setup.sh dev        runtime, then the tests' and linters' tools
+#   scripts/setup.sh stream     runtime, then what running on Kafka needs
+#   scripts/setup.sh dev        stream, then the tests' and linters' tools
 #   scripts/setup.sh real       runtime, then the real grocer's data for the benchmark
 #
 # Each level has a stamp in .venv that holds a copy of everything the installation came from. Equal: ready.
@@ -16,7 +17,9 @@ PAUSE_SECONDS=5
 # Measured on two cores and a fast line; see "Requirements" in CONTRIBUTING.md for how to measure again.
 RUNTIME_SIZE="33 packages, 270 MB to download, 950 MB on disk"
 RUNTIME_TIME="about 30 seconds on a fast line, a minute and a half with 50 Mbit/s"
-DEV_SIZE="15 more packages, 30 MB to download, 110 MB on disk"
+STREAM_SIZE="22 more packages, 10 MB to download, 40 MB on disk"
+STREAM_TIME="about 5 seconds"
+DEV_SIZE="21 more packages, 30 MB to download, 110 MB on disk"
 DEV_TIME="about 8 seconds"
 REAL_SIZE="1 more package, 32 MB to download"
 REAL_TIME="about 5 seconds"
@@ -26,8 +29,8 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 
 level=${1:-}
 case $level in
-    runtime | dev | real) ;;
-    *) die "usage: scripts/setup.sh runtime|dev|real" ;;
+    runtime | stream | dev | real) ;;
+    *) die "usage: scripts/setup.sh runtime|stream|dev|real" ;;
 esac
 cd "$(dirname "$0")/.."
 here=$(pwd -P)
@@ -37,7 +40,8 @@ stamp_text() { # everything this level was installed from, and where: a moved .v
     case $1 in
         runtime) say "$here" && cat requirements.txt ;;
         project) say "$here" && cat pyproject.toml ;;
-        dev | real) cat requirements.txt "requirements-$1.txt" ;;
+        stream | real) cat requirements.txt "requirements-$1.txt" ;;
+        dev) cat requirements.txt requirements-stream.txt requirements-dev.txt ;;
     esac
 }
 ready() { [ -f "$venv/.stamp-$1" ] && stamp_text "$1" | cmp -s - "$venv/.stamp-$1"; }
@@ -113,6 +117,9 @@ announce() {
     say "Setting up .venv (nothing outside this folder changes, except pip's download cache):"
     ready runtime || say "  to run:  $RUNTIME_SIZE; $RUNTIME_TIME"
     case $level in
+        stream | dev) ready stream || say "  on Kafka: $STREAM_SIZE; $STREAM_TIME" ;;
+    esac
+    case $level in
         dev) ready dev || say "  to test: $DEV_SIZE; $DEV_TIME" ;;
         real) ready real || say "  data:    $REAL_SIZE; $REAL_TIME" ;;
     esac
@@ -124,7 +131,8 @@ begin() { # mark .venv as unfinished: with our process number while we are at it
 }
 works() { "$venv/bin/python" -c 'import hatchling, tallybook' > /dev/null 2>&1; } # its Python may have been upgraded away
 all_ready() {
-    [ ! -f "$venv/.installing" ] && ready runtime && ready project && { [ "$level" = runtime ] || ready "$level"; }
+    [ ! -f "$venv/.installing" ] && ready runtime && ready project && { [ "$level" = runtime ] || ready "$level"; } &&
+        { [ "$level" != dev ] || ready stream; }
 }
 
 if all_ready; then
@@ -160,6 +168,7 @@ if ! ready project; then
     pip_install --no-index --no-deps --no-build-isolation --editable .
     stamp project
 fi
+[ "$level" != dev ] || install_level stream requirements-stream.txt
 [ "$level" = runtime ] || install_level "$level" "requirements-$level.txt"
 trap - EXIT
 rm -f "$venv/.installing"

@@ -104,6 +104,7 @@ STAGES: dict[str, list[Step]] = {
         )
     ],
     "contract": tests("contract"),
+    "integration": tests("integration"),
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
     "faults": [

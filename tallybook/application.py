@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from tallybook import commands_books, commands_prove, commands_read, commands_rejects, commands_rules, commands_start
+from tallybook import (
+    commands_books,
+    commands_prove,
+    commands_read,
+    commands_rejects,
+    commands_rules,
+    commands_start,
+    commands_stream,
+    commands_topics,
+)
 from tallybook.exits import MEANINGS
 
 _CODES: Final = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -46,7 +55,7 @@ app = typer.Typer(
     epilog=f"Exit codes\n\n{_CODES}",
 )
 
-for module in (commands_start, commands_books, commands_read, commands_prove):
+for module in (commands_start, commands_books, commands_read, commands_prove, commands_stream, commands_topics):
     module.register(app)
 app.add_typer(commands_rejects.app, name="rejects")
 app.add_typer(commands_rules.app, name="rules")

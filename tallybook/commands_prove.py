@@ -79,6 +79,8 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         lines = f"{found.lines:,} journal lines (facts, ticks and openings)"
         say(f"{lines}, {found.postings:,} postings, {found.entries:,} entries")
+        if found.unscored:
+            say(f"{found.unscored:,} more lines are journalled and not scored yet: they are not in the digests")
         say(f"journal digest {found.journal_digest}")
         say(f"ledger digest  {found.ledger_digest}")
         if found.differences:

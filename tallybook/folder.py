@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ DEFAULT_PARTITIONS: Final = 8
 DEFAULT_HORIZON_DAYS: Final = 90
 REFERRAL_WINDOW_DAYS: Final = 30
 EDITION: Final = FIRST_EDITION
+STREAM_FILE: Final = "stream.toml"
+STREAM_SWITCH: Final = "TALLYBOOK_BOOTSTRAP"
 MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
 
 
@@ -44,6 +47,11 @@ class Folder:
         self.snapshots = root / "snapshots"
         self.clickhouse = root / "clickhouse"
         self.books = root / "books"
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the books are on Kafka: the folder says so, or the environment does where it has no books."""
+        return (self.root / STREAM_FILE).exists() or (STREAM_SWITCH in os.environ and not self.books.exists())
 
     def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
         """Make the folders and empty books.
@@ -88,8 +96,13 @@ class Folder:
 
     @contextmanager
     def reading(self) -> Iterator[LogReader]:
-        """The committed books, read-only."""
-        log = open_for_reading(self.root)
+        """The committed books, read-only: of the folder, or of the stream that it speaks of."""
+        if self.is_stream:
+            from tallybook.stream import open_stream_log  # an installation for files alone has no Kafka client
+
+            log: LogReader = open_stream_log(self.root)
+        else:
+            log = open_for_reading(self.root)
         try:
             yield log
         finally:
@@ -98,6 +111,11 @@ class Folder:
     @contextmanager
     def writing(self, now: int) -> Iterator[LogWriter]:
         """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
+        if self.is_stream:
+            raise FolderRefused(
+                f"the books of {self.root} are on Kafka, where only its stages write: publish facts there "
+                "(`tallybook publish FILE`). Nothing was changed."
+            )
         log = open_for_writing(self.root, this_process(now))
         try:
             if log.cut_bytes:

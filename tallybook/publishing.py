@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from processors.decider.calendar import Zone
 from processors.decider.partition import SEMANTICS
@@ -27,10 +27,25 @@ class PublicationRefused(FolderRefused):
     """The ruleset cannot be published this way; the message says why and what to do."""
 
 
+class Publications(Protocol):
+    """The publications of some books, and a way to write more."""
+
+    @property
+    def publications(self) -> Sequence[RulesetPublished]:
+        """What was published, in order."""
+
+    @property
+    def last_tick(self) -> int:
+        """The last tick in UTC ms; 0 for none."""
+
+    def publish(self, published: RulesetPublished, received_at: int) -> None:
+        """Write a publication to all partitions at once."""
+
+
 def publish_ruleset(
-    rounds: Rounds, text: str, ruleset: Ruleset, *, effective_from: int | None, now: int
+    rounds: Publications, text: str, ruleset: Ruleset, *, effective_from: int | None, now: int
 ) -> RulesetPublished | None:
-    """Write a publication to all partitions; the caller commits.
+    """Write a publication to all partitions; the caller commits, where the books commit in rounds.
 
     `effective_from` and `now` are UTC ms. By default the first ruleset of books without ticks is valid from 2000-01-01,
     any other from now (or from the last tick, if that is later).

@@ -82,6 +82,12 @@ def publish_file(folder: Folder, file: Path, effective_from: str, now: int) -> P
     """
     text, ruleset = read_ruleset(file)
     at = read_effective_from(effective_from, ruleset.timezone) if effective_from else None
+    if folder.is_stream:
+        from tallybook.stream_rules import stream_publications  # an installation for files alone has no Kafka client
+
+        with stream_publications(folder) as publications:
+            published = publish_ruleset(publications, text, ruleset, effective_from=at, now=now)
+        return None if published is None else _publication(published, now)
     with writing_session(folder, now) as session:
         published = publish_ruleset(session.rounds, text, ruleset, effective_from=at, now=now)
         if published is None:

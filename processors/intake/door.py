@@ -17,7 +17,7 @@ import msgspec
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
 from processors.intake.refusal import Problem, Refusal, quoted
-from processors.intake.shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build
+from processors.intake.shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build, keeps_bounds
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import (
     EARLIEST_AT,
@@ -29,15 +29,20 @@ from schemas.bounds import (
     MAX_SOURCE_LENGTH,
 )
 from schemas.currencies import is_currency
-from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, Source
+from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, PurchaseRecorded, ReferralMade, Source
 from schemas.instants import NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
 MAX_SOURCES_REMEMBERED: Final = 4_096
+# JSON is less than twenty times as long as the Avro body that says the same, so up to here it is not too large.
+MAX_QUICK_BYTES: Final = 32_768
 
 Judge = Callable[[PublishedFact], Refusal | None]
 
-_decode: Final = msgspec.json.Decoder(AnyShape).decode
+# An event without a `type` is decoded as the kind that it is known to be; with none known (""), its type is looked at.
+_decoders: Final[dict[str, Callable[[bytes], Any]]] = {
+    name: msgspec.json.Decoder(shape).decode for name, shape in ({"": AnyShape} | SHAPES).items()
+}
 _encode: Final = msgspec.json.Encoder().encode
 # Half of a surrogate pair in a name is no misfit to msgspec, which fails to encode it.
 _MISFITS: Final = (msgspec.ValidationError, RecursionError, UnicodeEncodeError)
@@ -50,19 +55,27 @@ _LINE_FIELDS: Final = frozenset(_LINE_NAMES)
 _REFERRAL_SHAPE: Final[Any] = SHAPES["ReferralMade"]
 
 
-def admit_json(raw: bytes, unknown: UnknownFields | None = None) -> PublishedFact | Refusal:
+def admit_json(
+    raw: bytes,
+    unknown: UnknownFields | None = None,
+    default_type: str = "",
+    envelope: Mapping[str, str] | None = None,
+) -> PublishedFact | Refusal:
     """The fact that one JSON object says (or the `data` of a CloudEvents envelope), or why it is refused.
 
-    `raw` is UTF-8 without a byte order mark. Fields that no fact has are counted in `unknown`.
+    `raw` is UTF-8 without a byte order mark. Fields that no fact has are counted in `unknown`. `default_type` is the
+    kind of an event that says none (KeyError if there is no such kind). `envelope` has the CloudEvents attributes that
+    came beside the event.
     """
     if len(raw) > MAX_EVENT_BYTES:
         return Refusal("too_large", f"the event has {len(raw):,} bytes: at most {MAX_EVENT_BYTES:,} are taken")
     try:
-        shape = _decode(raw)
+        # What an envelope says of the kind goes before the default, so such an event must say its kind itself here.
+        shape = _decoders["" if envelope else default_type](raw)
         if b"\\" in raw or b"\x7f" in raw or json_text.may_repeat_a_key(raw):
-            return _admit_parsed(raw, unknown)
+            return _admit_parsed(raw, unknown, default_type, envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _admit_parsed(raw, unknown)
+        return _admit_parsed(raw, unknown, default_type, envelope)
     try:
         return _finished(shape)
     except Problem as problem:
@@ -85,6 +98,30 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
         return refusal_of(problem, document)
 
 
+def admit_fact(fact: PublishedFact, size: int) -> PublishedFact | Refusal:
+    """A fact read from an Avro body of `size` bytes by its own schema; refused if JSON that says the same would be.
+
+    Its fields have the right types, and nothing else about them need have been checked.
+    """
+    return fact if size <= MAX_QUICK_BYTES and _is_whole(fact) else admit(msgspec.to_builtins(fact))
+
+
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an Avro record that were given: what is null in a union, in a line too, was not.
+
+    A line that is one of several records comes as (name, fields).
+    """
+    event = {name: value for name, value in fields.items() if value is not None}
+    lines = event.get("lines")
+    if isinstance(lines, list):
+        lines = [line[1] if isinstance(line, tuple) else line for line in lines]
+        event["lines"] = [
+            {name: value for name, value in line.items() if value is not None} if isinstance(line, dict) else line
+            for line in lines
+        ]
+    return event
+
+
 class Door:
     """The door as a reader meets it: what it admits is judged once more while the record's bytes are still at hand.
 
@@ -96,9 +133,15 @@ class Door:
         self.unknown = unknown
         self._judge = judge
 
-    def admit_json(self, raw: bytes) -> PublishedFact | Refusal:
+    def admit_json(
+        self, raw: bytes, default_type: str = "", envelope: Mapping[str, str] | None = None
+    ) -> PublishedFact | Refusal:
         """See the function of this name."""
-        return self._judged(admit_json(raw, self.unknown))
+        return self._judged(admit_json(raw, self.unknown, default_type, envelope))
+
+    def admit_fact(self, fact: PublishedFact, size: int) -> PublishedFact | Refusal:
+        """See the function of this name."""
+        return self._judged(admit_fact(fact, size))
 
     def admit(self, document: Mapping[str, Any]) -> PublishedFact | Refusal:
         """See the function of this name."""
@@ -138,13 +181,19 @@ def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon
     return refusal_of(problem, msgspec.structs.asdict(fact) | {"type": type(fact).__name__})
 
 
-def _admit_parsed(raw: bytes, unknown: UnknownFields | None) -> PublishedFact | Refusal:
+def _admit_parsed(
+    raw: bytes, unknown: UnknownFields | None, default_type: str, envelope: Mapping[str, str] | None
+) -> PublishedFact | Refusal:
     """The slow way: the whole record as a dictionary first."""
     document: Mapping[str, Any] = {}
     try:
         document = json_text.parse_object(raw)
         if cloud_events.is_envelope(document):
             document = cloud_events.unwrap(document)
+        elif envelope:
+            document = cloud_events.unwrap({**envelope, "data": document})
+        if default_type and "type" not in document:
+            document = {**document, "type": default_type}
         name = _known_type(document)
         return _checked(_known_shape(document, name, unknown), document, name)
     except Problem as problem:
@@ -243,6 +292,20 @@ def _finished(shape: Any) -> PublishedFact:
         message = f"referrer_id and referee_id are both {quoted(shape.referee_id)}: a member cannot refer itself"
         raise Problem("self_referral", message, "referee_id")
     return fact
+
+
+def _is_whole(fact: PublishedFact) -> bool:
+    """Whether a fact of the right types surely is one that the door admits; False says nothing."""
+    if not (EARLIEST_AT <= fact.occurred_at <= LATEST_AT and _is_plain_source(fact.source) and keeps_bounds(fact)):
+        return False
+    if isinstance(fact, ReferralMade):
+        return fact.referrer_id != fact.referee_id
+    if isinstance(fact, PurchaseRecorded):
+        try:
+            _check_purchase(fact)
+        except Problem:
+            return False
+    return True
 
 
 def _check_purchase(shape: Any) -> None:

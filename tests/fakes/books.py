@@ -155,6 +155,11 @@ class MemoryLogReader:
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
         return encoded_rejects(self.read_rejects(start))
 
+    def scored_page(self, edition: str, partition: int) -> int | None:
+        self._ledgers(edition)
+        self._check(partition)
+        return None
+
     def last_page(self, partition: int) -> JournalPage | None:
         self._check(partition)
         return self._seen.journal[partition][-1] if self._seen.journal[partition] else None

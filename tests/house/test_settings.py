@@ -11,7 +11,7 @@ from tests.house.tracked import ROOT, read, tracked
 
 PYPROJECT = tomllib.loads(read(Path("pyproject.toml")))
 BUILD_BACKEND = {"hatchling", "editables"}
-REQUIREMENTS = ("requirements", "requirements-dev", "requirements-real")
+REQUIREMENTS = ("requirements", "requirements-stream", "requirements-dev", "requirements-real")
 
 
 def name_of(requirement: str) -> str:

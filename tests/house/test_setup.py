@@ -9,7 +9,13 @@ import pytest
 
 from tests.house.tracked import ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-real.txt", "pyproject.toml")
+FILES = (
+    "requirements.txt",
+    "requirements-stream.txt",
+    "requirements-dev.txt",
+    "requirements-real.txt",
+    "pyproject.toml",
+)
 TOOLS = ("sh", "cat", "cmp", "cp", "date", "dirname", "mkdir", "mv", "rm")
 
 # A stand-in for Python: makes an environment, writes down what pip is asked for, and fails as often as it is told.
@@ -87,6 +93,7 @@ def test_first_run_says_what_it_takes_and_second_does_nothing(tree: Tree) -> Non
 
 def test_levels_add_to_each_other(tree: Tree) -> None:
     assert tree.setup("runtime")[2] == RUNTIME
+    assert tree.setup("stream")[2] == ["requirements-stream.txt"]
     assert tree.setup("dev")[2] == ["requirements-dev.txt"]
     assert tree.setup("real")[2] == ["requirements-real.txt"]
     assert tree.setup("dev") == (0, "", [])
@@ -96,7 +103,8 @@ def test_levels_add_to_each_other(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("requirements.txt", [*RUNTIME, "requirements-dev.txt"]),
+        ("requirements.txt", [*RUNTIME, "requirements-stream.txt", "requirements-dev.txt"]),
+        ("requirements-stream.txt", ["requirements-stream.txt", "requirements-dev.txt"]),
         ("requirements-dev.txt", ["requirements-dev.txt"]),
         ("pyproject.toml", ["--editable"]),
         ("requirements-real.txt", []),
@@ -170,4 +178,4 @@ def test_a_missing_venv_module_is_told(tree: Tree) -> None:
 
 
 def test_an_unknown_level_is_refused(tree: Tree) -> None:
-    assert tree.setup("everything")[:2] == (1, "usage: scripts/setup.sh runtime|dev|real\n")
+    assert tree.setup("everything")[:2] == (1, "usage: scripts/setup.sh runtime|stream|dev|real\n")

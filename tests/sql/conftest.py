@@ -10,7 +10,14 @@ import pytest
 from projections.clickhouse import ClickHouse, open_chdb
 from projections.migrate import migrate
 from projections.projector import project
+from projections.store import Store
+from tests.fakes.list_books import ListBooks
+from tests.integration.clickhouses import clickhouse_url
+from tests.sql.answers import answers
+from tests.sql.projected_books import empty, in_small_records
 from tests.sql.small_programme import small_programme
+
+__all__ = ["clickhouse_url"]
 
 
 @pytest.fixture
@@ -29,3 +36,18 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
         migrate(store)
         project(small_programme().books(), store)
         yield store
+
+
+@pytest.fixture
+def books() -> ListBooks:
+    """The small programme in many small records."""
+    return in_small_records(small_programme().books())
+
+
+@pytest.fixture
+def undisturbed(store: Store, books: ListBooks) -> dict[str, list[bytes]]:
+    """What the views say of the books after one quiet projection; the tables are empty again afterwards."""
+    project(books, store)
+    said = answers(store)
+    empty(store)
+    return said

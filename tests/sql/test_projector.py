@@ -15,48 +15,7 @@ from tests.fakes.faulty_stores import CallsBefore, InsertsTwice, Stopped, StopsA
 from tests.fakes.list_books import ListBooks
 from tests.sql.answers import answers
 from tests.sql.bookkeeper import Bookkeeper
-from tests.sql.small_programme import small_programme
-
-# Bytes: few enough for several batches of the small programme: what is cut and interleaved is then all of them.
-SMALL_BATCH = 2_000
-
-
-@pytest.fixture
-def books() -> ListBooks:
-    return in_small_records(small_programme().books())
-
-
-@pytest.fixture
-def undisturbed(store: ClickHouse, books: ListBooks) -> dict[str, list[bytes]]:
-    """What the views say of the books after one quiet projection; the tables are empty again afterwards."""
-    project(books, store)
-    said = answers(store)
-    empty(store)
-    return said
-
-
-def in_small_records(books: ListBooks) -> ListBooks:
-    """The same books with at most three postings a block, so that a projection moves in many steps."""
-    for partition, blocks in enumerate(books.blocks["0001"]):
-        postings = [posting for block in blocks for posting in block]
-        books.blocks["0001"][partition] = [postings[start : start + 3] for start in range(0, len(postings), 3)]
-    return books
-
-
-def empty(store: ClickHouse) -> None:
-    kept = ("migrations", "reader_views")
-    for row in store.rows("SELECT name FROM system.tables WHERE database = 'tallybook_rows'"):
-        if row["name"] not in kept:
-            store.command(f"TRUNCATE TABLE tallybook_rows.{row['name']}")
-
-
-def cut_short(books: ListBooks, records: int) -> ListBooks:
-    """The books as they were when each partition of each book had at most so many records."""
-    shorter = ListBooks(books.partitions)
-    shorter.pages = [pages[:records] for pages in books.pages]
-    shorter.blocks = {edition: [b[:records] for b in blocks] for edition, blocks in books.blocks.items()}
-    shorter.rejected = books.rejected[:records]
-    return shorter
+from tests.sql.projected_books import SMALL_BATCH, cut_short, empty, inserts_of
 
 
 def test_a_projection_says_what_it_brought_in(store: ClickHouse, books: ListBooks) -> None:
@@ -107,14 +66,6 @@ def test_a_projection_cut_at_any_insert_is_mended_by_the_next(
         assert answers(store) == undisturbed, f"cut after {cut} inserts"
         # Who finds the markers level with the books does not project again.
         assert said == undisturbed or not was_level, f"cut after {cut} inserts"
-
-
-def inserts_of(store: ClickHouse, books: ListBooks) -> int:
-    """How many inserts with rows a projection into empty tables makes."""
-    empty(store)
-    counting = StopsAfter(store, 1_000)
-    project(books, counting, batch_bytes=SMALL_BATCH)
-    return 1_000 - counting.left
 
 
 def interleavings(inserts: int) -> Iterator[tuple[int, int]]:

@@ -25,6 +25,7 @@ from tests.struct_values import STRUCTS, TOP_STRUCTS, values
 CODECS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[..., Any]]]] = {
     "JournalPage": (codecs.encode_page, codecs.decode_page),
     "Posting": (codecs.encode_posting, codecs.decode_posting),
+    "PostingBatch": (codecs.encode_batch, codecs.decode_batch),
     "EditionOpened": (codecs.encode_edition, codecs.decode_edition),
     "RoundCommitted": (codecs.encode_round, codecs.decode_round),
     "Reject": (codecs.encode_reject, codecs.decode_reject),

@@ -1,0 +1,181 @@
+"""Copies a stream's books into files, pages and offsets kept, so that one machine can replay and prove them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from books.book_file import TAIL_BYTES, new_head, read_tail
+from books.container import encode_block, sync_marker
+from books.create import FIRST_COMMIT, born_whole
+from books.file_port import REAL_FILES, AppendFile, FilePort
+from books.kafka_log import KafkaLogReader
+from books.kafka_messages import postings_body
+from books.layout import (
+    REJECTS,
+    ROUNDS,
+    Identity,
+    edition_file,
+    identity_of,
+    journal_file,
+    ledger_file,
+    scored_mark,
+)
+from books.rounds_file import encode_commit, seal
+from schemas.canonical import EMPTY_DIGEST
+from schemas.codecs import encode_edition, encode_page, encode_reject
+from schemas.pages import BookLength, InputConsumed, RoundCommitted
+
+OnCopied = Callable[[int], object]
+NOT_YET: Final = -1
+
+
+class Copied(msgspec.Struct):
+    """What a copy holds; `unscored` counts the journal's lines that the ledger did not cover yet."""
+
+    pages: int = 0
+    lines: int = 0
+    postings: int = 0
+    rejects: int = 0
+    unscored: int = 0
+
+
+def copy_books(
+    source: KafkaLogReader,
+    edition: str,
+    folder: Path,
+    on_copied: OnCopied = lambda _: None,
+    *,
+    files: FilePort = REAL_FILES,
+) -> Copied:
+    """Copy all that is committed now into the books of `folder`, which is made; the copy is only ever read.
+
+    `on_copied` is told how many records more were copied.
+
+    Raises:
+        BooksExist: the folder has books.
+        KafkaUnreachable, BooksDamaged: the stream cannot be read.
+    """
+    source.refresh_settled()
+    return born_whole(files, folder, lambda creating: _Copying(source, edition, creating, on_copied, files).run())
+
+
+class _Copying:
+    def __init__(
+        self, source: KafkaLogReader, edition: str, creating: Path, on_copied: OnCopied, files: FilePort
+    ) -> None:
+        self._source = source
+        self._edition = edition
+        self._creating = creating
+        self._on_copied = on_copied
+        self._files = files
+        self._identity: Identity = identity_of(source.opened())
+        self._lengths: list[BookLength] = []
+        self._marks: list[InputConsumed] = []
+        self._journal_digests: list[str] = []
+        self._ledger_digests: list[str] = []
+        self._done = Copied()
+
+    def run(self) -> Copied:
+        for partition in range(self._source.partitions):
+            scored_page = self._copy_ledger(partition)
+            self._copy_journal(partition, scored_page)
+            mark = scored_mark(partition)
+            self._marks.append(InputConsumed(mark, 0, scored_page + 1, as_is=True, name=mark))
+        self._copy_rejects()
+        opening = _File(self, edition_file(self._edition))
+        opening.append(1, encode_edition(self._source.edition(self._edition)))
+        opening.end()
+        committed = seal(
+            RoundCommitted(
+                FIRST_COMMIT,
+                tuple(sorted(self._lengths, key=lambda length: length.file)),
+                inputs=tuple(self._marks),
+                facts=self._done.lines,
+                postings=self._done.postings,
+                rejects=self._done.rejects,
+                journal_digests=tuple(self._journal_digests),
+                ledger_digests=tuple(self._ledger_digests),
+            )
+        )
+        rounds = _File(self, ROUNDS)
+        rounds.append_raw(encode_commit(committed, rounds.sync))
+        rounds.end()
+        for parent in sorted({(self._creating / length.file).parent for length in self._lengths}):
+            self._files.sync_folder(parent)
+        return self._done
+
+    def _copy_ledger(self, partition: int) -> int:
+        """The postings of a partition; the last page of the journal that they cover."""
+        file = _File(self, ledger_file(self._edition, partition))
+        scored_page, journal_digest, ledger_digest = NOT_YET, EMPTY_DIGEST.hex(), EMPTY_DIGEST.hex()
+        for _, batch in self._source.read_batches(self._edition, partition):
+            if batch.postings:
+                file.append(len(batch.postings), postings_body(batch.postings))
+            scored_page, journal_digest, ledger_digest = batch.scored_page, batch.journal_digest, batch.ledger_digest
+            self._done.postings += len(batch.postings)
+            self._on_copied(1)
+        file.end()
+        self._journal_digests.append(journal_digest)
+        self._ledger_digests.append(ledger_digest)
+        return scored_page
+
+    def _copy_journal(self, partition: int, scored_page: int) -> None:
+        file = _File(self, journal_file(partition))
+        for _, page in self._source.read_journal(partition):
+            file.append(1, encode_page(page))
+            self._done.pages += 1
+            self._done.lines += len(page.lines)
+            self._done.unscored += len(page.lines) if page.page > scored_page else 0
+            self._on_copied(1)
+        file.end()
+
+    def _copy_rejects(self) -> None:
+        file = _File(self, REJECTS)
+        for _, rejects in self._source.read_rejects():
+            for reject in rejects:
+                file.append(1, encode_reject(reject))
+                self._done.rejects += 1
+            self._on_copied(1)
+        file.end()
+
+    def opened(self, name: str) -> tuple[AppendFile, bytes]:
+        """A new file of the copy, and the marker that ends its blocks."""
+        path = self._creating / name
+        self._files.make_folder(path.parent)
+        file = self._files.open_append(path)
+        file.append(new_head(self._identity, name, is_copy=True))
+        return file, sync_marker(self._identity.book, name)
+
+    def closed(self, name: str) -> None:
+        """Note the length of a file that is whole."""
+        path = self._creating / name
+        size = self._files.size(path) or 0
+        if name != ROUNDS:
+            self._lengths.append(BookLength(name, size, crc32(read_tail(self._files, path, size)[-TAIL_BYTES:])))
+
+
+class _File:
+    """One file of the copy, while it is written."""
+
+    def __init__(self, copying: _Copying, name: str) -> None:
+        self._copying = copying
+        self._name = name
+        self._file, self.sync = copying.opened(name)
+
+    def append(self, records: int, data: bytes) -> None:
+        self._file.append(encode_block(records, data, self.sync))
+
+    def append_raw(self, data: bytes) -> None:
+        self._file.append(data)
+
+    def end(self) -> None:
+        try:
+            self._file.fsync()
+        finally:
+            self._file.close()
+        self._copying.closed(self._name)

@@ -1,0 +1,100 @@
+"""What Kafka's client library says when something goes wrong, as errors that say what one can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+
+from books.errors import BooksError
+from books.kafka_errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionAborted
+
+REQUEST_SECONDS: Final = 10.0
+MAX_MESSAGE_BYTES: Final = 8 << 20
+
+FENCED: Final = {
+    KafkaError._FENCED,  # noqa: SLF001 - the library's own constants begin with an underscore
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.FENCED_INSTANCE_ID,
+}
+UNREACHABLE: Final = {
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - as above
+    KafkaError._TRANSPORT,  # noqa: SLF001 - as above
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - as above
+    KafkaError._RESOLVE,  # noqa: SLF001 - as above
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+}
+MISSING: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001 - as above
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(NamedTuple):
+    """One message; `timestamp` in UTC ms as its topic says (0: none), `headers` with text values."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, str]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.topic, self.partition)
+
+
+class Polled(NamedTuple):
+    """What one look brought: records in order of each partition, and partitions that have no more for now."""
+
+    records: list[Record]
+    at_end: set[Place]
+
+
+class GroupOffset(NamedTuple):
+    """What a consumer group has committed for a partition: the next offset, and a word beside it."""
+
+    offset: int
+    metadata: str
+
+
+@contextmanager
+def told(bootstrap: str) -> Iterator[None]:
+    """Turn the library's errors of the body into typed ones."""
+    try:
+        yield
+    except KafkaException as error:
+        raise clear(bootstrap, error.args[0]) from error
+
+
+def clear(bootstrap: str, cause: object) -> BooksError:
+    """The typed error for one of the library's."""
+    if not isinstance(cause, KafkaError):
+        return KafkaRefused(f"Kafka at {bootstrap}: {cause}")
+    code, said = cause.code(), cause.str()
+    if code in FENCED:
+        return Fenced(f"another process has taken over ({said})")
+    if code in MISSING:
+        return TopicsMissing([said])
+    if code in UNREACHABLE or cause.retriable():
+        return KafkaUnreachable(bootstrap, said)
+    if cause.txn_requires_abort():
+        return TransactionAborted(f"a transaction was undone ({said}); what it held is made again")
+    return KafkaRefused(f"Kafka at {bootstrap} refuses: {said} ({cause.name()})")

@@ -1,0 +1,33 @@
+"""What can go wrong between Tallybook and Kafka, told apart by what one can do about it."""
+
+from __future__ import annotations
+
+from books.errors import BooksError
+
+
+class KafkaUnreachable(BooksError):
+    """The brokers do not answer (in time); waiting and trying again is the answer, nothing is lost meanwhile."""
+
+    def __init__(self, bootstrap: str, what: str) -> None:
+        self.bootstrap = bootstrap
+        super().__init__(f"Kafka at {bootstrap} does not answer: {what}. It is tried again.")
+
+
+class TransactionAborted(BooksError):
+    """A transaction could not be committed and is undone; what it held is to be made again from the books."""
+
+
+class Fenced(BooksError):
+    """Another process has taken over what this one held; it must let go, and has written nothing since."""
+
+
+class KafkaRefused(BooksError):
+    """Kafka refuses what was asked, and will again: rights, settings, a message that is too large."""
+
+
+class TopicsMissing(BooksError):
+    """The deployment has no topics yet, or not all of them."""
+
+    def __init__(self, missing: list[str]) -> None:
+        self.missing = missing
+        super().__init__(f"There is no topic {', '.join(missing)}: run `tallybook topics create` first.")

@@ -1,0 +1,254 @@
+"""The one file that knows Faust: it shares the journal's partitions among workers and hands over their pages.
+
+Faust gives membership, rebalances and flow; it keeps no state and commits nothing that matters. What it would do by
+itself and must not: read what is not committed, go on from a group's offsets, acknowledge and skip what failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, cast
+
+import faust
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from books.errors import BooksError
+from books.kafka_access import Record
+from processors.scoring import SNAPSHOT_AFTER_POSTINGS, PartitionScorer
+
+SESSION_SECONDS: Final = 10.0
+FETCH_WAIT_MS: Final = 100
+# Pages that wait decoded in memory, each of about a megabyte at most.
+PAGES_AHEAD: Final = 64
+# Pages that one transaction of a partition may hold; it ends sooner when no more are waiting.
+PAGES_PER_COMMIT: Final = 16
+THREADS: Final = 8
+SNAPSHOT_EVERY_SECONDS: Final = 10.0
+FAILED: Final = 1
+_COMMITTED: Final = "read_committed"
+
+MakeScorer = Callable[[int], PartitionScorer]
+Say = Callable[[str], None]
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Reads committed pages alone, which Faust does under its own exactly_once only."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = _COMMITTED  # noqa: SLF001 - Faust gives no other way; asserted below
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - as above: Faust's 1,500 ms are its own constant
+        return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001 - to see what it will ask for
+        if fetcher._isolation_level != READ_COMMITTED:  # noqa: SLF001 - as above
+            raise AssertionError("this version of aiokafka does not read committed records alone; it cannot be used")
+
+
+class _Consumer(driver.Consumer):
+    """Goes on where the ledger ends, not where the group's offsets say."""
+
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        positions = cast(_App, self.app).tallybook_positions()
+        if positions:
+            await self._thread.seek_wait(positions)
+            for place, offset in positions.items():
+                self._read_offset[place] = offset or None
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class _App(faust.App):
+    """The worker's Faust app, with what the consumer above asks it for."""
+
+    tallybook_positions: Callable[[], Mapping[TP, int]]
+
+
+class ScoringWorker:
+    """One worker: `run` it; it ends the process on whatever it does not expect."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        group: str,
+        journal: str,
+        instance: str,
+        make_scorer: MakeScorer,
+        say: Say,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.scorers: dict[int, PartitionScorer] = {}
+        self._journal = journal
+        self._make_scorer = make_scorer
+        self._say = say
+        self._kept: dict[int, PartitionScorer] = {}
+        self._positions: dict[int, int] = {}
+        self._events: list[Any] = []
+        self._lock = asyncio.Lock()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tallybook-scoring")
+        self._app = self._new_app(bootstrap, group, instance, settings or {})
+
+    def run(self) -> int:
+        """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
+        worker = faust.Worker(self._app, loglevel=logging.WARNING, redirect_stdouts=False, console_port=0, quiet=True)
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+
+    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, Any]) -> _App:
+        app = _App(
+            group,
+            broker=[f"aiokafka://{address.strip()}" for address in bootstrap.split(",")],
+            consumer_group_instance_id=f"{group}-{instance}",
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=SESSION_SECONDS,
+            broker_heartbeat_interval=SESSION_SECONDS / 5,
+            broker_request_timeout=60.0,
+            broker_commit_every=None,
+            broker_commit_interval=5.0,
+            broker_max_poll_records=PAGES_AHEAD,
+            stream_buffer_maxsize=PAGES_AHEAD,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            **settings,
+        )
+        app.transport = _Transport(app.conf.broker_consumer, app)
+        app.tallybook_positions = self._seek_to
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_rebalance_complete.connect(self._rebalanced, weak=False)
+        topic = app.topic(self._journal, value_type=bytes, value_serializer="raw", key_serializer="raw")
+        app.agent(topic, name="tallybook-scoring", concurrency=1)(self._score)
+        app.timer(SNAPSHOT_EVERY_SECONDS)(self._keep_snapshots)
+        return app
+
+    async def _score(self, stream: Any) -> None:
+        """The agent: an exception here would be acknowledged and skipped, so the process ends instead."""
+        await self._or_end(self._score_all(stream))
+
+    async def _score_all(self, stream: Any) -> None:
+        pages = 0
+        async for event in stream.noack().events():
+            async with self._lock:
+                message = event.message
+                scorer = self.scorers.get(message.partition)
+                if scorer is not None and scorer.score(_record(message)):
+                    pages += 1
+                self._events.append(event)
+                if pages >= PAGES_PER_COMMIT or stream.channel.queue.empty():
+                    await self._commit()
+                    pages = 0
+            if not pages:
+                await asyncio.sleep(0)
+
+    async def _commit(self) -> None:
+        """Commit what every partition has pending, at the same time, and only then acknowledge its pages."""
+        pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
+        await self._together(scorer.commit for scorer in pending)
+        events, self._events = self._events, []
+        for event in events:
+            event.ack()
+
+    async def _rebalanced(self, *_: Any, **__: Any) -> None:
+        """Take over what is assigned; Faust waits for it before it lets pages flow."""
+        await self._or_end(self._take_over())
+
+    async def _take_over(self) -> None:
+        async with self._lock:
+            assigned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._journal}
+            self._events = []
+            scorers = {
+                number: self._kept.pop(number) if number in self._kept else self._make_scorer(number)
+                for number in assigned
+            }
+            loop = asyncio.get_running_loop()
+            numbers = sorted(scorers)
+            tasks = [loop.run_in_executor(self._pool, scorers[number].take_over) for number in numbers]
+            offsets = await asyncio.gather(*tasks)
+            self._positions = dict(zip(numbers, offsets, strict=True))
+            self.scorers = scorers
+            if numbers:
+                shown = ", ".join(map(str, numbers))
+                self._say(f"scoring partitions {shown}")
+
+    def _seek_to(self) -> dict[TP, int]:
+        return {TP(self._journal, number): offset for number, offset in self._positions.items()}
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        await self._or_end(self._let_go())
+
+    async def _let_go(self) -> None:
+        """Finish what is pending and close the producers; the states are kept, for the partitions may come back."""
+        async with self._lock:
+            pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
+            outcomes = await self._together((scorer.commit for scorer in pending), is_last=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    # Somebody else holds it by now, or will read the ledger's end as it is: nothing is lost.
+                    self._say(f"let go of a partition with work undone: {outcome}")
+            for number, scorer in self.scorers.items():
+                scorer.release()
+                self._kept[number] = scorer
+            self.scorers, self._positions, self._events = {}, {}, []
+
+    async def _together(self, works: Any, *, is_last: bool = False) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        tasks = [loop.run_in_executor(self._pool, work) for work in works]
+        outcomes: list[Any] = await asyncio.gather(*tasks, return_exceptions=is_last)
+        return [one for one in outcomes if one is None or isinstance(one, BooksError)] if is_last else outcomes
+
+    async def _keep_snapshots(self) -> None:
+        async with self._lock:
+            due = [
+                scorer
+                for scorer in self.scorers.values()
+                if scorer.postings_since_snapshot >= SNAPSHOT_AFTER_POSTINGS and not scorer.has_pending
+            ]
+            for scorer in due[:1]:  # one at a time: meanwhile nothing is scored
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self._pool, scorer.keep_snapshot)
+                except OSError as error:
+                    self._say(f"{error.filename}: {error.strerror}; a restart reads the ledger instead of a snapshot")
+
+    async def _or_end(self, work: Awaitable[None]) -> None:
+        """Do it, or end the process: the next one goes on from what is committed."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BooksError as error:
+            self._end(f"scoring ends: {error}")
+        except Exception:  # noqa: BLE001 - the unexpected ends the process, with all that is known of it
+            self._end(traceback.format_exc())
+
+    def _end(self, why: str) -> None:
+        self._say(why)
+        for scorer in (*self.scorers.values(), *self._kept.values()):
+            scorer.release()
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(FAILED)  # Faust's own way out would wait for what has just failed
+
+
+def _record(message: Any) -> Record:
+    return Record(message.topic, message.partition, message.offset, 0, message.key, message.value, {})

@@ -1,0 +1,187 @@
+"""The intake of the stream: facts from the publishers' topics into the journal, each batch in one transaction.
+
+The offsets that were consumed are committed in the transaction of the pages that they became, in the name of a member
+of the group; so after any death the next process goes on just behind the last page that readers see.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from books.errors import BooksError
+from books.kafka_access import Place, Record
+from books.kafka_cluster import Cluster
+from books.kafka_messages import reject_message
+from books.tick_state import TickState, read_tick_state
+from processors.intake.door import judge_time
+from processors.intake.in_step import InStep
+from processors.intake.messages import MessageDoor, RegistryUnreachable, WriterSchemas
+from processors.intake.paging import Pages
+from processors.intake.refusal import Refusal
+from processors.intake.stream_rejects import reject_from
+from processors.intake.unknown_fields import UnknownFields
+from processors.stage_counts import StageCounts
+from schemas.facts import JournalOpened, PublishedFact
+from schemas.pages import Reject
+from schemas.topics import Topics
+
+STAGE: Final = "intake"
+POLL_RECORDS: Final = 2_000
+BATCH_RECORDS: Final = 2_000
+POLL_SECONDS: Final = 0.1
+REGISTRY_PAUSE_SECONDS: Final = 1.0
+# The door's own idea of how far time has come is this old at most; the decider knows exactly.
+TICK_AGE_MS: Final = 60_000
+
+Say = Callable[[str], None]
+
+
+class Now(Protocol):
+    """What tells the door the time."""
+
+    def __call__(self) -> int:
+        """The present instant in UTC ms."""
+
+
+class StreamIntake:
+    """One intake process. `instance` is its static name in the group; it does nothing between two calls of `step`."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        topics: Topics,
+        opened: JournalOpened,
+        schemas: WriterSchemas,
+        *,
+        instance: str,
+        now: Now,
+        say: Say,
+        counts: StageCounts | None = None,
+    ) -> None:
+        self.counts = counts or StageCounts()
+        self.unknown = UnknownFields()
+        self._cluster = cluster
+        self._topics = topics
+        self._types = topics.facts
+        self._opened = opened
+        self._now = now
+        self._say = say
+        self._door = MessageDoor(schemas, self.unknown, self._judge)
+        self._in_step = InStep()
+        self._batch: list[Record] = []
+        self._received_at = 0
+        self._last_tick = 0
+        self._tick_read_at = 0
+        self._paused: set[Place] = set()
+        self._registry_since: int | None = None
+        self._producer = cluster.producer(topics.transactional_id(STAGE, instance))
+        self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
+
+    def open(self) -> None:
+        """Fence whoever held this name before, and join the group.
+
+        Raises:
+            BooksError: Kafka does not answer, or refuses.
+        """
+        self._producer.open()
+        self._member.subscribe(list(self._types), self._assigned, self._revoked)
+
+    def step(self) -> int:
+        """Fetch, and take in one batch; how many records that were.
+
+        Raises:
+            TransactionAborted, KafkaUnreachable: nothing of the batch is in; start anew.
+            Fenced: another process has this name, or these partitions.
+        """
+        wait = 0.0 if self._batch and self._registry_since is None else POLL_SECONDS
+        polled = self._member.poll(POLL_RECORDS, wait)
+        now = self._now()
+        self._in_step.add(polled, now)
+        self._look_at_pace()
+        if not self._batch:
+            self._batch = self._in_step.take(BATCH_RECORDS, now)
+        if not self._batch or not self._may_ask_registry(now):
+            return 0
+        try:
+            self._take_in(self._batch, now)
+        except RegistryUnreachable as error:
+            if self._registry_since is None:
+                self._say(f"{error}. What came is kept waiting, nothing is lost")
+            self._registry_since = now
+            return 0
+        if self._registry_since is not None:
+            self._registry_since = None
+            self._say("the schema registry answers again")
+        taken, self._batch = len(self._batch), []
+        return taken
+
+    def close(self) -> None:
+        """Leave; what is not committed is taken in by whoever comes next."""
+        self._producer.close()
+        self._member.close()
+
+    def _take_in(self, batch: list[Record], now: int) -> None:
+        pages = Pages(self._opened.partitions)
+        rejects: list[Reject] = []
+        self._look_at_ticks(now)
+        for record in batch:
+            self._received_at = min(record.timestamp or now, now)
+            admitted = self._door.admit(record.value, record.headers, self._types[record.topic])
+            if isinstance(admitted, Refusal):
+                rejects.append(reject_from(record, admitted, self._received_at))
+            else:
+                pages.add(admitted, record, self._received_at)
+        started = time.perf_counter()
+        self._producer.begin()
+        try:
+            for partition, message in pages.messages():
+                self._producer.send(self._topics.journal, message, partition=partition)
+            for reject in rejects:
+                self._producer.send(self._topics.rejects, reject_message(reject), partition=0)
+            offsets = {record.place: record.offset + 1 for record in batch}
+            self._producer.commit(offsets, self._member.metadata())
+        except BooksError:
+            self._batch = []
+            raise
+        self.counts.committed(time.perf_counter() - started)
+        self.counts.records += len(batch)
+        self.counts.facts += len(batch) - len(rejects)
+        for reject in rejects:
+            self.counts.rejects[reject.reason] += 1
+
+    def _judge(self, fact: PublishedFact) -> Refusal | None:
+        judged = partial(judge_time, received_at=self._received_at, last_tick=self._last_tick)
+        return judged(fact, horizon_ms=self._opened.horizon_ms, now=self._now())
+
+    def _look_at_ticks(self, now: int) -> None:
+        if self._tick_read_at and 0 <= now - self._tick_read_at < TICK_AGE_MS:
+            return
+        state = read_tick_state(self._cluster, self._topics) or TickState()
+        self._last_tick = max(self._last_tick, state.last_tick)
+        self._tick_read_at = now
+
+    def _may_ask_registry(self, now: int) -> bool:
+        since = self._registry_since
+        return since is None or not 0 <= now - since < REGISTRY_PAUSE_SECONDS * 1000
+
+    def _look_at_pace(self) -> None:
+        """Fetch no more of what enough is held of."""
+        full = self._in_step.full()
+        if full - self._paused:
+            self._member.pause(full - self._paused)
+        if self._paused - full:
+            self._member.resume(self._paused - full)
+        self._paused = full
+
+    def _assigned(self, places: set[Place]) -> None:
+        self._in_step.assign(places)
+        self._paused = set()
+
+    def _revoked(self, places: set[Place]) -> None:
+        """Called while polling, so that no transaction is open."""
+        self._in_step.revoke(places)
+        self._batch = [record for record in self._batch if record.place not in places]
+        self._paused -= places

@@ -1,0 +1,67 @@
+"""Keeps what the door refused of the stream: the bytes as they came, their headers and coordinates, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+from books.kafka_access import Record
+from processors.intake.records import MAX_KEPT_BYTES
+from processors.intake.refusal import Refusal
+from schemas.bounds import MAX_EVENT_BYTES
+from schemas.pages import Reject
+
+# The header by which a message says that it mends a reject.
+RESUBMIT_OF: Final = "tallybook-resubmit-of"
+MAX_HEADERS: Final = 64
+MAX_HEADER_LENGTH: Final = 4_096
+MAX_KEY_BYTES: Final = 1_024
+# What is noted beside the publisher's own headers; none of theirs can take these names' place.
+COORDINATES: Final = "kafka."
+
+
+def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
+    """The reject of a message; its number comes with its place in the topic. `received_at` in UTC ms.
+
+    Of a message larger than an event may be the head is kept, with the SHA-256 of the whole.
+    """
+    raw = record.value or b""
+    noted = {
+        f"{COORDINATES}topic": record.topic,
+        f"{COORDINATES}partition": str(record.partition),
+        f"{COORDINATES}offset": str(record.offset),
+    }
+    if record.value is None:
+        noted[f"{COORDINATES}value"] = "null"
+    if record.key is not None:
+        noted[f"{COORDINATES}key"] = record.key[:MAX_KEY_BYTES].decode("utf-8", "backslashreplace")
+    if len(raw) > MAX_EVENT_BYTES:
+        noted |= {"truncated": "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
+        raw = raw[:MAX_KEPT_BYTES]
+    return Reject(
+        reason=refusal.reason,
+        message=refusal.message,
+        raw=raw,
+        field=refusal.field,
+        input=f"{record.topic}/{record.partition}",
+        input_name=record.topic,
+        record=record.offset + 1,
+        fact_type=refusal.fact_type,
+        source=refusal.source,
+        event_id=refusal.event_id,
+        received_at=received_at,
+        headers=_kept(record.headers) | noted,
+        resubmit_of=_mends(record.headers),
+    )
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The first headers, none of them longer than is bearable."""
+    kept = list(headers.items())[:MAX_HEADERS]
+    return {name[:MAX_HEADER_LENGTH]: value[:MAX_HEADER_LENGTH] for name, value in kept}
+
+
+def _mends(headers: Mapping[str, str]) -> int:
+    said = headers.get(RESUBMIT_OF, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 18 else 0

@@ -1,0 +1,202 @@
+"""What a deployment on Kafka needs beside its stages: topics, contracts, a publisher, a copy of the books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from processors.intake.formats import Format
+from tallybook.clock import now_ms
+from tallybook.exits import Exit
+from tallybook.folder import DEFAULT_HORIZON_DAYS, EDITION, REFERRAL_WINDOW_DAYS, Folder
+from tallybook.screen import note, progress, say, show_json, show_table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Bootstrap = Annotated[str, typer.Option(help="Kafka's brokers, such as kafka:9092 (default: as stream.toml says).")]
+Deployment = Annotated[str, typer.Option(help="The name that all topics begin with (default: as stream.toml says).")]
+
+topics_app = typer.Typer(no_args_is_help=True, help="The deployment's topics on Kafka: create and check them.")
+schemas_app = typer.Typer(no_args_is_help=True, help="The contracts of facts: put them into a schema registry.")
+books_app = typer.Typer(no_args_is_help=True, help="The books of a stream: copy them into files.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    panel = "On Kafka"
+    app.add_typer(topics_app, name="topics", rich_help_panel=panel)
+    app.add_typer(schemas_app, name="schemas", rich_help_panel=panel)
+    app.add_typer(books_app, name="books", rich_help_panel=panel)
+    app.command(rich_help_panel=panel)(publish)
+
+
+@topics_app.command()
+def create(
+    context: typer.Context,
+    bootstrap: Bootstrap = "",
+    deployment: Deployment = "",
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1024, help="Partitions of journal and ledger; fixed for ever.")
+    ] = 24,
+    fact_partitions: Annotated[int, typer.Option(min=1, max=1024, help="Partitions of each topic of facts.")] = 8,
+    replication: Annotated[
+        int, typer.Option(min=0, max=9, help="Copies of each partition (0: 3 where there are 3 brokers, else 1).")
+    ] = 0,
+    horizon: Annotated[
+        int, typer.Option(min=1, max=36_500, help="Facts older than so many days are not scored; fixed for ever.")
+    ] = DEFAULT_HORIZON_DAYS,
+    programme: Annotated[
+        str, typer.Option(help="Rules to begin with, where the folder has none: starter, coffee-chain, online-shop.")
+    ] = "starter",
+) -> None:
+    """Create all topics that are missing and open the books; again is harmless. Writes stream.toml if there is none.
+
+    Example: tallybook topics create --bootstrap localhost:9092 --deployment my-shop
+    """
+    from books.kafka_create import create_topics, open_stream
+    from schemas.bounds import DAY_MS
+    from schemas.facts import JournalOpened
+    from tallybook.folder import STREAM_FILE
+    from tallybook.stream import Stream
+    from tallybook.stream import open_stream as stream_of
+    from tallybook.stream_settings import load_settings, write_settings
+
+    root: Path = context.obj
+    settings = load_settings(root, bootstrap=bootstrap, deployment=deployment)
+    if not (root / STREAM_FILE).exists():
+        say(f"{write_settings(root, settings)} written")
+    stream: Stream = stream_of(root)
+    for name in create_topics(stream.cluster, stream.topics.table(partitions, fact_partitions), replication or None):
+        say(f"{name} created")
+    opened = JournalOpened(
+        settings.deployment,
+        1,
+        partitions,
+        0,
+        horizon * DAY_MS,
+        REFERRAL_WINDOW_DAYS * DAY_MS,
+        now_ms(),
+    )
+    if open_stream(stream.cluster, stream.topics, opened):
+        say(f"books opened: {partitions} partitions, a horizon of {horizon} days")
+    else:
+        say("the books are open already")
+    folder = Folder(root)
+    if not folder.ruleset_files():
+        say(f"rules to edit: {folder.copy_ruleset(programme)}; then: tallybook rules publish FILE")
+
+
+@topics_app.command()
+def check(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say how the topics differ from what they should be; ends with 4 if they do.
+
+    Example: tallybook topics check
+    """
+    from books.kafka_create import check_topics
+    from tallybook.stream import open_stream
+
+    stream = open_stream(context.obj)
+    opened = stream.log().opened()
+    drifts = check_topics(stream.cluster, stream.topics.table(opened.partitions))
+    rows = [{"topic": one.topic, "what": one.what, "dangerous": one.is_dangerous} for one in drifts]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table("Topics that are not as they should be", rows)
+    else:
+        say("all topics are as they should be")
+    if any(one.is_dangerous for one in drifts):
+        raise typer.Exit(Exit.FOUND)
+
+
+@schemas_app.command("register")
+def register_schemas(
+    context: typer.Context,
+    registry: Annotated[str, typer.Option(help="The registry's URL (default: as stream.toml says).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put the contract of each topic of facts into the schema registry, with BACKWARD compatibility; again is harmless.
+
+    Ends with 4 if the registry refuses one.
+
+    Example: tallybook schemas register --registry http://localhost:8081
+    """
+    from processors.intake.registry import register_contracts
+    from tallybook.folder import FolderRefused
+    from tallybook.stream import open_stream
+
+    stream = open_stream(context.obj)
+    url = registry or stream.settings.registry
+    if not url:
+        raise FolderRefused("There is no registry: set `registry` in stream.toml, TALLYBOOK_REGISTRY, or --registry.")
+    found = register_contracts(url, stream.topics.facts)
+    rows = [
+        {"subject": one.subject, "contract": one.fact_type, "schema id": one.schema_id, "refused": one.refused}
+        for one in found
+    ]
+    if as_json:
+        show_json(rows)
+    else:
+        show_table("Contracts in the registry", rows)
+    if any(one.refused for one in found):
+        raise typer.Exit(Exit.FOUND)
+
+
+def publish(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(help="Files of events, or - for standard input.")],
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="Which column is which field.")] = None,
+    form: Annotated[Format | None, typer.Option("--format", help="What the files are, if nothing else tells.")] = None,
+    avro: Annotated[bool, typer.Option("--avro", help="Send Avro single-object messages instead of JSON.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send files of events to the deployment's topics, each event to that of its kind. Ends with 4 if some are wrong.
+
+    To send a file twice does no harm: an event that was there before has no second effect.
+
+    Example: tallybook publish events.jsonl
+    """
+    from tallybook.publishing_facts import publish_files
+    from tallybook.stream import open_stream
+
+    done = publish_files(open_stream(context.obj), files, mapping, form, as_avro=avro)
+    if as_json:
+        show_json({"published": done.facts, "refused": done.refused, "first_refusals": done.shown})
+    else:
+        say(f"{done.facts:,} events published")
+        for line in done.shown:
+            note(line)
+        if done.refused:
+            say(f"{done.refused:,} were not, for the door would refuse them: mend them and publish them again")
+    if done.refused:
+        raise typer.Exit(Exit.FOUND)
+
+
+@books_app.command()
+def copy(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a stream's books into files, pages and offsets kept: to be verified and explained on any machine.
+
+    Example: tallybook books copy my-copy && tallybook -C my-copy verify
+    """
+    import msgspec
+
+    from books.copy import copy_books
+    from tallybook.stream import open_stream
+
+    stream = open_stream(context.obj)
+    with progress("copying records", None) as tick:
+        done = copy_books(stream.log(), EDITION, to, tick)
+    if as_json:
+        show_json(msgspec.to_builtins(done))
+    else:
+        say(
+            f"{done.lines:,} lines on {done.pages:,} pages, {done.postings:,} postings, {done.rejects:,} rejects copied"
+        )
+        if done.unscored:
+            say(f"{done.unscored:,} of the lines are not scored yet")
+        say(f"Next: tallybook -C {to} verify")

@@ -1,0 +1,83 @@
+"""Puts a stream together: from a folder's settings to the Kafka, registry and ClickHouse that they name."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from books.kafka_cluster import Cluster
+from books.kafka_log import KafkaLogReader
+from processors.intake.messages import NO_REGISTRY, WriterSchemas
+from processors.intake.registry import RegistrySchemas
+from projections.store import Store
+from schemas.topics import Topics
+from tallybook.folder import EDITION, Folder
+from tallybook.stream_settings import StreamSettings, load_settings
+
+WHOLE: Final = EDITION
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A deployment's stream: its folder (for caches and embedded tables), its settings and its Kafka."""
+
+    folder: Folder
+    settings: StreamSettings
+    cluster: Cluster
+
+    @property
+    def topics(self) -> Topics:
+        """The names of topics and groups."""
+        return self.settings.topics
+
+    def log(self) -> KafkaLogReader:
+        """The committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+        return KafkaLogReader(self.cluster, self.topics, EDITION)
+
+    def writer_schemas(self) -> WriterSchemas:
+        """Who knows the schemas of Confluent-framed messages."""
+        return RegistrySchemas(self.settings.registry) if self.settings.registry else NO_REGISTRY
+
+
+def open_stream(root: Path) -> Stream:
+    """The stream that a folder and the environment speak of; asks nothing of it yet.
+
+    Raises:
+        StreamRefused: the settings are not usable.
+    """
+    settings = load_settings(root)
+    return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka))
+
+
+def open_stream_log(root: Path) -> KafkaLogReader:
+    """The committed books of a folder's stream. Raises as `open_stream` and KafkaLogReader do."""
+    return open_stream(root).log()
+
+
+def instance_name(given: str) -> str:
+    """The static name of a process in its group: as given, or the machine's."""
+    return given or socket.gethostname()
+
+
+@contextmanager
+def stream_tables(stream: Stream) -> Iterator[Store]:
+    """The tables of a stream that a server holds, migrated and open for writing.
+
+    Raises:
+        StoreUnreachable: the server does not answer now.
+        StoreError: it refuses.
+    """
+    from projections.clickhouse import open_server
+    from projections.migrate import migrate
+
+    settings = stream.settings
+    store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
+    try:
+        migrate(store)
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,145 @@
+"""All stages of a deployment in one terminal: each in a process of its own, begun again should it die."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from tallybook.following import Stop, stoppable
+from tallybook.screen import note
+from tallybook.stages import SUPERVISED
+from tallybook.stream import open_stream
+
+LOOK_SECONDS: Final = 0.1
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
+# So often in a row a process may end soon after its start before all of them are stopped.
+MAX_EARLY_ENDS: Final = 10
+EARLY_SECONDS: Final = 5.0
+_START: Final = "from tallybook.cli import main; main()"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How many processes of each stage there are to be."""
+
+    intakes: int = 1
+    tickers: int = 1
+    workers: int = 1
+    projections: int = 1
+
+    def processes(self) -> Iterator[tuple[str, str]]:
+        """Each process as its command and its name."""
+        counts = (("intake", self.intakes), ("tick", self.tickers), ("score", self.workers))
+        for command, count in (*counts, ("project", self.projections)):
+            for number in range(1, count + 1):
+                yield command, str(number)
+
+
+class _Process:
+    """One supervised process."""
+
+    def __init__(self, root: Path, command: str, name: str, options: list[str]) -> None:
+        self.title = f"{command}-{name}"
+        self._command = [
+            sys.executable, "-c", _START, "-C", str(root), command, "--instance", name, *options,
+        ]  # fmt: skip
+        self._pause = FIRST_PAUSE_SECONDS
+        self._restart_at = 0.0
+        self._early_ends = 0
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, descriptor: int) -> None:
+        """Start it; `descriptor` is the end of a pipe that closes when this process is gone."""
+        self._started_at = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=(descriptor,),
+            env={**os.environ, SUPERVISED: str(descriptor)},
+        )
+        threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
+
+    def tend(self, descriptor: int) -> bool:
+        """Start it again if it died, after a pause; False if it dies again and again."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            code = self.process.returncode
+            lasted = now - self._started_at
+            self._early_ends = self._early_ends + 1 if lasted < EARLY_SECONDS else 0
+            self._pause = FIRST_PAUSE_SECONDS if lasted > STEADY_SECONDS else self._pause
+            note(f"{self.title} ended with {code}; it is started again in {self._pause:.1f} s")
+            self.process, self._restart_at = None, now + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        if self._early_ends >= MAX_EARLY_ENDS:
+            note(f"{self.title} ended {self._early_ends} times right after its start: see its last words above")
+            return False
+        if self.process is None and now >= self._restart_at:
+            self.start(descriptor)
+        return True
+
+
+def _relay(lines: IO[str] | None) -> None:
+    """Pass on what a process says, line by line, so that lines of several do not mix."""
+    for line in lines or ():
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
+def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> None:
+    """Run all processes of a plan until asked to stop by SIGINT or SIGTERM.
+
+    Raises:
+        StreamRefused: the settings are not usable.
+        SystemExit: with 1, where a process ends again and again.
+    """
+    open_stream(root)  # the settings are read before anything is started
+    processes = []
+    for at, (command, name) in enumerate(plan.processes()):
+        options = ["--metrics", str(metrics_port + at)] if metrics_port else []
+        processes.append(_Process(root, command, name, options + (["--json-logs"] if as_json else [])))
+    # Whoever reads the other end sees it close when this process is gone, however it goes.
+    reading, writing = os.pipe()
+    with stoppable() as stop:
+        try:
+            is_well = _tend(processes, reading, stop)
+        finally:
+            _stop(processes)
+            os.close(writing)
+            os.close(reading)
+    if not is_well:
+        raise SystemExit(1)
+
+
+def _tend(processes: list[_Process], descriptor: int, stop: Stop) -> bool:
+    while not stop.is_asked:
+        well = [process.tend(descriptor) for process in processes]
+        if not all(well):
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _stop(processes: list[_Process]) -> None:
+    running = [one.process for one in processes if one.process is not None and one.process.poll() is None]
+    for process in running:
+        process.terminate()
+    until = time.monotonic() + STOP_SECONDS
+    for process in running:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,44 @@
+"""Books that are projected in many small steps, and what a projection of them starts from."""
+
+from __future__ import annotations
+
+from projections.projector import project
+from projections.store import Store
+from tests.fakes.faulty_stores import StopsAfter
+from tests.fakes.list_books import ListBooks
+
+# Bytes: few enough for several batches of the small programme: what is cut and interleaved is then all of them.
+SMALL_BATCH = 2_000
+
+
+def in_small_records(books: ListBooks) -> ListBooks:
+    """The same books with at most three postings a block, so that a projection moves in many steps."""
+    for partition, blocks in enumerate(books.blocks["0001"]):
+        postings = [posting for block in blocks for posting in block]
+        books.blocks["0001"][partition] = [postings[start : start + 3] for start in range(0, len(postings), 3)]
+    return books
+
+
+def cut_short(books: ListBooks, records: int) -> ListBooks:
+    """The books as they were when each partition of each book had at most so many records."""
+    shorter = ListBooks(books.partitions)
+    shorter.pages = [pages[:records] for pages in books.pages]
+    shorter.blocks = {edition: [b[:records] for b in blocks] for edition, blocks in books.blocks.items()}
+    shorter.rejected = books.rejected[:records]
+    return shorter
+
+
+def empty(store: Store) -> None:
+    """Take all rows out of the tables."""
+    kept = ("migrations", "reader_views")
+    for row in store.rows("SELECT name FROM system.tables WHERE database = 'tallybook_rows'"):
+        if row["name"] not in kept:
+            store.command(f"TRUNCATE TABLE tallybook_rows.{row['name']}")
+
+
+def inserts_of(store: Store, books: ListBooks) -> int:
+    """How many inserts with rows a projection into empty tables makes."""
+    empty(store)
+    counting = StopsAfter(store, 1_000)
+    project(books, counting, batch_bytes=SMALL_BATCH)
+    return 1_000 - counting.left
