@@ -25,7 +25,7 @@ MAX_POLL_INTERVAL_MS: Final = 300_000
 MAX_FETCH_BYTES: Final = 32 << 20
 MAX_QUEUED_KILOBYTES: Final = 64 << 10
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library gives it no types
-_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # as above
+_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # it gives this none either
 
 
 class Cluster:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from books.kafka_access import UNREACHABLE, Place, Polled, Record, clear, told
 
 # What passes by itself while one goes on polling.
-PATIENT: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}  # noqa: SLF001 - the library's constants begin with one
+PATIENT: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}
 
 
 class Reader:
@@ -37,7 +37,7 @@ class Reader:
             error = message.error()
             if error is None:
                 records.append(_record(message))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+            elif error.code() == KafkaError._PARTITION_EOF:
                 at_end.add(Place(str(message.topic()), int(message.partition() or 0)))
             elif error.fatal() or error.code() not in PATIENT:
                 raise clear(self._bootstrap, error)

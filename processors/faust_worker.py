@@ -44,14 +44,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = _COMMITTED  # noqa: SLF001 - Faust gives no other way; asserted below
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - as above: Faust's 1,500 ms are its own constant
+        consumer._isolation_level = _COMMITTED
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def on_start(self) -> None:
         await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001 - to see what it will ask for
-        if fetcher._isolation_level != READ_COMMITTED:  # noqa: SLF001 - as above
+        fetcher = self._ensure_consumer()._fetcher
+        if fetcher._isolation_level != READ_COMMITTED:
             raise AssertionError("this version of aiokafka does not read committed records alone; it cannot be used")
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from processors.intake.formats import Format
 from tallybook.clock import now_ms
 from tallybook.exits import Exit
-from tallybook.folder import DEFAULT_HORIZON_DAYS, EDITION, REFERRAL_WINDOW_DAYS, Folder
+from tallybook.folder import DEFAULT_HORIZON_DAYS, EDITION, REFERRAL_WINDOW_DAYS, STREAM_FILE, Folder
 from tallybook.screen import note, progress, say, show_json, show_table
+
+if TYPE_CHECKING:  # the Kafka client is slow to load, and is not there in an installation for files alone
+    from tallybook.stream import Stream
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Bootstrap = Annotated[str, typer.Option(help="Kafka's brokers, such as kafka:9092 (default: as stream.toml says).")]
@@ -54,37 +57,39 @@ def create(
 
     Example: tallybook topics create --bootstrap localhost:9092 --deployment my-shop
     """
-    from books.kafka_create import create_topics, open_stream
-    from schemas.bounds import DAY_MS
-    from schemas.facts import JournalOpened
-    from tallybook.folder import STREAM_FILE
-    from tallybook.stream import Stream
-    from tallybook.stream import open_stream as stream_of
-    from tallybook.stream_settings import load_settings, write_settings
+    from books.kafka_create import create_topics
+    from tallybook.stream import open_stream
 
     root: Path = context.obj
-    settings = load_settings(root, bootstrap=bootstrap, deployment=deployment)
-    if not (root / STREAM_FILE).exists():
-        say(f"{write_settings(root, settings)} written")
-    stream: Stream = stream_of(root)
+    _settle_settings(root, bootstrap, deployment)
+    stream = open_stream(root)
     for name in create_topics(stream.cluster, stream.topics.table(partitions, fact_partitions), replication or None):
         say(f"{name} created")
-    opened = JournalOpened(
-        settings.deployment,
-        1,
-        partitions,
-        0,
-        horizon * DAY_MS,
-        REFERRAL_WINDOW_DAYS * DAY_MS,
-        now_ms(),
-    )
-    if open_stream(stream.cluster, stream.topics, opened):
-        say(f"books opened: {partitions} partitions, a horizon of {horizon} days")
-    else:
-        say("the books are open already")
+    _open_books(stream, partitions, horizon)
     folder = Folder(root)
     if not folder.ruleset_files():
         say(f"rules to edit: {folder.copy_ruleset(programme)}; then: tallybook rules publish FILE")
+
+
+def _settle_settings(root: Path, bootstrap: str, deployment: str) -> None:
+    from tallybook.stream_settings import load_settings, write_settings
+
+    settings = load_settings(root, bootstrap=bootstrap, deployment=deployment)
+    if not (root / STREAM_FILE).exists():
+        say(f"{write_settings(root, settings)} written")
+
+
+def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
+    from books.kafka_create import open_stream
+    from schemas.bounds import DAY_MS
+    from schemas.facts import JournalOpened
+
+    name, windows = stream.settings.deployment, (horizon_days * DAY_MS, REFERRAL_WINDOW_DAYS * DAY_MS)
+    opened = JournalOpened(name, 1, partitions, 0, *windows, now_ms())
+    if open_stream(stream.cluster, stream.topics, opened):
+        say(f"books opened: {partitions} partitions, a horizon of {horizon_days} days")
+    else:
+        say("the books are open already")
 
 
 @topics_app.command()

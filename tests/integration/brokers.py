@@ -114,7 +114,7 @@ def docker_answers() -> bool:
 @contextmanager
 def _kafka_container() -> Iterator[str]:
     # Here and below: only where Docker answers is it worth the half second that this import takes.
-    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415  (see above)
+    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 - only where Docker answers
 
     container = KafkaContainer(KAFKA_IMAGE).with_kraft()
     settings = {
@@ -136,8 +136,8 @@ def _kafka_container() -> Iterator[str]:
 
 @contextmanager
 def _registry_container() -> Iterator[str]:
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415  (as for Kafka)
-    from testcontainers.core.wait_strategies import HttpWaitStrategy  # noqa: PLC0415  (as for Kafka)
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only where Docker answers
+    from testcontainers.core.wait_strategies import HttpWaitStrategy  # noqa: PLC0415 - only where Docker answers
 
     answer = HttpWaitStrategy(REGISTRY_PORT, f"{API}/subjects").with_startup_timeout(CONTAINER_SECONDS)
     with DockerContainer(REGISTRY_IMAGE).with_exposed_ports(REGISTRY_PORT).waiting_for(answer) as container:
