@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint histories simulate faults crash fuzz bench bench-real requirements clean
+.PHONY: help demo demo-kafka test lint histories simulate faults crash fuzz bench bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -16,6 +16,7 @@ STAGES  =
 
 help:
 	@echo 'make demo         a year of a coffee chain: events become points, balances and a leaderboard'
+	@echo 'make demo-kafka   the same year through a real Kafka, started here (needs Java 17 and Maven)'
 	@echo 'make test         everything CI runs; one part of it: make test STAGES="lint unit"'
 	@echo 'make lint         ruff, mypy and the walls between the packages'
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
@@ -31,6 +32,10 @@ help:
 demo:
 	$(SETUP) runtime
 	@.venv/bin/tallybook demo
+
+demo-kafka:
+	$(SETUP) stream
+	@$(PYTHON_HERE) -m scripts.demo_kafka
 
 test:
 	@started=$$(date +%s) && scripts/setup.sh dev && \

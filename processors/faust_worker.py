@@ -101,6 +101,7 @@ class ScoringWorker:
         self._kept: dict[int, PartitionScorer] = {}
         self._positions: dict[int, int] = {}
         self._events: list[Any] = []
+        self._assignment = 0
         self._lock = asyncio.Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tallybook-scoring")
         self._app = self._new_app(bootstrap, group, instance, settings or {})
@@ -149,8 +150,12 @@ class ScoringWorker:
     async def _score_all(self, stream: Any) -> None:
         pages = 0
         async for event in stream.noack().events():
+            assignment = self._assignment
             async with self._lock:
                 message = event.message
+                # What was fetched before the last assignment is fetched again: it may stand behind what is to come.
+                if assignment != self._assignment or message.generation_id != self._app.consumer_generation_id:
+                    continue
                 scorer = self.scorers.get(message.partition)
                 if scorer is not None and scorer.score(_record(message)):
                     pages += 1
@@ -177,6 +182,7 @@ class ScoringWorker:
         async with self._lock:
             assigned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._journal}
             self._events = []
+            self._assignment += 1
             scorers = {
                 number: self._kept.pop(number) if number in self._kept else self._make_scorer(number)
                 for number in assigned
@@ -186,6 +192,7 @@ class ScoringWorker:
             tasks = [loop.run_in_executor(self._pool, scorers[number].take_over) for number in numbers]
             offsets = await asyncio.gather(*tasks)
             self._positions = dict(zip(numbers, offsets, strict=True))
+            self._kept = {}  # what did not come back is somebody else's
             self.scorers = scorers
             if numbers:
                 shown = ", ".join(map(str, numbers))

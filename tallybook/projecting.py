@@ -34,6 +34,12 @@ def caught_up(folder: Folder) -> Iterator[Store]:
         StoreNotOpened: the process that serves them does not answer.
         BooksError: the folder has no books, or damaged ones.
     """
+    if folder.is_stream:
+        from tallybook.stream import open_stream, stream_answers  # an installation for files alone has no Kafka client
+
+        with stream_answers(open_stream(folder.root)) as answers:
+            yield answers
+        return
     with folder.reading() as log, ExitStack() as opened:
         try:
             forget_other_books(folder, log)

@@ -10,6 +10,7 @@ import msgspec
 
 from processors.intake.formats import Format
 from processors.intake.inputs import Input
+from processors.intake.merge import Gathered, gather
 from schemas.canonical import canonical_fact
 from schemas.codecs import encode_fact
 from schemas.facts import PublishedFact, ReferralMade
@@ -33,7 +34,9 @@ class Published(msgspec.Struct):
 def publish_files(
     stream: Stream, files: Sequence[str], mapping: Path | None, form: Format | None, *, as_avro: bool
 ) -> Published:
-    """Send the events of files, in their order, as JSON or as Avro single-object messages, keyed by member.
+    """Send the events of files, merged by time as an import merges them, as JSON or Avro single-object messages.
+
+    Each is keyed by its member, so that the events of one come to one partition of their topic.
 
     What the door would refuse is not sent; it is told with its line.
 
@@ -42,32 +45,31 @@ def publish_files(
         KafkaUnreachable: how many arrived is not known; to send them again does no harm.
         TopicsMissing, KafkaRefused: the topics are not there, or may not be written to.
     """
+    with opened_inputs(files, mapping, form) as inputs, gather(inputs) as gathered:
+        return _publish(stream, inputs, gathered, as_avro=as_avro)
+
+
+def _publish(stream: Stream, inputs: Sequence[Input], gathered: Gathered, *, as_avro: bool) -> Published:
     done = Published()
-    with opened_inputs(files, mapping, form) as inputs:
-        for one in inputs:
-            _publish(stream, one, done, as_avro=as_avro)
-    return done
-
-
-def _publish(stream: Stream, one: Input, done: Published, *, as_avro: bool) -> None:
     topics = {fact_type: topic for topic, fact_type in stream.topics.facts.items()}
     publisher = stream.cluster.publisher()
-    with progress(f"publishing {one.name}", None) as tick:
-        for read in one.records():
-            if read.fact is None:
+    with progress("publishing", gathered.survey.records) as tick:
+        for item in gathered.arrivals():
+            tick()
+            fact = item.fact
+            if fact is None:
                 done.refused += 1
-                if len(done.shown) < MAX_SHOWN and read.refusal is not None:
-                    done.shown.append(f"{one.shown}, line {read.at_line}: {read.refusal.message}")
+                if len(done.shown) < MAX_SHOWN and item.refusal is not None:
+                    done.shown.append(f"{inputs[item.input_index].shown}, line {item.at_line}: {item.refusal.message}")
                 continue
-            fact = read.fact
             kind = type(fact).__name__
             value = frame(kind, encode_fact(fact)) if as_avro else canonical_fact(fact)
             publisher.send(topics[kind], value, key=_key(fact))
             done.facts += 1
             if done.facts % FLUSH_EVERY == 0:
                 publisher.flush()
-            tick()
         publisher.flush()
+    return done
 
 
 def _key(fact: PublishedFact) -> bytes:

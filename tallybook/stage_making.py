@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, cast
 
-from books.kafka_cluster import Cluster
 from processors.intake.stream import StreamIntake
 from processors.scoring import PartitionScorer
 from processors.stage_counts import StageCounts
@@ -45,7 +44,7 @@ def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) ->
 def make_scorer(stream: Stream, partition: int, counts: StageCounts) -> PartitionScorer:
     """The scorer of one partition."""
     return PartitionScorer(
-        Cluster(stream.settings.bootstrap, stream.settings.kafka),
+        stream.cluster,
         stream.topics,
         EDITION,
         partition,

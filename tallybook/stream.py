@@ -15,8 +15,9 @@ from books.kafka_log import KafkaLogReader
 from processors.intake.messages import NO_REGISTRY, WriterSchemas
 from processors.intake.registry import RegistrySchemas
 from projections.store import Store
+from projections.store_lock import holder_of
 from schemas.topics import Topics
-from tallybook.folder import EDITION, Folder
+from tallybook.folder import EDITION, Folder, FolderRefused
 from tallybook.stream_settings import StreamSettings, load_settings
 
 WHOLE: Final = EDITION
@@ -78,6 +79,33 @@ def stream_tables(stream: Stream) -> Iterator[Store]:
     store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
     try:
         migrate(store)
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def stream_answers(stream: Stream) -> Iterator[Store]:
+    """The tables of a stream, to be read: on their server, or as the projection serves the embedded ones.
+
+    Raises:
+        FolderRefused: nobody has the embedded tables open.
+        StoreUnreachable, StoreNotOpened: they do not answer.
+    """
+    from projections.clickhouse import open_served, open_server
+
+    settings = stream.settings
+    if settings.clickhouse:
+        store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
+    else:
+        holder = holder_of(stream.folder.clickhouse)
+        if holder is None or holder.address is None:
+            raise FolderRefused(
+                f"nobody serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does, as "
+                "long as it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
+            )
+        store = open_served(holder.address)
+    try:
         yield store
     finally:
         store.close()
