@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint histories simulate faults crash fuzz bench bench-real requirements clean
+.PHONY: help demo demo-kafka test lint histories simulate faults crash chaos fuzz bench bench-kafka bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -11,6 +11,7 @@ N       = 100000
 SEED    = 1
 SECONDS = 60
 KILLS   = 200
+BLOWS   = 100
 PROCESSES = 2
 STAGES  =
 
@@ -23,8 +24,10 @@ help:
 	@echo 'make simulate     whole runs in which everything goes wrong that can: N=$(N) of them, from SEED=$(SEED)'
 	@echo 'make faults       put known faults into decider and plumbing, one by one; each must be caught'
 	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
+	@echo 'make chaos        a whole deployment on a real Kafka, struck BLOWS=$(BLOWS) times; SEED=$(SEED) draws the blows'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
+	@echo 'make bench-kafka  intake, scoring and projection on a real Kafka, beside Faust and Quix Streams in the same run'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
 	@echo 'make requirements pin the newest allowed requirements (needs uv)'
 	@echo 'make clean        remove what make and the tools have made, .venv included'
@@ -61,6 +64,10 @@ crash:
 	$(SETUP) dev
 	@$(PYTHON_HERE) -m tests.crash --kills $(KILLS) --processes $(PROCESSES)
 
+chaos:
+	$(SETUP) dev
+	@$(PYTHON_HERE) -m tests.chaos --blows $(BLOWS) --seed $(SEED)
+
 fuzz:
 	$(SETUP) dev
 	@$(PYTHON_HERE) -m tests.fuzz --seconds $(SECONDS)
@@ -68,6 +75,10 @@ fuzz:
 bench:
 	$(SETUP) runtime
 	@$(PYTHON_HERE) -m benchmarks.embedded
+
+bench-kafka:
+	$(SETUP) stream
+	@$(PYTHON_HERE) -m benchmarks.kafka
 
 bench-real:
 	$(SETUP) real
