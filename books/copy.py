@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from zlib import crc32
 
 import msgspec
@@ -12,9 +12,8 @@ import msgspec
 from books.book_file import TAIL_BYTES, new_head, read_tail
 from books.container import encode_block, sync_marker
 from books.create import FIRST_COMMIT, born_whole
+from books.encoded import postings_body
 from books.file_port import REAL_FILES, AppendFile, FilePort
-from books.kafka_log import KafkaLogReader
-from books.kafka_messages import postings_body
 from books.layout import (
     REJECTS,
     ROUNDS,
@@ -25,10 +24,23 @@ from books.layout import (
     ledger_file,
     scored_mark,
 )
+from books.log import LogReader
 from books.rounds_file import encode_commit, seal
 from schemas.canonical import EMPTY_DIGEST
 from schemas.codecs import encode_edition, encode_page, encode_reject
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
+from schemas.posting import PostingBatch
+
+
+class StreamBooks(LogReader, Protocol):
+    """The books of a stream, as a copy needs them (see books.kafka_log)."""
+
+    def refresh_settled(self) -> None:
+        """Look at the ends, and wait until the journal shows all that the ledger speaks of."""
+
+    def read_batches(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, PostingBatch]]:
+        """The batches of the ledger from a position on, each with the position after it."""
+
 
 OnCopied = Callable[[int], object]
 NOT_YET: Final = -1
@@ -45,7 +57,7 @@ class Copied(msgspec.Struct):
 
 
 def copy_books(
-    source: KafkaLogReader,
+    source: StreamBooks,
     edition: str,
     folder: Path,
     on_copied: OnCopied = lambda _: None,
@@ -65,9 +77,7 @@ def copy_books(
 
 
 class _Copying:
-    def __init__(
-        self, source: KafkaLogReader, edition: str, creating: Path, on_copied: OnCopied, files: FilePort
-    ) -> None:
+    def __init__(self, source: StreamBooks, edition: str, creating: Path, on_copied: OnCopied, files: FilePort) -> None:
         self._source = source
         self._edition = edition
         self._creating = creating

@@ -36,6 +36,11 @@ def encoded_postings(batches: Iterable[tuple[int, Iterable[Posting]]]) -> Iterat
         yield EncodedBlock(end, len(bodies), b"".join(bodies))
 
 
+def postings_body(postings: Iterable[Posting]) -> bytes:
+    """Postings one after the other, as a block of a container holds them."""
+    return b"".join([encode_posting(posting) for posting in postings])
+
+
 def encoded_rejects(batches: Iterable[tuple[int, Iterable[Reject]]]) -> Iterator[EncodedBlock]:
     """Batches of rejects with the position after each, as `read_rejects` gives them, encoded anew."""
     for end, rejects in batches:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from books.container import decode_long
-from books.encoded import EncodedBlock
+from books.encoded import EncodedBlock, postings_body
 from books.errors import BooksDamaged
 from books.kafka_access import Record
 from schemas.codecs import (
@@ -23,13 +23,12 @@ from schemas.codecs import (
     encode_batch,
     encode_edition,
     encode_page,
-    encode_posting,
     encode_reject,
 )
 from schemas.facts import JournalOpened
 from schemas.fingerprints import NotFramed, UnknownFingerprint, frame, unframe
 from schemas.pages import JournalLine, JournalPage, Reject
-from schemas.posting import EditionOpened, Posting, PostingBatch
+from schemas.posting import EditionOpened, PostingBatch
 from schemas.varints import long_bytes
 
 _RESTORE = "Restore the topic from a backup, or make a new deployment and publish its facts again."
@@ -118,11 +117,6 @@ def page_block(record: Record) -> EncodedBlock:
 def batch_block(record: Record, batch: PostingBatch) -> EncodedBlock:
     """The postings of a record as bytes of the present schema."""
     return EncodedBlock(record.offset + 1, len(batch.postings), postings_body(batch.postings))
-
-
-def postings_body(postings: Iterable[Posting]) -> bytes:
-    """Postings one after the other, as a block of a container holds them."""
-    return b"".join([encode_posting(posting) for posting in postings])
 
 
 def reject_block(record: Record) -> EncodedBlock:

@@ -1,0 +1,95 @@
+"""Records of several partitions come in one order of arrival, and no partition is waited for without end."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from books.kafka_access import Place, Polled, Record
+from processors.intake.in_step import BEHIND_MS, MAX_HELD, PATIENCE_MS, STEP_MS, InStep
+
+SALES, VISITS = Place("sales", 0), Place("visits", 0)
+NOW = 1_700_000_000_000
+
+
+def record(place: Place, offset: int, timestamp: int) -> Record:
+    return Record(*place, offset, timestamp, None, b"", {})
+
+
+def records(place: Place, *timestamps: int) -> list[Record]:
+    return [record(place, offset, timestamp) for offset, timestamp in enumerate(timestamps)]
+
+
+def in_step(*places: Place) -> InStep:
+    fresh = InStep()
+    fresh.assign(places)
+    return fresh
+
+
+def test_two_topics_that_catch_up_are_taken_in_step() -> None:
+    merged = in_step(SALES, VISITS)
+    old = NOW - 10 * BEHIND_MS
+    merged.add(Polled(records(SALES, old, old + 10, old + 20_000), set()), NOW)
+    assert merged.take(100, NOW) == []  # the visits are still to come
+    merged.add(Polled(records(VISITS, old + 5, old + 30_000), set()), NOW)
+    assert [(one.topic, one.timestamp - old) for one in merged.take(100, NOW)] == [
+        ("sales", 0), ("visits", 5), ("sales", 10),
+    ]  # fmt: skip
+    assert [one.timestamp - old for one in merged.take(100, NOW)] == [20_000]
+
+
+def test_a_partition_at_its_end_is_not_waited_for() -> None:
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, NOW - 60_000), {VISITS}), NOW)
+    assert len(merged.take(100, NOW)) == 1
+
+
+def test_a_partition_that_gives_nothing_is_waited_for_only_so_long() -> None:
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, NOW - 60_000), set()), NOW)
+    assert merged.take(100, NOW) == []
+    assert merged.take(100, NOW + PATIENCE_MS - 1) == []
+    assert len(merged.take(100, NOW + PATIENCE_MS)) == 1
+
+
+def test_a_clock_that_goes_back_does_not_lengthen_the_wait_for_ever() -> None:
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, NOW), set()), NOW)
+    assert merged.take(100, NOW) == []
+    assert merged.take(100, NOW - 3_600_000) == []
+    assert len(merged.take(100, NOW - 3_600_000 + PATIENCE_MS)) == 1
+
+
+def test_what_was_fetched_of_a_partition_that_is_taken_away_is_dropped() -> None:
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, NOW) + records(VISITS, NOW), set()), NOW)
+    merged.revoke([SALES])
+    assert [one.topic for one in merged.take(100, NOW)] == ["visits"]
+
+
+def test_enough_of_a_partition_is_enough() -> None:
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, *range(NOW, NOW + MAX_HELD)), set()), NOW)
+    assert merged.full() == {SALES}
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3 * STEP_MS), max_size=12), min_size=1, max_size=4),
+    st.integers(1, 7),
+)
+def test_each_record_comes_once_and_in_the_order_of_its_partition(times: list[list[int]], most: int) -> None:
+    places = [Place("topic", number) for number in range(len(times))]
+    merged = in_step(*places)
+    given_records = [
+        record(place, offset, NOW + at)
+        for place, ats in zip(places, times, strict=True)
+        for offset, at in enumerate(ats)
+    ]  # fmt: skip
+    merged.add(Polled(given_records, set(places)), NOW)
+    taken: list[Record] = []
+    while batch := merged.take(most, NOW):
+        assert len(batch) <= most
+        taken += batch
+    assert sorted(taken) == sorted(given_records)
+    for place in places:
+        assert [one.offset for one in taken if one.place == place] == list(range(len(times[place.partition])))

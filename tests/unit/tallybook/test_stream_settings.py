@@ -1,0 +1,71 @@
+"""A deployment's settings come from its folder and the environment, and what is wrong with them is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tallybook.folder import Folder
+from tallybook.stream_settings import StreamRefused, load_settings, write_settings
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BOOTSTRAP", "DEPLOYMENT", "REGISTRY", "CLICKHOUSE"):
+        monkeypatch.delenv(f"TALLYBOOK_{name}", raising=False)
+
+
+def folder_with(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "stream.toml").write_text(text)
+    return tmp_path
+
+
+GOOD = 'bootstrap = "kafka:9092"\ndeployment = "shop"\n'
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, bootstrap="kafka:9092", deployment="shop")
+    file = write_settings(tmp_path / "new", settings)
+    assert load_settings(file.parent) == settings
+    assert "password" not in file.read_text()
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALLYBOOK_BOOTSTRAP", "elsewhere:9092")
+    settings = load_settings(folder_with(tmp_path, GOOD))
+    assert (settings.bootstrap, settings.deployment) == ("elsewhere:9092", "shop")
+
+
+def test_settings_of_the_kafka_client_are_a_table(tmp_path: Path) -> None:
+    settings = load_settings(folder_with(tmp_path, GOOD + '[kafka]\n"security.protocol" = "SSL"\n'))
+    assert settings.kafka == {"security.protocol": "SSL"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "bootstrap is missing: set it in"),
+        ('bootstrap = "k:1"\n', "TALLYBOOK_DEPLOYMENT"),
+        (GOOD + "boostrap = 1\n", "boostrap: Extra inputs are not permitted"),
+        ('bootstrap = "k:1"\ndeployment = "my shop"\n', "cannot name a deployment"),
+        ('bootstrap = "k:1"\ndeployment = "a.b"\n', "cannot name a deployment"),
+        (GOOD + "clickhouse = 8123\n", "clickhouse: Input should be a valid string"),
+        ("bootstrap = kafka\n", "Write it as TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(StreamRefused, match=said) as refused:
+        load_settings(folder_with(tmp_path, text))
+    assert str(tmp_path / "stream.toml") in str(refused.value)
+
+
+def test_a_folder_is_a_stream_where_it_or_the_environment_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Folder(tmp_path).is_stream
+    monkeypatch.setenv("TALLYBOOK_BOOTSTRAP", "kafka:9092")
+    assert Folder(tmp_path).is_stream
+    (tmp_path / "books").mkdir()
+    assert not Folder(tmp_path).is_stream  # what lies here is meant
+    assert Folder(folder_with(tmp_path, GOOD)).is_stream

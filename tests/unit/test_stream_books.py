@@ -1,0 +1,151 @@
+"""Books of a stream: pages with gaps, a ledger that may be behind, and a copy in files that proves the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from books.copy import copy_books
+from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
+from books.files import open_for_reading, open_for_writing
+from books.walk import DeskWalk, walk
+from processors.desk import PartitionDesk
+from processors.recovery import recover_desk
+from processors.rounds import guest_key
+from processors.verify import verify_books
+from schemas.bounds import DAY_MS
+from schemas.canonical import printed_digest
+from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
+from schemas.pages import JournalLine, JournalPage, Reject
+from schemas.partitions import partition_of
+from tests.book_samples import guest
+from tests.deciders import load, published
+from tests.fakes.stream_books import EDITION, MemoryStream
+from tests.small_imports import PARTITIONS, RULES, START, random_facts
+
+OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
+
+
+def stream_of(seed: int, *, behind: bool = False) -> MemoryStream:
+    """Random days in a stream whose pages are cut at random and scored now and then; `behind` leaves some unscored."""
+    rng = Random(seed)
+    stream = MemoryStream(OPENED, load, gap=rng.choice((1, 2, 5)))
+    rules = published(RULES, "Europe/Berlin", version="1", effective_from=0)
+    for partition in range(PARTITIONS):
+        stream.append(partition, [JournalLine(rules, START)])
+    waiting: list[list[JournalLine]] = [[] for _ in range(PARTITIONS)]
+    day = 0
+    for fact in random_facts(seed, days=8):
+        while fact.occurred_at >= START + (day + 1) * DAY_MS:
+            day += 1
+            for partition in range(PARTITIONS):
+                flush(stream, partition, waiting)
+                stream.append(partition, [JournalLine(ClockTicked(START + day * DAY_MS), START)])
+        for member_id in members_of(fact):
+            partition = partition_of(guest_key(fact) if member_id is None else member_id, PARTITIONS)
+            waiting[partition].append(JournalLine(fact, fact.occurred_at, member_id, record=1))
+            if rng.random() < 0.4:
+                flush(stream, partition, waiting)
+        if rng.random() < 0.3:
+            stream.score(rng.randrange(PARTITIONS), rng.randrange(1, 4))
+    for partition in range(PARTITIONS):
+        flush(stream, partition, waiting)
+    for _ in range(2):  # what the first round owes is scored in the second
+        for partition in range(PARTITIONS):
+            if not behind or partition != 1:
+                stream.score(partition)
+    return stream
+
+
+def flush(stream: MemoryStream, partition: int, waiting: list[list[JournalLine]]) -> None:
+    if waiting[partition]:
+        stream.append(partition, waiting[partition])
+        waiting[partition] = []
+
+
+def streamed_digests(stream: MemoryStream) -> tuple[str, str]:
+    last = [batches[-1][1] for batches in stream.ledger]
+    return (
+        printed_digest([bytes.fromhex(batch.journal_digest) for batch in last]),
+        printed_digest([bytes.fromhex(batch.ledger_digest) for batch in last]),
+    )
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, seed: int, *, behind: bool) -> None:
+    stream = stream_of(seed, behind=behind)
+    done = copy_books(stream, EDITION, tmp_path)
+    assert (done.unscored > 0) == behind
+    for log in (stream, open_for_reading(tmp_path)):
+        found = verify_books(log, EDITION, load)
+        assert (found.differences, found.shown) == (0, [])
+        assert (found.journal_digest, found.ledger_digest) == streamed_digests(stream)
+        assert found.unscored == done.unscored
+        assert found.postings == done.postings
+
+
+def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
+    stream = stream_of(1)
+    stream.reject(Reject("malformed", "no JSON", b"{"))
+    stream.reject(Reject("malformed", "no JSON", b"["))
+    copy_books(stream, EDITION, tmp_path)
+    log = open_for_reading(tmp_path)
+    for partition in range(PARTITIONS):
+        assert [page for _, page in log.read_journal(partition)] == [page for _, page in stream.journal[partition]]
+        assert log.last_page(partition) == stream.last_page(partition)
+        assert log.last_posting(EDITION, partition) == stream.last_posting(EDITION, partition)
+    assert [reject for _, rejects in log.read_rejects() for reject in rejects] == [one for _, one in stream.rejected]
+    assert log.opened() == stream.opened()
+
+
+def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> None:
+    stream = stream_of(2, behind=True)
+    copy_books(stream, EDITION, tmp_path)
+    for log in (stream, open_for_reading(tmp_path)):
+        desk = PartitionDesk(1, OPENED, load)
+        recover_desk(log, EDITION, desk)
+        batch = stream.ledger[1][-1][1]
+        assert (desk.page, desk.number) == (batch.scored_page, batch.postings[-1].number)
+        assert (desk.journal_digest.hex(), desk.ledger_digest.hex()) == (batch.journal_digest, batch.ledger_digest)
+
+
+def test_a_derived_fact_that_never_came_is_found() -> None:
+    stream = stream_of(3, behind=True)
+    scored = stream.scored_page(EDITION, 1) or 0
+    lost = [
+        at
+        for at, (number, page) in enumerate(stream.journal[1])
+        if number > scored and isinstance(page.lines[0].fact, RefereePurchased)
+    ]
+    assert lost, "the stream holds no derived fact that waits: choose another seed"
+    del stream.journal[1][lost[0]]
+    found = verify_books(stream, EDITION, load)
+    assert found.differences == 1
+    assert "owed and not in the journal" in found.shown[0].what
+
+
+def test_a_derived_fact_that_waits_to_be_scored_is_not_missed() -> None:
+    stream = stream_of(4, behind=True)
+    assert not verify_books(stream, EDITION, load).differences
+
+
+def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
+    stream = stream_of(5)
+    assert len(list(walk(stream, EDITION, 0, complete=True))) > 2
+    guests = [(5, JournalPage(4, (guest(1),))), (8, JournalPage(7, (guest(2),))), (9, JournalPage(6, (guest(3),)))]
+    assert [desk.folio.page for desk in DeskWalk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
+    with pytest.raises(BooksDamaged, match="page 6 follows where page 8 is due"):
+        list(DeskWalk(guests, (), complete=True, gaps=True))
+    with pytest.raises(BooksDamaged, match="page 4 follows where page 0 is due"):
+        list(DeskWalk(guests, (), complete=True))
+
+
+def test_a_copy_is_never_written_to_and_never_over_other_books(tmp_path: Path) -> None:
+    copy_books(stream_of(6), EDITION, tmp_path)
+    with pytest.raises(BooksForeign, match="copy of a stream"):
+        open_for_writing(tmp_path, LockHolder(1, "here", 0, "test"))
+    with pytest.raises(BooksExist):
+        copy_books(stream_of(6), EDITION, tmp_path)
