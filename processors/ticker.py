@@ -26,7 +26,7 @@ from schemas.pages import JournalLine
 from schemas.topics import Topics
 
 HOUR_MS: Final = 3_600_000
-# A fact that has waited for longer holds back no tick: who knows whether it will ever be taken in.
+# Time is this far behind the clock at most: a fact that has waited for longer may never be taken in.
 MAX_HELD_BACK_MS: Final = 6 * HOUR_MS
 LOOK_EVERY_MS: Final = 1_000
 POLL_SECONDS: Final = 0.2
@@ -109,17 +109,17 @@ class Ticker:
         self.counts.held_back_until = 0
         if oldest is None or oldest >= hour:
             return hour
-        if now - oldest > MAX_HELD_BACK_MS:
-            if self._alerted_for != oldest:
-                self._alerted_for = oldest
-                waited = (now - oldest) // HOUR_MS
-                self._say(
-                    f"ALERT: a fact that came at {format_instant(oldest)} is not taken in for {waited} hours, and time "
-                    "goes on without it: points may expire that it could have spent or kept. Look after the intake "
-                    "(`tallybook stream status`)"
-                )
-            return hour
-        held = oldest // HOUR_MS * HOUR_MS
+        latest = now - MAX_HELD_BACK_MS
+        if oldest < latest and self._alerted_for != oldest:
+            self._alerted_for = oldest
+            waited = (now - oldest) // HOUR_MS
+            self._say(
+                f"ALERT: a fact that came at {format_instant(oldest)} is not taken in for {waited} hours, and time "
+                f"goes on without it, {MAX_HELD_BACK_MS // HOUR_MS} hours behind the clock: points may expire that it "
+                "could have spent or kept. Look after the intake (`tallybook status`)"
+            )
+        # What has waited for longer than this is passed, and nothing that came since.
+        held = max(oldest, latest) // HOUR_MS * HOUR_MS
         self.counts.held_back_until = held
         return held if held > self._state.last_tick else 0
 

@@ -26,8 +26,10 @@ ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = 5
 PLUMBING_FAULTS_IN_CI = 3
+STREAMING_FAULTS_IN_CI = 2
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
+STREAMS_IN_CI = 200
 FUZZ_SECONDS_IN_CI = 10
 FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at their times
 KILLS_IN_CI = 12
@@ -101,7 +103,11 @@ STAGES: dict[str, list[Step]] = {
         Step(
             ("python", "-m", "tests.simulation", "--count", str(SIMULATIONS_IN_CI), "--processes", PROCESSES),
             needs="tests/simulation",
-        )
+        ),
+        Step(
+            ("python", "-m", "tests.stream_simulation", "--count", str(STREAMS_IN_CI), "--processes", PROCESSES),
+            needs="tests/stream_simulation",
+        ),
     ],
     "contract": tests("contract"),
     "integration": tests("integration"),
@@ -111,6 +117,9 @@ STAGES: dict[str, list[Step]] = {
         Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults"),
         Step(
             ("python", "-m", "tests.faults", "--plumbing", "--pick", str(PLUMBING_FAULTS_IN_CI)), needs="tests/faults"
+        ),
+        Step(
+            ("python", "-m", "tests.faults", "--streaming", "--pick", str(STREAMING_FAULTS_IN_CI)), needs="tests/faults"
         ),
     ],
     "crash": [

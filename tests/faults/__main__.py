@@ -1,8 +1,9 @@
-"""Puts the faults of `faults.txt` and `plumbing.txt` into copies of the code, one by one, and sees what catches each.
+"""Puts the faults of the three lists beside this file into copies of the code, one by one, to see what catches each.
 
     python -m tests.faults                       all of them
     python -m tests.faults --pick 5 --seed TEXT  five of the decider's, chosen by the text (by default the commit)
     python -m tests.faults --plumbing            those of the plumbing alone, which the simulation must catch
+    python -m tests.faults --streaming           those of the stream alone, which its simulation must catch
 
 Ends with 1 if a fault is not caught: then the tests have a hole.
 """
@@ -21,7 +22,7 @@ from random import Random
 
 from rich.console import Console
 
-from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, Fault, faults
+from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, STREAMING, Fault, faults
 
 COPIED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets", "tests", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "hostile", "fixtures")
@@ -33,9 +34,15 @@ SUITES: dict[str, tuple[str, ...]] = {
     "histories": ("-m", "tests.histories", "--count", "3000", "--seed", "1", "--brief"),
     "laws": (*PYTEST, "tests/property"),
     "simulation": ("-m", "tests.simulation", "--count", "1000", "--brief"),
+    "streams": ("-m", "tests.stream_simulation", "--count", "300"),
+    "some streams": ("-m", "tests.stream_simulation", "--count", "20"),
     "some seeds": ("-m", "tests.simulation", "--count", "50", "--brief"),
 }
-JUDGES: dict[str, tuple[str, ...]] = {DECIDER.name: ("scenarios", "histories", "laws"), PLUMBING.name: ("simulation",)}
+JUDGES: dict[str, tuple[str, ...]] = {
+    DECIDER.name: ("scenarios", "histories", "laws"),
+    PLUMBING.name: ("simulation",),
+    STREAMING.name: ("streams",),
+}
 
 
 def caught_by(fault: Fault | None, suites: Sequence[str]) -> str | None:
@@ -88,11 +95,13 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="try all faults (so it is without --pick)")
     parser.add_argument("--pick", type=int, help="try this many, chosen by the seed")
     parser.add_argument("--plumbing", action="store_true", help="those of the plumbing alone")
+    parser.add_argument("--streaming", action="store_true", help="those of the stream alone")
     parser.add_argument("--seed", default=None, help="what chooses them (default: the commit)")
     parser.add_argument("--processes", type=int, default=1, help="how many are tried at a time")
     parser.add_argument("--only", choices=SUITES, help="look at one suite alone")
     given = parser.parse_args()
-    listed = [PLUMBING] if given.plumbing else [DECIDER] if given.pick is not None else [DECIDER, PLUMBING]
+    listed = [DECIDER] if given.pick is not None else [DECIDER, PLUMBING, STREAMING]
+    listed = [PLUMBING] if given.plumbing else [STREAMING] if given.streaming else listed
     chosen = [fault for each in listed for fault in faults(each)]
     if given.pick is not None and not given.all:
         chosen = Random(given.seed or commit()).sample(chosen, min(given.pick, len(chosen)))
@@ -101,6 +110,8 @@ def main() -> int:
     suites = {suite for fault in chosen for suite in judges[fault.list]}
     if "simulation" in suites:  # which has a stage of its own
         suites = suites - {"simulation"} | {"some seeds"}
+    if "streams" in suites:
+        suites = suites - {"streams"} | {"some streams"}
     broken = caught_by(None, sorted(suites))
     if broken is not None:
         console.print(f"{broken} fail without any fault: mend that first, for now everything would seem caught")

@@ -14,6 +14,7 @@ from typing import Final
 ROOT = Path(__file__).resolve().parent.parent.parent
 DECIDER: Final = Path(__file__).with_name("faults.txt")
 PLUMBING: Final = Path(__file__).with_name("plumbing.txt")
+STREAMING: Final = Path(__file__).with_name("streaming.txt")
 
 
 @dataclass(frozen=True)
