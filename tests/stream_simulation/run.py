@@ -33,6 +33,7 @@ DAYS: Final = 4
 STAGES: Final = (("intake", 2), ("scoring", 2), ("ticker", 2), ("projection", 2))
 MAX_EFFECTS_TO_DEATH: Final = 9
 MAX_DRAIN_ROUNDS: Final = 400
+BETWEEN: Final = 0.03  # how often somebody else acts between two effects
 SECOND_MS: Final = 1_000
 
 
@@ -66,9 +67,12 @@ class Deployment:
         self.opened = JournalOpened("sim", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
         self.messages: list[Message] = []
         self._death_after = 0
+        self._is_between = True  # until the deployment is open
+        self._stepping = ""
         self._running: dict[str, Process] = {}
         self._zombies: list[tuple[str, Process]] = []
         self._open()
+        self._is_between = False
 
     def now(self) -> int:
         return self.clock
@@ -129,6 +133,7 @@ class Deployment:
 
     def _drain(self) -> None:
         """Everybody who lives works on until nothing moves; zombies wake up first, for the last time."""
+        self._is_between = True
         while self._zombies:
             self._wake()
         for transactional_id in list(self.cluster.open_transactions):
@@ -149,17 +154,35 @@ class Deployment:
 
     def _begin(self, name: str) -> None:
         process = new_process(self, name.partition("-")[0], name)
+        before, self._stepping = self._stepping, name
         self._running[name] = process
         try:
             process.open()
         except BooksError as error:
             self.said.append(f"{name}: {error}")
             del self._running[name]
+        finally:
+            self._stepping = before
+
+    def _go_between(self) -> None:
+        """Between two effects of one process another one does something, perhaps one that should not."""
+        death_after, self._death_after, self._is_between = self._death_after, 0, True
+        try:
+            others = sorted(self._running.keys() - {self._stepping})
+            if self._zombies and self.rng.random() < 0.5:
+                self._wake()
+            elif others:
+                before = self._stepping
+                self._step(self.rng.choice(others), may_die=False)
+                self._stepping = before
+        finally:
+            self._death_after, self._is_between = death_after, False
 
     def _step(self, name: str, *, may_die: bool) -> None:
         process = self._running.get(name)
         if process is None:
             return
+        self._stepping = name
         self._death_after = self.rng.randrange(1, MAX_EFFECTS_TO_DEATH) if may_die else 0
         try:
             process.step()
@@ -211,6 +234,8 @@ class Deployment:
             self.cluster.time_out(self.rng.choice(waiting))
 
     def _effect(self, _: str) -> None:
+        if not self._is_between and self.rng.random() < BETWEEN:
+            self._go_between()
         if self._death_after:
             self._death_after -= 1
             if not self._death_after:
