@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -33,8 +34,22 @@ UNREACHABLE: Final = {
     KafkaError.REQUEST_TIMED_OUT,
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._WAIT_COORD,
+    # A leader has just changed, and not everybody knows it yet; or there is none for a moment (the last one).
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._NOENT,
 }
 MISSING: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+
+# What stands for headers that cannot be told, for one of them has a name that is no text. Known by identity: nothing
+# that a publisher sends can be taken for it.
+UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Place(NamedTuple):
@@ -45,7 +60,7 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One message; `timestamp` in UTC ms as its topic says (0: none), `headers` with text values."""
+    """One message; `timestamp` in UTC ms as its topic says (0: none), `headers` with text values, or UNREADABLE."""
 
     topic: str
     partition: int
@@ -90,7 +105,7 @@ def clear(bootstrap: str, cause: object) -> BooksError:
         return KafkaRefused(f"Kafka at {bootstrap}: {cause}")
     code, said = cause.code(), cause.str()
     if code in FENCED:
-        return Fenced(f"another process has taken over ({said})")
+        return Fenced(f"another process has taken over what this one did ({said}). Nothing is lost.")
     if code in MISSING:
         return TopicsMissing([said])
     if code in UNREACHABLE or cause.retriable():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import confluent_kafka
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -15,12 +15,15 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from books.kafka_access import MAX_MESSAGE_BYTES, REQUEST_SECONDS, GroupOffset, Place, clear, told
+from books.kafka_access import MAX_MESSAGE_BYTES, MISSING, REQUEST_SECONDS, GroupOffset, Place, clear, told
+from books.kafka_groups import GroupMember, GroupView
 from books.kafka_producing import Publisher, TransactionalProducer
 from books.kafka_reading import Member, Reader
 
 TRANSACTION_SECONDS: Final = 10.0
 SESSION_MS: Final = 10_000
+# So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
+READER_WAIT_MS: Final = 10
 MAX_POLL_INTERVAL_MS: Final = 300_000
 MAX_FETCH_BYTES: Final = 32 << 20
 MAX_QUEUED_KILOBYTES: Final = 64 << 10
@@ -47,7 +50,12 @@ class Cluster:
         """How many partitions each topic has; those that do not exist are left out. Raises KafkaUnreachable."""
         with told(self.bootstrap):
             found = self._client().list_topics(timeout=REQUEST_SECONDS).topics
-        return {name: len(found[name].partitions) for name in topics if name in found and found[name].error is None}
+        there = {name: found[name] for name in topics if name in found}
+        for topic in there.values():
+            # A topic that has no leader just now is not one that does not exist.
+            if topic.error is not None and topic.error.code() not in MISSING:
+                raise clear(self.bootstrap, topic.error)
+        return {name: len(topic.partitions) for name, topic in there.items() if topic.error is None}
 
     def brokers(self) -> int:
         """How many brokers there are. Raises KafkaUnreachable."""
@@ -102,25 +110,68 @@ class Cluster:
             return {Place(key.topic, key.partition): future.result().offset for key, future in futures.items()}
 
     def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, GroupOffset]:
-        """What a group has committed, by ended transactions; partitions that it has not are left out."""
+        """What a group has committed, by ended transactions; partitions that it has not are left out.
+
+        Raises KafkaUnreachable; it is not asked by the administration client, whose library ends the process where the
+        brokers come back after such a request ran out of time (seen with librdkafka 2.16).
+        """
         wanted = [TopicPartition(*place) for place in places]
-        request = confluent_kafka.ConsumerGroupTopicPartitions(group, wanted)
-        with told(self.bootstrap):
-            (future,) = (
-                self._client()
-                .list_consumer_group_offsets([request], require_stable=True, request_timeout=REQUEST_SECONDS)
-                .values()
-            )
-            found = future.result().topic_partitions
+        consumer = Consumer(self._consumer_settings({"group.id": group}))
+        try:
+            with told(self.bootstrap):
+                found = consumer.committed(wanted, timeout=REQUEST_SECONDS)
+        finally:
+            consumer.close()
+        for each in found:
+            if each.error is not None:
+                raise clear(self.bootstrap, each.error)
         return {
             Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
             for each in found
             if each.offset >= 0
         }
 
-    def reader(self) -> Reader:
-        """Somebody who reads given places, and belongs to no group."""
-        return Reader(self.bootstrap, self._consumer_settings({"group.id": "tallybook-reader"}))
+    def group_view(self, group: str) -> GroupView:
+        """Who is in a group now; nobody, where there is no such group. Raises KafkaUnreachable, KafkaRefused."""
+        try:
+            asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+            described = asked[group].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return GroupView()
+            # Once this request has timed out, the library's client never again gets an answer to it (seen in 2.16).
+            self._admin = None
+            raise clear(self.bootstrap, error.args[0]) from error
+        members = tuple(
+            GroupMember(
+                one.group_instance_id or one.member_id,
+                frozenset(Place(at.topic, at.partition) for at in one.assignment.topic_partitions),
+            )
+            for one in described.members
+        )
+        return GroupView(described.state == ConsumerGroupState.STABLE, members)
+
+    def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
+        """Keep a word beside the offset 0 of each place, for a group that never has members (see `group_offsets`).
+
+        It is a way to tell others something small, that may be lost without harm, without a topic of its own.
+
+        Raises:
+            KafkaUnreachable, KafkaRefused: not all of them are kept.
+        """
+        offsets = [TopicPartition(*place, 0, metadata=word) for place, word in words.items()]
+        request = confluent_kafka.ConsumerGroupTopicPartitions(group, offsets)
+        with told(self.bootstrap):
+            asked = self._client().alter_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)
+            (future,) = asked.values()
+            for kept in future.result().topic_partitions:
+                if kept.error is not None:
+                    raise clear(self.bootstrap, kept.error)
+
+    def reader(self, settings: Mapping[str, Any] | None = None) -> Reader:
+        """Somebody who reads given places, and belongs to no group; `settings` of the client go over the usual ones."""
+        usual = {"group.id": "tallybook-reader", "fetch.wait.max.ms": READER_WAIT_MS}
+        return Reader(self.bootstrap, self._consumer_settings({**usual, **(settings or {})}))
 
     def member(self, group: str, instance: str) -> Member:
         """A member of a consumer group, static under the name `instance`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,6 +24,8 @@ from schemas.topics import FIRST_EDITION, LEAST_FACTS_KEPT_MS, Topic, Topics
 TICKER: Final = "ticker"
 OPENING_SECONDS: Final = 10
 REPLICATED_FROM: Final = 3
+SEEN_TRIES: Final = 200
+SEEN_SECONDS: Final = 0.05
 # Settings whose present values are held against the table; the others are the operators' own affair.
 _EXACT: Final = ("cleanup.policy", "min.insync.replicas")
 
@@ -36,15 +39,36 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 def create_topics(cluster: Cluster, table: tuple[Topic, ...], replication: int | None = None) -> list[str]:
-    """Create the topics that do not exist; gives their names. Raises KafkaUnreachable, KafkaRefused."""
+    """Create the topics that do not exist; gives their names.
+
+    Raises:
+        BooksForeign: there is a journal or ledger already, with another number of partitions; nothing was created.
+        KafkaUnreachable, KafkaRefused: not all of them were created; again is harmless.
+    """
     copies = replication or (REPLICATED_FROM if cluster.brokers() >= REPLICATED_FROM else 1)
     present = cluster.partitions(topic.name for topic in table)
-    return [
+    for topic in table:
+        if topic.kind in {"journal", "ledger"} and present.get(topic.name, topic.partitions) != topic.partitions:
+            what = f"{topic.name} has {present[topic.name]} partitions, and {topic.partitions} were asked for"
+            to_do = "A book keeps its partitions for ever: ask for as many (--partitions), or use another deployment."
+            raise BooksForeign(cluster.bootstrap, what, to_do)
+    created = [
         topic.name
         for topic in table
         if topic.name not in present
         and cluster.create_topic(topic.name, topic.partitions, copies, topic.settings(copies))
     ]
+    _await_topics(cluster, [topic.name for topic in table])
+    return created
+
+
+def _await_topics(cluster: Cluster, names: list[str]) -> None:
+    """Until a broker has heard of a new topic, whoever asks it is told that there is none."""
+    for _ in range(SEEN_TRIES):
+        if len(cluster.partitions(names)) == len(names):
+            return
+        time.sleep(SEEN_SECONDS)
+    raise KafkaUnreachable(cluster.bootstrap, f"{', '.join(names)} were created, and do not all show yet")
 
 
 def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:

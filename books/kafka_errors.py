@@ -10,7 +10,7 @@ class KafkaUnreachable(BooksError):
 
     def __init__(self, bootstrap: str, what: str) -> None:
         self.bootstrap = bootstrap
-        super().__init__(f"Kafka at {bootstrap} does not answer: {what}. It is tried again.")
+        super().__init__(f"Kafka at {bootstrap} does not answer: {what}.")
 
 
 class TransactionAborted(BooksError):

@@ -7,7 +7,7 @@ that the journal is never behind what the ledger speaks of.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -67,7 +67,10 @@ class KafkaLogReader:
             what = (
                 f"{self._ledger} has {found[self._ledger]} partitions, and {self._journal} has {found[self._journal]}"
             )
-            raise BooksForeign(cluster.bootstrap, what, "Journal and ledger have the same number, for ever.")
+            to_do = (
+                "They must have the same number. If one is new and empty, delete it and run `tallybook topics create`."
+            )
+            raise BooksForeign(cluster.bootstrap, what, to_do)
         self._partitions = found[self._journal]
         self._ends: dict[Place, int] = {}
         self.refresh()
@@ -140,27 +143,22 @@ class KafkaLogReader:
 
     def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
         """The pages from a position on, each with the position after it; a page's number is its offset."""
-        for record in self._records(self._place(self._journal, partition), start):
-            yield record.offset + 1, page_of(record)
+        records = self._records(self._place(self._journal, partition), start)
+        return ((record.offset + 1, page_of(record)) for record in records)
 
     def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
         """The postings from a position on, in batches as they were written, each with the position after it."""
-        for after, batch in self.read_batches(edition, partition, start):
-            if batch.postings:
-                yield after, list(batch.postings)
+        batches = self.read_batches(edition, partition, start)
+        return ((after, list(batch.postings)) for after, batch in batches if batch.postings)
 
     def read_batches(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, PostingBatch]]:
         """The batches of the ledger from a position on, those without postings too, each with the position after it."""
-        self._must_have(edition)
-        for record in self._records(self._place(self._ledger, partition), start):
-            batch = batch_of(record)
-            if batch is not None:
-                yield record.offset + 1, batch
+        return ((record.offset + 1, batch) for record, batch in self._batches(edition, partition, start))
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         """The rejects from a position on, each with the position after it; numbers are offsets + 1, with gaps."""
-        for record in self._records(Place(self.topics.rejects, 0), start):
-            yield record.offset + 1, [reject_of(record)]
+        records = self._records(Place(self.topics.rejects, 0), start)
+        return ((record.offset + 1, [reject_of(record)]) for record in records)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
         """The pages from a position on as bytes, one a block."""
@@ -168,11 +166,8 @@ class KafkaLogReader:
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
         """The postings from a position on as bytes."""
-        self._must_have(edition)
-        for record in self._records(self._place(self._ledger, partition), start):
-            batch = batch_of(record)
-            if batch is not None and batch.postings:
-                yield batch_block(record, batch)
+        batches = self._batches(edition, partition, start)
+        return (batch_block(record, batch) for record, batch in batches if batch.postings)
 
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
         """The rejects from a position on as bytes."""
@@ -189,18 +184,11 @@ class KafkaLogReader:
         return None if record is None else page_of(record)
 
     def last_posting(self, edition: str, partition: int) -> Posting | None:
-        """The last posting of a partition, found without reading much more."""
-        place = self._place(self._ledger, partition)
-        before = self._ends[place]
-        while (record := self.last_record(place, before)) is not None:
-            batch = batch_of(record)
-            if batch is None:
-                return None
-            if batch.postings:
-                return batch.postings[-1]
-            before = record.offset
+        """The last posting of a partition, found by steps back over the batches that have none."""
         self._must_have(edition)
-        return None
+        record = self.last_record(self._place(self._ledger, partition), wanted=_has_postings)
+        batch = None if record is None else batch_of(record)
+        return None if batch is None else batch.postings[-1]
 
     def last_batch(self, edition: str, partition: int) -> tuple[int, PostingBatch] | None:
         """The last batch of a partition, with the offset at which it stands; None before the first."""
@@ -222,23 +210,32 @@ class KafkaLogReader:
         """The offset after the last committed record, as of the last `refresh`."""
         return self._ends[place]
 
-    def last_record(self, place: Place, before: int | None = None) -> Record | None:
-        """The last committed record of a place (before an offset), found by steps back from the end."""
+    def last_record(
+        self, place: Place, before: int | None = None, wanted: Callable[[Record], bool] = lambda _: True
+    ) -> Record | None:
+        """The last committed record of a place (before an offset) that is wanted, found by steps back from the end."""
         end = self._ends[place] if before is None else before
         step = FIRST_STEP_BACK
-        start = end
-        while start > 0:
+        while end > 0:
             start = max(0, end - step)
             last = None
             for record in self._records(place, start, end):
-                last = record
+                if wanted(record):
+                    last = record
             if last is not None:
                 return last
+            end = start
             step *= 2
         return None
 
     def close(self) -> None:
         """Nothing is held between two reads."""
+
+    def _batches(self, edition: str, partition: int, start: int) -> Iterator[tuple[Record, PostingBatch]]:
+        """The batches of the ledger, each with its record; what is wrong with the question is told at once."""
+        self._must_have(edition)
+        records = self._records(self._place(self._ledger, partition), start)
+        return ((record, batch) for record in records if (batch := batch_of(record)) is not None)
 
     def _records(self, place: Place, start: int, end: int | None = None) -> Iterator[Record]:
         """The committed records of a place from `start` to before `end`. Raises NoSuchPosition and KafkaUnreachable."""
@@ -291,3 +288,8 @@ class KafkaLogReader:
     def _must_have(self, edition: str) -> None:
         if edition != self._edition:
             raise UnknownEdition(edition, self.editions())
+
+
+def _has_postings(record: Record) -> bool:
+    batch = batch_of(record)
+    return batch is not None and bool(batch.postings)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import methodcaller
 from typing import Any, Final
 
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from books.kafka_access import UNREACHABLE, Place, Polled, Record, clear, told
+from books.kafka_access import MISSING, UNREACHABLE, UNREADABLE, Place, Polled, Record, clear, told
+from books.kafka_errors import Fenced, TopicsMissing
 
 # What passes by itself while one goes on polling.
 PATIENT: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}
+# At a name that is not UTF-8 the library fails in a way that Python finds out (as a SystemError) only where a function
+# is called from C. Called in the plain way, it would now and then give a list with a hole, at which the process dies.
+_ASK_HEADERS: Final = methodcaller("headers")
 
 
 class Reader:
@@ -26,6 +31,11 @@ class Reader:
         with told(self._bootstrap):
             self._consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
 
+    def leave(self, places: Iterable[Place]) -> None:
+        """Read no more of these places, and go on with the others as before."""
+        with told(self._bootstrap):
+            self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
+
     def poll(self, most: int, wait_seconds: float) -> Polled:
         """Up to `most` records: the first is waited for, the rest is what is there already."""
         messages = self._consumer.consume(1, wait_seconds)
@@ -39,6 +49,11 @@ class Reader:
                 records.append(_record(message))
             elif error.code() == KafkaError._PARTITION_EOF:
                 at_end.add(Place(str(message.topic()), int(message.partition() or 0)))
+            elif error.code() in MISSING:
+                raise TopicsMissing([str(message.topic())])
+            elif error.code() == KafkaError._FATAL:
+                # Kafka has but one such error for a member of a group; the library hides its code.
+                raise Fenced(f"another process has this one's name in its group ({error.str()}). Nothing is lost.")
             elif error.fatal() or error.code() not in PATIENT:
                 raise clear(self._bootstrap, error)
         return Polled(records, at_end)
@@ -96,7 +111,6 @@ class Member(Reader):
 
 def _record(message: Any) -> Record:
     kind, at = message.timestamp()
-    headers = message.headers() or ()
     return Record(
         message.topic(),
         message.partition(),
@@ -104,5 +118,16 @@ def _record(message: Any) -> Record:
         at if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE and at > 0 else 0,
         message.key(),
         message.value(),
-        {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in headers} if headers else {},
+        _headers(message),
     )
+
+
+def _headers(message: Any) -> Mapping[str, str]:
+    """The headers; of several with one name the last. To be asked once: what failed leaves half a list behind."""
+    try:
+        headers = _ASK_HEADERS(message)
+    except SystemError:
+        return UNREADABLE
+    if not headers:
+        return {}
+    return {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in headers}

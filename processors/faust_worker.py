@@ -7,7 +7,6 @@ itself and must not: read what is not committed, go on from a group's offsets, a
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 import traceback
@@ -22,6 +21,8 @@ from faust.types import TP
 
 from books.errors import BooksError
 from books.kafka_access import Record
+from books.kafka_errors import Fenced, KafkaUnreachable, TransactionAborted
+from processors.decider.partition import UnknownSemanticsError
 from processors.scoring import SNAPSHOT_AFTER_POSTINGS, PartitionScorer
 
 SESSION_SECONDS: Final = 10.0
@@ -32,11 +33,17 @@ PAGES_AHEAD: Final = 64
 PAGES_PER_COMMIT: Final = 16
 THREADS: Final = 8
 SNAPSHOT_EVERY_SECONDS: Final = 10.0
+# So long, above what whoever asks waits for its turn, a read between two commits may take.
+READ_SECONDS: Final = 5.0
+# Exit codes: whoever starts it again may hope for better, or must change something first (as tallybook.exits has it).
 FAILED: Final = 1
+REFUSED: Final = 3
+_PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
 _COMMITTED: Final = "read_committed"
 
 MakeScorer = Callable[[int], PartitionScorer]
 Say = Callable[[str], None]
+Scorers = Mapping[int, PartitionScorer]
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -92,12 +99,16 @@ class ScoringWorker:
         instance: str,
         make_scorer: MakeScorer,
         say: Say,
+        on_held: Callable[[], object] = lambda: None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        """Make one; `on_held` is called when it has taken over what it was given, or has let go of it."""
         self.scorers: dict[int, PartitionScorer] = {}
         self._journal = journal
         self._make_scorer = make_scorer
         self._say = say
+        self._on_held = on_held
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._kept: dict[int, PartitionScorer] = {}
         self._positions: dict[int, int] = {}
         self._events: list[Any] = []
@@ -108,11 +119,46 @@ class ScoringWorker:
 
     def run(self) -> int:
         """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
-        worker = faust.Worker(self._app, loglevel=logging.WARNING, redirect_stdouts=False, console_port=0, quiet=True)
+        worker = faust.Worker(self._app, redirect_stdouts=False, console_port=0, quiet=True, override_logging=False)
+        worker.spinner = None  # it would have every line of debug log made, to turn round once for each
         try:
             worker.execute_from_commandline()
         except SystemExit as ended:
             return int(ended.code or 0)
+
+    def answers(self, wait_seconds: float) -> bool:
+        """Whether its loop still turns, or has not begun to; for other threads."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return loop is None
+        try:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(wait_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def read_between_commits(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
+        """What `read` makes of the scorers that are held, by partition, when all is committed; for other threads.
+
+        Raises:
+            TimeoutError: its turn did not come in time, or it has not begun.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            raise TimeoutError("the worker holds nothing yet")
+        asked = asyncio.run_coroutine_threadsafe(self._read(read, wait_seconds), loop)
+        # Not cancelled when it takes longer: a commit that is on its way must not be left alone.
+        return asked.result(wait_seconds + READ_SECONDS)
+
+    async def _read(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
+        async with asyncio.timeout(wait_seconds):
+            await self._lock.acquire()
+        try:
+            if any(scorer.has_pending for scorer in self.scorers.values()):
+                await self._or_end(self._commit())
+            return read(self.scorers)
+        finally:
+            self._lock.release()
 
     def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, Any]) -> _App:
         app = _App(
@@ -187,7 +233,7 @@ class ScoringWorker:
                 number: self._kept.pop(number) if number in self._kept else self._make_scorer(number)
                 for number in assigned
             }
-            loop = asyncio.get_running_loop()
+            loop = self._loop = asyncio.get_running_loop()
             numbers = sorted(scorers)
             tasks = [loop.run_in_executor(self._pool, scorers[number].take_over) for number in numbers]
             offsets = await asyncio.gather(*tasks)
@@ -197,6 +243,7 @@ class ScoringWorker:
             if numbers:
                 shown = ", ".join(map(str, numbers))
                 self._say(f"scoring partitions {shown}")
+        self._on_held()
 
     def _seek_to(self) -> dict[TP, int]:
         return {TP(self._journal, number): offset for number, offset in self._positions.items()}
@@ -217,6 +264,7 @@ class ScoringWorker:
                 scorer.release()
                 self._kept[number] = scorer
             self.scorers, self._positions, self._events = {}, {}, []
+        self._on_held()
 
     async def _together(self, works: Any, *, is_last: bool = False) -> list[Any]:
         loop = asyncio.get_running_loop()
@@ -236,6 +284,8 @@ class ScoringWorker:
                     await asyncio.get_running_loop().run_in_executor(self._pool, scorer.keep_snapshot)
                 except OSError as error:
                     self._say(f"{error.filename}: {error.strerror}; a restart reads the ledger instead of a snapshot")
+                except KafkaUnreachable as error:
+                    self._say(f"no snapshot of partition {scorer.partition} was kept: {error}")
 
     async def _or_end(self, work: Awaitable[None]) -> None:
         """Do it, or end the process: the next one goes on from what is committed."""
@@ -243,18 +293,18 @@ class ScoringWorker:
             await work
         except asyncio.CancelledError:
             raise
-        except BooksError as error:
-            self._end(f"scoring ends: {error}")
+        except (BooksError, UnknownSemanticsError) as error:
+            self._end(f"scoring ends: {error}", FAILED if isinstance(error, _PASSING) else REFUSED)
         except Exception:  # noqa: BLE001 - the unexpected ends the process, with all that is known of it
             self._end(traceback.format_exc())
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, code: int = FAILED) -> None:
         self._say(why)
         for scorer in (*self.scorers.values(), *self._kept.values()):
             scorer.release()
         sys.stderr.flush()
         sys.stdout.flush()
-        os._exit(FAILED)  # Faust's own way out would wait for what has just failed
+        os._exit(code)  # Faust's own way out would wait for what has just failed
 
 
 def _record(message: Any) -> Record:

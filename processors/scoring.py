@@ -76,6 +76,11 @@ class PartitionScorer:
         return self._scored_page != self._committed_page
 
     @property
+    def committed_page(self) -> int:
+        """The last page that the ledger covers; NOTHING_SCORED for none."""
+        return self._committed_page
+
+    @property
     def postings_since_snapshot(self) -> int:
         """How many postings a restart would have to read."""
         return self._since_snapshot
@@ -101,8 +106,7 @@ class PartitionScorer:
         self._scored_page = self._committed_page = NOTHING_SCORED if last is None else last[1].scored_page
         self._producer = producer
         self._partitions = log.partitions
-        self.counts.take_overs += 1
-        self.counts.take_over_seconds += time.perf_counter() - started
+        self.counts.took_over(time.perf_counter() - started)
         return self._scored_page + 1
 
     def score(self, record: Record) -> bool:
@@ -154,8 +158,7 @@ class PartitionScorer:
             self.desk = None  # it has gone on from what may never be true
             self.release()
             raise
-        self.counts.committed(time.perf_counter() - started)
-        self.counts.postings += len(self._postings)
+        self.counts.committed(time.perf_counter() - started, len(self._postings))
         self._since_snapshot += len(self._postings)
         self._postings, self._owed = [], []
         self._committed_page = self._scored_page

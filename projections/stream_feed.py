@@ -53,6 +53,7 @@ class StreamFeed:
         self._held: dict[int, deque[EncodedBlock]] = {}
         self._scored: dict[int, int] = {}
         self._noted: dict[Place, int] = {}
+        self._passed: dict[Place, int] = {}
         self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
         self.waiting_bytes = 0
 
@@ -75,6 +76,11 @@ class StreamFeed:
 
     def note_progress(self) -> None:
         """Tell the group, for those who watch it, how far all is projected that was read."""
+        # Behind the last batch with postings there may be others, of ticks that made nothing due: these are done too.
+        passed = {place: end for place, end in self._passed.items() if not self._blocks.get((LEDGER, place.partition))}
+        for place, end in passed.items():
+            self._noted[place] = max(end, self._noted.get(place, 0))
+            del self._passed[place]
         if self._noted:
             noted, self._noted = self._noted, {}
             self._member.note(noted)
@@ -121,6 +127,8 @@ class StreamFeed:
                     continue
                 if batch.postings:
                     self._put((LEDGER, partition), batch_block(record, batch))
+                else:
+                    self._passed[record.place] = record.offset + 1
                 self._scored[partition] = max(self._scored[partition], batch.scored_page)
                 self._release(partition)
 
@@ -157,4 +165,5 @@ class StreamFeed:
     def _revoked(self, places: set[Place]) -> None:
         """What was not projected is read again by whoever has it now."""
         del places
-        self._blocks, self._held, self._scored, self._noted, self.waiting_bytes = {}, {}, {}, {}, 0
+        self._blocks, self._held, self._scored, self._noted, self._passed = {}, {}, {}, {}, {}
+        self.waiting_bytes = 0

@@ -49,11 +49,12 @@ def _run() -> None:
 
 
 def _held() -> tuple[type[Exception], ...]:
-    """What says that another process has the folder; asked only when something was raised."""
+    """What says that another process has what this one wants; asked only when something was raised."""
     from books.errors import FolderHeld
+    from books.kafka_errors import Fenced
     from projections.store import StoreHeld
 
-    return (FolderHeld, StoreHeld)
+    return (FolderHeld, Fenced, StoreHeld)
 
 
 def _refusals() -> tuple[type[Exception], ...]:

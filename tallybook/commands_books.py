@@ -152,14 +152,23 @@ def _import(
 
 
 def status(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch_seconds: Annotated[
+        float, typer.Option(min=0, max=600, help="On Kafka: the seconds between two looks at each stage's progress.")
+    ] = 3.0,
 ) -> None:
     """What the folder holds: books, last tick, rules in force, inputs, and how far the tables have followed.
+
+    Of a stream: what waits for each stage, and which one has input and makes no progress; ends with 4 if one is stuck.
 
     Example: tallybook status
     """
     from tallybook.status import status_of
 
+    if Folder(context.obj).is_stream:
+        _stream_status(context.obj, watch_seconds, as_json=as_json)
+        return
     found = status_of(Folder(context.obj))
     if as_json:
         show_json(found)
@@ -167,3 +176,23 @@ def status(
     inputs = found.pop("inputs")
     show_table("Folder", [{"what": name.replace("_", " "), "value": value} for name, value in found.items()])
     show_table("Inputs taken in", inputs)
+
+
+def _stream_status(root: Path, watch_seconds: float, *, as_json: bool) -> None:
+    from tallybook.stream import open_stream
+    from tallybook.stream_status import stream_status
+
+    found = stream_status(open_stream(root), watch_seconds=watch_seconds, now_ms=now_ms)
+    stuck, verdict = found["stuck"], found["verdict"]
+    if as_json:
+        show_json(found)
+    else:
+        stages = [{**row, "partitions": "; ".join(row["partitions"]) or None} for row in found.pop("stages")]
+        lines = {name: value for name, value in found.items() if name not in {"stuck", "verdict"}}
+        show_table("Stream", [{"what": name.replace("_", " "), "value": value} for name, value in lines.items()])
+        columns = {"stage": "stage", "processes": "processes", "waiting": "waiting", "moves": "moves"}
+        show_table("Stages", stages, {**columns, "is_stuck": "stuck", "partitions": "where"})
+        for line in verdict:
+            say(line)
+    if stuck:
+        raise typer.Exit(Exit.FOUND)

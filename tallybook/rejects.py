@@ -115,7 +115,7 @@ def resubmit_event(
     event = (event_of(reject) if mended is None else mended).strip().replace(b"\r", b" ").replace(b"\n", b" ")
     if not event:
         raise FolderRefused(f"there is nothing to send for reject {number}: give the mended event as one JSON object")
-    _warn_of_another(reject, event)
+    warn_of_another(reject, event)
     # What was taken in is known by its content and does nothing again; what was refused may be tried again.
     refused_before = sum(1 for other in kept.rejects if other.resubmit_of and other.raw == event)
     with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
@@ -130,7 +130,7 @@ def resubmit_event(
         )
 
 
-def _warn_of_another(reject: Reject, event: bytes) -> None:
+def warn_of_another(reject: Reject, event: bytes) -> None:
     """Tell where a mended event has another name than the reject had: then both could come to count."""
     admitted = admit_json(event)
     for name, before, after in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, cast
@@ -86,10 +87,12 @@ class ProjectionStage:
         projection = self._projection
         if projection is None:
             raise AssertionError("a projection is opened before it is stepped")
+        facts, postings, began = projection.facts, projection.postings, time.perf_counter()
         worked = projection.step()
         if worked:
-            self._counts.transactions += 1
-            self._counts.postings, self._counts.facts = projection.postings, projection.facts
+            # The counters of the process go on where a projection that ended has left them.
+            self._counts.committed(time.perf_counter() - began, projection.postings - postings)
+            self._counts.facts += projection.facts - facts
         return worked
 
     def close(self) -> None:

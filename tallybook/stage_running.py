@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from processors.stage_counts import StageCounts
 from tallybook.following import Stop, stoppable
+from tallybook.stage_logging import StageLog, last_words, set_up_logging
 from tallybook.stage_making import ProjectionStage, make_intake, make_scorer, make_ticker
-from tallybook.stages import Stage, StageLog, die_with_supervisor, run_stage
+from tallybook.stage_observing import Observer
+from tallybook.stages import STARTED_BEFORE, Stage, die_with_supervisor, run_stage
 from tallybook.stream import Stream, instance_name, open_stream
 
 Make = Callable[[Stream, str, StageLog, StageCounts], Stage]
+
+
+class _Process(NamedTuple):
+    """What every stage's process has."""
+
+    stream: Stream
+    name: str
+    say: StageLog
+    counts: StageCounts
+    observer: Observer
+
+
+@contextmanager
+def _process(root: Path, stage: str, instance: str, *, as_json: bool) -> Iterator[_Process]:
+    """Set up this process's log and counters; what ends the body is said in the log's own form."""
+    name = instance_name(instance)
+    with last_words(StageLog(stage, name, as_json=as_json)):
+        stream = open_stream(root)
+        settings = stream.settings
+        secrets = (settings.clickhouse_password, settings.accounts_token, *settings.kafka.values())
+        say = StageLog(stage, name, as_json=as_json, secrets=secrets)
+        set_up_logging(say)
+        with last_words(say):
+            started_before = os.environ.get(STARTED_BEFORE, "")
+            counts = StageCounts(restarts=int(started_before) if started_before.isdecimal() else 0)
+            yield _Process(stream, name, say, counts, Observer(stream, stage, name, counts, say))
 
 
 def run_intake(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
@@ -32,15 +61,12 @@ def run_projection(root: Path, instance: str, *, metrics_port: int, as_json: boo
 
 
 def _run(root: Path, stage: str, instance: str, make: Make, *, metrics_port: int, as_json: bool) -> None:
-    name = instance_name(instance)
-    say, counts = StageLog(stage, name, as_json=as_json), StageCounts()
-    stream = open_stream(root)
-    die_with_supervisor()
-    with stoppable() as stop, ExitStack() as held:
-        del metrics_port, held
-        say("starts")
-        run_stage(lambda: make(stream, name, say, counts), stop, say, counts)
-        say("stopped")
+    with _process(root, stage, instance, as_json=as_json) as (stream, name, say, counts, observer):
+        die_with_supervisor()
+        with stoppable() as stop, observer.serving(metrics_port):
+            say("starts")
+            run_stage(lambda: make(stream, name, say, counts), stop, say, counts)
+            say("stopped")
 
 
 class _Reached:
@@ -69,23 +95,24 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
     """
     from processors.faust_worker import ScoringWorker
 
-    del metrics_port
-    name = instance_name(instance)
-    say, counts = StageLog("score", name, as_json=as_json), StageCounts()
-    stream = open_stream(root)
-    reached = Stop()
-    run_stage(lambda: _Reached(stream, reached), reached, say, counts)
-    say("starts")
-    worker = ScoringWorker(
-        stream.settings.bootstrap,
-        group=stream.topics.group("scoring"),
-        journal=stream.topics.journal,
-        instance=name,
-        make_scorer=lambda partition: make_scorer(stream, partition, counts),
-        say=say,
-    )
-    die_with_supervisor()
-    code = worker.run()
-    say("stopped")
-    if code:
-        os._exit(code)
+    with _process(root, "score", instance, as_json=as_json) as (stream, name, say, counts, observer):
+        die_with_supervisor()
+        with observer.serving(metrics_port):
+            reached = Stop()
+            there = _Reached(stream, reached)
+            run_stage(lambda: there, reached, say, counts)
+            say("starts")
+            worker = ScoringWorker(
+                stream.settings.bootstrap,
+                group=stream.topics.group("scoring"),
+                journal=stream.topics.journal,
+                instance=name,
+                make_scorer=lambda partition: make_scorer(stream, partition, counts),
+                say=say,
+                on_held=observer.wake,
+            )
+            observer.watch_over(worker, there.partitions)
+            code = worker.run()
+        say("stopped")
+        if code:
+            os._exit(code)

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final, Protocol
-
-import msgspec
 
 from books.kafka_errors import KafkaUnreachable, TransactionAborted
 from processors.stage_counts import StageCounts
 from projections.store import StoreUnreachable
-from tallybook.clock import now_ms
 from tallybook.following import Stop
 
 FIRST_PAUSE_SECONDS: Final = 0.5
@@ -29,6 +24,8 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 TOLD_AGAIN_SECONDS: Final = 30.0
 STEADY_SECONDS: Final = 30.0
 SUPERVISED: Final = "TALLYBOOK_SUPERVISED_BY"
+# How often a supervisor has started this process before.
+STARTED_BEFORE: Final = "TALLYBOOK_STARTED_BEFORE"
 _TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
 
 
@@ -45,26 +42,6 @@ class Stage(Protocol):
         """Leave."""
 
 
-class StageLog:
-    """Lines of one stage on standard error, as text for people or as JSON for machines."""
-
-    def __init__(self, stage: str, instance: str, *, as_json: bool) -> None:
-        self._stage = stage
-        self._instance = instance
-        self._as_json = as_json
-
-    def __call__(self, text: str) -> None:
-        """Write one line."""
-        at = datetime.fromtimestamp(now_ms() / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if self._as_json:
-            fields = {"at": at, "stage": self._stage, "instance": self._instance, "message": text}
-            line = msgspec.json.encode(fields).decode()
-        else:
-            line = f"{at} {self._stage} {self._instance}: {text}"
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-
 def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts) -> None:
     """Make a stage and step it until `stop` is asked; after a passing trouble, make it again.
 
@@ -75,20 +52,24 @@ def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None],
     while not stop.is_asked:
         began = time.monotonic()
         try:
-            _run_once(make, stop, say, is_back=bool(told))
+            _run_once(make, stop, say, counts, is_back=bool(told))
         except _TROUBLE as trouble:
             now = time.monotonic()
             counts.restarts += 1
+            counts.trouble = str(trouble)
             if str(trouble) != told or now - told_at > TOLD_AGAIN_SECONDS:
                 told, told_at = str(trouble), now
-                say(told)
+                say(f"{told} It is tried again until it does." if isinstance(trouble, KafkaUnreachable) else told)
             if now - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            _wait(pause, stop)
+            _wait(pause, stop, counts)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _run_once(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], *, is_back: bool) -> None:
+def _run_once(
+    make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts, *, is_back: bool
+) -> None:
+    counts.alive_at = time.monotonic()
     stage = make()
     try:
         stage.open()
@@ -96,13 +77,16 @@ def _run_once(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None],
             say("goes on")
         while not stop.is_asked:
             stage.step()
+            counts.alive_at = counts.stepped_at = time.monotonic()
+            counts.trouble = ""
     finally:
         stage.close()
 
 
-def _wait(seconds: float, stop: Stop) -> None:
+def _wait(seconds: float, stop: Stop, counts: StageCounts) -> None:
     until = time.monotonic() + seconds
     while not stop.is_asked and time.monotonic() < until:
+        counts.alive_at = time.monotonic()
         time.sleep(0.05)
 
 

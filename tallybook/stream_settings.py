@@ -35,6 +35,7 @@ class StreamSettings(BaseSettings):
     clickhouse_user: str = "default"
     clickhouse_password: Annotated[str, Field(repr=False)] = ""
     accounts_token: Annotated[str, Field(repr=False, description="Who may ask for accounts; empty: nobody.")] = ""
+    serve_host: Annotated[str, Field(min_length=1, description="The address on which --metrics serves.")] = "127.0.0.1"
     kafka: Annotated[
         dict[str, str], Field(repr=False, description="Settings of the Kafka client, such as security.protocol.")
     ] = {}

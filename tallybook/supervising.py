@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
 import msgspec
 
+from tallybook.exits import Exit
 from tallybook.following import Stop, stoppable
 from tallybook.screen import note
-from tallybook.stages import SUPERVISED
+from tallybook.stage_logging import StageLog
+from tallybook.stages import STARTED_BEFORE, SUPERVISED
 from tallybook.stream import open_stream
 
 LOOK_SECONDS: Final = 0.1
@@ -26,6 +28,9 @@ STOP_SECONDS: Final = 30.0
 # So often in a row a process may end soon after its start before all of them are stopped.
 MAX_EARLY_ENDS: Final = 10
 EARLY_SECONDS: Final = 5.0
+# So often in a row it may say that something is refused, which seldom passes by itself.
+MAX_REFUSALS: Final = 3
+Say = Callable[[str], None]
 _START: Final = "from tallybook.cli import main; main()"
 
 
@@ -48,14 +53,17 @@ class Plan(msgspec.Struct, frozen=True):
 class _Process:
     """One supervised process."""
 
-    def __init__(self, root: Path, command: str, name: str, options: list[str]) -> None:
+    def __init__(self, root: Path, command: str, name: str, options: list[str], say: Say) -> None:
         self.title = f"{command}-{name}"
         self._command = [
             sys.executable, "-c", _START, "-C", str(root), command, "--instance", name, *options,
         ]  # fmt: skip
         self._pause = FIRST_PAUSE_SECONDS
         self._restart_at = 0.0
-        self._early_ends = 0
+        self._early_ends = self._refusals = 0
+        self._starts = 0
+        self._say = say
+        self.code = int(Exit.DONE)
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, descriptor: int) -> None:
@@ -68,27 +76,32 @@ class _Process:
             stderr=subprocess.STDOUT,
             text=True,
             pass_fds=(descriptor,),
-            env={**os.environ, SUPERVISED: str(descriptor)},
+            env={**os.environ, SUPERVISED: str(descriptor), STARTED_BEFORE: str(self._starts)},
         )
+        self._starts += 1
         threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
 
     def tend(self, descriptor: int) -> bool:
-        """Start it again if it died, after a pause; False if it dies again and again."""
+        """Start it again if it died, after a pause; False if it dies again and again, the last time with `code`."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
-            code = self.process.returncode
-            lasted = now - self._started_at
-            self._early_ends = self._early_ends + 1 if lasted < EARLY_SECONDS else 0
-            self._pause = FIRST_PAUSE_SECONDS if lasted > STEADY_SECONDS else self._pause
-            note(f"{self.title} ended with {code}; it is started again in {self._pause:.1f} s")
-            self.process, self._restart_at = None, now + self._pause
-            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        if self._early_ends >= MAX_EARLY_ENDS:
-            note(f"{self.title} ended {self._early_ends} times right after its start: see its last words above")
+            self._ended(self.process.returncode, now)
+        if self._early_ends >= MAX_EARLY_ENDS or self._refusals >= MAX_REFUSALS:
+            self._say(f"{self.title} ends again and again, so all are stopped: its last words are above")
             return False
         if self.process is None and now >= self._restart_at:
             self.start(descriptor)
         return True
+
+    def _ended(self, code: int, now: float) -> None:
+        lasted = now - self._started_at
+        self.code = code
+        self._early_ends = self._early_ends + 1 if lasted < EARLY_SECONDS else 0
+        self._refusals = self._refusals + 1 if code == Exit.REFUSED and lasted < STEADY_SECONDS else 0
+        self._pause = FIRST_PAUSE_SECONDS if lasted > STEADY_SECONDS else self._pause
+        self._say(f"{self.title} ended with {code}; it is started again in {self._pause:.1f} s")
+        self.process, self._restart_at = None, now + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
 
 def _relay(lines: IO[str] | None) -> None:
@@ -103,33 +116,35 @@ def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> No
 
     Raises:
         StreamRefused: the settings are not usable.
-        SystemExit: with 1, where a process ends again and again.
+        SystemExit: where a process ends again and again, with 3 if it says that something is refused, else with 1.
     """
     open_stream(root)  # the settings are read before anything is started
+    say = StageLog("up", "", as_json=True) if as_json else note
     processes = []
     for at, (command, name) in enumerate(plan.processes()):
         options = ["--metrics", str(metrics_port + at)] if metrics_port else []
-        processes.append(_Process(root, command, name, options + (["--json-logs"] if as_json else [])))
+        processes.append(_Process(root, command, name, options + (["--json-logs"] if as_json else []), say))
     # Whoever reads the other end sees it close when this process is gone, however it goes.
     reading, writing = os.pipe()
     with stoppable() as stop:
         try:
-            is_well = _tend(processes, reading, stop)
+            code = _tend(processes, reading, stop)
         finally:
             _stop(processes)
             os.close(writing)
             os.close(reading)
-    if not is_well:
-        raise SystemExit(1)
+    if code:
+        raise SystemExit(code)
 
 
-def _tend(processes: list[_Process], descriptor: int, stop: Stop) -> bool:
+def _tend(processes: list[_Process], descriptor: int, stop: Stop) -> int:
+    """Keep them running until asked to stop; the exit code."""
     while not stop.is_asked:
-        well = [process.tend(descriptor) for process in processes]
-        if not all(well):
-            return False
+        for process in processes:
+            if not process.tend(descriptor):
+                return Exit.REFUSED if process.code == Exit.REFUSED else Exit.FAULT
         time.sleep(LOOK_SECONDS)
-    return True
+    return Exit.DONE
 
 
 def _stop(processes: list[_Process]) -> None:

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Final, Protocol
 
 from books.errors import BooksError
-from books.kafka_access import Place, Record
+from books.kafka_access import UNREADABLE, Place, Record
 from books.kafka_cluster import Cluster
+from books.kafka_errors import TopicsMissing
 from books.kafka_messages import reject_message
 from books.tick_state import TickState, read_tick_state
 from processors.intake.door import judge_time
@@ -35,6 +36,12 @@ POLL_SECONDS: Final = 0.1
 REGISTRY_PAUSE_SECONDS: Final = 1.0
 # The door's own idea of how far time has come is this old at most; the decider knows exactly.
 TICK_AGE_MS: Final = 60_000
+
+_UNREADABLE_HEADERS: Final = Refusal(
+    "malformed",
+    "a header of the message has a name that is not UTF-8 text, so that none of them can be read: name headers in "
+    "ASCII, or send the event again without them (`tallybook rejects resubmit` does so)",
+)
 
 Say = Callable[[str], None]
 
@@ -84,8 +91,12 @@ class StreamIntake:
         """Fence whoever held this name before, and join the group.
 
         Raises:
+            TopicsMissing: a topic of facts is not there.
             BooksError: Kafka does not answer, or refuses.
         """
+        there = self._cluster.partitions(self._types)
+        if missing := [name for name in self._types if name not in there]:
+            raise TopicsMissing(missing)
         self._producer.open()
         self._member.subscribe(list(self._types), self._assigned, self._revoked)
 
@@ -129,7 +140,7 @@ class StreamIntake:
         self._look_at_ticks(now)
         for record in batch:
             self._received_at = min(record.timestamp or now, now)
-            admitted = self._door.admit(record.value, record.headers, self._types[record.topic])
+            admitted = self._admitted(record)
             if isinstance(admitted, Refusal):
                 rejects.append(reject_from(record, admitted, self._received_at))
             else:
@@ -151,6 +162,11 @@ class StreamIntake:
         self.counts.facts += len(batch) - len(rejects)
         for reject in rejects:
             self.counts.rejects[reject.reason] += 1
+
+    def _admitted(self, record: Record) -> PublishedFact | Refusal:
+        if record.headers is UNREADABLE:
+            return _UNREADABLE_HEADERS
+        return self._door.admit(record.value, record.headers, self._types[record.topic])
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
         judged = partial(judge_time, received_at=self._received_at, last_tick=self._last_tick)

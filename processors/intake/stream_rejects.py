@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from books.kafka_access import Record
+from books.kafka_access import UNREADABLE, Record
 from processors.intake.records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
 from schemas.bounds import MAX_EVENT_BYTES
@@ -15,10 +15,13 @@ from schemas.pages import Reject
 # The header by which a message says that it mends a reject.
 RESUBMIT_OF: Final = "tallybook-resubmit-of"
 MAX_HEADERS: Final = 64
-MAX_HEADER_LENGTH: Final = 4_096
+# Of all of them together, so that a reject with an event of the greatest size always fits into its topic.
+MAX_HEADERS_BYTES: Final = 262_144
 MAX_KEY_BYTES: Final = 1_024
 # What is noted beside the publisher's own headers; none of theirs can take these names' place.
 COORDINATES: Final = "kafka."
+UNREADABLE_NOTE: Final = "unreadable"
+TRUNCATED: Final = "truncated"
 
 
 def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
@@ -34,10 +37,15 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
     }
     if record.value is None:
         noted[f"{COORDINATES}value"] = "null"
+    kept = _kept(record.headers)
+    if record.headers is UNREADABLE:
+        noted[f"{COORDINATES}headers"] = UNREADABLE_NOTE
+    elif len(kept) < len(record.headers):
+        noted[f"{COORDINATES}headers"] = f"the first {len(kept)} of {len(record.headers)}"
     if record.key is not None:
         noted[f"{COORDINATES}key"] = record.key[:MAX_KEY_BYTES].decode("utf-8", "backslashreplace")
     if len(raw) > MAX_EVENT_BYTES:
-        noted |= {"truncated": "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
+        noted |= {TRUNCATED: "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
         raw = raw[:MAX_KEPT_BYTES]
     return Reject(
         reason=refusal.reason,
@@ -51,15 +59,21 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
         source=refusal.source,
         event_id=refusal.event_id,
         received_at=received_at,
-        headers=_kept(record.headers) | noted,
+        headers=kept | noted,
         resubmit_of=_mends(record.headers),
     )
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The first headers, none of them longer than is bearable."""
-    kept = list(headers.items())[:MAX_HEADERS]
-    return {name[:MAX_HEADER_LENGTH]: value[:MAX_HEADER_LENGTH] for name, value in kept}
+    """The first headers, as many of them as are bearable, each of them whole."""
+    kept: dict[str, str] = {}
+    size = 0
+    for name, value in headers.items():
+        size += len(name.encode()) + len(value.encode())
+        if len(kept) == MAX_HEADERS or size > MAX_HEADERS_BYTES:
+            break
+        kept[name] = value
+    return kept
 
 
 def _mends(headers: Mapping[str, str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -11,17 +11,51 @@ from books.errors import LockHolder
 from books.file_port import FilePort, RealFiles
 from books.files import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
 from books.log import LogReader, LogWriter, PartWriter
-from schemas.pages import JournalPage
+from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.posting import Posting
 from tests.book_samples import OPENED
 from tests.fakes.books import MemoryBooks
 from tests.fakes.disk import FakeDisk
 
 HOMES = ("memory", "files", "killed", "power cut")
+KAFKA = "kafka"
 HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import")
 
 
+class BookWriter(Protocol):
+    """What whoever writes books can do, be it in rounds or in transactions; see LogWriter.
+
+    Each home numbers pages, postings and rejects in its own way: a page must have the number that `next_page` says.
+    """
+
+    def next_page(self, partition: int) -> int: ...
+
+    def next_number(self, edition: str, partition: int) -> int: ...
+
+    def append_page(self, partition: int, page: JournalPage) -> int: ...
+
+    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int: ...
+
+    def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]: ...
+
+    def commit(self, committed: RoundCommitted) -> object: ...
+
+    def close(self) -> None: ...
+
+
+class LogHome(Protocol):
+    """Where books live that are read by the port, however they are written."""
+
+    def read(self) -> LogReader: ...
+
+    def write(self) -> BookWriter: ...
+
+    def die(self) -> None:
+        """The writing process ends without closing anything."""
+
+
 class Home(Protocol):
-    """Where books live: what a folder is to the file adapter."""
+    """Where books live that commit in rounds: what a folder is to the file adapter."""
 
     def read(self) -> LogReader: ...
 

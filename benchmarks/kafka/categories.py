@@ -1,0 +1,52 @@
+"""To what a function's CPU is charged in the profile of a stage: the table that sorts files into a few words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KAFKA: Final = "Kafka client (Python's side)"
+FAUST: Final = "Faust, aiokafka and event loops"
+DECODE: Final = "decode"
+ENCODE: Final = "encode"
+DECIDE: Final = "decide + apply"
+DIGESTS: Final = "digests and content hash"
+DOOR: Final = "the door (judge, refuse)"
+PAGES: Final = "pages, batches and steps"
+TABLES: Final = "projection"
+
+# Of several beginnings that fit, the first counts. What fits none is charged to whoever called it.
+_BEGINNINGS: Final = (
+    ("schemas/canonical.py", DIGESTS),
+    ("processors/decider/", DECIDE),
+    ("<ruleset ", DECIDE),
+    ("processors/desk.py", DECIDE),
+    ("processors/faust_worker.py", FAUST),
+    ("faust/", FAUST),
+    ("mode/", FAUST),
+    ("aiokafka/", FAUST),
+    ("cramjam/", FAUST),
+    ("books/kafka_messages.py", PAGES),
+    ("books/kafka_", KAFKA),
+    ("confluent_kafka/", KAFKA),
+    ("processors/intake/paging.py", PAGES),
+    ("processors/intake/in_step.py", PAGES),
+    ("processors/intake/stream.py", PAGES),
+    ("processors/intake/", DOOR),
+    ("processors/scoring.py", PAGES),
+    ("schemas/fingerprints.py", PAGES),
+    ("schemas/partitions.py", PAGES),
+    ("projections/", TABLES),
+    ("tallybook/", PAGES),
+)
+_WORDS: Final = (("read", DECODE), ("decode", DECODE), ("write", ENCODE), ("encode", ENCODE))
+_CODECS: Final = ("<codec of ", "schemas/codecs.py", "schemas/avro_functions.py")
+
+
+def category_of(file: str, name: str) -> str | None:
+    """What a function of a file (as the sampler shows it) is charged to; None: whoever called it."""
+    if file.startswith(_CODECS):
+        return next((category for word, category in _WORDS if word in name), None)
+    for beginning, category in _BEGINNINGS:
+        if file.startswith(beginning):
+            return category
+    return FAUST if "/asyncio/" in file else None

@@ -1,0 +1,78 @@
+"""The stages' HTTP server answers what it is asked, and nobody else's pages."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from http import HTTPStatus
+
+import pytest
+
+from tallybook.stage_http import MAX_HEAD_BYTES, Answer, Asked, StageServer, json_answer
+from tests.http_asking import TIMEOUT_SECONDS, ask
+
+
+def respond(asked: Asked) -> Answer:
+    if asked.path == "/broken":
+        raise ZeroDivisionError
+    return json_answer(HTTPStatus.OK, {"path": asked.path, "query": asked.query, "accept": asked.headers.get("accept")})
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    server = StageServer("127.0.0.1", 0, respond)
+    server.start()
+    yield server.port
+    server.end()
+
+
+def test_a_request_is_answered(port: int) -> None:
+    got = ask(port, "/a%20b?x=1&x=2&y=", headers={"Accept": "text/plain"})
+    assert (got.status, got.headers["content-type"]) == (200, "application/json")
+    assert got.body == '{"path":"/a%20b","query":{"x":"1"},"accept":"text/plain"}\n'
+
+
+def test_head_has_no_body(port: int) -> None:
+    got = ask(port, "/x", method="HEAD", headers={})
+    assert (got.status, got.body) == (200, "")
+    assert int(got.headers["content-length"]) > 0
+
+
+def test_other_methods_are_refused(port: int) -> None:
+    assert ask(port, "/x", body="a", method="POST", headers={}).status == 501
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
+def test_a_page_of_the_web_is_not_answered(port: int, host: str) -> None:
+    assert ask(port, "/x", headers={"Host": host}).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1234", "[::1]:80"])
+def test_loopback_has_several_names(port: int, host: str) -> None:
+    assert ask(port, "/x", headers={"Host": host}).status == 200
+
+
+def test_too_many_fields_are_refused(port: int) -> None:
+    got = ask(port, "/x?" + "&".join(f"a{number}=1" for number in range(100)), headers={})
+    assert got.status == 400
+
+
+def test_an_endless_head_is_hung_up_on(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\nX: " + b"x" * MAX_HEAD_BYTES)
+        with suppress(ConnectionResetError):  # of what it had not read when it hung up
+            assert connection.recv(1) == b""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_is_answered_too(port: int) -> None:
+    got = ask(port, "/broken", headers={})
+    assert got.status == 500
+    assert "log" in got.body
+    assert ask(port, "/x", headers={}).status == 200
+
+
+def test_a_port_that_is_taken_is_refused(port: int) -> None:
+    with pytest.raises(OSError, match="in use"):
+        StageServer("127.0.0.1", port, respond)
