@@ -22,6 +22,7 @@ from faust.types import TP
 from books.errors import BooksError
 from books.kafka_access import Record
 from books.kafka_errors import Fenced, KafkaUnreachable, TransactionAborted
+from books.kafka_security import Security, security_of
 from processors.decider.partition import UnknownSemanticsError
 from processors.scoring import SNAPSHOT_AFTER_POSTINGS, PartitionScorer
 
@@ -100,9 +101,15 @@ class ScoringWorker:
         make_scorer: MakeScorer,
         say: Say,
         on_held: Callable[[], object] = lambda: None,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Make one; `on_held` is called when it has taken over what it was given, or has let go of it."""
+        """Make one; `on_held` is called when it has taken over what it was given, or has let go of it.
+
+        Of the Kafka client's `settings` it follows what they say of signing in.
+
+        Raises:
+            KafkaRefused: they name a way that scoring does not know.
+        """
         self.scorers: dict[int, PartitionScorer] = {}
         self._journal = journal
         self._make_scorer = make_scorer
@@ -160,7 +167,7 @@ class ScoringWorker:
         finally:
             self._lock.release()
 
-    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, Any]) -> _App:
+    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, str]) -> _App:
         app = _App(
             group,
             broker=[f"aiokafka://{address.strip()}" for address in bootstrap.split(",")],
@@ -178,7 +185,7 @@ class ScoringWorker:
             topic_allow_declare=False,
             topic_disable_leader=True,
             web_enabled=False,
-            **settings,
+            broker_credentials=_credentials(security_of(settings)),
         )
         app.transport = _Transport(app.conf.broker_consumer, app)
         app.tallybook_positions = self._seek_to
@@ -305,6 +312,18 @@ class ScoringWorker:
         sys.stderr.flush()
         sys.stdout.flush()
         os._exit(code)  # Faust's own way out would wait for what has just failed
+
+
+def _credentials(security: Security) -> Any:
+    """The same as Faust has it; None where nobody signs in."""
+    if security.mechanism:
+        return faust.SASLCredentials(
+            username=security.username,
+            password=security.password,
+            mechanism=security.mechanism,
+            ssl_context=security.context,
+        )
+    return None if security.context is None else faust.SSLCredentials(security.context)
 
 
 def _record(message: Any) -> Record:

@@ -110,6 +110,7 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
                 make_scorer=lambda partition: make_scorer(stream, partition, counts),
                 say=say,
                 on_held=observer.wake,
+                settings=stream.settings.kafka,
             )
             observer.watch_over(worker, there.partitions)
             code = worker.run()

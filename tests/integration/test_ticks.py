@@ -210,6 +210,8 @@ def test_of_two_tickers_one_writes(scene: Scene) -> None:
     scene.publish_rules()
     tickers = [scene.ticker(instance) for instance in ("1", "2")]
     steps = [ticker.step for ticker in tickers]
+    # Each has its part of the group's partitions: until then partition 0 may pass from one to the other.
+    step_until(lambda: all(ticker._member._consumer.assignment() for ticker in tickers), *steps)
     for hours in range(3):
         scene.clock.at = scene.began_at + hours * HOUR_MS
         step_until(partial(has_ticked, tickers, hours + 1), *steps)
