@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ READER_WAIT_MS: Final = 10
 MAX_POLL_INTERVAL_MS: Final = 300_000
 MAX_FETCH_BYTES: Final = 32 << 20
 MAX_QUEUED_KILOBYTES: Final = 64 << 10
+_UNSAID: Final = logging.getLogger("tallybook.librdkafka")
+_UNSAID.propagate = False
+_UNSAID.addHandler(logging.NullHandler())
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library gives it no types
 _EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # it gives this none either
 
@@ -40,8 +44,10 @@ class Cluster:
             **(settings or {}),
             "bootstrap.servers": bootstrap,
             "client.id": "tallybook",
-            # What goes wrong is raised where it happens; the library's own lines would be told twice.
+            # What goes wrong is raised where it happens; the library's own lines would be told twice, and what it calls
+            # fatal goes to standard error at any level unless somebody takes it.
             "log_level": 0,
+            "logger": _UNSAID,
             "socket.timeout.ms": int(REQUEST_SECONDS * 1000),
         }
         self._admin: AdminClient | None = None

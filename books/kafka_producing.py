@@ -129,7 +129,9 @@ class TransactionalProducer(Publisher):
             Fenced: another process holds this id, or this member's partitions.
             KafkaUnreachable: what became of it will show when the producer is opened again.
         """
-        if offsets is not None and group is not None:
+        if offsets is not None:
+            if group is None:
+                raise AssertionError("offsets are committed in the name of a group")
             self._retried(lambda: self._send_offsets(_offsets(offsets), group))
         self._retried(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from processors.decider.accounts import MAX_LIVE_ACCOUNTS
 from processors.decider.machine import Load, PartitionMachine
 from schemas.canonical import EMPTY_DIGEST, chained, journal_form, next_journal_digest, next_ledger_digest
 from schemas.facts import JournalOpened, RefereePurchased
@@ -29,9 +30,11 @@ class PartitionDesk:
     how large the last line is.
     """
 
-    def __init__(self, partition: int, opened: JournalOpened, load: Load) -> None:
+    def __init__(
+        self, partition: int, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS
+    ) -> None:
         self.partition = partition
-        self.machine = PartitionMachine(opened, load)
+        self.machine = PartitionMachine(opened, load, live_accounts=live_accounts)
         self.number = 0
         self.page = -1
         self.line_bytes = 0

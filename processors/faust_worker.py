@@ -277,7 +277,10 @@ class ScoringWorker:
         loop = asyncio.get_running_loop()
         tasks = [loop.run_in_executor(self._pool, work) for work in works]
         outcomes: list[Any] = await asyncio.gather(*tasks, return_exceptions=is_last)
-        return [one for one in outcomes if one is None or isinstance(one, BooksError)] if is_last else outcomes
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BooksError):
+                raise outcome
+        return outcomes
 
     async def _keep_snapshots(self) -> None:
         async with self._lock:

@@ -39,6 +39,9 @@ BATCH_BYTES: Final = 1_000_000
 # Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
 SNAPSHOT_AFTER_POSTINGS: Final = 20_000
 NOTHING_SCORED: Final = -1
+# Accounts of one partition that are kept unpacked, some kilobytes each: a stream comes back to the same members, and to
+# pack and unpack an account for every fact costs more than to decide it.
+LIVE_ACCOUNTS: Final = 4_096
 
 
 class PartitionScorer:
@@ -188,7 +191,7 @@ class PartitionScorer:
         return True
 
     def _recover(self, log: KafkaLogReader, on_line: Callable[[], object]) -> None:
-        desk = PartitionDesk(self.partition, log.opened(), self._load)
+        desk = PartitionDesk(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
         self._since_snapshot = 0
 
         def read() -> None:

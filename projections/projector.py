@@ -160,7 +160,7 @@ class Projector:
     def _markers_now(self, remembered: dict[_Key, _Marker] | None) -> dict[_Key, _Marker]:
         if remembered is not None:
             return remembered
-        _require_same_books(self._books.opened(), self._store)
+        require_same_books(self._books.opened(), self._store)
         # Before the markers: who finds them level with the books does not come here again, and without it sees nothing.
         if not self._store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
             self._store.insert("current_edition", {"pointer": [1], "edition": [self._edition], "version": [1]})
@@ -280,8 +280,8 @@ def _markers(store: Store) -> dict[_Key, _Marker]:
     return markers
 
 
-def _require_same_books(opened: JournalOpened, store: Store) -> None:
-    """Remember the books that these tables come from, or refuse other ones."""
+def require_same_books(opened: JournalOpened, store: Store) -> None:
+    """Remember the books that these tables come from, or refuse other ones. Raises StoreOfOtherBooks."""
     query = "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at FROM "
     given = {
         "deployment": opened.deployment,

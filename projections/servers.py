@@ -26,6 +26,8 @@ _PASSING: Final = frozenset({
 })  # fmt: skip
 # What stands in front of a server says so, and not the server itself.
 _GATEWAY: Final = re.compile(r"HTTP status 5\d\d")
+# What the client wraps around the words of the system is long, and another each time.
+_CAUSE: Final = re.compile(r"""Caused by \w+\(["'](?:.*: )?(.+?)["']\)""")
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -73,6 +75,8 @@ def cannot_answer_now(code: int | None, said: str, *, on_the_way: bool) -> bool:
 
 def unreachable(server: Server, said: str) -> StoreUnreachable:
     """What to raise where a server cannot answer now."""
+    cause = _CAUSE.search(said)
+    said = cause[1] if cause is not None else said
     short = said.strip() if len(said) <= MAX_SAID_LENGTH else said[:MAX_SAID_LENGTH].strip() + "…"
     return StoreUnreachable(
         f"the ClickHouse server at {server.url} cannot be asked now ({short}). Start it, or see to its network, or "

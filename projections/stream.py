@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from books.kafka_cluster import Cluster
-from projections.projector import BATCH_BYTES, Projected, Projector, marker_positions
+from projections.projector import BATCH_BYTES, Projected, Projector, marker_positions, require_same_books
 from projections.store import Store
 from projections.stream_feed import Position, StreamFeed
 from schemas.topics import Topics
@@ -31,7 +31,9 @@ class StreamProjection:
         self._feed = StreamFeed(cluster, topics, edition, instance=instance, on_assigned=self._assigned)
 
     def open(self) -> None:
-        """Join the group. Raises KafkaUnreachable."""
+        """Join the group. Raises KafkaUnreachable, StoreUnreachable, StoreOfOtherBooks."""
+        # Before any marker is read: those of other books would be taken for positions in these.
+        require_same_books(self._feed.opened(), self._store)
         self._feed.open()
 
     def step(self) -> bool:

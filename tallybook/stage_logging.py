@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ ERROR: Final = "error"
 HIDDEN: Final = "***"
 # What is shorter is no secret, and would be found in every other word.
 LEAST_SECRET_LENGTH: Final = 4
+# While Kafka is away its library says so fifty times a second.
+SAID_AGAIN_SECONDS: Final = 30.0
+MAX_PLACES: Final = 256
 
 
 class StageLog:
@@ -58,10 +62,20 @@ class _Passing(logging.Handler):
     def __init__(self, say: StageLog) -> None:
         super().__init__(logging.WARNING)
         self._say = say
+        self._told: dict[tuple[str, int], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, with its traceback if it has one."""
-        text = record.getMessage()
+        """Say it, with its traceback if it has one; what comes from one place of a library, now and then."""
+        place, now = (record.name, record.lineno), time.monotonic()
+        if place in self._told and now - self._told[place][0] < SAID_AGAIN_SECONDS:
+            told_at, more = self._told[place]
+            self._told[place] = (told_at, more + 1)
+            return
+        more = self._told[place][1] if place in self._told else 0
+        if len(self._told) >= MAX_PLACES:
+            self._told.clear()
+        self._told[place] = (now, 0)
+        text = record.getMessage() + (f" (and {more} more like it before)" if more else "")
         if record.exc_info and record.exc_info[0] is not None:
             text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
         self._say(text, level=record.levelname.lower(), logger=record.name)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from books.kafka_create import TICKER
+from books.kafka_errors import Fenced
 from books.kafka_messages import page_message
-from books.kafka_producing import TransactionalProducer
 from books.tick_state import GROUP, TickState, kept_with
 from schemas.facts import ClockTicked, RulesetPublished
 from schemas.pages import JournalLine
 from tallybook.folder import Folder
+from tallybook.publishing import PublicationRefused
 from tallybook.screen import progress
 from tallybook.stream import Stream, open_stream
 
@@ -19,15 +20,34 @@ from tallybook.stream import Stream, open_stream
 class StreamPublications:
     """What was published in a stream, and a way to publish more; whoever ticks is fenced meanwhile and comes back."""
 
-    def __init__(self, stream: Stream, producer: TransactionalProducer) -> None:
+    def __init__(self, stream: Stream) -> None:
+        """Read what was published. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
         self.publications: list[RulesetPublished] = []
         self.last_tick = 0
         self._stream = stream
-        self._producer = producer
-        log = stream.log()
-        self._partitions = log.partitions
+        self._log = stream.log()
+        self._partitions = self._log.partitions
+        self._position = 0
+        self._producer = stream.cluster.producer(stream.topics.transactional_id(TICKER))
+        self._read_on()
+
+    def take_over(self) -> None:
+        """Let nobody else tick or publish, and read what they did until now.
+
+        The long reading is done before: whoever is fenced comes back within a second or so.
+        """
+        self._producer.open()
+        self._log.refresh()
+        self._read_on()
+
+    def close(self) -> None:
+        """Let the others back."""
+        self._producer.close()
+
+    def _read_on(self) -> None:
         with progress("reading what was published", None) as tick:
-            for _, page in log.read_journal(0):
+            for after, page in self._log.read_journal(0, self._position):
+                self._position = after
                 for line in page.lines:
                     if isinstance(line.fact, RulesetPublished):
                         self.publications.append(line.fact)
@@ -36,14 +56,25 @@ class StreamPublications:
                 tick()
 
     def publish(self, published: RulesetPublished, received_at: int) -> None:
-        """Write a publication to all partitions at once. Raises Fenced, KafkaUnreachable, TransactionAborted."""
+        """Write a publication to all partitions at once.
+
+        Raises:
+            PublicationRefused: a ticker came back in between; nothing was written.
+            KafkaUnreachable, TransactionAborted: look whether it was written before publishing again.
+        """
         topics = self._stream.topics
         message = page_message((JournalLine(published, received_at),))
         state = TickState(self.last_tick, is_published=True)
-        self._producer.begin()
-        for partition in range(self._partitions):
-            self._producer.send(topics.journal, message, partition=partition)
-        self._producer.commit(kept_with(state, topics), self._stream.cluster.group_named(topics.group(GROUP)))
+        group = self._stream.cluster.group_named(topics.group(GROUP))
+        try:
+            self._producer.begin()
+            for partition in range(self._partitions):
+                self._producer.send(topics.journal, message, partition=partition)
+            self._producer.commit(kept_with(state, topics), group)
+        except Fenced as error:
+            raise PublicationRefused(
+                "the ticker wrote an hour at this very moment, and nothing was published: run the same command again"
+            ) from error
         self.publications.append(published)
 
 
@@ -54,11 +85,9 @@ def stream_publications(folder: Folder) -> Iterator[StreamPublications]:
     Raises:
         TopicsMissing, BooksForeign, KafkaUnreachable: the stream cannot be used.
     """
-    stream = open_stream(folder.root)
-    stream.log()  # before anybody is fenced: there must be books
-    producer = stream.cluster.producer(stream.topics.transactional_id(TICKER))
-    producer.open()
+    publications = StreamPublications(open_stream(folder.root))
     try:
-        yield StreamPublications(stream, producer)
+        publications.take_over()
+        yield publications
     finally:
-        producer.close()
+        publications.close()

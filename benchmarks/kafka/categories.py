@@ -25,6 +25,7 @@ _BEGINNINGS: Final = (
     ("mode/", FAUST),
     ("aiokafka/", FAUST),
     ("cramjam/", FAUST),
+    ("asyncio/", FAUST),
     ("books/kafka_messages.py", PAGES),
     ("books/kafka_", KAFKA),
     ("confluent_kafka/", KAFKA),
@@ -49,4 +50,4 @@ def category_of(file: str, name: str) -> str | None:
     for beginning, category in _BEGINNINGS:
         if file.startswith(beginning):
             return category
-    return FAUST if "/asyncio/" in file else None
+    return None

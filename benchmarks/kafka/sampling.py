@@ -8,6 +8,7 @@ A thread in a long call of C is charged when it comes back. Linux alone tells th
 from __future__ import annotations
 
 import sys
+import sysconfig
 import threading
 import time
 from collections import defaultdict
@@ -24,6 +25,7 @@ MAX_FUNCTIONS: Final = 20_000
 UNKNOWN: Final = "other"
 NATIVE: Final = "threads of C libraries (librdkafka)"
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
+STANDARD: Final = Path(sysconfig.get_path("stdlib"))
 
 Category = Callable[[str, str], str | None]  # of a file and a function; None: ask the caller
 
@@ -114,4 +116,7 @@ def shown_file(file: str) -> str:
     path = Path(file)
     if "site-packages" in path.parts:
         return "/".join(path.parts[path.parts.index("site-packages") + 1 :])
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else file
+    for root in (ROOT, STANDARD):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return file

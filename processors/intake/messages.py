@@ -102,6 +102,14 @@ class MessageDoor:
             return self._admit_framed(value, FRAME_BYTES, headers)
         return self._admit_json(value, headers, default_type)
 
+    def body_of(self, value: bytes | None) -> bytes | None:
+        """The Avro body of a message that was admitted, if our own present schema wrote it; else None."""
+        if not value:
+            return None
+        prefix_bytes = CONFLUENT_BYTES if value[0] == CONFLUENT_MARKER else FRAME_BYTES
+        writer = self._writers.get(value[:prefix_bytes])
+        return value[prefix_bytes:] if writer is not None and writer.own else None
+
     def _admit_json(self, value: bytes, headers: Mapping[str, str], default_type: str) -> PublishedFact | Refusal:
         raw = value.removeprefix(_BYTE_ORDER_MARK)
         admitted = self._door.admit_json(raw, default_type, _envelope(headers))

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from books.kafka_access import Record
-from books.kafka_messages import page_message
 from processors.rounds import guest_key
+from schemas.codecs import encode_fact
 from schemas.facts import PublishedFact, members_of
-from schemas.pages import MAX_PAGE_LINES, JournalLine
+from schemas.fingerprints import frame
+from schemas.page_parts import line_part, page_of_parts
+from schemas.pages import MAX_PAGE_LINES
 from schemas.partitions import partition_of
 
 FULL_PAGE_BYTES: Final = 1_000_000  # so that large events make pages of few lines
@@ -17,7 +19,7 @@ FULL_PAGE_BYTES: Final = 1_000_000  # so that large events make pages of few lin
 
 class _Page:
     def __init__(self) -> None:
-        self.lines: list[JournalLine] = []
+        self.lines: list[bytes] = []
         self.inputs: dict[str, int] = {"": 0}  # index 0: what Tallybook itself wrote
         self.bytes = 0
 
@@ -31,8 +33,14 @@ class Pages:
         self._full: list[tuple[int, _Page]] = []
         self.lines = 0
 
-    def add(self, fact: PublishedFact, record: Record, received_at: int) -> None:
-        """Lay a fact into the pages of its members (or of its order, for a guest); instants are UTC ms."""
+    def add(self, fact: PublishedFact, record: Record, received_at: int, body: bytes | None = None) -> None:
+        """Lay a fact into the pages of its members (or of its order, for a guest); instants are UTC ms.
+
+        `body` is the fact in Avro under our present schema, where it came so.
+        """
+        kind = type(fact).__name__
+        if body is None:
+            body = encode_fact(fact)
         for member_id in members_of(fact):
             key = member_id if member_id is not None else guest_key(fact)
             partition = partition_of(key, self._partitions)
@@ -42,8 +50,9 @@ class Pages:
             inputs = page.inputs
             name = f"{record.topic}/{record.partition}"
             index = inputs[name] if name in inputs else inputs.setdefault(name, len(inputs))
-            page.lines.append(JournalLine(fact, received_at, member_id, index, record.offset + 1))
-            page.bytes += len(record.value or b"")
+            line = line_part(kind, body, received_at, member_id, input_number=index, record=record.offset + 1)
+            page.lines.append(line)
+            page.bytes += len(line)
             self.lines += 1
             if len(page.lines) >= MAX_PAGE_LINES or page.bytes >= FULL_PAGE_BYTES:
                 self._full.append((partition, self._open.pop(partition)))
@@ -51,4 +60,4 @@ class Pages:
     def messages(self) -> Iterator[tuple[int, bytes]]:
         """Each page as it is sent, with its partition; those of one partition in order."""
         for partition, page in (*self._full, *self._open.items()):
-            yield partition, page_message(page.lines, page.inputs)
+            yield partition, frame("JournalPage", page_of_parts(page.lines, page.inputs))

@@ -84,6 +84,7 @@ class StreamIntake:
         self._tick_read_at = 0
         self._paused: set[Place] = set()
         self._registry_since: int | None = None
+        self._membership: object = None
         self._producer = cluster.producer(topics.transactional_id(STAGE, instance))
         self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
 
@@ -144,7 +145,7 @@ class StreamIntake:
             if isinstance(admitted, Refusal):
                 rejects.append(reject_from(record, admitted, self._received_at))
             else:
-                pages.add(admitted, record, self._received_at)
+                pages.add(admitted, record, self._received_at, self._door.body_of(record.value))
         started = time.perf_counter()
         self._producer.begin()
         try:
@@ -153,7 +154,7 @@ class StreamIntake:
             for reject in rejects:
                 self._producer.send(self._topics.rejects, reject_message(reject), partition=0)
             offsets = {record.place: record.offset + 1 for record in batch}
-            self._producer.commit(offsets, self._member.metadata())
+            self._producer.commit(offsets, self._membership)
         except BooksError:
             self._batch = []
             raise
@@ -193,6 +194,8 @@ class StreamIntake:
         self._paused = full
 
     def _assigned(self, places: set[Place]) -> None:
+        # As of now: a member that is asked later may have lost its place unawares, and nobody fences a nobody.
+        self._membership = self._member.metadata()
         self._in_step.assign(places)
         self._paused = set()
 
