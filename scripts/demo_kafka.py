@@ -64,7 +64,7 @@ def show(running: ExitStack, root: Path, facts: int, members: int) -> int:
     create = ("--bootstrap", kafka.bootstrap, "--deployment", DEPLOYMENT, "--partitions", str(PARTITIONS))
     tallybook(root, "topics", "create", *create, "--horizon", str(HORIZON_DAYS), "--programme", PROGRAMME)
     tallybook(root, "rules", "publish", str(newest_rules(root)))
-    running.enter_context(stages(root))
+    running.enter_context(stages(root, "up", "--workers", "2", "--tickers", "0"))
     with progress("generating events", facts) as tick:
         files = write_demo_year(root / "events", DemoYear(facts, members), tick)
     started = time.perf_counter()
@@ -72,8 +72,11 @@ def show(running: ExitStack, root: Path, facts: int, members: int) -> int:
     published_in = time.perf_counter() - started
     say(f"{sent:,} messages published by a plain Kafka producer, as JSON, to {len(FACT_TOPICS)} topics")
     with caught_up_when_served(root) as store:
-        level = wait_until_level(root, store, sent)
+        wait_until_level(root, store, sent)
         seconds = time.perf_counter() - started
+        # The year is long past: only now does time go on, so that its points expire after they were earned.
+        running.enter_context(stages(root, "tick", "--instance", "1"))
+        level = wait_until_level(root, store, sent, is_ticked=True)
         show_table(
             "Rates",
             [
@@ -115,11 +118,12 @@ def tallybook(root: Path, *words: str) -> None:
 
 
 @contextmanager
-def stages(root: Path) -> Iterator[None]:
-    """All stages, two scoring workers among them, while the body runs; their log is in the folder."""
-    say(f"$ tallybook -C {root} up --workers 2        (its log: {root}/up.log)")
-    with (root / "up.log").open("wb") as log:
-        command = [str(Path(sys.executable).parent / "tallybook"), "-C", str(root), "up", "--workers", "2"]
+def stages(root: Path, *words: str) -> Iterator[None]:
+    """One or all stages, while the body runs; their log is in the folder."""
+    file = root / f"{words[0]}.log"
+    say(f"$ tallybook -C {root} {' '.join(words)}        (its log: {file})")
+    with file.open("wb") as log:
+        command = [str(Path(sys.executable).parent / "tallybook"), "-C", str(root), *words]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             yield
@@ -174,13 +178,17 @@ def caught_up_when_served(root: Path) -> Iterator[Store]:
         yield store
 
 
-def wait_until_level(root: Path, store: Store, sent: int) -> dict[str, object]:
-    """Wait until every message has become a line of the journal or a reject, is scored and is in the tables."""
+def wait_until_level(root: Path, store: Store, sent: int, *, is_ticked: bool = False) -> dict[str, object]:
+    """Wait until every message has become a line of the journal or a reject, is scored and is in the tables.
+
+    With `is_ticked`, until all partitions have had their tick, too.
+    """
     question = (
         "SELECT (SELECT count() FROM tallybook.facts WHERE record > 0) AS lines, "
         "(SELECT uniqExact(input, record) FROM tallybook.facts WHERE record > 0) AS facts, "
         "(SELECT count() FROM tallybook.rejects) AS rejects, "
-        "(SELECT sum(records) FROM tallybook.progress WHERE book = 'ledger') AS postings"
+        "(SELECT sum(records) FROM tallybook.progress WHERE book = 'ledger') AS postings, "
+        "(SELECT count() FROM tallybook_rows.ticks FINAL) AS ticked"
     )
     last, moved_at = -1, time.monotonic()
     with progress("journalled, scored, projected", sent) as tick:
@@ -190,7 +198,9 @@ def wait_until_level(root: Path, store: Store, sent: int) -> dict[str, object]:
             tick(max(0, done - max(last, 0)))
             if done != last:
                 last, moved_at = done, time.monotonic()
-            if done >= sent and is_scored(root, int(str(row["postings"]))):
+            is_due = not is_ticked or int(str(row["ticked"])) == PARTITIONS
+            if done >= sent and is_due and is_scored(root, int(str(row["postings"]))):
+                del row["ticked"]
                 return row
             if time.monotonic() - moved_at > PATIENCE_SECONDS:
                 raise ServerError(f"nothing has moved for {PATIENCE_SECONDS:.0f} s; the stages' log is {root}/up.log")

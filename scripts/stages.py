@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,16 +34,19 @@ STREAMS_IN_CI = 200
 FUZZ_SECONDS_IN_CI = 10
 FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at their times
 KILLS_IN_CI = 12
+BLOWS_IN_CI = 6
+A_LOCAL_KAFKA = ("java", "mvn")  # what starts one; tests that can use another say so themselves
 MAX_PROCESSES = 4
 PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One command of a stage; `needs` is the file or folder without which it cannot run yet."""
+    """One command of a stage; `needs` is the file or folder without which it cannot run yet, `tools` are programs."""
 
     command: tuple[str, ...]
     needs: str = "."
+    tools: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass
@@ -128,10 +132,22 @@ STAGES: dict[str, list[Step]] = {
             needs="tests/crash",
         )
     ],
+    "chaos": [
+        Step(
+            ("python", "-m", "tests.chaos", "--blows", str(BLOWS_IN_CI)),
+            needs="tests/chaos",
+            tools=A_LOCAL_KAFKA,
+        )
+    ],
     "bench": [
         *benchmark("embedded", "--profile"),
         *benchmark("projection", "--repeats", "1", "--calls", "1"),
         *benchmark("processes"),
+        Step(
+            ("python", "-m", "benchmarks.kafka", "--facts", str(FACTS_IN_CI), "--no-peers"),
+            needs="benchmarks/kafka",
+            tools=A_LOCAL_KAFKA,
+        ),
     ],
     "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
 }
@@ -160,6 +176,10 @@ def run_step(step: Step, outcome: Outcome, scratch: Path) -> None:
     if not (ROOT / step.needs).exists():
         outcome.skipped.append(f"{step.needs} does not exist yet")
         print(f"-- {shown}: skipped, {step.needs} does not exist yet", flush=True)
+        return
+    if missing := [tool for tool in step.tools if shutil.which(tool) is None]:
+        outcome.skipped.append(f"{shown}: {' and '.join(missing)} not installed")
+        print(f"-- {shown}: skipped, {' and '.join(missing)} not installed", flush=True)
         return
     print(f"-- {shown}", flush=True)
     command = list(step.command)

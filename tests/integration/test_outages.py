@@ -1,0 +1,19 @@
+"""A deployment outlives Kafka's and ClickHouse's absence without a hand: a short form of `python -m tests.outages`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.artifacts import KAFKA
+from tests.integration.brokers import BOOTSTRAP_VARIABLE, NoServerError, require_local
+from tests.outages import run_outages
+
+
+def test_kafka_and_clickhouse_go_and_come_back(tmp_path: Path) -> None:
+    try:
+        require_local(KAFKA, BOOTSTRAP_VARIABLE)
+    except NoServerError as missing:
+        pytest.skip(f"only a Kafka of one's own can be taken away: {missing}")
+    run_outages(tmp_path, 0.0, lambda _: None)
