@@ -111,6 +111,8 @@ class Deployment:
             process.terminate()
             process.wait(COMMAND_SECONDS)
             relay.join(COMMAND_SECONDS)
+            if process.stdout is not None:
+                process.stdout.close()
         if process.returncode:
             raise Outage(f"`tallybook up` ended with {process.returncode}: {self.lines[-20:]}")
 

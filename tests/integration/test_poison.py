@@ -154,35 +154,34 @@ def test_each_topic_says_what_an_event_is_that_does_not(stream: Deployment) -> N
     assert len(stream.rejects()) == len(messages) - len(taken)
 
 
-def test_odd_messages_are_kept_with_what_there_is_of_them(stream: Deployment) -> None:
-    schemas = FakeSchemas()
-    topic = next(iter(stream.topics.facts))
-    large = json.dumps(CHECK_IN | {"attributes": {"text": "x" * MAX_EVENT_BYTES}}).encode()
-    huge = b"[" * 10_000_000
+def odd_messages(topic: str) -> list[Message]:
+    """Messages that no publisher should send, each under its name."""
     many: dict[str, str | bytes | None] = {"case": "many-headers"}
     many |= {f"h-{number}": os.urandom(150_000).hex() for number in range(10)}
-    messages = [
-        good(topic, schemas),
+    large = json.dumps(CHECK_IN | {"attributes": {"text": "x" * MAX_EVENT_BYTES}}).encode()
+    return [
         Message(topic, None, {"case": "null"}),
         Message(topic, b"", {"case": "empty"}),
         Message(topic, large, {"case": "large"}),
-        Message(topic, huge, {"case": "huge"}),
+        Message(topic, b"[" * 10_000_000, {"case": "huge"}),
         Message(topic, b"x" * MAX_EVENT_BYTES, many),
         Message(topic, b"{", {"case": "odd-values", "none": None, "bytes": b"\xff\x00"}, key=b"\xfe\xff"),
-        good(topic, schemas),
     ]
-    stands = stream.send(messages)
-    send_odd_name(stream, topic, json.dumps(CHECK_IN | {"event_id": "odd"}))
-    last = good(topic, schemas)
-    stream.send([last])
 
-    intake = stream.intake(schemas)
+
+def test_odd_messages_are_kept_with_what_there_is_of_them(stream: Deployment) -> None:
+    topic = next(iter(stream.topics.facts))
+    odd, first, last = odd_messages(topic), good(topic, FakeSchemas()), good(topic, FakeSchemas())
+    stands = dict(zip([one.headers["case"] for one in odd], stream.send([*odd, first]), strict=False))
+    send_odd_name(stream, topic, json.dumps(CHECK_IN | {"event_id": "odd"}))
+    stream.send([last])
+    intake = stream.intake(FakeSchemas())
     intake.open()
-    take_in(intake, len(messages) + 2)
+    take_in(intake, len(odd) + 3)
     intake.close()
 
-    (odd,) = [reject for reject in stream.rejects() if "case" not in reject.headers]
-    found = by_case([reject for reject in stream.rejects() if reject is not odd and "case" in reject.headers])
+    found = {reject.headers.get("case", "odd-name"): reject for reject in stream.rejects()}
+    assert len(found) == len(stream.rejects())
     assert {case: reject.reason for case, reject in found.items()} == {
         "null": "malformed",
         "empty": "malformed",
@@ -190,22 +189,22 @@ def test_odd_messages_are_kept_with_what_there_is_of_them(stream: Deployment) ->
         "huge": "too_large",
         "many-headers": "malformed",
         "odd-values": "malformed",
+        "odd-name": "malformed",
     }
-    assert found["null"].headers["kafka.value"] == "null"
-    for case, value, (place, offset) in (("large", large, stands[3]), ("huge", huge, stands[4])):
-        reject = found[case]
-        assert reject.raw == value[:MAX_KEPT_BYTES]
-        assert reject.headers["sha256"] == sha256(value).hexdigest()
-        assert (reject.headers["bytes"], reject.headers["truncated"]) == (str(len(value)), "true")
+    for message in odd:
+        reject, value = found[str(message.headers["case"])], message.value or b""
+        place, offset = stands[message.headers["case"]]
         assert (reject.input, reject.record) == (f"{place.topic}/{place.partition}", offset + 1)
-    kept = found["many-headers"]
-    assert kept.raw == messages[5].value
-    assert kept.headers["kafka.headers"] == "the first 1 of 11"
+        assert reject.raw == value if len(value) <= MAX_EVENT_BYTES else reject.raw == value[:MAX_KEPT_BYTES]
+        if reject.reason == "too_large":
+            noted = [reject.headers[name] for name in ("truncated", "bytes", "sha256")]
+            assert noted == ["true", str(len(value)), sha256(value).hexdigest()]
+    assert found["null"].headers["kafka.value"] == "null"
+    assert found["many-headers"].headers["kafka.headers"] == "the first 1 of 11"
     assert (found["odd-values"].headers["none"], found["odd-values"].headers["bytes"]) == ("", "\\xff\x00")
-    assert (odd.reason, odd.headers["kafka.headers"]) == ("malformed", "unreadable")
-    assert "header" in odd.message
-    assert json.loads(odd.raw)["event_id"] == "odd"
-    assert {fact.event_id for fact in stream.facts()} == {str(one.headers["case"]) for one in (*messages[::7], last)}
+    assert found["odd-name"].headers["kafka.headers"] == "unreadable"
+    assert json.loads(found["odd-name"].raw)["event_id"] == "odd"
+    assert {fact.event_id for fact in stream.facts()} == {first.headers["case"], last.headers["case"]}
 
 
 def send_odd_name(stream: Deployment, topic: str, event: str) -> None:

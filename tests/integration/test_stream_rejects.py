@@ -64,9 +64,9 @@ def kept(bootstrap: str, deployment: str, tmp_path: Path) -> Kept:
     return Kept(bootstrap, deployment, tmp_path)
 
 
-def test_rejects_are_listed_shown_and_sent_again(kept: Kept) -> None:
+def test_rejects_are_listed_and_shown(kept: Kept) -> None:
     folder, numbers = kept.folder, kept.numbers()
-    euro, framed, large, null = numbers
+    euro, framed, _, null = numbers
     found = run(folder, "rejects", "list", "--json").json()
     reasons = {"unknown_currency": 1, "bad_frame": 1, "too_large": 1, "malformed": 1}
     assert (found["count"], found["by_reason"], found["looked_from"]) == (4, reasons, 1)
@@ -90,6 +90,10 @@ def test_rejects_are_listed_shown_and_sent_again(kept: Kept) -> None:
     gap = next(number for number in range(euro, null) if number not in numbers)
     assert f"the next one is {framed}" in run(folder, "rejects", "show", str(gap)).err
 
+
+def test_a_reject_is_sent_again_as_it_was_or_mended(kept: Kept) -> None:
+    folder = kept.folder
+    euro, _, large, null = kept.numbers()
     # As it was: refused again, as a new reject that names it, with the publisher's headers and no notes of ours.
     assert run(folder, "rejects", "resubmit", str(euro), "--json").json()["sent"] == 1
     kept.take_in(1)
