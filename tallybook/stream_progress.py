@@ -121,10 +121,10 @@ class Time(msgspec.Struct, frozen=True):
 
     @property
     def held_back_until(self) -> int:
-        """Up to where the oldest waiting fact lets time come; 0 where it does not hold it back."""
+        """Up to where the oldest waiting fact lets time come (see the ticker); 0 where it does not hold it back."""
         hour = self.now // HOUR_MS * HOUR_MS
-        is_holding = 0 < self.oldest_waiting < hour and self.now - self.oldest_waiting <= MAX_HELD_BACK_MS
-        return self.oldest_waiting // HOUR_MS * HOUR_MS if is_holding and hour > self.last_tick else 0
+        is_holding = 0 < self.oldest_waiting < hour and hour > self.last_tick
+        return max(self.oldest_waiting, self.now - MAX_HELD_BACK_MS) // HOUR_MS * HOUR_MS if is_holding else 0
 
     @property
     def due(self) -> int:

@@ -90,7 +90,8 @@ def at(last_tick: int, oldest_waiting: int, *, is_published: bool = True) -> Tim
         (at(HOUR - HOUR_MS, NOW - 1), HOUR, 0),
         (at(HOUR - HOUR_MS, HOUR - 1), 0, HOUR - HOUR_MS),
         (at(HOUR - 3 * HOUR_MS, HOUR - HOUR_MS - 1), HOUR - 2 * HOUR_MS, HOUR - 2 * HOUR_MS),
-        (at(HOUR - 3 * HOUR_MS, NOW - MAX_HELD_BACK_MS - 1), HOUR, 0),
+        (at(HOUR - 3 * HOUR_MS, NOW - MAX_HELD_BACK_MS - 1), 0, HOUR - MAX_HELD_BACK_MS),
+        (at(HOUR - 9 * HOUR_MS, NOW - MAX_HELD_BACK_MS - 1), HOUR - MAX_HELD_BACK_MS, HOUR - MAX_HELD_BACK_MS),
     ],
 )
 def test_which_tick_is_due(time: Time, due: int, held: int) -> None:
