@@ -11,6 +11,11 @@ from collections.abc import Callable
 from tallybook.exits import Exit
 from tallybook.garbage import collect_seldom
 
+# What comes with the extra "stream" alone.
+STREAM_LIBRARIES = frozenset(
+    {"aiokafka", "confluent_kafka", "cramjam", "faust", "prometheus_client", "pydantic_settings"}
+)
+
 
 def main() -> None:
     """Run the command line; the entry point of the installed program."""
@@ -32,6 +37,14 @@ def _run() -> None:
         raise  # the usual end; here, so that the next lines are not asked and import nothing
     except Interrupted as interrupted:
         raise KeyboardInterrupt from interrupted
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in STREAM_LIBRARIES:
+            raise
+        _fail(
+            f"running on Kafka needs more than this installation has ({missing.name} is missing): "
+            "pip install 'tallybook[stream]'. Nothing was changed.",
+            Exit.REFUSED,
+        )
     except _held() as held:
         _fail(str(held), Exit.HELD)
     except _refusals() as refused:
