@@ -26,6 +26,7 @@ SESSION_MS: Final = 10_000
 # So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
 READER_WAIT_MS: Final = 10
 MAX_POLL_INTERVAL_MS: Final = 300_000
+HARMLESS_SECONDS: Final = 3.0
 MAX_FETCH_BYTES: Final = 32 << 20
 MAX_QUEUED_KILOBYTES: Final = 64 << 10
 _UNSAID: Final = logging.getLogger("tallybook.librdkafka")
@@ -139,6 +140,7 @@ class Cluster:
 
     def group_view(self, group: str) -> GroupView:
         """Who is in a group now; nobody, where there is no such group. Raises KafkaUnreachable, KafkaRefused."""
+        self._must_answer()
         try:
             asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
             described = asked[group].result()
@@ -157,6 +159,14 @@ class Cluster:
         )
         return GroupView(described.state == ConsumerGroupState.STABLE, members)
 
+    def _must_answer(self) -> None:
+        """Ask something harmless first. Raises KafkaUnreachable.
+
+        The library was seen to end the process when brokers came back after a request to a coordinator had timed out.
+        """
+        with told(self.bootstrap):
+            self._client().list_topics(timeout=HARMLESS_SECONDS)
+
     def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
         """Keep a word beside the offset 0 of each place, for a group that never has members (see `group_offsets`).
 
@@ -165,6 +175,7 @@ class Cluster:
         Raises:
             KafkaUnreachable, KafkaRefused: not all of them are kept.
         """
+        self._must_answer()
         offsets = [TopicPartition(*place, 0, metadata=word) for place, word in words.items()]
         request = confluent_kafka.ConsumerGroupTopicPartitions(group, offsets)
         with told(self.bootstrap):
