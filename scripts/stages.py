@@ -114,7 +114,7 @@ STAGES: dict[str, list[Step]] = {
         ),
     ],
     "contract": tests("contract"),
-    "integration": tests("integration"),
+    "integration": at_once("integration", "test_observed.py"),
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
     "faults": [

@@ -1,4 +1,4 @@
-"""One broker and one registry for all tests of a session, because each takes seconds to start; run them without -n."""
+"""One broker and one registry for all tests of a process, because each takes seconds to start."""
 
 from __future__ import annotations
 
