@@ -167,7 +167,8 @@ class MessageDoor:
         except NoRegistry as error:
             message = (
                 f"the message names {_named(prefix)} of a schema registry, and this deployment has none: set "
-                "TALLYBOOK_REGISTRY (or `registry` in stream.toml) to its address and send the reject again, or publish JSON"
+                "TALLYBOOK_REGISTRY (or `registry` in stream.toml) to its address and send the reject again, or "
+                "publish JSON"
             )
             raise Problem("bad_frame", message) from error
         if schema is None:

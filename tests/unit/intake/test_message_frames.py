@@ -107,7 +107,7 @@ def test_without_a_registry_a_confluent_frame_says_what_to_set() -> None:
     refusal = refused(MessageDoor(NO_REGISTRY).admit(b"\0\0\0\0\7body", {}, "CheckedIn"))
     assert refusal.reason == "bad_frame"
     assert "TALLYBOOK_REGISTRY" in refusal.message
-    assert "--registry" in refusal.message
+    assert "stream.toml" in refusal.message
     assert "schema id 7" in refusal.message
 
 
