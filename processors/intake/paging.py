@@ -31,7 +31,6 @@ class Pages:
         self._partitions = partitions
         self._open: dict[int, _Page] = {}
         self._full: list[tuple[int, _Page]] = []
-        self.lines = 0
 
     def add(self, fact: PublishedFact, record: Record, received_at: int, body: bytes | None = None) -> None:
         """Lay a fact into the pages of its members (or of its order, for a guest); instants are UTC ms.
@@ -53,7 +52,6 @@ class Pages:
             line = line_part(kind, body, received_at, member_id, input_number=index, record=record.offset + 1)
             page.lines.append(line)
             page.bytes += len(line)
-            self.lines += 1
             if len(page.lines) >= MAX_PAGE_LINES or page.bytes >= FULL_PAGE_BYTES:
                 self._full.append((partition, self._open.pop(partition)))
 

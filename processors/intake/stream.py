@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Protocol
 
 from books.errors import BooksError
@@ -170,8 +169,9 @@ class StreamIntake:
         return self._door.admit(record.value, record.headers, self._types[record.topic])
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
-        judged = partial(judge_time, received_at=self._received_at, last_tick=self._last_tick)
-        return judged(fact, horizon_ms=self._opened.horizon_ms, now=self._now())
+        # Nothing is received after our own clock's time (see _take_in), so one instant stands for both.
+        at, horizon_ms = self._received_at, self._opened.horizon_ms
+        return judge_time(fact, received_at=at, last_tick=self._last_tick, horizon_ms=horizon_ms, now=at)
 
     def _look_at_ticks(self, now: int) -> None:
         if self._tick_read_at and 0 <= now - self._tick_read_at < TICK_AGE_MS:

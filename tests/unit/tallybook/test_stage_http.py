@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
+from queue import Queue
 
 import pytest
 
@@ -65,9 +67,11 @@ def test_an_endless_head_is_hung_up_on(port: int) -> None:
             assert connection.recv(1) == b""
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_of_ours_is_answered_too(port: int) -> None:
+def test_a_fault_of_ours_is_answered_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Queue[threading.ExceptHookArgs] = Queue()
+    monkeypatch.setattr(threading, "excepthook", told.put)
     got = ask(port, "/broken", headers={})
+    assert told.get(timeout=10).exc_type is ZeroDivisionError  # it comes from a thread of its own, after the answer
     assert got.status == 500
     assert "log" in got.body
     assert ask(port, "/x", headers={}).status == 200
