@@ -87,6 +87,9 @@ class _App(faust.App):
 
     tallybook_positions: Callable[[], Mapping[TP, int]]
 
+    def _create_directories(self) -> None:
+        """None: they are for tables, and it would leave them wherever the worker is begun."""
+
 
 class ScoringWorker:
     """One worker: `run` it; it ends the process on whatever it does not expect."""

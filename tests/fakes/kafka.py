@@ -201,13 +201,18 @@ class FakeReader:
 
 
 class FakeMember(FakeReader):
-    """Stands for books.kafka_reading.Member; it hears of a new generation when it polls."""
+    """Stands for books.kafka_reading.Member; it hears of a new generation when it polls.
+
+    `fetched_polls` says how many polls it can still serve from what it fetched before: of a member that stood still for
+    longer than its session, those hear of nothing.
+    """
 
     def __init__(self, cluster: FakeCluster, group: str, number: int) -> None:
         super().__init__(cluster)
         self.group = group
         self.number = number
         self.generation = -1
+        self.fetched_polls = 0
         self._topics: Sequence[str] = ()
         self._assigned: Callable[[set[Place]], Mapping[Place, int] | None] = lambda _: None
         self._revoked: Callable[[set[Place]], None] = lambda _: None
@@ -222,6 +227,9 @@ class FakeMember(FakeReader):
 
     def poll(self, most: int, wait_seconds: float) -> Polled:
         self.cluster.on_effect("poll")
+        if self.fetched_polls:
+            self.fetched_polls -= 1
+            return super().poll(most, wait_seconds)
         group = self.cluster.groups.setdefault(self.group, Group())
         if self.number not in group.members:
             group.generation += 1

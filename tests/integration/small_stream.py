@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -180,11 +181,17 @@ class SmallStream:
 
     @contextmanager
     def process(self, command: str, *, code: str = START) -> Iterator[Process]:
-        """`tallybook COMMAND` on this stream, as a process that is killed in the end; `code` stands for the program."""
+        """`tallybook COMMAND` on this stream, as a process that is killed in the end; `code` stands for the program.
+
+        It must leave nothing in the folder that it is begun in.
+        """
+        begun_in = self.root / "begun-in"
+        begun_in.mkdir(exist_ok=True)
         with (self.root / f"{command}.log").open("a+b") as log:
             running = subprocess.Popen(
                 [sys.executable, "-c", code, "-C", str(self.root), command, "--instance", "test"],
-                cwd=REPOSITORY,
+                cwd=begun_in,
+                env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -194,6 +201,7 @@ class SmallStream:
             finally:
                 running.kill()
                 running.wait(MAX_WAIT_SECONDS)
+            assert not list(begun_in.iterdir()), "a stage left something in the folder that it was begun in"
 
 
 class Process:

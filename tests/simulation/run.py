@@ -104,6 +104,7 @@ class Run:
                 self.disk.dies_in(self.rng.randint(1, 40))
             try:
                 create_books(SHOP, self.plan.opened, files=self.disk)
+                self.end_life_of_creator()
                 break
             except DiedError as died:
                 self.tell(f"create books: died before {died}")
@@ -117,6 +118,13 @@ class Run:
         reader = open_for_reading(SHOP, files=self.disk)
         self.acknowledged = Acknowledged(reader.committed())
         self.fold.catch_up(reader)
+
+    def end_life_of_creator(self) -> None:
+        """Whoever was told that the books are made may lose power at once."""
+        if self.rng.random() < 0.1:
+            self.tell("books made; the process ends")
+            self.end_life()
+            require(self.disk.is_folder(SHOP / BOOKS), "books that were made are there")
 
     # -- acts
 
@@ -133,7 +141,10 @@ class Run:
             if not calm:
                 self.plan_trouble()
             if self.session is None:
+                told = self.acknowledged.last.number
                 self.open()
+                if told != self.acknowledged.last.number and not calm and self.rng.random() < 0.3:
+                    raise DiedError("anything was done with a commit that nobody had been told of")
             assert self.session is not None
             self.seen["acts begun"] += 1
             lines = self.fold.lines()

@@ -33,7 +33,9 @@ DAYS: Final = 4
 STAGES: Final = (("intake", 2), ("scoring", 2), ("ticker", 2), ("projection", 2))
 MAX_EFFECTS_TO_DEATH: Final = 9
 MAX_DRAIN_ROUNDS: Final = 400
-BETWEEN: Final = 0.03  # how often somebody else acts between two effects
+# How often somebody else acts before an effect; before the fencing of others more often, for there zombies do harm.
+BETWEEN: Final = 0.03
+BETWEEN_OPENING: Final = 0.3
 SECOND_MS: Final = 1_000
 
 
@@ -220,6 +222,8 @@ class Deployment:
     def _wake(self) -> None:
         """A zombie goes on as if nothing had been, until it finds out."""
         name, process = self._zombies.pop(self.rng.randrange(len(self._zombies)))
+        for member in members_of_process(process):
+            member.fetched_polls = self.rng.randrange(2)
         try:
             for _ in range(self.rng.randrange(1, 4)):
                 process.step()
@@ -233,8 +237,8 @@ class Deployment:
         if waiting:
             self.cluster.time_out(self.rng.choice(waiting))
 
-    def _effect(self, _: str) -> None:
-        if not self._is_between and self.rng.random() < BETWEEN:
+    def _effect(self, effect: str) -> None:
+        if not self._is_between and self.rng.random() < (BETWEEN_OPENING if effect == "open" else BETWEEN):
             self._go_between()
         if self._death_after:
             self._death_after -= 1
