@@ -87,6 +87,12 @@ def benchmark(name: str, *options: str) -> list[Step]:
     return [Step(command, needs=f"benchmarks/{name}.py")]
 
 
+def faults(number: int, *which: str) -> Step:
+    """So many of the faults of one list, which the tests must catch."""
+    command = ("python", "-m", "tests.faults", *which, "--pick", str(number), "--processes", PROCESSES)
+    return Step(command, needs="tests/faults")
+
+
 STAGES: dict[str, list[Step]] = {
     "lint": [
         Step(("ruff", "check", ".")),
@@ -118,13 +124,9 @@ STAGES: dict[str, list[Step]] = {
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
     "faults": [
-        Step(("python", "-m", "tests.faults", "--pick", str(FAULTS_IN_CI)), needs="tests/faults"),
-        Step(
-            ("python", "-m", "tests.faults", "--plumbing", "--pick", str(PLUMBING_FAULTS_IN_CI)), needs="tests/faults"
-        ),
-        Step(
-            ("python", "-m", "tests.faults", "--streaming", "--pick", str(STREAMING_FAULTS_IN_CI)), needs="tests/faults"
-        ),
+        faults(FAULTS_IN_CI),
+        faults(PLUMBING_FAULTS_IN_CI, "--plumbing"),
+        faults(STREAMING_FAULTS_IN_CI, "--streaming"),
     ],
     "crash": [
         Step(
