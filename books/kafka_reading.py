@@ -9,6 +9,7 @@ from typing import Any, Final
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from books.header_text import header_text
 from books.kafka_access import MISSING, UNREACHABLE, UNREADABLE, Place, Polled, Record, clear, told
 from books.kafka_errors import Fenced, TopicsMissing
 
@@ -130,4 +131,4 @@ def _headers(message: Any) -> Mapping[str, str]:
         return UNREADABLE
     if not headers:
         return {}
-    return {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in headers}
+    return {name: header_text(value) for name, value in headers}

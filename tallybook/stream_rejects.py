@@ -9,10 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from books.errors import NoSuchPosition
+from books.header_text import header_bytes
 from books.kafka_access import Place
 from books.kafka_log import KafkaLogReader
 from books.kafka_producing import Publisher
-from processors.intake.stream_rejects import COORDINATES, RESUBMIT_OF, TRUNCATED, UNREADABLE_NOTE
+from processors.intake.stream_rejects import COORDINATES, KEY_BYTES, RESUBMIT_OF, TRUNCATED, UNREADABLE_NOTE
 from schemas.pages import Reject
 from tallybook.folder import FolderRefused
 from tallybook.rejects import UnknownReject, reject_row, warn_of_another
@@ -190,9 +191,9 @@ def _send(
     publisher.send(
         topic,
         value,
-        key=None if key is None else key.encode(),
+        key=None if key is None or KEY_BYTES in reject.headers else header_bytes(key),
         partition=partition,
-        headers={name: text.encode() for name, text in _headers(reject).items()},
+        headers={name: header_bytes(text) for name, text in _headers(reject).items()},
     )
     return Place(topic, partition)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from books.header_text import plain_text
 from processors.intake import cloud_events
 from processors.intake.door import Door, Judge, refusal_of, without_nulls
 from processors.intake.refusal import Problem, Refusal, quoted
@@ -94,6 +95,10 @@ class MessageDoor:
         if not value:
             what = "no value (a tombstone)" if value is None else "an empty value"
             return Refusal("malformed", f"the message has {what}: an event is sent as JSON or Avro, and never deleted")
+        if _BINARY_MODE in headers:
+            for header in _ATTRIBUTES:
+                if plain_text(headers.get(header, "")) is None:
+                    return Refusal("malformed", f"the header {header} is no UTF-8 text")
         if len(value) > MAX_EVENT_BYTES:
             return Refusal("too_large", f"the event has {len(value):,} bytes: at most {MAX_EVENT_BYTES:,} are taken")
         if value[0] == CONFLUENT_MARKER:
@@ -227,4 +232,4 @@ def _envelope(headers: Mapping[str, str]) -> dict[str, str] | None:
     """The attributes of a CloudEvent whose data is the message's value; None where it is none."""
     if _BINARY_MODE not in headers:
         return None
-    return {name: headers[header] for header, name in _ATTRIBUTES.items() if header in headers}
+    return {name: plain_text(headers[header]) or "" for header, name in _ATTRIBUTES.items() if header in headers}

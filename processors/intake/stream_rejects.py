@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
+from books.header_text import header_text
 from books.kafka_access import UNREADABLE, Record
 from processors.intake.records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
@@ -20,6 +21,8 @@ MAX_HEADERS_BYTES: Final = 262_144
 MAX_KEY_BYTES: Final = 1_024
 # What is noted beside the publisher's own headers; none of theirs can take these names' place.
 COORDINATES: Final = "kafka."
+# Noted where a key was too long to be kept whole.
+KEY_BYTES: Final = f"{COORDINATES}key-bytes"
 UNREADABLE_NOTE: Final = "unreadable"
 TRUNCATED: Final = "truncated"
 
@@ -43,7 +46,9 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
     elif len(kept) < len(record.headers):
         noted[f"{COORDINATES}headers"] = f"the first {len(kept)} of {len(record.headers)}"
     if record.key is not None:
-        noted[f"{COORDINATES}key"] = record.key[:MAX_KEY_BYTES].decode("utf-8", "backslashreplace")
+        noted[f"{COORDINATES}key"] = header_text(record.key[:MAX_KEY_BYTES])
+        if len(record.key) > MAX_KEY_BYTES:
+            noted[KEY_BYTES] = str(len(record.key))
     if len(raw) > MAX_EVENT_BYTES:
         noted |= {TRUNCATED: "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
         raw = raw[:MAX_KEPT_BYTES]

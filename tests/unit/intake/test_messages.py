@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from books.header_text import header_text
 from processors.intake.door import MAX_QUICK_BYTES
 from processors.intake.refusal import Refusal
 from schemas.avro_schemas import BOOK_SCHEMAS, FACT_SCHEMAS, load_schema, schema_json
@@ -239,3 +240,12 @@ def test_attributes_in_headers_stand_for_what_the_event_leaves_out() -> None:
     schemas = FakeSchemas()
     value, _ = self_described(bare | {"type": "CheckedIn"}, schemas)
     assert door(schemas).admit(value, headers, "") == expected
+
+
+def test_an_attribute_in_a_header_is_text() -> None:
+    bare = {name: value for name, value in CHECK_IN.items() if name != "event_id"}
+    headers = {"ce_specversion": "1.0", "ce_id": header_text(b"e-2\xff"), "other": header_text(b"\xff")}
+    refusal = refused(door().admit(json.dumps(bare).encode(), headers, "CheckedIn"))
+    assert (refusal.reason, "header ce_id is no UTF-8" in refusal.message) == ("malformed", True)
+    named = headers | {"ce_id": header_text(b"base64:e-2")}
+    assert admitted(door().admit(json.dumps(bare).encode(), named, "CheckedIn")).event_id == "base64:e-2"
