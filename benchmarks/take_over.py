@@ -186,7 +186,7 @@ def keep_snapshots(root: str, partitions: int) -> int:
     """Keep a snapshot of every partition, as a worker would sooner or later; how many were kept."""
     stream, kept = open_stream(Path(root)), 0
     for partition in range(partitions):
-        scorer = make_scorer(stream, partition, StageCounts())
+        scorer = make_scorer(stream, partition, stream.snapshot_store(), StageCounts())
         scorer.take_over()
         kept += scorer.keep_snapshot()
         scorer.release()

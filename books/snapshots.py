@@ -6,9 +6,10 @@ Whatever is wrong with one, it is as if it were not there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -50,29 +51,36 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
         return Place(self.journal_position, self.ledger_position, self.folio, self.number)
 
 
-class SnapshotStore:
-    """One snapshot per edition and partition, in files of one folder."""
+class SnapshotPlace(Protocol):
+    """Where snapshots are kept by name; whatever goes wrong with it is an OSError."""
 
-    def __init__(self, folder: Path, *, files: FilePort = REAL_FILES) -> None:
+    def put(self, name: str, pieces: Sequence[bytes]) -> None:
+        """Keep these bytes, in the place of those before; a reader meets the old ones, the new ones, or a torn file."""
+
+    def get(self, name: str) -> bytes | None:
+        """What is kept under a name; None for nothing."""
+
+    def remove(self, name: str) -> None:
+        """Forget a name, if it is there."""
+
+
+class FolderPlace:
+    """A folder of this machine: a reader meets whole files alone."""
+
+    def __init__(self, folder: Path, files: FilePort = REAL_FILES) -> None:
         self._folder = folder
         self._files = files
 
-    def save(self, edition: str, partition: int, payload: bytes, header: SnapshotHeader) -> None:
-        """Put a snapshot in the place of the one before, at once. Raises OSError; ValueError for another's header."""
-        if (header.edition, header.partition, header.layout) != (edition, partition, LAYOUT):
-            raise ValueError(f"the header is of edition {header.edition}, partition {header.partition}")
-        path = self._path(edition, partition)
+    def put(self, name: str, pieces: Sequence[bytes]) -> None:
+        """See SnapshotPlace; the bytes are on the disk before the name is theirs."""
+        path = self._folder / name
         temporary = path.with_name(path.name + _TEMPORARY)
         self._files.make_folder(self._folder)
         if self._files.size(temporary) is not None:
             self._files.remove(temporary)
-        head = msgspec.json.encode(header)
-        start = _MAGIC + len(head).to_bytes(_LENGTH_BYTES, "big") + head
-        total = sha256(start)
-        total.update(payload)
         file = self._files.open_append(temporary)
         try:
-            for piece in (start, payload, total.digest()):
+            for piece in pieces:
                 file.append(piece)
             file.fsync()
         finally:
@@ -80,10 +88,45 @@ class SnapshotStore:
         self._files.rename(temporary, path)
         self._files.sync_folder(self._folder)
 
+    def get(self, name: str) -> bytes | None:
+        """See SnapshotPlace."""
+        path = self._folder / name
+        size = self._files.size(path)
+        if size is None:
+            return None
+        file = self._files.open_read(path)
+        try:
+            return file.read_at(0, size)
+        finally:
+            file.close()
+
+    def remove(self, name: str) -> None:
+        """See SnapshotPlace."""
+        path = self._folder / name
+        if self._files.size(path) is not None:
+            self._files.remove(path)
+
+
+class SnapshotStore:
+    """One snapshot per edition and partition, in a folder, or in any other place."""
+
+    def __init__(self, place: Path | SnapshotPlace, *, files: FilePort = REAL_FILES) -> None:
+        self._place = FolderPlace(place, files) if isinstance(place, Path) else place
+
+    def save(self, edition: str, partition: int, payload: bytes, header: SnapshotHeader) -> None:
+        """Put a snapshot in the place of the one before, at once. Raises OSError; ValueError for another's header."""
+        if (header.edition, header.partition, header.layout) != (edition, partition, LAYOUT):
+            raise ValueError(f"the header is of edition {header.edition}, partition {header.partition}")
+        head = msgspec.json.encode(header)
+        start = _MAGIC + len(head).to_bytes(_LENGTH_BYTES, "big") + head
+        total = sha256(start)
+        total.update(payload)
+        self._place.put(_name(edition, partition), (start, payload, total.digest()))
+
     def load(self, edition: str, partition: int) -> tuple[SnapshotHeader, bytes] | None:
         """The last snapshot saved; None where there is none, or none that is whole and of this layout."""
         try:
-            data = self._read(self._path(edition, partition))
+            data = self._place.get(_name(edition, partition))
             found = None if data is None else _parsed(data)
         except (OSError, msgspec.MsgspecError):
             return None
@@ -93,22 +136,11 @@ class SnapshotStore:
 
     def remove(self, edition: str, partition: int) -> None:
         """Forget a snapshot, if there is one."""
-        path = self._path(edition, partition)
-        if self._files.size(path) is not None:
-            self._files.remove(path)
+        self._place.remove(_name(edition, partition))
 
-    def _path(self, edition: str, partition: int) -> Path:
-        return self._folder / f"ledger.{edition}.{partition:02d}.snapshot"
 
-    def _read(self, path: Path) -> bytes | None:
-        size = self._files.size(path)
-        if size is None:
-            return None
-        file = self._files.open_read(path)
-        try:
-            return file.read_at(0, size)
-        finally:
-            file.close()
+def _name(edition: str, partition: int) -> str:
+    return f"ledger.{edition}.{partition:02d}.snapshot"
 
 
 def _parsed(data: bytes) -> tuple[SnapshotHeader, bytes] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, cast
 
+from books.snapshots import SnapshotStore
 from processors.intake.stream import StreamIntake
 from processors.scoring import PartitionScorer
 from processors.stage_counts import StageCounts
@@ -42,7 +43,7 @@ def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) ->
     return Ticker(stream.cluster, stream.topics, partitions, instance=instance, now=now_ms, say=say, counts=counts)
 
 
-def make_scorer(stream: Stream, partition: int, counts: StageCounts) -> PartitionScorer:
+def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> PartitionScorer:
     """The scorer of one partition."""
     return PartitionScorer(
         stream.cluster,
@@ -50,7 +51,7 @@ def make_scorer(stream: Stream, partition: int, counts: StageCounts) -> Partitio
         EDITION,
         partition,
         load_published,
-        snapshots=stream.folder.snapshot_store(),
+        snapshots=snapshots,
         counts=counts,
     )
 

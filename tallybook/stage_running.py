@@ -92,6 +92,7 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
 
     Raises:
         BooksError: there are no books, or others.
+        StreamRefused: the settings are not usable.
     """
     from processors.faust_worker import ScoringWorker
 
@@ -102,12 +103,13 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
             there = _Reached(stream, reached)
             run_stage(lambda: there, reached, say, counts)
             say("starts")
+            snapshots = stream.snapshot_store()
             worker = ScoringWorker(
                 stream.settings.bootstrap,
                 group=stream.topics.group("scoring"),
                 journal=stream.topics.journal,
                 instance=name,
-                make_scorer=lambda partition: make_scorer(stream, partition, counts),
+                make_scorer=lambda partition: make_scorer(stream, partition, snapshots, counts),
                 say=say,
                 on_held=observer.wake,
                 settings=stream.settings.kafka,

@@ -12,13 +12,15 @@ import msgspec
 
 from books.kafka_cluster import Cluster
 from books.kafka_log import KafkaLogReader
+from books.snapshots import SnapshotStore
+from books.snapshots_shared import PlaceRefused, UrlPlace
 from processors.intake.messages import NO_REGISTRY, WriterSchemas
 from processors.intake.registry import RegistrySchemas
 from projections.store import Store
 from projections.store_lock import holder_of
 from schemas.topics import Topics
 from tallybook.folder import EDITION, Folder, FolderRefused
-from tallybook.stream_settings import StreamSettings, load_settings
+from tallybook.stream_settings import StreamRefused, StreamSettings, load_settings
 
 WHOLE: Final = EDITION
 
@@ -38,6 +40,18 @@ class Stream(msgspec.Struct, frozen=True):
     def log(self) -> KafkaLogReader:
         """The committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
         return KafkaLogReader(self.cluster, self.topics, EDITION)
+
+    def snapshot_store(self) -> SnapshotStore:
+        """Where scoring keeps account states; raises StreamRefused for a URL that nobody can follow."""
+        shared = self.settings.snapshots
+        if not shared:
+            return self.folder.snapshot_store()
+        if "://" not in shared:
+            return SnapshotStore(Path(shared) / self.settings.deployment)
+        try:
+            return SnapshotStore(UrlPlace(f"{shared.rstrip('/')}/{self.settings.deployment}"))
+        except PlaceRefused as error:
+            raise StreamRefused(f"snapshots: {error}") from error
 
     def writer_schemas(self) -> WriterSchemas:
         """Who knows the schemas of Confluent-framed messages."""

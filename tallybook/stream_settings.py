@@ -34,6 +34,9 @@ class StreamSettings(BaseSettings):
     clickhouse: Annotated[str, Field(description="The ClickHouse server's URL; empty: embedded, in this folder.")] = ""
     clickhouse_user: str = "default"
     clickhouse_password: Annotated[str, Field(repr=False)] = ""
+    snapshots: Annotated[
+        str, Field(description="A URL (or folder) that all scoring workers share; empty: each its own.")
+    ] = ""
     accounts_token: Annotated[str, Field(repr=False, description="Who may ask for accounts; empty: nobody.")] = ""
     serve_host: Annotated[str, Field(min_length=1, description="The address on which --metrics serves.")] = "127.0.0.1"
     kafka: Annotated[
@@ -89,7 +92,7 @@ def write_settings(folder: Path, settings: StreamSettings) -> Path:
     """Write the file of a folder that has none, without any secret; gives its path."""
     file = folder / FILE
     lines = ["# Where this deployment's stream is. What the environment says as TALLYBOOK_… goes over it."]
-    written = ("bootstrap", "deployment", "registry", "clickhouse")
+    written = ("bootstrap", "deployment", "registry", "clickhouse", "snapshots")
     lines += [f"{name} = {json.dumps(getattr(settings, name))}" for name in written]
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

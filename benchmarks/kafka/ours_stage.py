@@ -96,7 +96,7 @@ def run_scoring(stream: Stream, marks: StepMarks) -> None:
 
     def make(partition: int) -> PartitionScorer:
         counted = counts.setdefault(partition, StageCounts())
-        scorer = make_scorer(stream, partition, counted)
+        scorer = make_scorer(stream, partition, stream.snapshot_store(), counted)
         commit = scorer.commit
 
         def commit_and_mark() -> None:

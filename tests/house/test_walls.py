@@ -21,6 +21,7 @@ CLIENTS = {
     "confluent_kafka": 4,  # errors, consumer, producer and administration, each behind a door of its own
     "fastavro": 1,
     "faust": 1,
+    "fsspec": 1,
     "prometheus_client": 1,
     "pyarrow": 1,
     "pydantic_settings": 1,

@@ -14,6 +14,7 @@ from books.kafka_access import Place
 from books.kafka_errors import Fenced
 from books.kafka_messages import batch_of, page_of
 from books.snapshots import SnapshotHeader, SnapshotStore
+from books.snapshots_shared import UrlPlace
 from processors.decider.accounts_digest import accounts_digest
 from processors.desk import PartitionDesk
 from processors.scoring import BATCH_BYTES, PartitionScorer
@@ -159,7 +160,12 @@ def with_snapshot(stream: SmallStream, snapshots: SnapshotStore) -> None:
     stream.score_all(stream.scorer(0))
 
 
-def test_a_snapshot_gives_the_same_desk_sooner(stream: SmallStream, snapshots: SnapshotStore) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_snapshot_gives_the_same_desk_sooner(
+    stream: SmallStream, snapshots: SnapshotStore, tmp_path: Path, *, shared: bool
+) -> None:
+    if shared:
+        snapshots = SnapshotStore(UrlPlace(f"file://{tmp_path}/shared"))
     with_snapshot(stream, snapshots)
     read: list[str] = []
     without, with_one = stream.scorer(0), stream.scorer(0, snapshots)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from books.snapshots import SnapshotHeader
 from tallybook.folder import Folder
+from tallybook.stream import open_stream
 from tallybook.stream_settings import StreamRefused, load_settings, write_settings
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BOOTSTRAP", "DEPLOYMENT", "REGISTRY", "CLICKHOUSE"):
+    for name in ("BOOTSTRAP", "DEPLOYMENT", "REGISTRY", "CLICKHOUSE", "SNAPSHOTS"):
         monkeypatch.delenv(f"TALLYBOOK_{name}", raising=False)
 
 
@@ -69,3 +71,22 @@ def test_a_folder_is_a_stream_where_it_or_the_environment_says_so(
     (tmp_path / "books").mkdir()
     assert not Folder(tmp_path).is_stream  # what lies here is meant
     assert Folder(folder_with(tmp_path, GOOD)).is_stream
+
+
+@pytest.mark.parametrize("shared", ["file://{}/shared", "{}/shared"])
+def test_snapshots_can_be_shared(tmp_path: Path, shared: str) -> None:
+    text = GOOD + f'snapshots = "{shared.format(tmp_path)}"\n'
+    stores = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        stores.append(open_stream(folder_with(tmp_path / name, text)).snapshot_store())
+    header = SnapshotHeader("0001", 0, 1, 7, None, 0, 0, "", "", 0, 0)
+    stores[0].save("0001", 0, b"accounts", header)
+    assert stores[1].load("0001", 0) == (header, b"accounts")
+    assert (tmp_path / "shared" / "shop").is_dir()
+
+
+def test_a_place_for_snapshots_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    stream = open_stream(folder_with(tmp_path, GOOD + 'snapshots = "nowhere://x"\n'))
+    with pytest.raises(StreamRefused, match="snapshots: nowhere://x/shop"):
+        stream.snapshot_store()
