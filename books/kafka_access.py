@@ -10,7 +10,14 @@ from typing import Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from books.errors import BooksError
-from books.kafka_errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionAborted
+from books.kafka_errors import (
+    Fenced,
+    KafkaRefused,
+    KafkaUnreachable,
+    TopicsMissing,
+    TransactionAborted,
+    TransactionLost,
+)
 
 REQUEST_SECONDS: Final = 10.0
 MAX_MESSAGE_BYTES: Final = 8 << 20
@@ -44,6 +51,14 @@ UNREACHABLE: Final = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError._NOENT,
+}
+# The coordinator has forgotten, or ended by itself, what a producer goes on with; the next one finds out how it ended.
+LOST: Final = {
+    KafkaError.INVALID_TXN_STATE,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.TRANSACTION_COORDINATOR_FENCED,
 }
 MISSING: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
 
@@ -110,6 +125,8 @@ def clear(bootstrap: str, cause: object) -> BooksError:
         return TopicsMissing([said])
     if code in UNREACHABLE or cause.retriable():
         return KafkaUnreachable(bootstrap, said)
-    if cause.txn_requires_abort():
-        return TransactionAborted(f"a transaction was undone ({said}); what it held is made again")
-    return KafkaRefused(f"Kafka at {bootstrap} refuses: {said} ({cause.name()})")
+    if code in LOST:
+        return TransactionLost(bootstrap, said)
+    undone = f"a transaction was undone ({said}); what it held is made again"
+    refused = f"Kafka at {bootstrap} refuses: {said} ({cause.name()})"
+    return TransactionAborted(undone) if cause.txn_requires_abort() else KafkaRefused(refused)

@@ -13,6 +13,15 @@ class KafkaUnreachable(BooksError):
         super().__init__(f"Kafka at {bootstrap} does not answer: {what}.")
 
 
+class TransactionLost(KafkaUnreachable):
+    """The broker knows nothing of a transaction that was to end; what became of it shows when its work is taken up."""
+
+    def __init__(self, bootstrap: str, what: str) -> None:
+        super().__init__(bootstrap, what)
+        told = f"Kafka at {bootstrap} knows nothing of a transaction that was to end ({what})."
+        self.args = (f"{told} What became of it is looked up, and what is missing is made again.",)
+
+
 class TransactionAborted(BooksError):
     """A transaction could not be committed and is undone; what it held is to be made again from the books."""
 

@@ -39,7 +39,7 @@ READ_SECONDS: Final = 5.0
 # Exit codes: whoever starts it again may hope for better, or must change something first (as tallybook.exits has it).
 FAILED: Final = 1
 REFUSED: Final = 3
-_PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
+PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
 _COMMITTED: Final = "read_committed"
 
 MakeScorer = Callable[[int], PartitionScorer]
@@ -307,7 +307,7 @@ class ScoringWorker:
         except asyncio.CancelledError:
             raise
         except (BooksError, UnknownSemanticsError) as error:
-            self._end(f"scoring ends: {error}", FAILED if isinstance(error, _PASSING) else REFUSED)
+            self._end(f"scoring ends: {error}", FAILED if isinstance(error, PASSING) else REFUSED)
         except Exception:  # noqa: BLE001 - the unexpected ends the process, with all that is known of it
             self._end(traceback.format_exc())
 

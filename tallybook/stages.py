@@ -26,7 +26,7 @@ STEADY_SECONDS: Final = 30.0
 SUPERVISED: Final = "TALLYBOOK_SUPERVISED_BY"
 # How often a supervisor has started this process before.
 STARTED_BEFORE: Final = "TALLYBOOK_STARTED_BEFORE"
-_TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
+TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
 
 
 class Stage(Protocol):
@@ -53,13 +53,13 @@ def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None],
         began = time.monotonic()
         try:
             _run_once(make, stop, say, counts, is_back=bool(told))
-        except _TROUBLE as trouble:
+        except TROUBLE as trouble:
             now = time.monotonic()
             counts.restarts += 1
             counts.trouble = str(trouble)
             if str(trouble) != told or now - told_at > TOLD_AGAIN_SECONDS:
                 told, told_at = str(trouble), now
-                say(f"{told} It is tried again until it does." if isinstance(trouble, KafkaUnreachable) else told)
+                say(f"{told} It is tried again until it does." if type(trouble) is KafkaUnreachable else told)
             if now - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             _wait(pause, stop, counts)
