@@ -34,11 +34,11 @@ class CompiledLimit:
     def place(self, fact: Any, day: LocalDay) -> tuple[str, str]:
         """The window that a fact falls into, and the counter of an account that counts it."""
         if self.each is not None:
-            window = f"{day.window(self.per)}/{getattr(fact, self.each, '')}"
+            window = self.window(fact, day)
             return window, counter_key(self.limit_id, window)
         known = day.places.get(self.limit_id)
         if known is None:
-            window = day.window(self.per)
+            window = self.window(fact, day)
             known = day.places[self.limit_id] = (window, counter_key(self.limit_id, window))
         return known
 
