@@ -34,6 +34,8 @@ PAGES_AHEAD: Final = 64
 PAGES_PER_COMMIT: Final = 16
 THREADS: Final = 8
 SNAPSHOT_EVERY_SECONDS: Final = 10.0
+# To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
+SEEK_SECONDS: Final = 30.0
 # So long, above what whoever asks waits for its turn, a read between two commits may take.
 READ_SECONDS: Final = 5.0
 # Exit codes: whoever starts it again may hope for better, or must change something first (as tallybook.exits has it).
@@ -70,12 +72,33 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        await super().perform_seek()
-        positions = cast(_App, self.app).tallybook_positions()
-        if positions:
-            await self._thread.seek_wait(positions)
-            for place, offset in positions.items():
-                self._read_offset[place] = offset or None
+        """Without asking the group. Should it not come back, Faust would go on to nothing, for ever, without a word."""
+        app = cast(_App, self.app)
+        positions = app.tallybook_positions()
+        try:
+            async with asyncio.timeout(SEEK_SECONDS):
+                await self._thread.seek_wait(positions)
+        except TimeoutError:
+            app.tallybook_end(f"scoring ends: the pages to go on with were not found within {SEEK_SECONDS:.0f} s")
+        for place, offset in positions.items():
+            self._read_offset[place] = offset or None
+            self._committed_offset[place] = None
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset to note for a partition: pages are acknowledged in order, and only once they are committed.
+
+        Faust's own way waits for every offset between two pages, those of the markers too, and keeps what waits.
+        """
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        last = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return last + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """No gap need be remembered."""
 
 
 class _Transport(driver.Transport):
@@ -86,6 +109,7 @@ class _App(faust.App):
     """The worker's Faust app, with what the consumer above asks it for."""
 
     tallybook_positions: Callable[[], Mapping[TP, int]]
+    tallybook_end: Callable[[str], None]
 
     def _create_directories(self) -> None:
         """None: they are for tables, and it would leave them wherever the worker is begun."""
@@ -192,6 +216,7 @@ class ScoringWorker:
         )
         app.transport = _Transport(app.conf.broker_consumer, app)
         app.tallybook_positions = self._seek_to
+        app.tallybook_end = self._end
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_rebalance_complete.connect(self._rebalanced, weak=False)
         topic = app.topic(self._journal, value_type=bytes, value_serializer="raw", key_serializer="raw")
@@ -213,8 +238,9 @@ class ScoringWorker:
                 if assignment != self._assignment or message.generation_id != self._app.consumer_generation_id:
                     continue
                 scorer = self.scorers.get(message.partition)
-                if scorer is not None and scorer.score(_record(message)):
-                    pages += 1
+                if scorer is None:
+                    continue  # nobody's yet: it is fetched again by whoever takes the partition over
+                pages += scorer.score(_record(message))
                 self._events.append(event)
                 if pages >= PAGES_PER_COMMIT or stream.channel.queue.empty():
                     await self._commit()
