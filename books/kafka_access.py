@@ -92,10 +92,14 @@ class Record(NamedTuple):
 
 
 class Polled(NamedTuple):
-    """What one look brought: records in order of each partition, and partitions that have no more for now."""
+    """What one look brought: records in order of each partition, and places that have no more for now.
+
+    `at_end` says up to which offset. A leader that is new may say so of an offset that it will soon be past: whoever
+    must know that there is no more compares it with an end that was asked for.
+    """
 
     records: list[Record]
-    at_end: set[Place]
+    at_end: dict[Place, int]
 
 
 class GroupOffset(NamedTuple):

@@ -101,7 +101,8 @@ def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool
 def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
     """Whether the first record of the journal is this opening; False where there is none. Raises BooksForeign."""
     place = Place(topics.journal, 0)
-    if cluster.ends([place])[place] == 0:
+    end = cluster.ends([place])[place]
+    if end == 0:
         return False
     reader = cluster.reader()
     try:
@@ -111,7 +112,7 @@ def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
             if polled.records:
                 found = opening_of(polled.records[0])
                 break
-            if polled.at_end:
+            if polled.at_end.get(place, -1) >= end:
                 return False
         else:
             raise KafkaUnreachable(cluster.bootstrap, f"nothing came from {topics.journal}")

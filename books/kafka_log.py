@@ -260,7 +260,7 @@ class KafkaLogReader:
                     if record.offset == end - 1:
                         return
                 # Behind the last record there may be markers of transactions alone, which nobody is given.
-                if polled.at_end:
+                if polled.at_end.get(place, -1) >= end:
                     return
                 silent = 0.0 if polled.records else silent + POLL_SECONDS
             raise KafkaUnreachable(self.cluster.bootstrap, f"nothing came from {place.topic}/{place.partition}")

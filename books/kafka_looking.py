@@ -25,10 +25,13 @@ _LIGHT: Final = {
     "queued.max.messages.kbytes": 64,
     "max.partition.fetch.bytes": 1_024,
 }
+_UNCOMMITTED: Final = {"isolation.level": "read_uncommitted"}
 
 
-def first_records(cluster: Cluster, positions: Mapping[Place, int]) -> dict[Place, Record]:
-    """The first committed record at or behind each position; a place that has none is left out.
+def first_records(cluster: Cluster, positions: Mapping[Place, int], *, committed: bool = True) -> dict[Place, Record]:
+    """The first record at or behind each position; a place that has none is left out.
+
+    Not `committed`: those of open transactions, and those that wait behind them, count too.
 
     Raises:
         KafkaUnreachable: the brokers do not answer.
@@ -39,7 +42,7 @@ def first_records(cluster: Cluster, positions: Mapping[Place, int]) -> dict[Plac
         found.setdefault(record.place, record)
         return True
 
-    _read(cluster, positions, take)
+    _read(cluster, positions, take, committed=committed)
     return found
 
 
@@ -66,11 +69,14 @@ def last_records(cluster: Cluster, ends: Mapping[Place, int]) -> dict[Place, Rec
     return found
 
 
-def _read(cluster: Cluster, positions: Mapping[Place, int], take: Callable[[Record], bool]) -> None:
+def _read(
+    cluster: Cluster, positions: Mapping[Place, int], take: Callable[[Record], bool], *, committed: bool = True
+) -> None:
     """Read each place from its position on until `take` says that it has enough, or there is no more."""
     if not positions:
         return
-    reader = cluster.reader(_LIGHT)
+    ends = cluster.ends(positions, committed=committed)
+    reader = cluster.reader(_LIGHT if committed else _LIGHT | _UNCOMMITTED)
     try:
         reader.set_on(positions)
         left = set(positions)
@@ -78,7 +84,7 @@ def _read(cluster: Cluster, positions: Mapping[Place, int], take: Callable[[Reco
         while left:
             polled = reader.poll(POLL_RECORDS, POLL_SECONDS)
             enough = {record.place for record in polled.records if record.place in left and take(record)}
-            enough |= polled.at_end & left
+            enough |= {place for place, at in polled.at_end.items() if place in left and at >= ends[place]}
             left -= enough
             if enough and left:
                 reader.leave(enough)

@@ -43,13 +43,13 @@ class Reader:
         if messages and most > 1:
             messages += self._consumer.consume(most - 1, 0.0)
         records: list[Record] = []
-        at_end: set[Place] = set()
+        at_end: dict[Place, int] = {}
         for message in messages:
             error = message.error()
             if error is None:
                 records.append(_record(message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                at_end.add(Place(str(message.topic()), int(message.partition() or 0)))
+                at_end[Place(str(message.topic()), int(message.partition() or 0))] = int(message.offset() or 0)
             elif error.code() in MISSING:
                 raise TopicsMissing([str(message.topic())])
             elif error.code() == KafkaError._FATAL:

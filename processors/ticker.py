@@ -14,6 +14,7 @@ from books.kafka_cluster import Cluster
 from books.kafka_create import TICKER
 from books.kafka_errors import Fenced, TransactionAborted
 from books.kafka_log import KafkaLogReader
+from books.kafka_looking import first_records
 from books.kafka_messages import page_message
 from books.kafka_producing import TransactionalProducer
 from books.tick_state import GROUP, TickState, kept_with, read_tick_state, search_tick_state
@@ -30,7 +31,6 @@ HOUR_MS: Final = 3_600_000
 MAX_HELD_BACK_MS: Final = 6 * HOUR_MS
 LOOK_EVERY_MS: Final = 1_000
 POLL_SECONDS: Final = 0.2
-FIRST_RECORD_SECONDS: Final = 5
 
 
 class Ticker:
@@ -184,32 +184,16 @@ def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:
     """
     parts = cluster.partitions(topics.facts)
     places = [Place(topic, partition) for topic, count in parts.items() for partition in range(count)]
-    ends, begins = cluster.ends(places), cluster.begins(places)
+    all_ends, ends, begins = cluster.ends(places, committed=False), cluster.ends(places), cluster.begins(places)
     committed = cluster.group_offsets(topics.group(INTAKE), places)
-    waiting = {}
-    for place in places:
-        offset = max(committed[place].offset if place in committed else 0, begins[place])
-        if offset < ends[place]:
-            waiting[place] = offset
-    return _oldest(cluster, waiting) if waiting else None
-
-
-def _oldest(cluster: Cluster, waiting: dict[Place, int]) -> int | None:
-    """The least time of the first records at these offsets; behind some there may be markers of transactions alone."""
-    reader = cluster.reader()
-    oldest: int | None = None
-    left = set(waiting)
-    try:
-        reader.set_on(waiting)
-        give_up_at = time.monotonic() + FIRST_RECORD_SECONDS
-        while left and time.monotonic() < give_up_at:
-            polled = reader.poll(1, POLL_SECONDS)
-            for record in polled.records:
-                if record.place in left:
-                    left.discard(record.place)
-                    oldest = record.timestamp if oldest is None else min(oldest, record.timestamp)
-                    reader.set_on({place: waiting[place] for place in left})
-            left -= polled.at_end
-    finally:
-        reader.close()
-    return oldest
+    offsets = {place: max(committed[place].offset if place in committed else 0, begins[place]) for place in places}
+    waiting = {place: offset for place, offset in offsets.items() if offset < ends[place]}
+    first = first_records(cluster, waiting)
+    # Behind a transaction that a publisher has left open facts of others may wait, which nobody is shown yet.
+    hidden = {
+        place: max(offset, ends[place])
+        for place, offset in offsets.items()
+        if place not in first and ends[place] < all_ends[place]
+    }
+    first |= first_records(cluster, hidden, committed=False)
+    return min((record.timestamp for record in first.values()), default=None)

@@ -53,7 +53,7 @@ class InStep:
                 self._behind.add(place)
             else:
                 self._behind.discard(place)
-        self._behind -= polled.at_end
+        self._behind -= polled.at_end.keys()
 
     def full(self) -> set[Place]:
         """The partitions of which enough is held."""

@@ -98,7 +98,7 @@ def published(world: World) -> Iterator[Record]:
         for _ in range(MAX_POLLS):
             polled = reader.poll(POLL_RECORDS, POLL_SECONDS)
             yield from polled.records
-            left -= polled.at_end
+            left -= polled.at_end.keys()
             if not left:
                 return
     finally:

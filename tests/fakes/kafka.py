@@ -109,22 +109,23 @@ class FakeCluster:
                 return offset
         return len(self.logs[place])
 
-    def seen(self, place: Place, start: int, most: int) -> tuple[list[Record], int, bool]:
-        """Up to `most` committed records from an offset on, the offset after them, and whether that is the end."""
+    def seen(self, place: Place, start: int, most: int, *, committed: bool = True) -> tuple[list[Record], int, bool]:
+        """Up to `most` records from an offset on, the offset after them, and whether that is the end."""
         found: list[Record] = []
-        end = self.stable_end(place)
+        end = self.stable_end(place) if committed else len(self.logs[place])
         at = start
         while at < end and len(found) < most:
             entry = self.logs[place][at]
-            if entry.record is not None and (entry.transaction is None or entry.transaction.state == "committed"):
+            is_seen = entry.transaction is None or entry.transaction.state == "committed" or not committed
+            if entry.record is not None and is_seen:
                 found.append(entry.record)
             at += 1
         return found, at, at >= end
 
     # -- who reads and writes
 
-    def reader(self) -> FakeReader:
-        return FakeReader(self)
+    def reader(self, settings: Mapping[str, object] | None = None) -> FakeReader:
+        return FakeReader(self, committed=(settings or {}).get("isolation.level") != "read_uncommitted")
 
     def member(self, group: str, instance: str) -> FakeMember:
         del instance
@@ -176,24 +177,30 @@ class FakeCluster:
 class FakeReader:
     """Stands for books.kafka_reading.Reader."""
 
-    def __init__(self, cluster: FakeCluster) -> None:
+    def __init__(self, cluster: FakeCluster, *, committed: bool = True) -> None:
         self.cluster = cluster
+        self._committed = committed
         self.positions: dict[Place, int] = {}
         self.paused: set[Place] = set()
 
     def set_on(self, places: Mapping[Place, int]) -> None:
         self.positions = dict(places)
 
+    def leave(self, places: Iterable[Place]) -> None:
+        for place in places:
+            del self.positions[place]
+
     def poll(self, most: int, wait_seconds: float) -> Polled:
         del wait_seconds
         records: list[Record] = []
-        at_end: set[Place] = set()
+        at_end: dict[Place, int] = {}
         for place in sorted(self.positions.keys() - self.paused):
-            found, after, is_end = self.cluster.seen(place, self.positions[place], most - len(records))
+            left = most - len(records)
+            found, after, is_end = self.cluster.seen(place, self.positions[place], left, committed=self._committed)
             records += found
             self.positions[place] = after
             if is_end:
-                at_end.add(place)
+                at_end[place] = after
         return Polled(records, at_end)
 
     def close(self) -> None:

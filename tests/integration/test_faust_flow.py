@@ -1,4 +1,4 @@
-"""What Faust does by itself between a take-over and the next page: it must neither stand still nor remember for ever."""
+"""What Faust does by itself between a take-over and the next page: it neither stands still nor remembers for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from books.kafka_access import Place
-from tests.integration.small_stream import EDITION, Process, SmallStream, check_in, member_in
+from tallybook.folder import EDITION
+from tests.integration.small_stream import Process, SmallStream, check_in, member_in
 
 # A worker that never comes to the place to go on from: a coordinator or a thread of Faust's that is silent.
 STUCK = """

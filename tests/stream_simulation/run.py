@@ -22,7 +22,7 @@ from schemas.pages import JournalLine
 from schemas.topics import Topics
 from tests.deciders import published
 from tests.fakes.disk import FakeDisk
-from tests.fakes.kafka import FakeCluster
+from tests.fakes.kafka import FakeCluster, FakeProducer
 from tests.small_imports import RULES, START, random_facts
 from tests.stream_simulation.laws import Message, audit
 from tests.stream_simulation.processes import DyingStore, Process, members_of_process, new_process
@@ -73,6 +73,8 @@ class Deployment:
         self._stepping = ""
         self._running: dict[str, Process] = {}
         self._zombies: list[tuple[str, Process]] = []
+        self._publishing: dict[str, tuple[FakeProducer, Message]] = {}
+        self._transactions = 0
         self._open()
         self._is_between = False
 
@@ -117,9 +119,24 @@ class Deployment:
         if self.rng.random() < 0.08:
             values.append(self.rng.choice((None, b"", b"{", b"\x00\x00\x00\x00\x09x", b'{"type":"CheckedIn"}')))
         for value in values:
-            partition = self.rng.randrange(FACT_PARTITIONS)
-            offset = self.cluster.publish(topic, partition, value)
-            self.messages.append(Message(Place(topic, partition), offset, value, fact if value == values[0] else None))
+            place = Place(topic, self.rng.randrange(FACT_PARTITIONS))
+            message = Message(place, len(self.cluster.logs[place]), value, fact if value == values[0] else None)
+            if self.rng.random() < 0.04:
+                self._publish_in_transaction(message)
+            else:
+                self.cluster.publish(*place, value)
+                self.messages.append(message)
+
+    def _publish_in_transaction(self, message: Message) -> None:
+        """One publisher takes its time: what others publish behind it is hidden until its transaction ends."""
+        self._transactions += 1
+        producer = self.cluster.producer(f"publisher-{self._transactions}")
+        before, self._is_between = self._is_between, True
+        producer.open()
+        producer.begin()
+        producer.send(message.place.topic, message.value, partition=message.place.partition)
+        self._is_between = before
+        self._publishing[f"publisher-{self._transactions}"] = producer, message
 
     def _some_step(self) -> None:
         self.clock += self.rng.choice((7, 400, SECOND_MS, 5 * SECOND_MS))
@@ -234,8 +251,17 @@ class Deployment:
 
     def _end_some_transaction(self) -> None:
         waiting = sorted(self.cluster.open_transactions)
-        if waiting:
-            self.cluster.time_out(self.rng.choice(waiting))
+        if not waiting:
+            return
+        chosen = self.rng.choice(waiting)
+        producer, message = self._publishing.pop(chosen, (None, None))
+        if producer is None or message is None or self.rng.random() < 0.5:
+            self.cluster.time_out(chosen)
+            return
+        before, self._is_between = self._is_between, True
+        producer.commit()
+        self._is_between = before
+        self.messages.append(message)
 
     def _effect(self, effect: str) -> None:
         if not self._is_between and self.rng.random() < (BETWEEN_OPENING if effect == "open" else BETWEEN):
