@@ -25,6 +25,8 @@ TRANSACTION_SECONDS: Final = 10.0
 SESSION_MS: Final = 10_000
 # So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
 READER_WAIT_MS: Final = 10
+# What the client fetches ahead of each partition; its own default would be 64 MB.
+QUEUED_KBYTES: Final = 4_096
 MAX_POLL_INTERVAL_MS: Final = 300_000
 HARMLESS_SECONDS: Final = 3.0
 MAX_FETCH_BYTES: Final = 32 << 20
@@ -203,6 +205,7 @@ class Cluster:
                     "heartbeat.interval.ms": SESSION_MS // 5,
                     "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
                     "partition.assignment.strategy": "range,roundrobin",
+                    "queued.max.messages.kbytes": QUEUED_KBYTES,
                 }
             ),
         )

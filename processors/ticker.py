@@ -173,7 +173,11 @@ class Ticker:
 def last_tick_state(cluster: Cluster, topics: Topics) -> TickState:
     """How far time has come: as kept, else as the journal says. Raises KafkaUnreachable, BooksDamaged."""
     kept = read_tick_state(cluster, topics)
-    return search_tick_state(KafkaLogReader(cluster, topics)) if kept is None else kept
+    if kept is not None:
+        return kept
+    log = KafkaLogReader(cluster, topics)
+    log.refresh_settled()
+    return search_tick_state(log)
 
 
 def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:

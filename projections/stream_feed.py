@@ -22,6 +22,8 @@ from schemas.topics import Topics
 STAGE: Final = "projection"
 POLL_RECORDS: Final = 500
 NOT_YET: Final = -1
+# Pages that the ledger does not cover yet; of more than this the journal is not read on until half of it is given out.
+MAX_HELD_BYTES: Final = 64 << 20
 
 Position = tuple[str, int]  # a book and a partition
 
@@ -55,6 +57,8 @@ class StreamFeed:
         self._noted: dict[Place, int] = {}
         self._passed: dict[Place, int] = {}
         self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
+        self._held_bytes = 0
+        self._paused: set[Place] = set()
         self.waiting_bytes = 0
 
     @property
@@ -73,6 +77,7 @@ class StreamFeed:
     def poll(self, wait_seconds: float) -> None:
         """Fetch what has come. Raises KafkaUnreachable, Fenced, and whatever `on_assigned` raises."""
         self._take(self._member.poll(POLL_RECORDS, wait_seconds))
+        self._look_at_pace()
 
     def note_progress(self) -> None:
         """Tell the group, for those who watch it, how far all is projected that was read."""
@@ -118,6 +123,7 @@ class StreamFeed:
             if book == JOURNAL:
                 block = page_block(record)
                 self._held[partition].append(block)
+                self._held_bytes += len(block.data)
                 self._release(partition)
             elif book == REJECTS:
                 self._put((REJECTS, 0), reject_block(record))
@@ -136,7 +142,18 @@ class StreamFeed:
         """Give out the pages that the ledger covers; a page's number is one less than the position after it."""
         held, scored = self._held[partition], self._scored[partition]
         while held and held[0].end - 1 <= scored:
-            self._put((JOURNAL, partition), held.popleft())
+            block = held.popleft()
+            self._held_bytes -= len(block.data)
+            self._put((JOURNAL, partition), block)
+
+    def _look_at_pace(self) -> None:
+        """Scoring may be far behind, or away: then its ledger is waited for without reading the whole journal."""
+        if not self._paused and self._held_bytes >= MAX_HELD_BYTES:
+            self._paused = {Place(self._topics.journal, partition) for partition in self._held}
+            self._member.pause(self._paused)
+        elif self._paused and self._held_bytes <= MAX_HELD_BYTES // 2:
+            self._member.resume(self._paused)
+            self._paused = set()
 
     def _put(self, position: Position, block: EncodedBlock) -> None:
         self._blocks[position].append(block)
@@ -151,6 +168,7 @@ class StreamFeed:
         markers = self._on_assigned(partitions, rejects=Place(self._topics.rejects, 0) in places)
         self._blocks = {(self._books[place.topic], place.partition): deque() for place in places}
         self._held = {partition: deque() for partition in partitions}
+        self._held_bytes, self._paused = 0, set()
         self.waiting_bytes = 0
         self._log.refresh()
         self._scored = {number: self._scored_at(number, markers.get((LEDGER, number), 0)) for number in partitions}
@@ -166,4 +184,5 @@ class StreamFeed:
         """What was not projected is read again by whoever has it now."""
         del places
         self._blocks, self._held, self._scored, self._noted, self._passed = {}, {}, {}, {}, {}
+        self._held_bytes, self._paused = 0, set()
         self.waiting_bytes = 0

@@ -37,7 +37,8 @@ class StreamPublications:
         The long reading is done before: whoever is fenced comes back within a second or so.
         """
         self._producer.open()
-        self._log.refresh()
+        # All of it: a page that an intake has open may stand before what the ticker has just written.
+        self._log.refresh_settled()
         self._read_on()
 
     def close(self) -> None:

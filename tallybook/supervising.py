@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -74,12 +75,14 @@ class _Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # C libraries write there too
             pass_fds=(descriptor,),
             env={**os.environ, SUPERVISED: str(descriptor), STARTED_BEFORE: str(self._starts)},
         )
         self._starts += 1
-        threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
+        if self.process.stdout is not None:
+            threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
 
     def tend(self, descriptor: int) -> bool:
         """Start it again if it died, after a pause; False if it dies again and again, the last time with `code`."""
@@ -104,11 +107,16 @@ class _Process:
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
 
-def _relay(lines: IO[str] | None) -> None:
-    """Pass on what a process says, line by line, so that lines of several do not mix."""
-    for line in lines or ():
-        sys.stderr.write(line)
-        sys.stderr.flush()
+def _relay(said: IO[str]) -> None:
+    """Pass on what a process says, line by line, so that lines of several do not mix.
+
+    To the end, whatever it says and whoever still listens: a pipe that nobody empties would stop the process.
+    """
+    with said:
+        for line in said:
+            with suppress(OSError):  # nobody listens any longer
+                sys.stderr.write(line)
+                sys.stderr.flush()
 
 
 def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from books.errors import BooksError
 from books.kafka_access import GroupOffset, Place, Record
 from books.kafka_cluster import Cluster
 from books.kafka_errors import Fenced, KafkaRefused, TransactionAborted
+from books.kafka_looking import first_records
 from books.kafka_reading import Member, Reader
 from tests.fakes.kafka import FakeCluster
 
@@ -105,7 +106,10 @@ def test_nothing_behind_an_open_transaction_is_seen(kafka: Kafka) -> None:
     second.commit()
     assert kafka.values() == []
     assert kafka.cluster.ends([kafka.place()]) == {kafka.place(): 0}
+    assert first_records(kafka.cluster, {kafka.place(): 0}) == {}
+    assert first_records(kafka.cluster, {kafka.place(): 0}, committed=False)[kafka.place()].value == b"slow"
     first.commit()
+    assert first_records(kafka.cluster, {kafka.place(): 1})[kafka.place()].value == b"quick"
     assert kafka.values() == [b"slow", b"quick"]
     end = kafka.cluster.ends([kafka.place()])[kafka.place()]
     assert end > 2  # the ends of transactions take offsets, too
@@ -213,6 +217,29 @@ def test_offsets_of_a_member_that_was_replaced_are_not_taken(kafka: Kafka) -> No
     undone.close()
     one.close()
     two.close()
+
+
+def test_where_a_place_ends_is_told_with_the_end(kafka: Kafka) -> None:
+    producer = kafka.cluster.producer(f"{kafka.name}-one")
+    producer.open()
+    for _ in range(3):
+        producer.begin()
+        producer.send(kafka.topic, b"x", partition=0)
+        producer.commit()
+    producer.close()
+    end = 6  # three records, and a marker behind each
+    until(lambda: kafka.cluster.ends([kafka.place()]) == {kafka.place(): end})
+    reader = kafka.cluster.reader()
+    reader.set_on({kafka.place(): 0})
+    told: list[int] = []
+
+    def reached() -> bool:
+        told.extend(reader.poll(100, POLL_SECONDS).at_end.values())
+        return end in told
+
+    until(reached)
+    reader.close()
+    assert told == sorted(told)
 
 
 def test_a_place_is_read_from_where_one_asks(kafka: Kafka) -> None:

@@ -13,6 +13,7 @@ from books.kafka_access import Place
 from books.kafka_create import TICKER
 from books.kafka_errors import Fenced
 from books.kafka_messages import page_message
+from books.tick_state import TickState, read_tick_state
 from processors.intake.stream import StreamIntake
 from processors.ticker import HOUR_MS, MAX_HELD_BACK_MS, Ticker
 from schemas.facts import ClockTicked, PublishedFact, PurchaseLine, PurchaseRecorded, RulesetPublished
@@ -252,6 +253,22 @@ def test_a_publication_fences_the_ticker_which_comes_back(scene: Scene) -> None:
         assert ticker.step()
     assert book_facts(scene) == [["1", first, "2", first + HOUR_MS]] * scene.stream.opened.partitions
     assert len(scene.said) == 2
+
+
+def test_a_publication_sees_what_another_transaction_hides(scene: Scene) -> None:
+    """An intake that was killed has a page open; behind it the ticker has written an hour already."""
+    scene.publish_rules("1")
+    topics, first = scene.stream.topics, hour_of(scene.clock.at)
+    hanging = scene.stream.producer("test-hanging")
+    hanging.begin()
+    scene.stream.send_page(hanging, 0, [ClockTicked(0)])
+    ticker = scene.ticker("1")
+    step_until(lambda: ticker.counts.ticks, ticker.step)
+    scene.publish_rules("2")
+    assert read_tick_state(scene.stream.cluster, topics) == TickState(first, is_published=True)
+    assert scene.one_clock() == [first]
+    assert [fact.version for fact in scene.stream.facts(0) if isinstance(fact, RulesetPublished)] == ["1", "2"]
+    hanging.close()
 
 
 def test_a_ticker_that_was_replaced_while_it_slept_writes_nothing(scene: Scene) -> None:

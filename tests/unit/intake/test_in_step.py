@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from books.kafka_access import Place, Polled, Record
-from processors.intake.in_step import BEHIND_MS, MAX_HELD, PATIENCE_MS, STEP_MS, InStep
+from processors.intake.in_step import BEHIND_MS, MAX_HELD, MAX_HELD_BYTES, MAX_TAKEN_BYTES, PATIENCE_MS, STEP_MS, InStep
 
 SALES, VISITS = Place("sales", 0), Place("visits", 0)
 NOW = 1_700_000_000_000
@@ -93,3 +93,38 @@ def test_each_record_comes_once_and_in_the_order_of_its_partition(times: list[li
     assert sorted(taken) == sorted(given_records)
     for place in places:
         assert [one.offset for one in taken if one.place == place] == list(range(len(times[place.partition])))
+
+
+def test_a_record_of_the_future_holds_up_nobody() -> None:
+    """Neither itself nor the honest ones behind it, however much comes from elsewhere."""
+    merged = in_step(SALES, VISITS)
+    merged.add(Polled(records(SALES, NOW + 3_600_000, NOW - 1) + records(VISITS, NOW), {}), NOW)
+    assert sorted((one.topic, one.timestamp - NOW) for one in merged.take(100, NOW)) == [
+        ("sales", -1), ("sales", 3_600_000), ("visits", 0),
+    ]  # fmt: skip
+
+
+def large(place: Place, *timestamps: int) -> list[Record]:
+    mega = bytes(1 << 20)
+    return [one._replace(value=mega) for one in records(place, *timestamps)]
+
+
+def test_what_is_held_and_what_is_taken_is_bounded_in_bytes() -> None:
+    merged = in_step(SALES, VISITS)
+    many = MAX_HELD_BYTES >> 20
+    merged.add(Polled(large(SALES, *([NOW - 60_000] * (many - 1))), {}), NOW)
+    assert merged.full() == set()
+    merged.add(Polled([large(SALES, NOW - 60_000)[0]._replace(offset=many - 1)], {}), NOW)
+    assert merged.full() == {SALES}  # the other one is what is waited for
+    merged.add(Polled(records(VISITS, NOW), {}), NOW)
+    assert merged.full() == {SALES, VISITS}
+    taken: list[int] = []
+    while batch := merged.take(2_000, NOW):
+        assert sum(len(one.value or b"") for one in batch) <= MAX_TAKEN_BYTES
+        taken += [one.offset for one in batch if one.topic == "sales"]
+    assert taken == list(range(many))
+    assert merged.full() == set()
+    merged.add(Polled(large(SALES, *([NOW] * many)), {}), NOW)
+    merged.revoke([SALES])
+    merged.add(Polled(records(VISITS, NOW), {}), NOW)
+    assert merged.full() == set()

@@ -1,0 +1,35 @@
+"""What a supervised process says is passed on, whatever it says, so that its pipe never fills."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tallybook import supervising
+from tallybook.stream_settings import load_settings, write_settings
+from tallybook.supervising import Plan, supervise
+
+# A stage that writes what is no text, and much of it, as a C library may; then it ends for good.
+NOISY = """
+import os
+for _ in range(200):
+    os.write(2, b"\\xff\\xfe" + b"x" * 1000 + b"\\n")
+os.write(2, b"the end\\n")
+raise SystemExit(3)
+"""
+
+
+def test_bytes_that_are_no_text_stop_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_settings(tmp_path, load_settings(tmp_path, bootstrap="localhost:1", deployment="shop"))
+    monkeypatch.setattr(supervising, "_START", NOISY)
+    monkeypatch.setattr(supervising, "MAX_REFUSALS", 1)
+    with pytest.raises(SystemExit) as ended:
+        supervise(tmp_path, Plan(1, 0, 0, 0), metrics_port=0, as_json=False)
+    assert ended.value.code == 3
+    assert "the end" in capfd.readouterr().err
+    assert subprocess.run([sys.executable, "-c", NOISY], capture_output=True, check=False).returncode == 3
