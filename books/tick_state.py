@@ -42,6 +42,16 @@ def read_tick_state(cluster: Cluster, topics: Topics) -> TickState | None:
         ) from error
 
 
+def last_tick_state(cluster: Cluster, topics: Topics) -> TickState:
+    """How far time has come: as kept, else as the journal says. Raises KafkaUnreachable, BooksDamaged."""
+    kept = read_tick_state(cluster, topics)
+    if kept is not None:
+        return kept
+    log = KafkaLogReader(cluster, topics)
+    log.refresh_settled()
+    return search_tick_state(log)
+
+
 def search_tick_state(log: KafkaLogReader) -> TickState:
     """What the journal of partition 0 says, read from its beginning."""
     state = TickState()

@@ -13,11 +13,10 @@ from books.kafka_access import Place
 from books.kafka_cluster import Cluster
 from books.kafka_create import TICKER
 from books.kafka_errors import Fenced, TransactionAborted
-from books.kafka_log import KafkaLogReader
 from books.kafka_looking import first_records
 from books.kafka_messages import page_message
 from books.kafka_producing import TransactionalProducer
-from books.tick_state import GROUP, TickState, kept_with, read_tick_state, search_tick_state
+from books.tick_state import GROUP, TickState, kept_with, last_tick_state, read_tick_state
 from processors.intake.stream import STAGE as INTAKE
 from processors.intake.stream import Now, Say
 from processors.stage_counts import StageCounts
@@ -168,16 +167,6 @@ class Ticker:
         if Place(self._topics.journal, 0) in places:
             self._is_owner = False
             self._let_go()
-
-
-def last_tick_state(cluster: Cluster, topics: Topics) -> TickState:
-    """How far time has come: as kept, else as the journal says. Raises KafkaUnreachable, BooksDamaged."""
-    kept = read_tick_state(cluster, topics)
-    if kept is not None:
-        return kept
-    log = KafkaLogReader(cluster, topics)
-    log.refresh_settled()
-    return search_tick_state(log)
 
 
 def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:

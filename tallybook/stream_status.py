@@ -32,6 +32,7 @@ from tallybook.stream_progress import Look, Progress, Time, judge_stage, judge_t
 
 # So many rulesets are named, the newest.
 MAX_RULESETS_SHOWN: Final = 10
+_NO_RULES: Final = "nothing is taken in and no time passes before rules are published: `tallybook rules publish FILE`"
 _RULESETS: Final = (
     "SELECT version, toUnixTimestamp64Milli(effective_from) AS effective_from FROM tallybook.rulesets "
     "ORDER BY effective_from DESC, version DESC LIMIT {limit:UInt32}"
@@ -70,6 +71,8 @@ def stream_status(
     postings = sum(posting.number for posting in last if posting is not None)
     opened, state = log.opened(), second.time
     told = [one.verdict for one in stuck] or [_well(stages)]
+    if not state.is_published:
+        told.insert(0, _NO_RULES)
     told += [one.verdict for one in stages if one.stage == stream_progress.TICKER.stage and state.held_back_until]
     return {
         "deployment": opened.deployment,

@@ -15,7 +15,7 @@ from books.kafka_access import UNREADABLE, Place, Record
 from books.kafka_cluster import Cluster
 from books.kafka_errors import TopicsMissing
 from books.kafka_messages import reject_message
-from books.tick_state import TickState, read_tick_state
+from books.tick_state import TickState, last_tick_state, read_tick_state
 from processors.intake.door import judge_time
 from processors.intake.in_step import InStep
 from processors.intake.messages import MessageDoor, RegistryUnreachable, WriterSchemas
@@ -33,6 +33,7 @@ POLL_RECORDS: Final = 2_000
 BATCH_RECORDS: Final = 2_000
 POLL_SECONDS: Final = 0.1
 REGISTRY_PAUSE_SECONDS: Final = 1.0
+LOOK_FOR_RULES_MS: Final = 1_000
 # The door's own idea of how far time has come is this old at most; the decider knows exactly.
 TICK_AGE_MS: Final = 60_000
 
@@ -83,6 +84,8 @@ class StreamIntake:
         self._tick_read_at = 0
         self._paused: set[Place] = set()
         self._registry_since: int | None = None
+        self._has_rules = False
+        self._rules_looked_at: int | None = None
         self._membership: object = None
         self._producer = cluster.producer(topics.transactional_id(STAGE, instance))
         self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
@@ -112,6 +115,8 @@ class StreamIntake:
         now = self._now()
         self._in_step.add(polled, now)
         self._look_at_pace()
+        if not self._may_begin(now):
+            return 0
         if not self._batch:
             self._batch = self._in_step.take(BATCH_RECORDS, now)
         if not self._batch or not self._may_ask_registry(now):
@@ -179,6 +184,18 @@ class StreamIntake:
         state = read_tick_state(self._cluster, self._topics) or TickState()
         self._last_tick = max(self._last_tick, state.last_tick)
         self._tick_read_at = now
+
+    def _may_begin(self, now: int) -> bool:
+        """Before the first publication nothing is taken in: what is journalled before it is never worth anything."""
+        looked_at = self._rules_looked_at
+        if not self._has_rules and (looked_at is None or not 0 <= now - looked_at < LOOK_FOR_RULES_MS):
+            self._rules_looked_at = now
+            self._has_rules = last_tick_state(self._cluster, self._topics).is_published
+            if looked_at is None and not self._has_rules:
+                self._say("waits for rules, and keeps what comes waiting: `tallybook rules publish FILE`")
+            elif looked_at is not None and self._has_rules:
+                self._say("rules are published: goes on")
+        return self._has_rules
 
     def _may_ask_registry(self, now: int) -> bool:
         since = self._registry_since

@@ -23,6 +23,8 @@ from schemas.facts import ClockTicked, JournalOpened
 from schemas.pages import JournalLine, Reject
 from schemas.topics import Topics
 from tallybook.stream_settings import load_settings, write_settings
+from tests.deciders import published
+from tests.small_imports import RULES
 from tests.unit.intake import hostile
 
 PARTITIONS: Final = 2
@@ -51,7 +53,7 @@ class Message(NamedTuple):
 class Deployment:
     """A deployment whose clock stands where that of the hostile corpus does."""
 
-    def __init__(self, bootstrap: str, name: str, *, partitions: int = PARTITIONS) -> None:
+    def __init__(self, bootstrap: str, name: str, *, partitions: int = PARTITIONS, has_rules: bool = True) -> None:
         self.cluster = Cluster(bootstrap)
         self.topics = Topics(name)
         table = self.topics.table(partitions, PARTITIONS)
@@ -61,6 +63,9 @@ class Deployment:
         create_topics(self.cluster, table, 1)
         self.opened = JournalOpened(name, 1, partitions, 0, hostile.HORIZON_MS, 30 * DAY_MS, hostile.NOW)
         open_stream(self.cluster, self.topics, self.opened)
+        if has_rules:
+            rules = published(RULES, "Europe/Berlin", version="1", effective_from=0)
+            self.write(page_message((JournalLine(rules, hostile.NOW),)), TickState(0, is_published=True))
 
     def folder(self, path: Path, **settings: str) -> Path:
         """A folder that speaks of it, for the command line."""

@@ -201,7 +201,7 @@ def test_odd_messages_are_kept_with_what_there_is_of_them(stream: Deployment) ->
             assert noted == ["true", str(len(value)), sha256(value).hexdigest()]
     assert found["null"].headers["kafka.value"] == "null"
     assert found["many-headers"].headers["kafka.headers"] == "the first 1 of 11"
-    assert (found["odd-values"].headers["none"], found["odd-values"].headers["bytes"]) == ("", "\\xff\x00")
+    assert (found["odd-values"].headers["none"], found["odd-values"].headers["bytes"]) == ("", "base64:/wA=")
     assert found["odd-name"].headers["kafka.headers"] == "unreadable"
     assert json.loads(found["odd-name"].raw)["event_id"] == "odd"
     assert {fact.event_id for fact in stream.facts()} == {first.headers["case"], last.headers["case"]}

@@ -129,7 +129,7 @@ def test_a_topic_that_is_not_there(bootstrap: str, deployment: str, tmp_path: Pa
     assert f"There is no topic {deployment}.journal" in refused(
         stream_folder(bootstrap, deployment, tmp_path / "none"), "intake"
     )
-    stream = Deployment(bootstrap, deployment)
+    stream = Deployment(bootstrap, deployment, has_rules=False)
     folder = stream.folder(tmp_path / "folder")
     missing = list(stream.topics.facts)[2]
     delete(bootstrap, missing)
@@ -147,7 +147,7 @@ def stream_folder(bootstrap: str, deployment: str, folder: Path) -> Path:
 
 
 def test_a_journal_that_is_somebody_elses(bootstrap: str, deployment: str, tmp_path: Path) -> None:
-    stream = Deployment(bootstrap, deployment)
+    stream = Deployment(bootstrap, deployment, has_rules=False)
     folder = stream.folder(tmp_path)
     other = refused(folder, "topics", "create", "--partitions", "3")
     assert "has 2 partitions, and 3 were asked for" in other
@@ -157,7 +157,7 @@ def test_a_journal_that_is_somebody_elses(bootstrap: str, deployment: str, tmp_p
 
 
 def test_a_version_that_is_published_with_another_text(bootstrap: str, deployment: str, tmp_path: Path) -> None:
-    stream = Deployment(bootstrap, deployment)
+    stream = Deployment(bootstrap, deployment, has_rules=False)
     folder = stream.folder(tmp_path)
     file = publish_rules(folder)
     before = last_pages(stream)
@@ -170,7 +170,7 @@ def test_a_version_that_is_published_with_another_text(bootstrap: str, deploymen
 def test_a_worker_that_does_not_know_the_semantics_of_the_rules(
     bootstrap: str, deployment: str, tmp_path: Path
 ) -> None:
-    stream = Deployment(bootstrap, deployment)
+    stream = Deployment(bootstrap, deployment, has_rules=False)
     folder = stream.folder(tmp_path)
     publish_rules(folder)
     feed(stream, "before")
@@ -195,7 +195,7 @@ def test_a_worker_that_does_not_know_the_semantics_of_the_rules(
 def test_tables_that_hold_another_deployments_books(bootstrap: str, deployment: str, tmp_path: Path) -> None:
     with ChdbOverHttp(tmp_path / "clickhouse") as clickhouse:
         first, second = (
-            Deployment(bootstrap, f"{deployment}-{name}", partitions=1).folder(
+            Deployment(bootstrap, f"{deployment}-{name}", partitions=1, has_rules=False).folder(
                 tmp_path / name, clickhouse=clickhouse.url
             )
             for name in ("first", "second")

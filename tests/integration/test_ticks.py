@@ -308,3 +308,26 @@ def test_a_tick_that_was_on_its_way_when_another_ticker_came_is_none(scene: Scen
         zombie.commit()
     zombie.close()
     assert scene.one_clock() == [hour_of(scene.clock.at)]
+
+
+def test_nothing_is_taken_in_before_there_are_rules(scene: Scene) -> None:
+    """What was journalled before the first publication would never be worth anything."""
+    at = scene.began_at - SECOND_MS
+    scene.publish(purchase("early", at))
+    intake = scene.intake()
+    for _ in range(30):
+        intake.step()
+        scene.clock.at += 100
+    assert scene.stream.facts(0)[1:] == []
+    assert scene.said == ["waits for rules, and keeps what comes waiting: `tallybook rules publish FILE`"]
+    scene.publish_rules()
+
+    def step() -> None:
+        intake.step()
+        scene.clock.at += 100
+
+    step_until(lambda: intake.counts.facts == 1, step)
+    intake.close()
+    assert scene.said[1:] == ["rules are published: goes on"]
+    scene.score()
+    assert [posting.balance for posting in scene.stream.postings(0)] == [5]
