@@ -27,6 +27,8 @@ SESSION_MS: Final = 10_000
 READER_WAIT_MS: Final = 10
 # What the client fetches ahead of each partition; its own default would be 64 MB.
 QUEUED_KBYTES: Final = 4_096
+# So soon partitions are noticed that a publisher's topic was given later.
+METADATA_MS: Final = 30_000
 MAX_POLL_INTERVAL_MS: Final = 300_000
 HARMLESS_SECONDS: Final = 3.0
 MAX_FETCH_BYTES: Final = 32 << 20
@@ -206,6 +208,7 @@ class Cluster:
                     "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
                     "partition.assignment.strategy": "range,roundrobin",
                     "queued.max.messages.kbytes": QUEUED_KBYTES,
+                    "topic.metadata.refresh.interval.ms": METADATA_MS,
                 }
             ),
         )

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, cast
 
 import faust
@@ -36,9 +38,12 @@ THREADS: Final = 8
 SNAPSHOT_EVERY_SECONDS: Final = 10.0
 # To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
 SEEK_SECONDS: Final = 30.0
+# So long it may take to let go of everything; a supervisor waits longer.
+STOP_SECONDS: Final = 10.0
 # So long, above what whoever asks waits for its turn, a read between two commits may take.
 READ_SECONDS: Final = 5.0
 # Exit codes: whoever starts it again may hope for better, or must change something first (as tallybook.exits has it).
+DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 3
 PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
@@ -57,6 +62,13 @@ class _Thread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = _COMMITTED
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    def _start_thread(self) -> None:
+        try:
+            super()._start_thread()
+        except asyncio.CancelledError:
+            if not self.app.should_stop:  # else it is how a fetch ends that waited for a broker
+                raise
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -115,6 +127,22 @@ class _App(faust.App):
         """None: they are for tables, and it would leave them wherever the worker is begun."""
 
 
+class _Worker(faust.Worker):
+    """Stops when it is asked to: at once when asked again, and soon where Faust waits for brokers that are away."""
+
+    tallybook_end: Callable[[str], None]
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        if self._signal_stop_time:
+            self.tallybook_end("stops at once; what is committed is kept")
+        late = threading.Timer(
+            STOP_SECONDS, self.tallybook_end, ["stops without waiting any longer; what is committed is kept"]
+        )
+        late.daemon = True
+        late.start()
+        super()._schedule_shutdown(signal)
+
+
 class ScoringWorker:
     """One worker: `run` it; it ends the process on whatever it does not expect."""
 
@@ -153,7 +181,8 @@ class ScoringWorker:
 
     def run(self) -> int:
         """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
-        worker = faust.Worker(self._app, redirect_stdouts=False, console_port=0, quiet=True, override_logging=False)
+        worker = _Worker(self._app, redirect_stdouts=False, console_port=0, quiet=True, override_logging=False)
+        worker.tallybook_end = partial(self._end, code=DONE)
         worker.spinner = None  # it would have every line of debug log made, to turn round once for each
         try:
             worker.execute_from_commandline()

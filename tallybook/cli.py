@@ -13,7 +13,7 @@ from tallybook.garbage import collect_seldom
 
 # What comes with the extra "stream" alone.
 STREAM_LIBRARIES = frozenset(
-    {"aiokafka", "confluent_kafka", "cramjam", "faust", "prometheus_client", "pydantic_settings"}
+    {"aiokafka", "confluent_kafka", "cramjam", "faust", "fsspec", "prometheus_client", "pydantic_settings"}
 )
 
 

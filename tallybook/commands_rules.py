@@ -99,7 +99,7 @@ def show(
     shown = [row | {"ruleset_hash": f"{row['ruleset_hash'][:12]}…"} for row in rows]
     show_table("Published rules, in the order of the journal", shown)
     if not rows:
-        note("The first import publishes the folder's ruleset; or do it now: tallybook rules publish FILE")
+        note("Publish one: tallybook rules publish FILE (in a folder with books, the first import does)")
 
 
 @app.command()

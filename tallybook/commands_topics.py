@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from processors.intake.formats import Format
 from tallybook.clock import now_ms
 from tallybook.exits import Exit
-from tallybook.folder import DEFAULT_HORIZON_DAYS, EDITION, REFERRAL_WINDOW_DAYS, STREAM_FILE, Folder
+from tallybook.folder import (
+    DEFAULT_HORIZON_DAYS,
+    EDITION,
+    REFERRAL_WINDOW_DAYS,
+    STREAM_FILE,
+    Folder,
+    FolderRefused,
+    shipped_programme,
+)
 from tallybook.screen import note, progress, say, show_json, show_table
 
 if TYPE_CHECKING:  # the Kafka client is slow to load, and is not there in an installation for files alone
     from tallybook.stream import Stream
+    from tallybook.stream_settings import StreamSettings
 
+DEFAULT_PARTITIONS: Final = 24
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Bootstrap = Annotated[str, typer.Option(help="Kafka's brokers, such as kafka:9092 (default: as stream.toml says).")]
 Deployment = Annotated[str, typer.Option(help="The name that all topics begin with (default: as stream.toml says).")]
@@ -40,15 +51,22 @@ def create(
     bootstrap: Bootstrap = "",
     deployment: Deployment = "",
     partitions: Annotated[
-        int, typer.Option(min=1, max=1024, help="Partitions of journal and ledger; fixed for ever.")
-    ] = 24,
+        int | None,
+        typer.Option(min=1, max=1024, help="Partitions of journal and ledger; fixed for ever.", show_default="24"),
+    ] = None,
     fact_partitions: Annotated[int, typer.Option(min=1, max=1024, help="Partitions of each topic of facts.")] = 8,
     replication: Annotated[
         int, typer.Option(min=0, max=9, help="Copies of each partition (0: 3 where there are 3 brokers, else 1).")
     ] = 0,
     horizon: Annotated[
-        int, typer.Option(min=1, max=36_500, help="Facts older than so many days are not scored; fixed for ever.")
-    ] = DEFAULT_HORIZON_DAYS,
+        int | None,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help="Facts older than so many days are not scored; fixed for ever.",
+            show_default=str(DEFAULT_HORIZON_DAYS),
+        ),
+    ] = None,
     programme: Annotated[
         str, typer.Option(help="Rules to begin with, where the folder has none: starter, coffee-chain, online-shop.")
     ] = "starter",
@@ -58,25 +76,53 @@ def create(
     Example: tallybook topics create --bootstrap localhost:9092 --deployment my-shop
     """
     from books.kafka_create import create_topics
-    from tallybook.stream import open_stream
+    from tallybook.stream import stream_of
+    from tallybook.stream_settings import write_settings
 
     root: Path = context.obj
-    _settle_settings(root, bootstrap, deployment)
-    stream = open_stream(root)
+    folder = Folder(root)
+    has_rules = bool(folder.ruleset_files())
+    if not has_rules:
+        shipped_programme(programme)
+    stream = stream_of(root, _settings(root, bootstrap, deployment))
+    partitions, horizon = _as_opened(stream, partitions, horizon)
     for name in create_topics(stream.cluster, stream.topics.table(partitions, fact_partitions), replication or None):
         say(f"{name} created")
     _open_books(stream, partitions, horizon)
-    folder = Folder(root)
-    if not folder.ruleset_files():
+    if not (root / STREAM_FILE).exists():
+        say(f"{write_settings(root, stream.settings)} written")
+    if not has_rules:
         say(f"rules to edit: {folder.copy_ruleset(programme)}; then: tallybook rules publish FILE")
 
 
-def _settle_settings(root: Path, bootstrap: str, deployment: str) -> None:
-    from tallybook.stream_settings import load_settings, write_settings
+def _settings(root: Path, bootstrap: str, deployment: str) -> StreamSettings:
+    """The settings of the folder, or, where it has none yet, as the options say."""
+    from tallybook.stream_settings import StreamRefused, load_settings
 
     settings = load_settings(root, bootstrap=bootstrap, deployment=deployment)
-    if not (root / STREAM_FILE).exists():
-        say(f"{write_settings(root, settings)} written")
+    file = root / STREAM_FILE
+    if file.exists():
+        kept = load_settings(root)
+        for name in ("bootstrap", "deployment"):
+            here, asked = getattr(kept, name), getattr(settings, name)
+            if here != asked:
+                raise StreamRefused(
+                    f"{file} says {name} = {here!r}, and --{name} {asked!r}. Leave --{name} away, change the file, or "
+                    "use another folder. Nothing was changed."
+                )
+    return settings
+
+
+def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None) -> tuple[int, int]:
+    """Partitions and horizon: as asked for, else as the books were opened, else as usual."""
+    from books.kafka_errors import TopicsMissing
+    from schemas.bounds import DAY_MS
+
+    present = stream.cluster.partitions([stream.topics.journal]).get(stream.topics.journal, DEFAULT_PARTITIONS)
+    opened_days = DEFAULT_HORIZON_DAYS
+    with suppress(TopicsMissing):  # they are still to be made
+        opened_days = stream.log().opened().horizon_ms // DAY_MS
+    return partitions or present, horizon_days or opened_days
 
 
 def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
@@ -127,15 +173,19 @@ def register_schemas(
 
     Example: tallybook schemas register --registry http://localhost:8081
     """
-    from processors.intake.registry import register_contracts
-    from tallybook.folder import FolderRefused
+    from processors.intake.registry import RegistryUnreachable, register_contracts
     from tallybook.stream import open_stream
 
     stream = open_stream(context.obj)
     url = registry or stream.settings.registry
     if not url:
         raise FolderRefused("There is no registry: set `registry` in stream.toml, TALLYBOOK_REGISTRY, or --registry.")
-    found = register_contracts(url, stream.topics.facts)
+    try:
+        found = register_contracts(url, stream.topics.facts)
+    except RegistryUnreachable as error:
+        raise FolderRefused(f"{error}. Run the same command again when it does: what was registered stays.") from error
+    except ValueError as error:
+        raise FolderRefused(f"{url}: {error}. Nothing was changed.") from error
     rows = [
         {"subject": one.subject, "contract": one.fact_type, "schema id": one.schema_id, "refused": one.refused}
         for one in found

@@ -53,7 +53,9 @@ def came_from(hit: Hit, names: dict[str, str]) -> str:
     fact = hit.journalled.fact
     if isinstance(fact, RefereePurchased):
         return f"derived by Tallybook from purchase {fact.purchase_source}/{fact.purchase_event_id}"
-    name = names.get(hit.input, hit.input[:12]) or hit.input[:12]
+    # A file is known by its SHA-256, a place of a stream by its name.
+    known = hit.input if "/" in hit.input else hit.input[:12]
+    name = names.get(hit.input, known) or known
     return f"{name}, record {hit.journalled.record:,}"
 
 

@@ -153,5 +153,5 @@ def _unknown(log: LogReader, event: str, member_id: str, source: str, members: s
     hint = nearest(event, events | members)
     return (
         f"neither the journal nor the rejects hold an event {event!r}{where}, and no member is called so.{hint} "
-        "If it was sent, see whether its file was imported: `tallybook status`."
+        "If it was sent, see whether it was taken in: `tallybook status`."
     )

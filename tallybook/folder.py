@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files as package_files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,11 +77,7 @@ class Folder:
 
     def copy_ruleset(self, programme: str) -> Path:
         """Copy a shipped programme's rulesets into this folder; gives the newest file."""
-        source = package_files("rulesets") / programme
-        if not source.is_dir():
-            shipped = sorted(item.name for item in package_files("rulesets").iterdir() if item.is_dir())
-            names = ", ".join(name for name in shipped if not name.startswith("_"))
-            raise FolderRefused(f"there is no shipped programme {programme!r}; there are: {names}")
+        source = shipped_programme(programme)
         target = self.rulesets / programme
         target.mkdir(parents=True, exist_ok=True)
         copied = []
@@ -160,6 +157,16 @@ class Folder:
         for cache in (self.clickhouse, self.snapshots):
             if cache.exists():
                 shutil.rmtree(cache)
+
+
+def shipped_programme(name: str) -> Traversable:
+    """The folder of a programme that comes with Tallybook; raises FolderRefused where none is called so."""
+    source = package_files("rulesets") / name
+    if not source.is_dir():
+        shipped = sorted(item.name for item in package_files("rulesets").iterdir() if item.is_dir())
+        names = ", ".join(each for each in shipped if not each.startswith("_"))
+        raise FolderRefused(f"there is no shipped programme {name!r}; there are: {names}. Nothing was changed.")
+    return source
 
 
 def read_ruleset(file: Path) -> tuple[str, Ruleset]:

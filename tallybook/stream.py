@@ -64,7 +64,11 @@ def open_stream(root: Path) -> Stream:
     Raises:
         StreamRefused: the settings are not usable.
     """
-    settings = load_settings(root)
+    return stream_of(root, load_settings(root))
+
+
+def stream_of(root: Path, settings: StreamSettings) -> Stream:
+    """The stream that these settings speak of."""
     return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka))
 
 

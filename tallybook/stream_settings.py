@@ -7,10 +7,12 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from processors.intake.unknown_fields import nearest_name
 from schemas.topics import Topics
 from tallybook.folder import STREAM_FILE as FILE
 from tallybook.folder import FolderRefused
@@ -47,6 +49,14 @@ class StreamSettings(BaseSettings):
     @classmethod
     def _names_topics(cls, value: str) -> str:
         Topics(value)
+        return value
+
+    @field_validator("registry")
+    @classmethod
+    def _names_a_registry(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("write it as http://registry:8081")
         return value
 
     @property
@@ -105,6 +115,13 @@ def _told(file: Path, error: ValidationError) -> str:
         name = ".".join(map(str, one["loc"]))
         if one["type"] == "missing":
             said.append(f"{name} is missing: set it in {file} or as {PREFIX}{name.upper()}")
+        elif one["type"] == "extra_forbidden":
+            known = tuple(StreamSettings.model_fields)
+            near = nearest_name(name, known)
+            said.append(
+                f"{file}: there is no setting {name}{f': did you mean {near}?' if near else ''} "
+                f"The settings are {', '.join(known)}"
+            )
         else:
             said.append(f"{file}: {name}: {one['msg']}")
     return "\n".join(said)

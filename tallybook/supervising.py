@@ -8,12 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
 import msgspec
 
+from books.file_port import REAL_FILES
+from books.lock import hold, note_of, this_process
+from tallybook.clock import now_ms
 from tallybook.exits import Exit
 from tallybook.following import Stop, stoppable
 from tallybook.screen import note
@@ -21,6 +24,7 @@ from tallybook.stage_logging import StageLog
 from tallybook.stages import STARTED_BEFORE, SUPERVISED
 from tallybook.stream import open_stream
 
+UP_LOCK: Final = "up.lock"
 LOOK_SECONDS: Final = 0.1
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -124,9 +128,27 @@ def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> No
 
     Raises:
         StreamRefused: the settings are not usable.
+        FolderHeld: this folder's stages run under another supervisor.
         SystemExit: where a process ends again and again, with 3 if it says that something is refused, else with 1.
     """
     open_stream(root)  # the settings are read before anything is started
+    with _alone(root):
+        _supervise(root, plan, metrics_port=metrics_port, as_json=as_json)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Two of them would give their processes the same names, and these would take everything from each other."""
+    root.mkdir(parents=True, exist_ok=True)
+    lock = hold(REAL_FILES, root, root / UP_LOCK)
+    try:
+        lock.write_note(note_of(this_process(now_ms())))
+        yield
+    finally:
+        lock.release()
+
+
+def _supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> None:
     say = StageLog("up", "", as_json=True) if as_json else note
     processes = []
     for at, (command, name) in enumerate(plan.processes()):

@@ -55,8 +55,8 @@ def address_of(folder: Folder) -> Address:
     holder = holder_of(folder.clickhouse)
     if holder is None:
         raise FolderRefused(
-            f"nobody serves the tables of {folder.root} now: `tallybook run --follow` does, as long as it runs; "
-            "without it every reading command opens them itself"
+            f"nobody serves the tables of {folder.root.absolute()} now: `tallybook run --follow` does, as long as it "
+            "runs (without it every reading command opens them itself), and on Kafka `tallybook project` or `up`"
         )
     if holder.address is None:
         raise FolderRefused(

@@ -220,6 +220,10 @@ class Process:
         self._running.kill()
         self._running.wait(MAX_WAIT_SECONDS)
 
+    def ask_to_stop(self) -> None:
+        """Send it SIGTERM."""
+        self._running.terminate()
+
     def ended(self) -> int:
         """Its exit code, once it has ended by itself."""
         return self._running.wait(MAX_WAIT_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,20 @@ faust_worker._Transport.Consumer = Telling
 from tallybook.cli import main
 main()
 """
+# A worker whose consumer does not come to its end, as where the brokers are away.
+UNENDING = """
+import asyncio
+from processors import faust_worker
+
+class Unending(faust_worker._Thread):
+    async def on_thread_stop(self):
+        await asyncio.sleep(600)
+
+faust_worker._Thread = Unending
+faust_worker.STOP_SECONDS = %s
+from tallybook.cli import main
+main()
+"""
 MEMBER = member_in(0)
 
 
@@ -71,6 +86,20 @@ def test_a_worker_that_finds_no_place_to_go_on_from_ends(stream: SmallStream) ->
     assert stream.events(0) == []
     with stream.process("score") as worker:
         wait_until_scored(stream, worker, stream.pages(0)[-1].offset)
+
+
+@pytest.mark.parametrize(("stop_seconds", "asked"), [(1.0, 1), (600.0, 2)])
+def test_a_worker_that_is_asked_to_stop_ends_whatever_faust_waits_for(
+    stream: SmallStream, stop_seconds: float, asked: int
+) -> None:
+    last = write_pages(stream, "one", 1)
+    with stream.process("score", code=UNENDING % stop_seconds) as worker:
+        wait_until_scored(stream, worker, last)
+        for _ in range(asked):
+            worker.ask_to_stop()
+            time.sleep(0.5)
+        assert worker.ended() == 0
+        assert "what is committed is kept" in worker.said()
 
 
 def test_the_offsets_of_the_group_follow_the_ledger_after_a_kill_too(stream: SmallStream) -> None:

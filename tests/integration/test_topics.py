@@ -105,3 +105,20 @@ def test_a_topic_that_somebody_else_uses_is_no_journal(bootstrap: str, deploymen
 def test_a_name_that_cannot_name_topics_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a deployment"):
         Topics(name)
+
+
+def test_the_options_of_create_are_those_of_its_folder(bootstrap: str, deployment: str, tmp_path: Path) -> None:
+    given = ("--bootstrap", bootstrap, "--deployment", deployment)
+    unknown = run(tmp_path, "topics", "create", *given, "--programme", "nosuch")
+    assert (unknown.code, "there is no shipped programme 'nosuch'" in unknown.err) == (3, True)
+    assert list(tmp_path.iterdir()) == []
+    assert Cluster(bootstrap).partitions([f"{deployment}.journal"]) == {}
+    options = ("--partitions", "2", "--fact-partitions", "1", "--horizon", "3650")
+    assert run(tmp_path, "topics", "create", *given, *options).code == 0
+    again = run(tmp_path, "topics", "create")
+    assert (again.code, "open already" in again.out) == (0, True)
+    other = run(tmp_path, "topics", "create", "--deployment", f"{deployment}-b")
+    assert (other.code, f"deployment = '{deployment}', and --deployment" in other.err) == (3, True)
+    elsewhere = run(tmp_path, "topics", "create", "--bootstrap", "elsewhere:9092")
+    assert (elsewhere.code, "Leave --bootstrap away" in elsewhere.err) == (3, True)
+    assert Cluster(bootstrap).partitions([f"{deployment}-b.journal"]) == {}

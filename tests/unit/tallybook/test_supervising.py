@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from books.errors import FolderHeld, LockHolder
+from books.file_port import REAL_FILES
+from books.lock import hold, note_of
 from tallybook import supervising
 from tallybook.stream_settings import load_settings, write_settings
-from tallybook.supervising import Plan, supervise
+from tallybook.supervising import UP_LOCK, Plan, supervise
 
 # A stage that writes what is no text, and much of it, as a C library may; then it ends for good.
 NOISY = """
@@ -20,6 +23,15 @@ for _ in range(200):
 os.write(2, b"the end\\n")
 raise SystemExit(3)
 """
+
+
+def test_two_supervisors_of_a_folder_do_not_fight(tmp_path: Path) -> None:
+    write_settings(tmp_path, load_settings(tmp_path, bootstrap="localhost:1", deployment="shop"))
+    lock = hold(REAL_FILES, tmp_path, tmp_path / UP_LOCK)
+    lock.write_note(note_of(LockHolder(4711, "elsewhere", 0, "tallybook up")))
+    with pytest.raises(FolderHeld, match="process 4711 on elsewhere"):
+        supervise(tmp_path, Plan(1, 0, 0, 0), metrics_port=0, as_json=False)
+    lock.release()
 
 
 def test_bytes_that_are_no_text_stop_nobody(
