@@ -121,7 +121,7 @@ class Deployment:
         for value in values:
             place = Place(topic, self.rng.randrange(FACT_PARTITIONS))
             message = Message(place, len(self.cluster.logs[place]), value, fact if value == values[0] else None)
-            if self.rng.random() < 0.04:
+            if self.rng.random() < 0.1:
                 self._publish_in_transaction(message)
             else:
                 self.cluster.publish(*place, value)
