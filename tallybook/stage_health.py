@@ -36,13 +36,14 @@ class Pulse(msgspec.Struct, frozen=True):
     """How the stage itself is: seconds since it was seen at work or waiting, and since a step of it succeeded.
 
     None: it was never seen so. `trouble` is what it waits to pass. `held` are the places that it works on, where it
-    says so itself.
+    says so itself, and `differs_seconds` says for how long its group has been seen to give it others.
     """
 
     alive_seconds: float | None = None
     step_seconds: float | None = None
     trouble: str = ""
     held: frozenset[Place] | None = None
+    differs_seconds: float = 0.0
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -58,6 +59,9 @@ def judge(pulse: Pulse, watched: Watched, instance: str, now: float) -> Health:
     alive = pulse.alive_seconds is None or pulse.alive_seconds <= ALIVE_SECONDS
     if not alive:
         return Health(False, False, (f"nothing has moved for {pulse.alive_seconds:.0f} s: restart it",))
+    if pulse.differs_seconds > ALIVE_SECONDS:
+        differs = f"its group gave it partitions {pulse.differs_seconds:.0f} s ago, and it has not taken them over"
+        return Health(False, False, (f"{differs}: restart it",))
     missing = [*_of_itself(pulse), *_of_group(pulse, watched, instance, now)]
     if missing:
         return Health(True, False, tuple(missing))

@@ -64,6 +64,7 @@ class Observer:
         self._owners: Owners | None = None
         self._accounts: Accounts | None = None
         self._answered_at = 0.0
+        self._differs_since = 0.0
         self._url = ""
         self._lag = lag_on(self._cluster, with_age=stage == "intake")
         self._looks: dict[str, Callable[[], tuple[Waiting, ...]]] = {
@@ -159,7 +160,15 @@ class Observer:
             self._answered_at = now
         silent = now - self._answered_at
         held = frozenset(Place(self._topics.journal, number) for number in tuple(worker.scorers))
-        return Pulse(silent, silent, counts.trouble, held)
+        return Pulse(silent, silent, counts.trouble, held, self._differs_seconds(held, now))
+
+    def _differs_seconds(self, held: frozenset[Place], now: float) -> float:
+        """For how long the worker has been seen to hold other places than its group gives it."""
+        watched = self._watch.latest
+        member = watched.group.member(self._member)
+        differs = watched.group.is_settled and not watched.error and member is not None and member.places != held
+        self._differs_since = (self._differs_since or now) if differs else 0.0
+        return now - self._differs_since if differs else 0.0
 
     def _health_answer(self, is_good: Callable[[Health], bool]) -> Answer:
         health = self._health()

@@ -54,3 +54,14 @@ def test_where_nothing_moves_it_is_not_alive() -> None:
     health = judge(Pulse(ALIVE_SECONDS + 1, 0.0), SEEN, OWN, NOW)
     assert (health.alive, health.ready) == (False, False)
     assert "restart it" in health.reasons[0]
+
+
+def test_a_worker_that_never_takes_over_what_it_was_given_is_not_alive() -> None:
+    """However well its loop turns: only a restart helps."""
+    still, no_longer = (
+        judge(Pulse(0.0, 0.1, held=frozenset(), differs_seconds=seconds), SEEN, OWN, NOW)
+        for seconds in (ALIVE_SECONDS, ALIVE_SECONDS + 1)
+    )
+    assert (still.alive, still.ready) == (True, False)
+    assert (no_longer.alive, no_longer.ready) == (False, False)
+    assert "has not taken them over: restart it" in no_longer.reasons[0]
