@@ -118,6 +118,8 @@ def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None)
     from books.kafka_errors import TopicsMissing
     from schemas.bounds import DAY_MS
 
+    if partitions and horizon_days:
+        return partitions, horizon_days
     present = stream.cluster.partitions([stream.topics.journal]).get(stream.topics.journal, DEFAULT_PARTITIONS)
     opened_days = DEFAULT_HORIZON_DAYS
     with suppress(TopicsMissing):  # they are still to be made

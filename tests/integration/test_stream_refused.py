@@ -118,9 +118,12 @@ def published_again(stream: Deployment, **changed: object) -> RulesetPublished:
 def test_journal_and_ledger_of_different_size(bootstrap: str, deployment: str, tmp_path: Path) -> None:
     create(bootstrap, {f"{deployment}.journal": 2, f"{deployment}.ledger.0001": 1, f"{deployment}.rejects": 1})
     given = ("--bootstrap", bootstrap, "--deployment", deployment, "--partitions", "2")
-    assert "1 partitions, and 2 were asked for" in refused(tmp_path, "topics", "create", *given)
-    for command in (["intake"], ["tick"], ["score"], ["project"], ["verify"]):
-        said = refused(tmp_path, *command)
+    asked = (*given, "--horizon", "90")
+    assert "1 partitions, and 2 were asked for" in refused(tmp_path, "topics", "create", *asked)
+    assert not (tmp_path / "stream.toml").exists()
+    folder = stream_folder(bootstrap, deployment, tmp_path / "folder")
+    for command in (["topics", "create"], ["intake"], ["tick"], ["score"], ["project"], ["verify"]):
+        said = refused(folder, *command)
         assert f"{deployment}.ledger.0001 has 1 partitions" in said
         assert "They must have the same number" in said
 
