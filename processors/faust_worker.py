@@ -18,6 +18,8 @@ from typing import Any, Final, cast
 
 import faust
 from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -26,7 +28,7 @@ from books.kafka_access import Record
 from books.kafka_errors import Fenced, KafkaUnreachable, TransactionAborted
 from books.kafka_security import Security, security_of
 from processors.decider.partition import UnknownSemanticsError
-from processors.scoring import SNAPSHOT_AFTER_POSTINGS, PartitionScorer
+from processors.scoring import PartitionScorer, keep_due_snapshot
 
 SESSION_SECONDS: Final = 10.0
 FETCH_WAIT_MS: Final = 100
@@ -38,6 +40,7 @@ THREADS: Final = 8
 SNAPSHOT_EVERY_SECONDS: Final = 10.0
 # To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
 SEEK_SECONDS: Final = 30.0
+NOTE_EVERY_SECONDS: Final = 5.0
 # So long it may take to let go of everything; a supervisor waits longer.
 STOP_SECONDS: Final = 10.0
 # So long, above what whoever asks waits for its turn, a read between two commits may take.
@@ -47,7 +50,6 @@ DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 3
 PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
-_COMMITTED: Final = "read_committed"
 
 MakeScorer = Callable[[int], PartitionScorer]
 Say = Callable[[str], None]
@@ -59,9 +61,20 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = _COMMITTED
+        consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Note how far a partition is, for those who watch: a group that cannot take it now is no reason to end."""
+        held = self.assignment()
+        noted = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in held}
+        try:
+            await self._ensure_consumer().commit(noted)
+        except (KafkaError, IllegalStateError) as error:
+            self.log.info("offsets of the group are noted later: %r", error)
+            return False
+        return True
 
     def _start_thread(self) -> None:
         try:
@@ -101,13 +114,17 @@ class _Consumer(driver.Consumer):
 
         Faust's own way waits for every offset between two pages, those of the markers too, and keeps what waits.
         """
-        acked = self._acked[tp]
-        if not acked:
-            return None
-        last = max(acked)
-        acked.clear()
+        last = max(self._acked[tp], default=None)
+        self._acked[tp].clear()
         self._acked_index[tp].clear()
-        return last + 1
+        return None if last is None else last + 1
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], *args: Any, **options: Any) -> bool:
+        done = bool(await super()._commit_offsets(offsets, *args, **options))
+        for tp in () if done else offsets.keys() & self.assignment():
+            self._acked[tp].append(offsets[tp] - 1)
+            self._committed_offset[tp] = None
+        return done
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """No gap need be remembered."""
@@ -135,9 +152,8 @@ class _Worker(faust.Worker):
     def _schedule_shutdown(self, signal: Any) -> None:
         if self._signal_stop_time:
             self.tallybook_end("stops at once; what is committed is kept")
-        late = threading.Timer(
-            STOP_SECONDS, self.tallybook_end, ["stops without waiting any longer; what is committed is kept"]
-        )
+        last_words = ("stops without waiting any longer; what is committed is kept",)
+        late = threading.Timer(STOP_SECONDS, self.tallybook_end, last_words)
         late.daemon = True
         late.start()
         super()._schedule_shutdown(signal)
@@ -233,7 +249,7 @@ class ScoringWorker:
             broker_heartbeat_interval=SESSION_SECONDS / 5,
             broker_request_timeout=60.0,
             broker_commit_every=None,
-            broker_commit_interval=5.0,
+            broker_commit_interval=NOTE_EVERY_SECONDS,
             broker_max_poll_records=PAGES_AHEAD,
             stream_buffer_maxsize=PAGES_AHEAD,
             stream_wait_empty=False,
@@ -342,18 +358,8 @@ class ScoringWorker:
 
     async def _keep_snapshots(self) -> None:
         async with self._lock:
-            due = [
-                scorer
-                for scorer in self.scorers.values()
-                if scorer.postings_since_snapshot >= SNAPSHOT_AFTER_POSTINGS and not scorer.has_pending
-            ]
-            for scorer in due[:1]:  # one at a time: meanwhile nothing is scored
-                try:
-                    await asyncio.get_running_loop().run_in_executor(self._pool, scorer.keep_snapshot)
-                except OSError as error:
-                    self._say(f"{error.filename}: {error.strerror}; a restart reads the ledger instead of a snapshot")
-                except KafkaUnreachable as error:
-                    self._say(f"no snapshot of partition {scorer.partition} was kept: {error}")
+            scorers = tuple(self.scorers.values())
+            await asyncio.get_running_loop().run_in_executor(self._pool, keep_due_snapshot, scorers, self._say)
 
     async def _or_end(self, work: Awaitable[None]) -> None:
         """Do it, or end the process: the next one goes on from what is committed."""

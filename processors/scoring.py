@@ -7,12 +7,13 @@ and goes on with the next page. The offsets of a consumer group decide nothing h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from books.errors import BooksError
 from books.kafka_access import Record
 from books.kafka_cluster import Cluster
+from books.kafka_errors import KafkaUnreachable
 from books.kafka_log import KafkaLogReader
 from books.kafka_messages import page_message, page_of
 from books.kafka_producing import TransactionalProducer
@@ -214,6 +215,21 @@ class PartitionScorer:
             size += len(body)
         end = PostingBatch((), self._scored_page, desk.journal_digest.hex(), desk.ledger_digest.hex())
         yield _batch(bodies, end)
+
+
+def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], None]) -> None:
+    """Keep a snapshot of the first that has decided enough since its last one: meanwhile nothing is scored."""
+    due = (one for one in scorers if one.postings_since_snapshot >= SNAPSHOT_AFTER_POSTINGS and not one.has_pending)
+    scorer = next(due, None)
+    if scorer is None:
+        return
+    try:
+        scorer.keep_snapshot()
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        say(f"{what}; a restart reads the ledger instead of a snapshot")
+    except KafkaUnreachable as error:
+        say(f"no snapshot of partition {scorer.partition} was kept: {error}")
 
 
 def left_so_by(log: LogReader, header: SnapshotHeader) -> bool:

@@ -227,12 +227,15 @@ def prove(root: Path) -> int:
     result = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = json.loads(result.stdout or "{}")
     streamed = stream_digests(open_stream(root).log())
+    decided = tuple(found.get(f"{book}_digest", "") for book in ("journal", "ledger"))
+    # One below the other, so that one can see that they are the same.
     rows = [
-        {"book": book, "as the stream wrote it": mine, "decided again from the copy": found.get(f"{book}_digest", "")}
-        for book, mine in zip(("journal", "ledger"), streamed, strict=True)
+        {"book": book, "as": told, "digest": digest}
+        for book, pair in zip(("journal", "ledger"), zip(streamed, decided, strict=True), strict=True)
+        for told, digest in zip(("written", "redecided"), pair, strict=True)
     ]
-    show_table("Digests", rows)
-    is_same = all(row["as the stream wrote it"] == row["decided again from the copy"] for row in rows)
+    show_table("Digests, as the stream wrote them and as they come out when the copy is decided again", rows)
+    is_same = streamed == decided
     if result.returncode or not is_same:
         say(f"DIFFERENT: {found.get('differences')} differences. This must never be; please report it.")
         return 1

@@ -38,6 +38,25 @@ class Telling(faust_worker._Consumer):
         return done
 
 faust_worker._Transport.Consumer = Telling
+faust_worker.NOTE_EVERY_SECONDS = 0.5
+from tallybook.cli import main
+main()
+"""
+# A worker whose group does not take offsets for a while, as where its session was over unawares.
+REFUSED = """
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError, NodeNotReadyError
+from processors import faust_worker
+
+commit, refusals = AIOKafkaConsumer.commit, [CommitFailedError(), NodeNotReadyError()]
+
+async def refused(self, offsets=None):
+    if refusals:
+        raise refusals.pop()
+    await commit(self, offsets)
+
+AIOKafkaConsumer.commit = refused
+faust_worker.NOTE_EVERY_SECONDS = 0.5
 from tallybook.cli import main
 main()
 """
@@ -110,7 +129,7 @@ def test_the_offsets_of_the_group_follow_the_ledger_after_a_kill_too(stream: Sma
         return -1 if found is None else found.offset
 
     last = write_pages(stream, "one", 3)
-    with stream.process("score") as worker:
+    with stream.process("score", code=REFUSED) as worker:
         wait_until_scored(stream, worker, last)
         worker.wait_until("the group's offset is noted", lambda: noted() == last + 1)
         last = write_pages(stream, "two", 5)
