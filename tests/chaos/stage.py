@@ -71,10 +71,10 @@ def make_quick(orders: Orders) -> None:
 
 def make_quick_worker(orders: Orders) -> None:
     """The same for a scoring worker, which is slow to load."""
-    from processors import faust_worker  # noqa: PLC0415 only a scoring worker needs it
+    from processors import faust_worker, scoring  # noqa: PLC0415 only a scoring worker needs it
 
     put(faust_worker, "SESSION_SECONDS", orders.session_seconds)
-    put(faust_worker, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
+    put(scoring, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
     put(faust_worker, "SNAPSHOT_EVERY_SECONDS", SNAPSHOT_EVERY_SECONDS)
 
 
