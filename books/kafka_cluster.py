@@ -36,8 +36,8 @@ MAX_QUEUED_KILOBYTES: Final = 64 << 10
 _UNSAID: Final = logging.getLogger("tallybook.librdkafka")
 _UNSAID.propagate = False
 _UNSAID.addHandler(logging.NullHandler())
-_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # a library method without annotations
-_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # another method without annotations
+_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
+_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
 
 
 class Cluster:

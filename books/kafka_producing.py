@@ -152,7 +152,7 @@ class TransactionalProducer(Publisher):
         def send() -> None:
             try:
                 self._producer.send_offsets_to_transaction(offsets, group, REQUEST_SECONDS)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the call is waited for
+            except Exception as error:  # noqa: BLE001 - the Future raises it again in the caller
                 sent.set_exception(error)
             else:
                 sent.set_result(None)

@@ -369,7 +369,7 @@ class ScoringWorker:
             raise
         except (BooksError, UnknownSemanticsError) as error:
             self._end(f"scoring ends: {error}", FAILED if isinstance(error, PASSING) else REFUSED)
-        except Exception:  # noqa: BLE001 - the unexpected ends the process, with all that is known of it
+        except Exception:  # noqa: BLE001 - Faust would log it and skip the page; so print it, and exit
             self._end(traceback.format_exc())
 
     def _end(self, why: str, code: int = FAILED) -> None:

@@ -84,7 +84,7 @@ def read_postings(bootstrap: str, topic: str) -> Postings:
 def _take(found: Postings, message: Message, unread: set[int], schema: Any) -> None:
     """Note one posting, or that a partition is read to its end."""
     error, partition = message.error(), message.partition()
-    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the client's public name for it
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # documented API, though underscored
         raise KafkaException(error)
     if error is not None:
         unread.discard(-1 if partition is None else partition)

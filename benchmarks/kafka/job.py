@@ -57,7 +57,7 @@ def purchase_reader(schema_text: str, head_bytes: int = 0) -> Callable[[bytes], 
     def decode(message: bytes) -> Record:
         body = io.BytesIO(message)
         body.seek(head_bytes)
-        return read(body, schema)  # type: ignore[return-value]  # fastavro's stubs allow for schemas that are no record
+        return read(body, schema)  # type: ignore[return-value]  # the stubs say any Avro value; this schema is a record
 
     return decode
 

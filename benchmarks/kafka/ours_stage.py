@@ -88,7 +88,7 @@ def run_intake(stream: Stream, marks: StepMarks) -> None:
 
 def run_scoring(stream: Stream, marks: StepMarks) -> None:
     """Decide all facts, in the worker that `tallybook score` runs."""
-    from processors.faust_worker import ScoringWorker  # noqa: PLC0415  # loaded by this stage alone, as in the product
+    from processors.faust_worker import ScoringWorker  # noqa: PLC0415  # Faust would add to other stages' CPU
 
     # One for each partition: they commit in threads of their own.
     counts: dict[int, StageCounts] = {}
@@ -108,7 +108,7 @@ def run_scoring(stream: Stream, marks: StepMarks) -> None:
                     if marks.reached(postings):
                         os.kill(os.getpid(), signal.SIGTERM)
 
-        scorer.commit = commit_and_mark  # type: ignore[method-assign]  # the product has no hook that only we would use
+        scorer.commit = commit_and_mark  # type: ignore[method-assign]  # wraps one instance to time its commits
         return scorer
 
     worker = ScoringWorker(

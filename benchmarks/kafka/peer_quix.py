@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from quixstreams import Application  # type: ignore[import-not-found]  # it lives in the peer's own venv alone
+from quixstreams import Application  # type: ignore[import-not-found]  # its pins conflict with ours: own venv
 
 from benchmarks.kafka.job import posting_writer, purchase_reader, score
 from benchmarks.kafka.measure import Marks

@@ -78,7 +78,7 @@ class Sampler:
 
     def _look(self, *, count: bool) -> None:
         """Charge each thread; no thread can end meanwhile, for it would need the lock that we hold."""
-        for ident, frame in sys._current_frames().items():  # noqa: SLF001  # the documented way to other stacks
+        for ident, frame in sys._current_frames().items():  # noqa: SLF001  # documented; nothing else gives all threads' stacks
             if ident == self._thread.ident:
                 continue
             used = time.clock_gettime(time.pthread_getcpuclockid(ident))

@@ -108,7 +108,7 @@ class Input:
 
     def _parquet(self, door: Door) -> ParquetReader:
         # pyarrow takes 0.25 s to load, as long as all else that an import needs: only a Parquet file shall pay for it.
-        from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - for the reason above
+        from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
 
         return ParquetReader(self.path, self.mapping, self.shown, door)
 
@@ -156,7 +156,7 @@ def open_input(
     return opened
 
 
-def _format_of(  # noqa: PLR0917 - all that can tell a format
+def _format_of(  # noqa: PLR0917 - private, with one caller
     head: bytes,
     path: Path,
     name: str,

@@ -71,7 +71,7 @@ class ParquetReader:
             times = [field.name for field in batch.schema if pa.types.is_timestamp(field.type) and field.type.tz]
             for name in times:
                 at = batch.schema.get_field_index(name)
-                batch = batch.set_column(at, name, _epoch_ms(batch.column(at)))  # noqa: PLW2901 - the batch with plain times
+                batch = batch.set_column(at, name, _epoch_ms(batch.column(at)))  # noqa: PLW2901 - batches are immutable
             for row in batch.to_pylist():
                 self._record += 1
                 event = {name: _plain(value) for name, value in row.items() if value is not None}

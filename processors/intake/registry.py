@@ -161,7 +161,7 @@ class _Registry:
         """One call and its answer; raises RegistryUnreachable where none comes, or one that speaks of the registry."""
         data = None if body is None else json.dumps(body).encode()
         # The scheme was looked at when the address was given: no file can be opened by it.
-        request = Request(f"{self._base}{path}", data, self._headers, method=method)  # noqa: S310 - the scheme was checked above
+        request = Request(f"{self._base}{path}", data, self._headers, method=method)  # noqa: S310 - __init__ takes http and https alone
         try:
             answer = self._answer_to(request)
         except (OSError, http.client.HTTPException) as error:

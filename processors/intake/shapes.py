@@ -54,7 +54,7 @@ def _loosened(annotation: Any) -> Any:
                 loosened = Annotated[loosened, msgspec.Meta(**bounds)]
         return loosened
     if origin in {typing.Union, types.UnionType}:
-        return typing.Union[tuple(_loosened(one) for one in arguments)]  # noqa: UP007 - built from a tuple
+        return typing.Union[tuple(_loosened(one) for one in arguments)]  # noqa: UP007 - X | Y cannot take a tuple
     if origin is dict:
         return dict[tuple(_loosened(one) for one in arguments)]  # type: ignore[misc] # built at run time
     if origin is tuple:
@@ -86,7 +86,7 @@ SHAPES: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: _shape_of(kind)
 PURCHASE_SHAPE: Final[Any] = SHAPES["PurchaseRecorded"]
 _FACT_OF: Final[dict[type, type[PublishedFact]]] = {SHAPES[kind.__name__]: kind for kind in PUBLISHED_TYPES}
 _LINES_AT: Final = [field.name for field in msgspec.structs.fields(PURCHASE_SHAPE)].index("lines")
-AnyShape: Final[Any] = typing.Union[tuple(SHAPES.values())]  # noqa: UP007 - built from a tuple
+AnyShape: Final[Any] = typing.Union[tuple(SHAPES.values())]  # noqa: UP007 - X | Y cannot take a tuple
 
 
 class _BoundsSource:
