@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.codecs import encode_fact, encode_page
+from schemas.avro.codecs import encode_fact, encode_page
 from schemas.facts import ClockTicked, JournalOpened, PublishedFact, RefereePurchased, ReferralMade, RulesetPublished
 from schemas.pages import JournalPage
 from tallybook.clock import now_ms
-from tallybook.demo import PROGRAMME
-from tallybook.demo_year import DEFAULT_FACTS, DEFAULT_MEMBERS, DEMO_YEAR_STARTS_AT, DemoYear
-from tallybook.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
-from tallybook.importing import ImportDone, import_files
+from tallybook.demo.run import PROGRAMME
+from tallybook.demo.year import DEFAULT_FACTS, DEFAULT_MEMBERS, DEMO_YEAR_STARTS_AT, DemoYear
+from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
+from tallybook.folder.import_files import ImportDone, import_files
 
 FACTS_PER_MEMBER: Final = DEFAULT_FACTS // DEFAULT_MEMBERS
 

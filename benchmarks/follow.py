@@ -31,7 +31,7 @@ from benchmarks.report import table, versions, write_block
 from schemas.instants import format_instant
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TALLYBOOK: Final = (sys.executable, "-c", "from tallybook.cli import main; main()")
+TALLYBOOK: Final = (sys.executable, "-c", "from tallybook.cli.main import main; main()")
 FILES_PER_SECOND: Final = 10
 MEMBERS: Final = 5_000
 PROBE: Final = "the-probe"

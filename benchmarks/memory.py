@@ -25,9 +25,9 @@ from benchmarks.fresh import measured_apart, resident_bytes
 from benchmarks.regulars import history, member_ids, opened, publication
 from benchmarks.report import table, versions, write_block
 from processors.decider.machine import PartitionMachine
-from processors.decider.ruleset import Ruleset
+from processors.decider.rules.model import Ruleset
 from schemas.pages import JournalLine
-from tallybook.folder import load_published
+from tallybook.folder.folder import load_published
 from tallybook.garbage import collect_seldom
 
 DEFAULT_MEMBERS: Final = 20_000

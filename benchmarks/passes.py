@@ -12,11 +12,11 @@ import fastavro
 from benchmarks.demo_books import DemoBooks
 from benchmarks.plain_loop import Event, Output, PlainLoop
 from benchmarks.timing import Timings
-from schemas.avro_schemas import load_schema
+from schemas.avro.codecs import decode_page, encode_page, encode_posting
+from schemas.avro.contracts import load_schema
+from schemas.avro.publisher_schemas import with_plain_types
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
-from schemas.codecs import decode_page, encode_page, encode_posting
 from schemas.facts import JournalOpened, RulesetPublished
-from schemas.foreign_schemas import with_plain_types
 from schemas.pages import JournalLine, JournalPage
 from schemas.posting import EntryType, Posting
 from tests.deciders import Feed, decider_feed, reference_feed

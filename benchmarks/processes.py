@@ -22,11 +22,11 @@ from benchmarks.real import prepare, take_year
 from benchmarks.report import table, versions, write_block
 from schemas.canonical import printed_digest
 from tallybook.clock import now_ms
-from tallybook.demo import PROGRAMME
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
-from tallybook.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
+from tallybook.demo.run import PROGRAMME
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
+from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
+from tallybook.folder.import_files import import_files
 from tallybook.garbage import collect_seldom
-from tallybook.importing import import_files
 
 PROCESSES: Final = (1, 2, 3)
 HEADS: Final = ("facts of", "processes", "facts", "seconds", "CPU s here", "CPU s of workers", "journal", "ledger")

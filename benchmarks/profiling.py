@@ -14,8 +14,8 @@ from benchmarks.demo_books import import_year, read_books, write_inbox
 from benchmarks.passes import fold, ready
 from benchmarks.report import table, versions
 from projections.projector import project
-from schemas.codecs import decode_page
-from tallybook.folder import EDITION
+from schemas.avro.codecs import decode_page
+from tallybook.folder.folder import EDITION
 from tests.deciders import decider_feed
 
 ROOT: Final = Path(__file__).resolve().parent.parent

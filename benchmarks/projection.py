@@ -25,13 +25,13 @@ from benchmarks.report import table, versions, write_block
 from benchmarks.timing import Timings, cpu_seconds
 from books.encoded import EncodedBlock
 from books.log import LogReader
-from projections.clickhouse import open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.projector import Projector, project
 from projections.store import LEDGER, TABLES, Columns, Pieces, Staged, Store
-from schemas.codecs import encode_posting
+from schemas.avro.codecs import encode_posting
 from schemas.facts import JournalOpened
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 
 BLOCK: Final = "projection"
 TARGET: Final = 10.0

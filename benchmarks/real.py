@@ -21,14 +21,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from processors.verify import Verified, verify_books
-from projections.audits import run_audits
+from processors.replay.verify import Verified, verify_books
+from projections.audits.run import run_audits
 from schemas.bounds import DAY_MS
 from tallybook.clock import now_ms
-from tallybook.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.import_files import ImportDone, import_files
 from tallybook.garbage import collect_seldom
-from tallybook.importing import ImportDone, import_files
-from tallybook.projecting import caught_up, project_folder
+from tallybook.tables.catch_up import caught_up, project_folder
 
 LINES: Final = 1_469_307
 BASKETS: Final = 155_848

@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from processors.decider.machine import PartitionMachine
-from processors.ruleset_text import parse_ruleset, ruleset_hash
+from processors.ruleset.text import parse_ruleset, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS
 from schemas.facts import (
@@ -23,7 +23,7 @@ from schemas.facts import (
     RulesetPublished,
 )
 from schemas.pages import JournalLine
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT, MENU, STORES
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT, MENU, STORES
 
 HORIZON_MS: Final = 90 * DAY_MS
 REFERRAL_WINDOW_MS: Final = 30 * DAY_MS

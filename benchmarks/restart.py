@@ -20,13 +20,13 @@ from typing import Final, NamedTuple
 from benchmarks.fresh import measured_apart, resident_bytes
 from benchmarks.regulars import HORIZON_MS, member_ids, publication, visit
 from benchmarks.report import table, versions, write_block
-from processors.rounds import Taken
+from processors.embedded.rounds import Taken
 from schemas.bounds import DAY_MS
 from schemas.facts import PublishedFact
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT
-from tallybook.folder import DEFAULT_PARTITIONS, Folder
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT
+from tallybook.folder.folder import DEFAULT_PARTITIONS, Folder
+from tallybook.folder.session import LocalDesks, writing_session
 from tallybook.garbage import collect_seldom
-from tallybook.session import LocalDesks, writing_session
 
 DEFAULT_MEMBERS: Final = 20_000
 DEFAULT_VISITS: Final = 5

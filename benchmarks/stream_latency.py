@@ -32,14 +32,14 @@ from benchmarks.kafka.measure import tree_seconds
 from benchmarks.kafka.peers import broker_for
 from benchmarks.kafka.purchases import FLUSH_SECONDS, WARNINGS
 from benchmarks.report import table, versions, write_block
-from books.kafka_access import Place, Record
-from books.kafka_cluster import Cluster
-from books.kafka_messages import batch_of, page_of
-from schemas.codecs import encode_fact
+from books.kafka.client_errors import Place, Record
+from books.kafka.cluster import Cluster
+from books.kafka.messages import batch_of, page_of
+from schemas.avro.codecs import encode_fact
+from schemas.avro.single_object import frame
 from schemas.facts import CheckedIn, PurchaseLine, PurchaseRecorded
-from schemas.fingerprints import frame
 from schemas.topics import Topics
-from tallybook.demo_year import MENU, STORES
+from tallybook.demo.year import MENU, STORES
 
 MEMBERS: Final = 5_000
 PROBE: Final = "the-probe"

@@ -32,19 +32,19 @@ from benchmarks.kafka.peers import broker_for
 from benchmarks.kafka.purchases import COMPRESSION, FLUSH_SECONDS, WARNINGS
 from benchmarks.regulars import member_ids
 from benchmarks.report import table, versions, write_block
-from books.kafka_access import Place
-from books.kafka_cluster import SESSION_MS, Cluster
-from books.kafka_messages import batch_of
-from processors.stage_counts import StageCounts
+from books.kafka.client_errors import Place
+from books.kafka.cluster import SESSION_MS, Cluster
+from books.kafka.messages import batch_of
+from processors.stream.stage_counts import StageCounts
+from schemas.avro.codecs import encode_fact
+from schemas.avro.single_object import frame
 from schemas.bounds import DAY_MS
-from schemas.codecs import encode_fact
 from schemas.facts import PurchaseLine, PurchaseRecorded
-from schemas.fingerprints import frame
 from schemas.partitions import partition_of
 from schemas.topics import Topics
-from tallybook.demo_year import MENU, STORES
-from tallybook.stage_making import make_scorer
-from tallybook.stream import open_stream
+from tallybook.demo.year import MENU, STORES
+from tallybook.stream.open import open_stream
+from tallybook.stream.stages.make import make_scorer
 
 DEFAULT_MEMBERS: Final = 100_000
 DEFAULT_VISITS: Final = 2

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.demo_books import import_year
 from benchmarks.timing import cpu_seconds
 from projections.projector import project
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tallybook.garbage import collect_seldom
 
 Figures = dict[str, Any]

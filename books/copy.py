@@ -9,12 +9,13 @@ from zlib import crc32
 
 import msgspec
 
-from books.book_file import TAIL_BYTES, new_head, read_tail
-from books.container import encode_block, sync_marker
-from books.create import FIRST_COMMIT, born_whole
 from books.encoded import postings_body
-from books.file_port import REAL_FILES, AppendFile, FilePort
-from books.layout import (
+from books.files.book_file import TAIL_BYTES, new_head, read_tail
+from books.files.commits import encode_commit, seal
+from books.files.container import encode_block, sync_marker
+from books.files.create import FIRST_COMMIT, born_whole
+from books.files.disk import REAL_FILES, AppendFile, FilePort
+from books.files.layout import (
     REJECTS,
     ROUNDS,
     Identity,
@@ -25,15 +26,14 @@ from books.layout import (
     scored_mark,
 )
 from books.log import LogReader
-from books.rounds_file import encode_commit, seal
+from schemas.avro.codecs import encode_edition, encode_page, encode_reject
 from schemas.canonical import EMPTY_DIGEST
-from schemas.codecs import encode_edition, encode_page, encode_reject
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
 from schemas.posting import PostingBatch
 
 
 class StreamBooks(LogReader, Protocol):
-    """The books of a stream, as a copy needs them (see books.kafka_log)."""
+    """The books of a stream, as a copy needs them (see books.kafka.log)."""
 
     def refresh_settled(self) -> None:
         """Look at the ends, and wait until the journal shows all that the ledger speaks of."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from books.container import decode_long
-from schemas.codecs import encode_page, encode_posting, encode_reject
+from books.files.container import decode_long
+from schemas.avro.codecs import encode_page, encode_posting, encode_reject
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
 
@@ -14,7 +14,7 @@ from schemas.posting import Posting
 class EncodedBlock(NamedTuple):
     """Some records of a book: the position after them, how many, and their Avro bodies one after the other.
 
-    The bodies are those of the *present* schema of JournalPage, Posting or Reject (`schemas.codecs.schema_json`),
+    The bodies are those of the *present* schema of JournalPage, Posting or Reject (`schemas.avro.codecs.schema_json`),
     whatever schema the book was written under.
     """
 

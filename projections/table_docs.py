@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from projections.clickhouse import open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.store import Store
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "tables.md"

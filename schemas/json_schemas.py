@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.avro_schemas import load_schema
+from schemas.avro.contracts import load_schema
 from schemas.bounds import EARLIEST_AT
 from schemas.currencies import DECIMALS
 from schemas.facts import PUBLISHED_TYPES

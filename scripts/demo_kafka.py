@@ -18,18 +18,18 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from books.kafka_log import KafkaLogReader
+from books.kafka.log import KafkaLogReader
 from deploy.local.kafka import LocalKafka
 from deploy.local.server import ServerError
 from projections.store import Store, StoreError
 from schemas.canonical import printed_digest
 from schemas.topics import FACT_TOPICS
-from tallybook.demo_year import DemoYear, write_demo_year
-from tallybook.folder import EDITION, Folder, FolderRefused
-from tallybook.projecting import caught_up
-from tallybook.reading import print_leaderboard
+from tallybook.demo.year import DemoYear, write_demo_year
+from tallybook.folder.folder import EDITION, Folder, FolderRefused
 from tallybook.screen import progress, say, show_table
-from tallybook.stream import open_stream
+from tallybook.stream.open import open_stream
+from tallybook.tables.answers import print_leaderboard
+from tallybook.tables.catch_up import caught_up
 
 DEPLOYMENT = "demo"
 PROGRAMME = "coffee-chain"

@@ -8,8 +8,8 @@ from typing import Any
 import fastavro
 import msgspec
 
+from schemas.avro.publisher_schemas import with_plain_types
 from schemas.facts import PUBLISHED_TYPES
-from schemas.foreign_schemas import with_plain_types
 from schemas.pages import JournalPage
 
 

@@ -29,8 +29,8 @@ from urllib.parse import parse_qs, urlsplit
 import chdb
 import msgspec
 
-from projections.http_errors import Refused, refused_by_engine
-from projections.http_request import Request, read_body, read_credentials, read_request
+from projections.serving.http_errors import Refused, refused_by_engine
+from projections.serving.http_request import Request, read_body, read_credentials, read_request
 
 MAX_SESSIONS: Final = 64
 MAX_BODY_BYTES: Final = 256 << 20

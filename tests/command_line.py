@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tallybook.cli import main
+from tallybook.cli.main import main
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from books.file_port import RealFiles
+from books.files.disk import RealFiles
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact, members_of
-from tallybook.follower import Followed, Follower, received_until
-from tallybook.importer import consumed_before
-from tallybook.inbox import Inbox
+from tallybook.folder.import_rounds import consumed_before
+from tallybook.follow.inbox import Inbox
+from tallybook.follow.rounds import Followed, Follower, received_until
 from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
 from tests.reference_time import HOUR_MS

@@ -28,8 +28,8 @@ from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
+from schemas.avro.codecs import decode_fact, decode_reject, encode_fact, encode_reject
 from schemas.canonical import canonical_fact
-from schemas.codecs import decode_fact, decode_reject, encode_fact, encode_reject
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
 from schemas.pages import REJECT_REASONS, Reject

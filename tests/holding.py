@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
 
-from projections.serve import Served, serving
+from projections.serving.serve import Served, serving
 from projections.store import Address
-from tallybook.folder import Folder
-from tallybook.projecting import project_folder
+from tallybook.folder.folder import Folder
+from tallybook.tables.catch_up import project_folder
 
 MAX_WAIT_SECONDS = 60.0
 

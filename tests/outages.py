@@ -22,8 +22,8 @@ from typing import Final
 from confluent_kafka import Producer
 
 from deploy.local.kafka import LocalKafka
-from tallybook.folder import EDITION
-from tallybook.stream import Stream, open_stream
+from tallybook.folder.folder import EDITION
+from tallybook.stream.open import Stream, open_stream
 from tests.integration.brokers import SETTINGS
 from tests.integration.clickhouses import ChdbOverHttp
 
@@ -32,7 +32,7 @@ PARTITIONS: Final = 2
 FACTS: Final = 200
 MEMBERS: Final = 20
 AT: Final = "2026-11-11T11:{minute:02d}:{second:02d}Z"
-START: Final = "from tallybook.cli import main; main()"
+START: Final = "from tallybook.cli.main import main; main()"
 MAX_RECOVERY_SECONDS: Final = 180.0
 COMMAND_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.5

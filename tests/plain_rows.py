@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from projections.store import JOURNAL, LEDGER, Columns, Pieces
-from schemas.codecs import decode_page, decode_postings, decode_reject
+from schemas.avro.codecs import decode_page, decode_postings, decode_reject
 from tests.plain_fact_rows import JournalRows
 from tests.plain_posting_rows import posting_rows
 from tests.plain_reject_rows import reject_rows

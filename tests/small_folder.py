@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from processors.desk import PartitionDesk
-from processors.recovery import recover_desk
-from processors.rounds import Taken, rounds_here
-from processors.ruleset_text import parse_ruleset
+from processors.embedded.rounds import Taken, rounds_here
+from processors.replay.recovery import recover_desk
+from processors.ruleset.text import parse_ruleset
 from schemas.facts import (
     CheckedIn,
     ContentShared,
@@ -22,8 +22,8 @@ from schemas.facts import (
 )
 from schemas.instants import parse_instant
 from schemas.pages import InputConsumed, Reject
-from tallybook.folder import EDITION, Folder, load_published
-from tallybook.publishing import publish_ruleset
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.publish_rules import publish_ruleset
 
 OPENED_AT: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 INPUT: Final = "ab" * 32

@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from books.snapshots import SnapshotStore
+from books.snapshots.store import SnapshotStore
 from processors.decider.accounts_digest import canonical_account
+from processors.embedded.rounds import Rounds, rounds_here
+from processors.embedded.shares import DeskShare
 from processors.intake.inputs import Input, open_input
 from processors.intake.merge import gather
-from processors.recovery import recover_desk, save_snapshot
-from processors.rounds import Rounds, rounds_here
-from processors.shares import DeskShare
-from processors.verify import Verified, verify_books
+from processors.replay.recovery import recover_desk, save_snapshot
+from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import (
@@ -30,8 +30,8 @@ from schemas.facts import (
 )
 from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
-from tallybook.folder import EDITION
-from tallybook.importer import Imported, Importer, Source, consumed_before, new_desks
+from tallybook.folder.folder import EDITION
+from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before, new_desks
 from tests.deciders import load, published
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference_time import HOUR_MS

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as mi
 
 from schemas import facts, pages, posting
-from schemas.avro_schemas import SCHEMAS
+from schemas.avro.contracts import SCHEMAS
 
 INT64: Final = st.sampled_from(
     [0, 1, -1, 63, 64, -64, -65, 8191, 8192, -8192, 2**20, 2**41, 2**42, -(2**55), 2**63 - 1, -(2**63)]

@@ -40,8 +40,8 @@ from benchmarks.kafka.venvs import VENVS, PeerNotInstalled, peer_python, version
 from benchmarks.report import table, versions, write_block
 from deploy.local.artifacts import KAFKA, ArtifactError
 from deploy.local.server import ServerError
-from schemas.fingerprints import frame
-from tallybook.folder import read_ruleset
+from schemas.avro.single_object import frame
+from tallybook.folder.folder import read_ruleset
 
 HEADS: Final = ("process", "CPU µs per fact", "facts/s", "broker CPU µs per fact")
 RATIO_HEADS: Final = ("ratio of CPU per fact", "to reach", *PEERS)

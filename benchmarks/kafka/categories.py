@@ -20,27 +20,27 @@ _BEGINNINGS: Final = (
     ("processors/decider/", DECIDE),
     ("<ruleset ", DECIDE),
     ("processors/desk.py", DECIDE),
-    ("processors/faust_worker.py", FAUST),
+    ("processors/stream/faust_worker.py", FAUST),
     ("faust/", FAUST),
     ("mode/", FAUST),
     ("aiokafka/", FAUST),
     ("cramjam/", FAUST),
     ("asyncio/", FAUST),
-    ("books/kafka_messages.py", PAGES),
+    ("books/kafka/messages.py", PAGES),
     ("books/kafka_", KAFKA),
     ("confluent_kafka/", KAFKA),
-    ("processors/intake/paging.py", PAGES),
-    ("processors/intake/in_step.py", PAGES),
-    ("processors/intake/stream.py", PAGES),
+    ("processors/stream/paging.py", PAGES),
+    ("processors/stream/in_step.py", PAGES),
+    ("processors/stream/intake.py", PAGES),
     ("processors/intake/", DOOR),
-    ("processors/scoring.py", PAGES),
-    ("schemas/fingerprints.py", PAGES),
+    ("processors/stream/scoring.py", PAGES),
+    ("schemas/avro/single_object.py", PAGES),
     ("schemas/partitions.py", PAGES),
     ("projections/", TABLES),
     ("tallybook/", PAGES),
 )
 _WORDS: Final = (("read", DECODE), ("decode", DECODE), ("write", ENCODE), ("encode", ENCODE))
-_CODECS: Final = ("<codec of ", "schemas/codecs.py", "schemas/avro_functions.py")
+_CODECS: Final = ("<codec of ", "schemas/avro/codecs.py", "schemas/avro/codec_source.py")
 
 
 def category_of(file: str, name: str) -> str | None:

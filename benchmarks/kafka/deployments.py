@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from benchmarks.kafka.purchases import delete_topics
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-TALLYBOOK: Final = (sys.executable, "-c", "from tallybook.cli import main; main()")
+TALLYBOOK: Final = (sys.executable, "-c", "from tallybook.cli.main import main; main()")
 PROGRAMMES: Final = {"coffee-chain": "2026.1.yaml", "online-shop": "2026.1.yaml"}
 DEFAULT_PROGRAMME: Final = "coffee-chain"
 # The benchmark's purchases are of a past year, and nothing of them may be too old.

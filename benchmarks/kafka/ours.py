@@ -18,7 +18,7 @@ from benchmarks.kafka.measure import Spent, measured
 from benchmarks.kafka.peers import FACT, SECONDS_PER_EVENT, START_SECONDS, Bench
 from benchmarks.kafka.purchases import DEFAULT_SEED, publish, purchases
 from benchmarks.report import table
-from schemas.fingerprints import frame
+from schemas.avro.single_object import frame
 
 STAGES: Final = ("intake", "score", "project")
 TITLES: Final = {

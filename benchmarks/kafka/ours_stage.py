@@ -21,11 +21,11 @@ from typing import Final
 from benchmarks.kafka.categories import category_of
 from benchmarks.kafka.measure import Marks, warm_events
 from benchmarks.kafka.sampling import Sampler
-from processors.scoring import PartitionScorer
-from processors.stage_counts import StageCounts
+from processors.stream.scoring import PartitionScorer
+from processors.stream.stage_counts import StageCounts
 from tallybook.garbage import collect_seldom
-from tallybook.stage_making import ProjectionStage, make_intake, make_scorer
-from tallybook.stream import Stream, open_stream
+from tallybook.stream.open import Stream, open_stream
+from tallybook.stream.stages.make import ProjectionStage, make_intake, make_scorer
 
 INSTANCE: Final = "bench"
 # Of fewer facts a step may take all, so that these are counted from the beginning.
@@ -88,7 +88,7 @@ def run_intake(stream: Stream, marks: StepMarks) -> None:
 
 def run_scoring(stream: Stream, marks: StepMarks) -> None:
     """Decide all facts, in the worker that `tallybook score` runs."""
-    from processors.faust_worker import ScoringWorker  # noqa: PLC0415  # Faust would add to other stages' CPU
+    from processors.stream.faust_worker import ScoringWorker  # noqa: PLC0415  # Faust would add to other stages' CPU
 
     # One for each partition: they commit in threads of their own.
     counts: dict[int, StageCounts] = {}

@@ -37,7 +37,7 @@ from benchmarks.report import table, versions, write_block
 from deploy.local.artifacts import ArtifactError
 from deploy.local.kafka import LocalKafka
 from deploy.local.server import ServerError
-from schemas.fingerprints import frame
+from schemas.avro.single_object import frame
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 FACT: Final = "PurchaseRecorded"

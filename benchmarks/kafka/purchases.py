@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from schemas.avro.codecs import encode_fact
 from schemas.bounds import DAY_MS
-from schemas.codecs import encode_fact
 from schemas.facts import ONE_UNIT_MILLI, PurchaseLine, PurchaseRecorded
 from schemas.partitions import partition_of
-from tallybook.demo_year import DAYS, DEMO_YEAR_STARTS_AT, MENU, STORES
+from tallybook.demo.year import DAYS, DEMO_YEAR_STARTS_AT, MENU, STORES
 
 DEFAULT_SEED: Final = 7
 FACTS_PER_MEMBER: Final = 30

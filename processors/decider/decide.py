@@ -8,10 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from processors.decider.account import Account, Claim, fact_key
-from processors.decider.compile import CompiledRuleset, nothing_earned
 from processors.decider.lots import due_entries
 from processors.decider.partition import Partition
 from processors.decider.referrals import claim_for, owed_for_purchase, owed_to_new_claim, purchase_of
+from processors.decider.rules.compile import CompiledRuleset, nothing_earned
 from processors.decider.till import Till
 from processors.decider.totals import totals_after
 from schemas.canonical import content_hash

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from processors.decider.compile import CompiledRuleset
+from processors.decider.rules.compile import CompiledRuleset
 from schemas.bounds import MAX_LOTS
 from schemas.facts import JournalOpened, RulesetPublished
 

@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 
 from processors.decider.account import Account
-from processors.decider.days import LocalDay
 from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of
 from processors.decider.lots import expiry, lots_due
 from processors.decider.partition import Partition
+from processors.decider.rules.days import LocalDay
+from processors.decider.rules.worth import CompiledRule, Worth
 from processors.decider.streaks import hold_day
-from processors.decider.worth import CompiledRule, Worth
 from schemas.bounds import MAX_EARNED_POINTS
 from schemas.entry_ids import award_entry_id
 from schemas.facts import MemberFact

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
-from processors.intake.avro_container import check_container, read_avro_container
-from processors.intake.csv_rows import CsvReader
 from processors.intake.door import Door, Judge
 from processors.intake.formats import FORMATS, Format
-from processors.intake.json_lines import read_json_lines
+from processors.intake.formats.avro import check_container, read_avro_container
+from processors.intake.formats.csv_rows import CsvReader
+from processors.intake.formats.json_lines import read_json_lines
 from processors.intake.mapping import ColumnMapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.unknown_fields import UnknownFields
 
 if TYPE_CHECKING:
-    from processors.intake.parquet_rows import ParquetReader
+    from processors.intake.formats.parquet import ParquetReader
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4_096
@@ -108,7 +108,7 @@ class Input:
 
     def _parquet(self, door: Door) -> ParquetReader:
         # pyarrow takes 0.25 s to load, as long as all else that an import needs: only a Parquet file shall pay for it.
-        from processors.intake.parquet_rows import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
+        from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
 
         return ParquetReader(self.path, self.mapping, self.shown, door)
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
+from schemas.avro.codecs import encode_fact
+from schemas.avro.single_object import FRAME_BYTES, frame
 from schemas.bounds import DAY_MS
-from schemas.codecs import encode_fact
 from schemas.facts import (
     CheckedIn,
     ContentShared,
@@ -19,7 +20,6 @@ from schemas.facts import (
     ReferralMade,
     ReviewSubmitted,
 )
-from schemas.fingerprints import FRAME_BYTES, frame
 from schemas.instants import format_instant
 
 HOUR_MS: Final = 3_600_000

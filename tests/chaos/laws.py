@@ -10,19 +10,19 @@ from typing import Final
 
 import msgspec
 
-from books.files import open_for_reading
-from books.kafka_access import Place, Record
+from books.files.open import open_for_reading
+from books.kafka.client_errors import Place, Record
 from books.log import LogReader
-from processors.verify import verify_books
-from projections.audits import run_audits
-from projections.clickhouse import open_server
-from projections.migrate import migrate
+from processors.replay.verify import verify_books
+from projections.audits.run import run_audits
+from projections.clickhouse.client import open_server
+from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalFact, RulesetPublished, members_of
 from schemas.pages import Reject
 from schemas.posting import Posting
-from tallybook.folder import EDITION, load_published
+from tallybook.folder.folder import EDITION, load_published
 from tests.chaos.events import NUMBER, Message
 from tests.chaos.world import World
 from tests.histories import compared

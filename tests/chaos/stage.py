@@ -18,11 +18,11 @@ from typing import Final
 
 import msgspec
 
-import books.kafka_cluster
-import processors.intake.in_step
-import processors.intake.stream
+import books.kafka.cluster
+import processors.stream.in_step
+import processors.stream.intake
 import tallybook.clock
-from books.kafka_access import REQUEST_SECONDS
+from books.kafka.client_errors import REQUEST_SECONDS
 
 SNAPSHOT_AFTER_POSTINGS: Final = 300
 SNAPSHOT_EVERY_SECONDS: Final = 3.0
@@ -58,12 +58,12 @@ def put(owner: object, name: str, value: object) -> None:
 def make_quick(orders: Orders) -> None:
     """Live by the orders' clock; what is waited for by that clock is waited for as long as before."""
     put(tallybook.clock, "now_ms", orders.now_ms)
-    in_step = processors.intake.in_step
+    in_step = processors.stream.in_step
     for name in ("STEP_MS", "BEHIND_MS", "PATIENCE_MS"):
         put(in_step, name, getattr(in_step, name) * orders.speed)
-    stream = processors.intake.stream
+    stream = processors.stream.intake
     put(stream, "TICK_AGE_MS", stream.TICK_AGE_MS * orders.speed // 10)
-    cluster = books.kafka_cluster
+    cluster = books.kafka.cluster
     put(cluster, "SESSION_MS", int(orders.session_seconds * 1000))
     put(cluster, "REQUEST_SECONDS", min(REQUEST_SECONDS, orders.session_seconds))
     _set_default(cluster.Cluster.producer, "timeout_seconds", orders.session_seconds)
@@ -71,7 +71,7 @@ def make_quick(orders: Orders) -> None:
 
 def make_quick_worker(orders: Orders) -> None:
     """The same for a scoring worker, which is slow to load."""
-    from processors import faust_worker, scoring  # noqa: PLC0415 only a scoring worker needs it
+    from processors.stream import faust_worker, scoring  # noqa: PLC0415 only a scoring worker needs it
 
     put(faust_worker, "SESSION_SECONDS", orders.session_seconds)
     put(scoring, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
@@ -93,7 +93,7 @@ def main() -> None:
     sys.argv = ["tallybook", *sys.argv[2:]]
     if "score" in sys.argv:
         make_quick_worker(orders)
-    from tallybook.cli import main as command  # noqa: PLC0415 after the clock is set, which others take by name
+    from tallybook.cli.main import main as command  # noqa: PLC0415 after the clock is set, which others take by name
 
     command()
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from books.errors import BooksError
-from books.kafka_cluster import Cluster
+from books.kafka.cluster import Cluster
 from deploy.local.kafka import LocalKafka
-from processors.ticker import oldest_waiting
-from projections.clickhouse import open_server
+from processors.stream.ticker import oldest_waiting
+from projections.clickhouse.client import open_server
 from projections.store import StoreError
 from schemas.instants import parse_instant
-from tallybook.folder import EDITION
-from tallybook.projecting import is_behind, projected_positions
-from tallybook.stream import Stream, open_stream
+from tallybook.folder.folder import EDITION
+from tallybook.stream.open import Stream, open_stream
+from tallybook.tables.catch_up import is_behind, projected_positions
 from tests.chaos.events import RULES
 from tests.chaos.processes import Stages
 from tests.chaos.publishing import Publishing

@@ -8,8 +8,8 @@ from random import Random
 from typing import Protocol
 
 from books.errors import LockHolder
-from books.file_port import FilePort, RealFiles
-from books.files import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
+from books.files.disk import FilePort, RealFiles
+from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
 from books.log import LogReader, LogWriter, PartWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting

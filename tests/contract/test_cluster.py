@@ -9,11 +9,11 @@ from typing import Final, cast
 import pytest
 
 from books.errors import BooksError
-from books.kafka_access import GroupOffset, Place, Record
-from books.kafka_cluster import Cluster
-from books.kafka_errors import Fenced, KafkaRefused, TransactionAborted
-from books.kafka_looking import first_records
-from books.kafka_reading import Member, Reader
+from books.kafka.client_errors import GroupOffset, Place, Record
+from books.kafka.cluster import Cluster
+from books.kafka.consumer import Member, Reader
+from books.kafka.errors import Fenced, KafkaRefused, TransactionAborted
+from books.kafka.first_and_last import first_records
 from tests.fakes.kafka import FakeCluster
 
 TRIES: Final = 60

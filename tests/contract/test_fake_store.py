@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse import open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.store import TABLES, Row, Store
 from tests.fakes.faulty_stores import InsertsTwice

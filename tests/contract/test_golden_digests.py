@@ -7,10 +7,10 @@ and in most cases a new `semantics`. To print the new values: `python -m pytest 
 import json
 from pathlib import Path
 
-from processors.verify import verify_books
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
-from tallybook.folder import EDITION, Folder, load_published
-from tallybook.importing import import_files
+from processors.replay.verify import verify_books
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.import_files import import_files
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "digests.json"
 FACTS, MEMBERS, SEED = 5_000, 200, 7

@@ -10,17 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from books import kafka_log
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
-from books.kafka_access import Place
-from books.kafka_cluster import Cluster
-from books.kafka_create import create_topics, open_stream
-from books.kafka_errors import KafkaUnreachable, TopicsMissing
-from books.kafka_log import KafkaLogReader
-from books.kafka_messages import batch_message, page_message
-from books.kafka_reading import Reader
+from books.kafka import log as kafka_log
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
+from books.kafka.consumer import Reader
+from books.kafka.create import create_topics, open_stream
+from books.kafka.errors import KafkaUnreachable, TopicsMissing
+from books.kafka.log import KafkaLogReader
+from books.kafka.messages import batch_message, page_message
+from schemas.avro.single_object import FRAME_BYTES, MARKER
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
-from schemas.fingerprints import FRAME_BYTES, MARKER
 from schemas.posting import PostingBatch
 from schemas.topics import Topics
 from tests.book_samples import OPENED, check_in, page, posting, postings, reject, round_of

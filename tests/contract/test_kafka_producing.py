@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_errors import Fenced, KafkaRefused
-from books.kafka_messages import page_message
-from books.kafka_producing import TransactionalProducer
+from books.kafka.client_errors import Place
+from books.kafka.errors import Fenced, KafkaRefused
+from books.kafka.messages import page_message
+from books.kafka.producer import TransactionalProducer
 from tests.book_samples import page
 from tests.contract.kafka_home import KafkaHome
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from books.errors import BooksExist, FolderHeld, NoSuchPosition, UnknownEdition
-from books.file_port import REAL_FILES
-from books.files import create_books
+from books.files.disk import REAL_FILES
+from books.files.open import create_books
 from books.log import LogReader, LogWriter
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import JournalPage, Reject

@@ -7,16 +7,16 @@ from random import Random
 
 import pytest
 
-from books.files import create_books, open_for_reading, open_for_writing
+from books.files.open import create_books, open_for_reading, open_for_writing
+from processors.embedded.rounds import Rounds
+from processors.embedded.shares import DeskShare
 from processors.intake.inputs import open_input
 from processors.intake.merge import gather
-from processors.recovery import recover_desk
-from processors.rounds import Rounds
-from processors.shares import DeskShare
+from processors.replay.recovery import recover_desk
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
-from tallybook.folder import EDITION
-from tallybook.importer import Importer, Source, consumed_before, new_desks
+from tallybook.folder.folder import EDITION
+from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
 from tests.deciders import load, published
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse import open_chdb
-from projections.http_request import Request
-from projections.served_query import Asks, Guarded
+from projections.clickhouse.client import open_chdb
+from projections.serving.http_request import Request
+from projections.serving.served_query import Asks, Guarded
 from projections.store import QueryFailed
 from tests.fakes.sessions import ENDLESS, FakeSessions
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from books.snapshots import FolderPlace, SnapshotPlace
-from books.snapshots_shared import PlaceRefused, UrlPlace
+from books.snapshots.shared import PlaceRefused, UrlPlace
+from books.snapshots.store import FolderPlace, SnapshotPlace
 from tests.fakes.disk import FakeDisk
 
 Open = Callable[[], SnapshotPlace]

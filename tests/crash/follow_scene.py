@@ -14,12 +14,12 @@ from typing import Final
 
 import msgspec
 
-from books.files import open_for_reading
+from books.files.open import open_for_reading
 from books.log import LogReader
-from processors.verify import verify_books
+from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.posting import Posting
-from tallybook.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.crash.processes import Beside, Ended, Traces, run_victim
 from tests.crash.scenes import DAYS, FOLLOW, GOOD_ENDS, Left, Scene, must_be_well, new_folder, seconds_of
 from tests.crash.victim import Orders

@@ -11,13 +11,13 @@ from typing import Final
 
 import msgspec
 
-from books.files import open_for_reading
-from processors.verify import verify_books
+from books.files.open import open_for_reading
+from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import PublishedFact, PurchaseRecorded, ReferralMade
 from schemas.pages import Reject
-from tallybook.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.crash.processes import Ended, Traces, run_victim
 from tests.crash.victim import MAIN, SECONDS, Orders
 from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines

@@ -25,9 +25,9 @@ from typing import Any, Final
 import msgspec
 
 import tallybook.clock
-from books.file_port import RealFiles, _RealAppend
+from books.files.disk import RealFiles, _RealAppend
 from projections.store import Columns, Store
-from tallybook.folder import Folder
+from tallybook.folder.folder import Folder
 
 ORDERS: Final = "TALLYBOOK_CRASH_ORDERS"
 MAIN: Final = "main"
@@ -149,7 +149,7 @@ def _watch_store(watch: _Watch) -> None:
 
     @contextmanager
     def store(folder: Folder) -> Iterator[Store]:
-        from projections.clickhouse import ClickHouse  # noqa: PLC0415 not before it is needed
+        from projections.clickhouse.client import ClickHouse  # noqa: PLC0415 not before it is needed
 
         if not wrapped:
             insert, insert_staged = ClickHouse.insert, ClickHouse.insert_staged
@@ -175,11 +175,12 @@ def _make_small(orders: Orders) -> None:
 
     _put(tallybook.clock, "now_ms", now_ms)
     from projections.projector import project  # noqa: PLC0415 after the clock, which others take by name
-    from tallybook import following, importer, session  # noqa: PLC0415 after the clock, as the line above
+    from tallybook.folder import import_rounds, session  # noqa: PLC0415 after the clock, as the line above
+    from tallybook.follow import follow as following  # noqa: PLC0415 after the clock, as the lines above
 
     _put(session, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
     _put(following, "SNAPSHOT_POSTINGS", FOLLOW_SNAPSHOT_POSTINGS)
-    _set_default(importer.Importer.__init__, "commit_facts", COMMIT_FACTS)
+    _set_default(import_rounds.Importer.__init__, "commit_facts", COMMIT_FACTS)
     _set_default(project, "batch_bytes", BATCH_BYTES)
 
 
@@ -202,7 +203,7 @@ def _answer(folder: Path, file: Path) -> None:
 
 def main(orders: Orders) -> None:
     """Run the command; a good end is that of the command, after the answers."""
-    from tallybook.cli import main as command  # noqa: PLC0415 after the clock is set, which it takes by name
+    from tallybook.cli.main import main as command  # noqa: PLC0415 after the clock is set, which it takes by name
 
     sys.argv = ["tallybook", *sys.argv[2:]]
     code: Any = 0

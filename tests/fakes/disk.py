@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from books.file_port import AppendFile, HeldLock, ReadFile
+from books.files.disk import AppendFile, HeldLock, ReadFile
 
 MAX_GARBAGE_BYTES = 300
 FLUSH_ODDS = 0.3

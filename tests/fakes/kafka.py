@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from books.kafka_access import GroupOffset, Place, Polled, Record
-from books.kafka_errors import Fenced, TopicsMissing, TransactionAborted
+from books.kafka.client_errors import GroupOffset, Place, Polled, Record
+from books.kafka.errors import Fenced, TopicsMissing, TransactionAborted
 
 OnEffect = Callable[[str], None]
 MAX_MESSAGE_BYTES: Final = 8 << 20
@@ -60,7 +60,7 @@ class Group:
 
 
 class FakeCluster:
-    """Stands for books.kafka_cluster.Cluster; `now` gives records their time, `on_effect` may end a process."""
+    """Stands for books.kafka.cluster.Cluster; `now` gives records their time, `on_effect` may end a process."""
 
     bootstrap = "memory"
 
@@ -175,7 +175,7 @@ class FakeCluster:
 
 
 class FakeReader:
-    """Stands for books.kafka_reading.Reader."""
+    """Stands for books.kafka.consumer.Reader."""
 
     def __init__(self, cluster: FakeCluster, *, committed: bool = True) -> None:
         self.cluster = cluster
@@ -208,7 +208,7 @@ class FakeReader:
 
 
 class FakeMember(FakeReader):
-    """Stands for books.kafka_reading.Member; it hears of a new generation when it polls.
+    """Stands for books.kafka.consumer.Member; it hears of a new generation when it polls.
 
     `fetched_polls` says how many polls it can still serve from what it fetched before: of a member that stood still for
     longer than its session, those hear of nothing.
@@ -275,7 +275,7 @@ class FakeMember(FakeReader):
 
 
 class FakeProducer:
-    """Stands for books.kafka_producing.TransactionalProducer."""
+    """Stands for books.kafka.producer.TransactionalProducer."""
 
     def __init__(self, cluster: FakeCluster, transactional_id: str) -> None:
         self._cluster = cluster

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 
-from projections.sessions import Answer
+from projections.clickhouse.sessions import Answer
 from projections.store import QueryFailed
 
 # What the guard asks before a query: how ClickHouse would write it, and which table functions there are.

@@ -23,7 +23,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from projections.clickhouse import open_server
+from projections.clickhouse.client import open_server
 
 NAMED: Final = "TALLYBOOK_TEST_CLICKHOUSE"
 IMAGE: Final = "clickhouse/clickhouse-server"

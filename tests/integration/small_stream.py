@@ -10,31 +10,31 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from books.kafka_access import Place, Record
-from books.kafka_cluster import TRANSACTION_SECONDS
-from books.kafka_create import create_topics
-from books.kafka_create import open_stream as open_books
-from books.kafka_messages import page_message, page_of
-from books.kafka_producing import TransactionalProducer
-from books.snapshots import SnapshotStore
-from processors.ruleset_text import parse_ruleset
-from processors.scoring import PartitionScorer
-from processors.stage_counts import StageCounts
+from books.kafka.client_errors import Place, Record
+from books.kafka.cluster import TRANSACTION_SECONDS
+from books.kafka.create import create_topics
+from books.kafka.create import open_stream as open_books
+from books.kafka.messages import page_message, page_of
+from books.kafka.producer import TransactionalProducer
+from books.snapshots.store import SnapshotStore
+from processors.ruleset.text import parse_ruleset
+from processors.stream.scoring import PartitionScorer
+from processors.stream.stage_counts import StageCounts
 from schemas.canonical import canonical_fact
 from schemas.facts import CheckedIn, ClockTicked, JournalFact, JournalOpened, PublishedFact
 from schemas.pages import JournalLine
 from schemas.partitions import partition_of
 from schemas.posting import Posting
-from tallybook.folder import EDITION, Folder, load_published
-from tallybook.publishing import publish_ruleset
-from tallybook.stream import open_stream
-from tallybook.stream_rules import stream_publications
-from tallybook.stream_settings import load_settings, write_settings
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.publish_rules import publish_ruleset
+from tallybook.stream.open import open_stream
+from tallybook.stream.publish_rules import stream_publications
+from tallybook.stream.settings import load_settings, write_settings
 
 DAY_MS = 86_400_000
 OPENED_AT = 1_790_000_000_000
 PARTITIONS = 2
-START = "from tallybook.cli import main; main()"
+START = "from tallybook.cli.main import main; main()"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 MAX_WAIT_SECONDS = 30.0

@@ -9,20 +9,20 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Producer
 
-from books.kafka_access import Place
-from books.kafka_cluster import Cluster
-from books.kafka_create import TICKER, create_topics, open_stream
-from books.kafka_log import KafkaLogReader
-from books.kafka_messages import page_message
-from books.tick_state import GROUP, TickState, kept_with
-from processors.intake.messages import WriterSchemas
-from processors.intake.stream import StreamIntake
-from processors.stage_counts import StageCounts
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
+from books.kafka.create import TICKER, create_topics, open_stream
+from books.kafka.log import KafkaLogReader
+from books.kafka.messages import page_message
+from books.kafka.tick_state import GROUP, TickState, kept_with
+from processors.stream.intake import StreamIntake
+from processors.stream.messages import WriterSchemas
+from processors.stream.stage_counts import StageCounts
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalOpened
 from schemas.pages import JournalLine, Reject
 from schemas.topics import Topics
-from tallybook.stream_settings import load_settings, write_settings
+from tallybook.stream.settings import load_settings, write_settings
 from tests.deciders import published
 from tests.small_imports import RULES
 from tests.unit.intake import hostile

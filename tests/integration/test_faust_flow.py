@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka_access import Place
-from tallybook.folder import EDITION
+from books.kafka.client_errors import Place
+from tallybook.folder.folder import EDITION
 from tests.integration.small_stream import Process, SmallStream, check_in, member_in
 
 # A worker that never comes to the place to go on from: a coordinator or a thread of Faust's that is silent.
 STUCK = """
 import asyncio
-from processors import faust_worker
+from processors.stream import faust_worker
 
 class Stuck(faust_worker._Thread):
     async def seek_wait(self, positions):
@@ -22,13 +22,13 @@ class Stuck(faust_worker._Thread):
 
 faust_worker._Thread = Stuck
 faust_worker.SEEK_SECONDS = 1.0
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 # A worker that tells now and then how much it remembers of the pages that it has acknowledged.
 TELLING = """
 import asyncio
-from processors import faust_worker
+from processors.stream import faust_worker
 
 class Telling(faust_worker._Consumer):
     async def commit(self, *args, **options):
@@ -39,14 +39,14 @@ class Telling(faust_worker._Consumer):
 
 faust_worker._Transport.Consumer = Telling
 faust_worker.NOTE_EVERY_SECONDS = 0.5
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 # A worker whose group does not take offsets for a while, as where its session was over unawares.
 REFUSED = """
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, NodeNotReadyError
-from processors import faust_worker
+from processors.stream import faust_worker
 
 commit, refusals = AIOKafkaConsumer.commit, [CommitFailedError(), NodeNotReadyError()]
 
@@ -57,13 +57,13 @@ async def refused(self, offsets=None):
 
 AIOKafkaConsumer.commit = refused
 faust_worker.NOTE_EVERY_SECONDS = 0.5
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 # A worker whose consumer does not come to its end, as where the brokers are away.
 UNENDING = """
 import asyncio
-from processors import faust_worker
+from processors.stream import faust_worker
 
 class Unending(faust_worker._Thread):
     async def on_thread_stop(self):
@@ -71,7 +71,7 @@ class Unending(faust_worker._Thread):
 
 faust_worker._Thread = Unending
 faust_worker.STOP_SECONDS = %s
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 MEMBER = member_in(0)

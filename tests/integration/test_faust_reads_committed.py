@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_cluster import TRANSACTION_SECONDS
+from books.kafka.client_errors import Place
+from books.kafka.cluster import TRANSACTION_SECONDS
 from schemas.partitions import partition_of
 from tests.integration.small_stream import PARTITIONS, SmallStream, check_in, member_in, wait_for
 from tests.small_imports import RULES
@@ -23,14 +23,14 @@ READ_SECONDS = 20.0
 # A worker whose consumer is what Faust itself would make; `%s` is what else is different about it.
 CARELESS = """
 from faust.transport.drivers import aiokafka as driver
-from processors import faust_worker
+from processors.stream import faust_worker
 
 class Careless(faust_worker._Thread):
     _create_worker_consumer = driver.AIOKafkaConsumerThread._create_worker_consumer
     %s
 
 faust_worker._Thread = Careless
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 WITHOUT_ASSERTION = "on_start = driver.AIOKafkaConsumerThread.on_start"
@@ -38,7 +38,7 @@ WITHOUT_ASSERTION = "on_start = driver.AIOKafkaConsumerThread.on_start"
 # An intake that stands still between the sending of a transaction's messages and its commit.
 STANDING = """
 import time
-from books.kafka_producing import TransactionalProducer
+from books.kafka.producer import TransactionalProducer
 
 def stand(self, *_):
     self.flush()
@@ -46,7 +46,7 @@ def stand(self, *_):
     time.sleep(600)
 
 TransactionalProducer.commit = stand
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 FIRST, SECOND = member_in(0), member_in(1)

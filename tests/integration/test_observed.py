@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from books.kafka_cluster import Cluster
+from books.kafka.cluster import Cluster
 from deploy.local.server import free_ports
 from schemas.partitions import partition_of
-from tallybook.exits import Exit
-from tallybook.stage_observing import GROUPS
+from tallybook.exit_codes import Exit
+from tallybook.stream.stages.observe import GROUPS
 from tests.command_line import run
 from tests.http_asking import Got, ask
 
@@ -42,7 +42,7 @@ NAMES = {
     "tallybook_tick_held_back_until_seconds", "tallybook_ticks_total", "tallybook_transaction_seconds_bucket",
     "tallybook_transaction_seconds_count", "tallybook_transaction_seconds_sum",
 }  # fmt: skip
-MAIN = "from tallybook.cli import main; main()"
+MAIN = "from tallybook.cli.main import main; main()"
 
 
 @dataclass

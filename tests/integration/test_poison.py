@@ -14,11 +14,11 @@ from typing import Final
 
 import pytest
 
-from processors.intake.messages import NO_REGISTRY
 from processors.intake.records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
-from processors.intake.registry import RegistrySchemas
-from processors.intake.stream_rejects import MAX_HEADERS_BYTES, MAX_KEY_BYTES
+from processors.stream.messages import NO_REGISTRY
+from processors.stream.registry import RegistrySchemas
+from processors.stream.rejects import MAX_HEADERS_BYTES, MAX_KEY_BYTES
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 from schemas.topics import REJECT_BYTES

@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from processors.intake.messages import MessageDoor, RegistryUnreachable
 from processors.intake.refusal import Refusal
-from processors.intake.registry import (
+from processors.stream.messages import MessageDoor, RegistryUnreachable
+from processors.stream.registry import (
     MAX_ASKS,
     UNKNOWN_FOR_S,
     Registered,
     RegistrySchemas,
     register_contracts,
 )
-from schemas.avro_schemas import load_schema, schema_json
-from schemas.codecs import encode_fact
+from schemas.avro.codecs import encode_fact
+from schemas.avro.contracts import load_schema, schema_json
 from schemas.examples import KINDS, example_fact
 from tests.fakes.registry import FakeRegistry, served
 from tests.unit.intake.samples import AT_MS

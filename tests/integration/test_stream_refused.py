@@ -14,14 +14,14 @@ import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from books.kafka_access import Place
-from books.kafka_messages import page_message
-from books.tick_state import TickState
+from books.kafka.client_errors import Place
+from books.kafka.messages import page_message
+from books.kafka.tick_state import TickState
 from processors.decider.partition import SEMANTICS
-from processors.intake.messages import NO_REGISTRY
+from processors.stream.messages import NO_REGISTRY
 from schemas.facts import RulesetPublished
 from schemas.pages import JournalLine
-from tallybook.folder import EDITION, Folder
+from tallybook.folder.folder import EDITION, Folder
 from tests.command_line import run
 from tests.fakes.registry import FakeSchemas
 from tests.integration.clickhouses import ChdbOverHttp
@@ -32,7 +32,7 @@ from tests.unit.intake.encodings import plain_json
 from tests.unit.intake.samples import CHECK_IN
 
 MAX_WAIT_SECONDS: Final = 60.0
-START: Final = "from tallybook.cli import main; main()"
+START: Final = "from tallybook.cli.main import main; main()"
 # A program of the future, which knows one more behaviour of the decider.
 UNKNOWN: Final = 99
 NEWER: Final = f"import processors.decider.partition as known; known.KNOWN_SEMANTICS |= {{{UNKNOWN}}}; {START}"

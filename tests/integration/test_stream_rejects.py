@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from processors.intake.messages import NO_REGISTRY
+from processors.stream.messages import NO_REGISTRY
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
-from tallybook import stream_rejects
+from tallybook.stream import rejects as stream_rejects
 from tests.command_line import run
 from tests.fakes.registry import FakeSchemas
 from tests.integration.streams import Deployment, Message, take_in

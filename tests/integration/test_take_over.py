@@ -10,21 +10,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_errors import Fenced
-from books.kafka_messages import batch_of, page_of
-from books.snapshots import SnapshotHeader, SnapshotStore
-from books.snapshots_shared import UrlPlace
+from books.kafka.client_errors import Place
+from books.kafka.errors import Fenced
+from books.kafka.messages import batch_of, page_of
+from books.snapshots.shared import UrlPlace
+from books.snapshots.store import SnapshotHeader, SnapshotStore
 from processors.decider.accounts_digest import accounts_digest
 from processors.desk import PartitionDesk
-from processors.scoring import BATCH_BYTES, PartitionScorer
-from processors.stage_counts import StageCounts
+from processors.stream.scoring import BATCH_BYTES, PartitionScorer
+from processors.stream.stage_counts import StageCounts
 from schemas.bounds import MAX_ID_LENGTH
 from schemas.facts import ClockTicked, PurchaseLine, PurchaseRecorded, RefereePurchased
 from schemas.pages import MAX_PAGE_LINES
 from schemas.partitions import partition_of
 from schemas.posting import EntryType
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tests.integration.small_stream import DAY_MS, OPENED_AT, PARTITIONS, SmallStream, members_in
 
 RULES = """\

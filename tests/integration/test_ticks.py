@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_create import TICKER
-from books.kafka_errors import Fenced
-from books.kafka_messages import page_message
-from books.tick_state import TickState, read_tick_state
-from processors.intake.stream import StreamIntake
-from processors.ticker import HOUR_MS, MAX_HELD_BACK_MS, Ticker
+from books.kafka.client_errors import Place
+from books.kafka.create import TICKER
+from books.kafka.errors import Fenced
+from books.kafka.messages import page_message
+from books.kafka.tick_state import TickState, read_tick_state
+from processors.stream.intake import StreamIntake
+from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS, Ticker
 from schemas.facts import ClockTicked, PublishedFact, PurchaseLine, PurchaseRecorded, RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import JournalLine

@@ -14,8 +14,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from books.kafka_cluster import Cluster
-from books.kafka_create import check_topics, create_topics, open_stream
+from books.kafka.cluster import Cluster
+from books.kafka.create import check_topics, create_topics, open_stream
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.topics import Topics

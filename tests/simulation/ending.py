@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 
-from books.files import FileLogReader
+from books.files.open import FileLogReader
 from schemas.pages import Reject, RoundCommitted
 from tests.simulation.fold import Fold
 from tests.simulation.laws import rejects_in, require

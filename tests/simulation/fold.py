@@ -9,7 +9,7 @@ from processors.desk import PartitionDesk
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
 from schemas.posting import Posting
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tests.deciders import load
 from tests.simulation.laws import require
 from tests.simulation.state import accounts_hash

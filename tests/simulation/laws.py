@@ -11,7 +11,7 @@ import msgspec
 from books.log import LogReader
 from schemas.facts import JournalFact, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Reject
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tests.histories import compared
 from tests.reference_ledger import ReferenceLedger
 from tests.simulation.inputs import BytesInput

@@ -9,10 +9,10 @@ from random import Random
 from typing import Final
 
 from books.errors import NoSuchPosition
-from books.files import FileLogReader, open_for_reading
+from books.files.open import FileLogReader, open_for_reading
 from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tests.fakes.store import FakeStore
 from tests.plain_rows import plain_rows
 from tests.simulation.disk import SimulatedDisk

@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from books.create import create_books
 from books.errors import BooksExist
-from books.files import open_for_reading
-from books.layout import BOOKS, is_book_file, is_book_folder
-from books.snapshots import SnapshotStore
+from books.files.create import create_books
+from books.files.layout import BOOKS, is_book_file, is_book_folder
+from books.files.open import open_for_reading
+from books.snapshots.store import SnapshotStore
 from schemas.pages import RoundCommitted
 from tests.fakes.disk import DiedError
 from tests.simulation.disk import EffectFailed, SimulatedDisk

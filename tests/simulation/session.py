@@ -9,19 +9,19 @@ from typing import Final
 
 import msgspec
 
-from books.file_part import FilePart
-from books.files import FileLogWriter
+from books.files.open import FileLogWriter
+from books.files.part import FilePart
 from books.log import LogWriter
-from books.snapshots import SnapshotStore
+from books.snapshots.store import SnapshotStore
+from processors.embedded.rounds import Rounds
+from processors.embedded.shares import DeskShare, Sealed
 from processors.intake.door import Judge, judge_time
 from processors.intake.merge import gather
-from processors.recovery import recover_desk, save_snapshot
-from processors.rounds import Rounds
-from processors.shares import DeskShare, Sealed
+from processors.replay.recovery import recover_desk, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
-from tallybook.folder import EDITION
-from tallybook.importer import Importer, Source, consumed_before, new_desks
-from tallybook.publishing import publish_ruleset
+from tallybook.folder.folder import EDITION
+from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
+from tallybook.folder.publish_rules import publish_ruleset
 from tests.deciders import load
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow

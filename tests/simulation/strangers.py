@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from books.book_file import TAIL_BYTES
 from books.errors import BooksError, FolderHeld
-from books.files import open_for_writing
-from books.layout import BOOKS, ROUNDS
+from books.files.book_file import TAIL_BYTES
+from books.files.layout import BOOKS, ROUNDS
+from books.files.open import open_for_writing
 from schemas.pages import Reject, RoundCommitted
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import LawBroken, require

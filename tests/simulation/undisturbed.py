@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.recovery import recover_desk
-from processors.rounds import rounds_here
+from processors.embedded.rounds import rounds_here
+from processors.replay.recovery import recover_desk
 from schemas.pages import Reject
 from schemas.posting import Posting
-from tallybook.folder import EDITION
-from tallybook.importer import new_desks
+from tallybook.folder.folder import EDITION
+from tallybook.folder.import_rounds import new_desks
 from tests.deciders import load
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse import ClickHouse, open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import ClickHouse, open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.store import Store
 from tests.fakes.list_books import ListBooks

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from projections.clickhouse import open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.projector import project
-from projections.serve import serving
+from projections.serving.serve import serving
 from projections.store import Address
 from tests.sql.small_programme import small_programme
 

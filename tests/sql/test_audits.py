@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from projections.audits import run_audits
-from projections.clickhouse import ClickHouse
+from projections.audits.run import run_audits
+from projections.clickhouse.client import ClickHouse
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
 from tests.sql.small_programme import small_programme

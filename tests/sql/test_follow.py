@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 240
-COMMAND = (sys.executable, "-c", "from tallybook.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from tallybook.cli.main import main; main()")
 
 
 class Followed:

@@ -11,14 +11,14 @@ import pytest
 from msgspec import inspect as mi
 
 from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
-from books.files import open_for_reading
+from books.files.open import open_for_reading
 from books.log import LogReader
-from projections.avro_staging import fact_types
-from projections.clickhouse import ClickHouse
+from projections.clickhouse.client import ClickHouse
+from projections.clickhouse.staging import fact_types
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Pieces, QueryFailed
-from schemas.codecs import decode_postings, encode_posting
+from schemas.avro.codecs import decode_postings, encode_posting
 from schemas.facts import JournalFact
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of

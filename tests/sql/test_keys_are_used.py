@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.clickhouse_scale import fill
-from projections.clickhouse import ClickHouse, open_chdb
-from projections.migrate import migrate
+from projections.clickhouse.client import ClickHouse, open_chdb
+from projections.clickhouse.migrate import migrate
 from projections.sql_files import sql_file
 
 ROWS = 150_000

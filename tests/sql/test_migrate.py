@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from projections.clickhouse import ClickHouse, open_chdb
-from projections.migrate import MigrationChanged, StoreTooNew, migrate
+from projections.clickhouse.client import ClickHouse, open_chdb
+from projections.clickhouse.migrate import MigrationChanged, StoreTooNew, migrate
 from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
 from projections.store import TABLES, QueryFailed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from projections.clickhouse import ClickHouse
-from projections.http_errors import Refused
-from projections.http_request import Request
-from projections.native_blocks import REVISION, TypeNotKnown, with_additions
-from projections.served_query import Guarded
+from projections.clickhouse.client import ClickHouse
+from projections.serving.http_errors import Refused
+from projections.serving.http_request import Request
+from projections.serving.native_blocks import REVISION, TypeNotKnown, with_additions
+from projections.serving.served_query import Guarded
 from projections.sql_files import sql_files
 
 BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"

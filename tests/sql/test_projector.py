@@ -7,8 +7,8 @@ from itertools import product
 
 import pytest
 
-from projections.audits import run_audits
-from projections.clickhouse import ClickHouse
+from projections.audits.run import run_audits
+from projections.clickhouse.client import ClickHouse
 from projections.projector import Projected, StoreOfOtherBooks, project
 from projections.sql_files import sql_file
 from tests.fakes.faulty_stores import CallsBefore, InsertsTwice, Stopped, StopsAfter

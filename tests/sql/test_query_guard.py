@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse import ClickHouse
+from projections.clickhouse.client import ClickHouse
 from projections.store import QueryFailed
 
 ATTACKS = [

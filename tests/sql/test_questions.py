@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse import ClickHouse
+from projections.clickhouse.client import ClickHouse
 from projections.sql_files import SqlFile, sql_file, sql_files
 from projections.store import Row
 

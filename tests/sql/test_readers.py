@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from projections import readers
-from projections.clickhouse import ClickHouse
-from projections.readers import Balance, Period, Place
+from projections.clickhouse.client import ClickHouse
+from projections.readers import queries as readers
+from projections.readers.queries import Balance, Period, Place
 from projections.sql_files import sql_files
 from tests.sql.bookkeeper import ms
 from tests.sql.small_programme import END_OF_JUNE, LAST_TICK

@@ -14,12 +14,12 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from projections import readers
-from projections.audits import run_audits
-from projections.clickhouse import ClickHouse, open_served
+from projections.audits.run import run_audits
+from projections.clickhouse.client import ClickHouse, open_served
+from projections.clickhouse.lock import holder_of
+from projections.readers import queries as readers
 from projections.sql_files import sql_files
 from projections.store import Address, QueryFailed, Store, StoreNotOpened
-from projections.store_lock import holder_of
 from tests.sql.answers import answers
 from tests.sql.served import served_programme
 

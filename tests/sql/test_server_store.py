@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from projections.audits import run_audits
-from projections.clickhouse import ClickHouse, open_server
-from projections.migrate import StoreTooNew, migrate
+from projections.audits.run import run_audits
+from projections.clickhouse.client import ClickHouse, open_server
+from projections.clickhouse.migrate import StoreTooNew, migrate
 from projections.projector import Projected, Projector, StoreOfOtherBooks, project
 from projections.sql_files import sql_files
 from projections.store import LEDGER, Parameters, Row

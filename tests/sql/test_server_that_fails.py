@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from projections import clickhouse
-from projections.clickhouse import ClickHouse, open_server
-from projections.migrate import migrate
+from projections.clickhouse import client as clickhouse
+from projections.clickhouse.client import ClickHouse, open_server
+from projections.clickhouse.migrate import migrate
+from projections.clickhouse.servers import MAX_SAID_LENGTH, Server, cannot_answer_now, parse_server, unreachable
 from projections.projector import project
-from projections.servers import MAX_SAID_LENGTH, Server, cannot_answer_now, parse_server, unreachable
 from projections.store import LEDGER, QueryFailed, Staged, Store, StoreNotOpened, StoreUnreachable
 from tests.fakes.faulty_stores import CallsBefore
 from tests.fakes.list_books import ListBooks

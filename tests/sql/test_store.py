@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from books.encoded import EncodedBlock
-from projections.clickhouse import ClickHouse, open_chdb
+from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.store import JOURNAL, LEDGER, REJECTS, QueryFailed, StoreError, StoreHeld, StoreNotOpened
-from schemas.codecs import encode_reject
+from schemas.avro.codecs import encode_reject
 from schemas.pages import Reject
 from tests.sql.bookkeeper import ms
 
 OPENS = """
 import sys
-from projections.clickhouse import open_chdb
+from projections.clickhouse.client import open_chdb
 from projections.store import StoreHeld
 try:
     open_chdb(sys.argv[1]).close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from projections.clickhouse import ClickHouse
+from projections.clickhouse.client import ClickHouse
 from projections.table_docs import table_docs
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple, cast
 
-from books.kafka_access import Place
-from books.kafka_cluster import Cluster
-from books.kafka_log import KafkaLogReader
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
+from books.kafka.log import KafkaLogReader
 from processors.intake.door import admit_json
 from processors.intake.refusal import Refusal
-from processors.ticker import MAX_HELD_BACK_MS
-from processors.verify import verify_books
+from processors.replay.verify import verify_books
+from processors.stream.ticker import MAX_HELD_BACK_MS
 from projections.projector import Projector
 from projections.store import Store
 from schemas.canonical import printed_digest

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from books.errors import BooksError
-from books.kafka_access import Place
-from books.kafka_cluster import Cluster
-from books.snapshots import SnapshotStore
-from processors.intake.messages import NO_REGISTRY
-from processors.intake.stream import StreamIntake
-from processors.scoring import PartitionScorer
-from processors.ticker import Ticker
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
+from books.snapshots.store import SnapshotStore
+from processors.stream.intake import StreamIntake
+from processors.stream.messages import NO_REGISTRY
+from processors.stream.scoring import PartitionScorer
+from processors.stream.ticker import Ticker
 from projections.store import Columns, Staged
-from projections.stream import StreamProjection
+from projections.stream.projection import StreamProjection
 from schemas.facts import JournalOpened
 from schemas.topics import Topics
 from tests.deciders import load
@@ -65,7 +65,7 @@ class DyingStore(FakeStore):
 
 
 class ScoringProcess:
-    """What processors.faust_worker does, without Faust: pages of the assigned partitions, committed now and then."""
+    """Does what the Faust worker does, without Faust: pages of the assigned partitions, committed now and then."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -9,13 +9,13 @@ from typing import Final, cast
 import msgspec
 
 from books.errors import BooksError
-from books.kafka_access import Place
-from books.kafka_cluster import Cluster
-from books.kafka_create import TICKER, create_topics, open_stream
-from books.kafka_messages import page_message
-from books.snapshots import SnapshotStore
-from books.tick_state import GROUP, TickState, kept_with
-from projections import stream as projecting
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
+from books.kafka.create import TICKER, create_topics, open_stream
+from books.kafka.messages import page_message
+from books.kafka.tick_state import GROUP, TickState, kept_with
+from books.snapshots.store import SnapshotStore
+from projections.stream import projection as projecting
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened, PublishedFact
 from schemas.pages import JournalLine

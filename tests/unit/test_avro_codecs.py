@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import codecs, varints
-from schemas.avro_functions import MAX_RECORDS_KEPT, compile_record
-from schemas.avro_schemas import FACT_SCHEMAS, SCHEMAS, load_schema, schema_json
-from schemas.codecs import BodyDamaged
+from schemas.avro import codecs, varints
+from schemas.avro.codec_source import MAX_RECORDS_KEPT, compile_record
+from schemas.avro.codecs import BodyDamaged
+from schemas.avro.contracts import FACT_SCHEMAS, SCHEMAS, load_schema, schema_json
 from schemas.entry_ids import tick_event_id
 from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
 from schemas.pages import JournalLine, JournalPage

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from schemas import codecs
-from schemas.avro_schemas import PREVIOUS, SCHEMAS, load_schema
+from schemas.avro import codecs
+from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
 from schemas.posting import Entry, Posting
 from tests import avro_reference
 from tests.avro_compatibility import problems, samples

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.avro_containers import MAX_BLOCK_BYTES, MAX_HEADER_BYTES
-from schemas.avro_schemas import load_schema
-from schemas.codecs import ContainerDamaged, read_container
+from schemas.avro.codecs import ContainerDamaged, read_container
+from schemas.avro.containers import MAX_BLOCK_BYTES, MAX_HEADER_BYTES
+from schemas.avro.contracts import load_schema
+from schemas.avro.varints import long_bytes
 from schemas.facts import CheckedIn, ContentShared, PurchaseLine, PurchaseRecorded, ReferralMade, ReviewSubmitted
 from schemas.instants import NoInstant, parse_instant
-from schemas.varints import long_bytes
 from tests import avro_reference
 
 AT: Final = 1_794_395_471_123

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import inspect as mi
 
-from schemas.avro_schemas import FACT_SCHEMAS, NAMESPACE, PREVIOUS, SCHEMAS, load_schema, schema_json
+from schemas.avro.contracts import FACT_SCHEMAS, NAMESPACE, PREVIOUS, SCHEMAS, load_schema, schema_json
 from tests.struct_values import STRUCTS
 
 # Instants whose names do not end in `_at`.

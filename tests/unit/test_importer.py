@@ -19,8 +19,8 @@ from schemas.facts import (
     ReferralMade,
     RulesetPublished,
 )
-from tallybook.folder import Folder
-from tallybook.importing import import_files
+from tallybook.folder.folder import Folder
+from tallybook.folder.import_files import import_files
 from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
 from tests.reference_time import HOUR_MS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codecs import encode_fact, encode_page
+from schemas.avro.codecs import encode_fact, encode_page
+from schemas.avro.page_parts import line_part, page_of_parts
 from schemas.facts import JournalFact
-from schemas.page_parts import line_part, page_of_parts
 from schemas.pages import JournalLine, JournalPage
 from tests.struct_values import values
 

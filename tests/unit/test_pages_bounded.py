@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from processors.recovery import recover_desk
-from processors.rounds import Taken, rounds_here
-from processors.shares import FULL_PAGE_BYTES
+from processors.embedded.rounds import Taken, rounds_here
+from processors.embedded.shares import FULL_PAGE_BYTES
+from processors.replay.recovery import recover_desk
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
-from tallybook.folder import EDITION, Folder, load_published
-from tallybook.importer import new_desks
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.import_rounds import new_desks
 
 AT = 1_735_689_600_000
 

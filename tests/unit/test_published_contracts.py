@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from schemas import json_schemas
-from schemas.codecs import decode_fact, encode_fact
+from schemas.avro.codecs import decode_fact, encode_fact
 from schemas.currencies import is_currency
 from schemas.examples import KINDS, example_fact, example_json
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from books.errors import BooksDamaged
-from books.snapshots import SnapshotHeader, SnapshotStore
-from processors.recovery import recover_desk
+from books.snapshots.store import SnapshotHeader, SnapshotStore
+from processors.replay.recovery import recover_desk
 from schemas.facts import PublishedFact
 from schemas.pages import JournalPage
 from schemas.posting import Entry
-from tallybook.folder import EDITION
-from tallybook.importer import new_desks
+from tallybook.folder.folder import EDITION
+from tallybook.folder.import_rounds import new_desks
 from tests import small_imports as small
 from tests.deciders import load
 from tests.fakes.books import MemoryBooks, MemoryLogReader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.rounds import Rounds, Taken
+from processors.embedded.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS
 from schemas.facts import (
     CheckedIn,

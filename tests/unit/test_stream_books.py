@@ -9,12 +9,12 @@ import pytest
 
 from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
-from books.files import open_for_reading, open_for_writing
+from books.files.open import open_for_reading, open_for_writing
 from books.walk import DeskWalk, walk
 from processors.desk import PartitionDesk
-from processors.recovery import recover_desk
-from processors.rounds import guest_key
-from processors.verify import verify_books
+from processors.embedded.rounds import guest_key
+from processors.replay.recovery import recover_desk
+from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of

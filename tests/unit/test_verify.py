@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from processors.desk import Owed
-from processors.rounds import Rounds, Taken
-from processors.shares import DeskShare, Order
-from processors.verify import MAX_DIFFERENCES_SHOWN, Verified
+from processors.embedded.rounds import Rounds, Taken
+from processors.embedded.shares import DeskShare, Order
+from processors.replay.verify import MAX_DIFFERENCES_SHOWN, Verified
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.facts import (
     CheckedIn,
@@ -24,7 +24,7 @@ from schemas.facts import (
 from schemas.pages import JournalLine, JournalPage
 from schemas.partitions import partition_of
 from schemas.posting import Posting, Reason
-from tallybook.folder import EDITION
+from tallybook.folder.folder import EDITION
 from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
 from tests.reference_time import DAY_MS

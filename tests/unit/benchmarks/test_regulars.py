@@ -10,9 +10,9 @@ from benchmarks.restart import make_books
 from processors.decider.accounts_digest import accounts_digest
 from processors.decider.machine import PartitionMachine
 from schemas.pages import JournalLine
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT
-from tallybook.folder import Folder
-from tallybook.session import LocalDesks
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT
+from tallybook.folder.folder import Folder
+from tallybook.folder.session import LocalDesks
 
 MEMBERS = 6
 LOTS = 4

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from books.errors import LockHolder
-from books.files import FileLogWriter, create_books, open_for_reading, open_for_writing
+from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, RoundCommitted
 from schemas.posting import Posting

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from books.consumed import FILE, ConsumedCache
+from books.files.consumed import FILE, ConsumedCache
 from books.log import LogReader
 from schemas.pages import InputConsumed, RoundCommitted
 from tests.book_samples import OPENED, round_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books.container import (
+from books.files.container import (
     CHUNK_BYTES,
     FIRST_WINDOW_BYTES,
     MAX_BLOCK_BYTES,

@@ -9,9 +9,9 @@ import pytest
 
 from books.encoded import lines_of
 from books.errors import NoSuchPosition, UnknownEdition
-from books.files import create_books, open_for_reading, open_for_writing
+from books.files.open import create_books, open_for_reading, open_for_writing
 from books.log import LogReader, LogWriter
-from schemas.codecs import decode_page, decode_postings, encode_reject
+from schemas.avro.codecs import decode_page, decode_postings, encode_reject
 from schemas.pages import JournalPage
 from tests.book_samples import OPENED, check_in, postings, reject, round_of
 from tests.fakes.books import MemoryBooks

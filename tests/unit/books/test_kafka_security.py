@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka_errors import KafkaRefused
-from books.kafka_security import Security, security_of
+from books.kafka.errors import KafkaRefused
+from books.kafka.security import Security, security_of
 
 
 def test_nothing_said_is_plain() -> None:

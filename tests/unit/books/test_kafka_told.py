@@ -6,10 +6,10 @@ import pytest
 from confluent_kafka import KafkaError
 
 from books.errors import BooksError
-from books.kafka_access import clear
-from books.kafka_errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionLost
-from processors.faust_worker import PASSING
-from tallybook.stages import TROUBLE
+from books.kafka.client_errors import clear
+from books.kafka.errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionLost
+from processors.stream.faust_worker import PASSING
+from tallybook.stream.stages.run import TROUBLE
 
 CODES = [
     KafkaError.INVALID_TXN_STATE,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from books.errors import FolderHeld, LockHolder
-from books.file_port import REAL_FILES
-from books.files import create_books, open_for_reading, open_for_writing, this_process
-from books.lock import read_holder
+from books.files.disk import REAL_FILES
+from books.files.lock import read_holder
+from books.files.open import create_books, open_for_reading, open_for_writing, this_process
 from tests.book_samples import OPENED
 from tests.unit.books.folders import HOLDER, add_round, append_round, bytes_of, copied
 
@@ -19,7 +19,7 @@ from tests.unit.books.folders import HOLDER, add_round, append_round, bytes_of, 
 HOLD = """
 import sys
 from pathlib import Path
-from books.files import open_for_writing, this_process
+from books.files.open import open_for_writing, this_process
 from tests.unit.books.folders import add_round, append_round
 writer = open_for_writing(Path(sys.argv[1]), this_process(1_700_000_000_000, "tallybook run shop"))
 add_round(writer, 3)

@@ -12,10 +12,10 @@ import fastavro
 import msgspec
 import pytest
 
-from books.container import encode_header, read_header
 from books.errors import BooksDamaged, BooksError, BooksForeign
-from books.file_port import REAL_FILES
-from books.files import open_for_reading, open_for_writing
+from books.files.container import encode_header, read_header
+from books.files.disk import REAL_FILES
+from books.files.open import open_for_reading, open_for_writing
 from tests.book_samples import OPENED, postings
 from tests.unit.books.folders import HOLDER, add_round, bytes_of, copied, make_books, read_back
 

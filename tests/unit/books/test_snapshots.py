@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from books.snapshots import LAYOUT, SnapshotHeader, SnapshotStore
+from books.snapshots.store import LAYOUT, SnapshotHeader, SnapshotStore
 from books.walk import Place
 from schemas.pages import Folio
 from tests.fakes.disk import DiedError, FakeDisk

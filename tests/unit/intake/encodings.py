@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from processors.intake.messages import MessageDoor
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from schemas.avro_schemas import load_schema, schema_json
-from schemas.codecs import encode_fact
+from processors.stream.messages import MessageDoor
+from schemas.avro.codecs import encode_fact
+from schemas.avro.contracts import load_schema, schema_json
+from schemas.avro.single_object import frame
 from schemas.facts import PUBLISHED_TYPES, PublishedFact
-from schemas.fingerprints import frame
 from schemas.instants import NoInstant, parse_instant
 from tests import avro_reference
 from tests.fakes.registry import FakeSchemas

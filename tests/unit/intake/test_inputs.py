@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from processors.intake.formats import FORMATS, Format
+from processors.intake.formats.text_lines import Line, text_lines
 from processors.intake.inputs import open_input
 from processors.intake.records import MAX_KEPT_BYTES, InputRefused
-from processors.intake.text_lines import Line, text_lines
-from schemas.avro_schemas import load_schema
+from schemas.avro.contracts import load_schema
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import PurchaseRecorded
 from tests.unit.intake.samples import AT_MS, CHECK_IN, HEADER, PURCHASE, facts, json_of, mapping, read_file

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import pytest
 
-from processors.intake.messages import MAX_WRITERS, NO_REGISTRY, MessageDoor, RegistryUnreachable
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from schemas.avro_schemas import PREVIOUS, load_schema, schema_json
+from processors.stream.messages import MAX_WRITERS, NO_REGISTRY, MessageDoor, RegistryUnreachable
+from schemas.avro.codecs import encode_fact
+from schemas.avro.contracts import PREVIOUS, load_schema, schema_json
+from schemas.avro.single_object import MARKER, frame
 from schemas.bounds import MAX_EVENT_BYTES
-from schemas.codecs import encode_fact
-from schemas.fingerprints import MARKER, frame
 from tests.fakes.registry import FakeSchemas
 from tests.unit.intake.encodings import (
     AVRO,

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.intake.door import judge_time, without_nulls
-from processors.intake.messages import MessageDoor
 from processors.intake.refusal import Refusal
-from schemas.avro_schemas import load_schema
+from processors.stream.messages import MessageDoor
+from schemas.avro.contracts import load_schema
+from schemas.avro.single_object import MARKER, frame
 from schemas.facts import PublishedFact
-from schemas.fingerprints import MARKER, frame
 from tests.fakes.registry import FakeSchemas
 from tests.fuzz_mutations import spoil_bytes
 from tests.unit.intake import hostile

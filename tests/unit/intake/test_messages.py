@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books.header_text import header_text
+from books.kafka.headers import header_text
 from processors.intake.door import MAX_QUICK_BYTES
 from processors.intake.refusal import Refusal
-from schemas.avro_schemas import BOOK_SCHEMAS, FACT_SCHEMAS, load_schema, schema_json
+from schemas.avro.codecs import encode_fact
+from schemas.avro.contracts import BOOK_SCHEMAS, FACT_SCHEMAS, load_schema, schema_json
+from schemas.avro.single_object import frame
 from schemas.bounds import MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_LINES, MAX_QUANTITY_MILLI
-from schemas.codecs import encode_fact
 from schemas.facts import (
     PUBLISHED_TYPES,
     ClockTicked,
@@ -27,7 +28,6 @@ from schemas.facts import (
     RefereePurchased,
     RulesetPublished,
 )
-from schemas.fingerprints import frame
 from tests.fakes.registry import FakeSchemas
 from tests.struct_values import STRUCTS, values
 from tests.unit.intake.encodings import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from projections.serve import serving
+from projections.serving.serve import serving
 from tests.http_asking import TOKEN, Kept
 
 

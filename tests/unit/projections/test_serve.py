@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from projections.http_server import MAX_CONNECTIONS, Patience, Server
-from projections.serve import serving
-from projections.served_query import Guarded
+from projections.serving.http_server import MAX_CONNECTIONS, Patience, Server
+from projections.serving.serve import serving
+from projections.serving.served_query import Guarded
 from tests.fakes.sessions import ENDLESS, FakeSessions
 from tests.http_asking import KEY, TIMEOUT_SECONDS, TOKEN, Got, Kept, ask, head, send
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from projections.http_request import MAX_BODY_BYTES
+from projections.serving.http_request import MAX_BODY_BYTES
 from tests.http_asking import KEY, TIMEOUT_SECONDS, Kept, ask, head, send
 
 

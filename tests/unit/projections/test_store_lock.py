@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from projections.clickhouse.lock import LOCK_FILE, StoreLock, holder_of
 from projections.store import Address, StoreHeld
-from projections.store_lock import LOCK_FILE, StoreLock, holder_of
 
 ADDRESS = Address(port=4321, token="secret-word", pid=os.getpid())  # noqa: S106 - a word that opens nothing anywhere
 HOLD_AND_DIE = """
 import os, sys
 from pathlib import Path
 from projections.store import Address
-from projections.store_lock import StoreLock
+from projections.clickhouse.lock import StoreLock
 StoreLock(Path(sys.argv[1])).announce(Address(port=4321, token="secret-word", pid=os.getpid()))
 os.kill(os.getpid(), 9)
 """

@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from books.kafka_cluster import Cluster
-from books.kafka_create import create_topics, open_stream
-from books.kafka_messages import batch_message, page_message
-from projections import stream_feed
-from projections.stream_feed import StreamFeed
+from books.kafka.cluster import Cluster
+from books.kafka.create import create_topics, open_stream
+from books.kafka.messages import batch_message, page_message
+from projections.stream import feed as stream_feed
+from projections.stream.feed import StreamFeed
 from schemas.facts import CheckedIn, JournalOpened
 from schemas.pages import JournalLine
 from schemas.posting import PostingBatch

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from processors.ruleset_examples import ExampleFailure, run_examples, score_with
-from processors.ruleset_text import parse_ruleset
-from processors.ruleset_yaml import read_yaml
+from processors.ruleset.examples import ExampleFailure, run_examples, score_with
+from processors.ruleset.text import parse_ruleset
+from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import ClockTicked, MemberFact, PurchaseRecorded, ReferralMade, RulesetPublished
 from schemas.posting import Posting
 from tests.unit.rulesets.documents import BASE, document, parsed

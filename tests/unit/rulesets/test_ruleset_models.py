@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from processors.decider.ruleset import (
+from processors.decider.rules.model import (
     Active,
     FixedExpiry,
     FixedRule,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from processors.ruleset_schema import FILE, render, ruleset_json_schema
-from processors.ruleset_yaml import read_yaml
+from processors.ruleset.json_schema import FILE, render, ruleset_json_schema
+from processors.ruleset.yaml_text import read_yaml
 from tests.flow_yaml import block
 from tests.random_rulesets import ZONES, RulesetMaker
 from tests.unit.rulesets.documents import BASE, document
@@ -32,7 +32,7 @@ def said_of(text: str) -> list[str]:
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    assert FILE.read_text(encoding="utf-8") == render(), "run: python -m processors.ruleset_schema"
+    assert FILE.read_text(encoding="utf-8") == render(), "run: python -m processors.ruleset.json_schema"
 
 
 @pytest.mark.parametrize("file", PROGRAMMES, ids=lambda file: f"{file.parent.name}-{file.stem}")

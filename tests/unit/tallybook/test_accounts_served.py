@@ -10,17 +10,17 @@ import msgspec
 import pytest
 
 from books.errors import BooksError
-from books.kafka_cluster import Cluster
+from books.kafka.cluster import Cluster
 from processors.decider.account import FAR_FUTURE, Account, Lot
 from processors.desk import PartitionDesk
-from processors.scoring import PartitionScorer
+from processors.stream.scoring import PartitionScorer
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.partitions import partition_of
 from schemas.topics import Topics
-from tallybook.accounts_served import Accounts, Owner
-from tallybook.folder import load_published
-from tallybook.stage_http import Answer, Asked
+from tallybook.folder.folder import load_published
+from tallybook.stream.stages.accounts import Accounts, Owner
+from tallybook.stream.stages.http import Answer, Asked
 
 TOKEN = "a-long-random-word"  # noqa: S105 - opens nothing but what this test makes
 PARTITIONS = 4

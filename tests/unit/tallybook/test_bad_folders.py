@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from books.container import encode_header, read_header
-from books.file_port import REAL_FILES
-from books.files import open_for_reading
-from tallybook import clock, commands_books, session
-from tallybook.exits import Exit
+from books.files.container import encode_header, read_header
+from books.files.disk import REAL_FILES
+from books.files.open import open_for_reading
+from tallybook import clock
+from tallybook.cli import books as commands_books
+from tallybook.exit_codes import Exit
+from tallybook.folder import session
 from tests.command_line import run
 from tests.small_folder import OPENED_AT, at, build_folder, purchase
 from tests.small_imports import write_lines
@@ -64,7 +66,7 @@ def folder(used: Path, tmp_path: Path) -> Path:
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
-    script = [sys.executable, "-c", "from tallybook.cli import main; main()", "-C", str(folder), *arguments]
+    script = [sys.executable, "-c", "from tallybook.cli.main import main; main()", "-C", str(folder), *arguments]
     return subprocess.run(script, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -198,7 +200,7 @@ def test_what_can_be_made_again_is_not_missed(used: Path, folder: Path, other: P
 def newer_tables(folder: Path, _: Path) -> None:
     """Note a migration that this version does not have."""
     script = (
-        "import sys; from pathlib import Path; from projections.clickhouse import open_chdb\n"
+        "import sys; from pathlib import Path; from projections.clickhouse.client import open_chdb\n"
         "with open_chdb(Path(sys.argv[1])) as store: store.command(sys.argv[2])"
     )
     statement = "INSERT INTO tallybook_rows.migrations (number, name, sha256) VALUES (999, '0999_new', 'x')"

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from processors.desk import PartitionDesk
-from processors.recovery import recover_desk
+from processors.replay.recovery import recover_desk
 from schemas.facts import CheckedIn
 from schemas.pages import JournalLine, JournalPage, RoundCommitted
 from schemas.partitions import partition_of
-from tallybook.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.command_line import run
 from tests.small_folder import OPENED_AT, at
 

@@ -13,10 +13,10 @@ import pyarrow.parquet
 import pytest
 
 from projections.store import Store
-from tallybook import reading
-from tallybook.folder import Folder
-from tallybook.projecting import caught_up, is_behind, project_folder, projected_positions
+from tallybook.folder.folder import Folder
 from tallybook.screen import show_table
+from tallybook.tables import answers as reading
+from tallybook.tables.catch_up import caught_up, is_behind, project_folder, projected_positions
 from tests.command_line import run
 from tests.small_folder import purchase
 from tests.small_imports import write_lines
@@ -218,7 +218,7 @@ def test_empty_books_have_no_members(tmp_path: Path) -> None:
 def test_a_reader_that_leaves_is_no_fault(read_only: Path, arguments: tuple[str, ...]) -> None:
     leaving, ours = os.pipe()
     os.close(leaving)
-    code = "from tallybook.cli import main; main()"
+    code = "from tallybook.cli.main import main; main()"
     command = [sys.executable, "-c", code, "-C", str(read_only), *arguments]
     try:
         ended = subprocess.run(command, stdout=ours, stderr=subprocess.PIPE, timeout=120, check=False)

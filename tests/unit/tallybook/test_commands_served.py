@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from projections.store import Address
-from tallybook.exits import Exit
+from tallybook.exit_codes import Exit
 from tests.command_line import Ran, run
 from tests.holding import holding
 

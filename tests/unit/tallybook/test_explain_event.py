@@ -8,7 +8,7 @@ import pytest
 
 from schemas.entry_ids import tick_event_id
 from schemas.posting import TICK_SOURCE
-from tallybook.folder import Folder
+from tallybook.folder.folder import Folder
 from tests.command_line import run
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from schemas.facts import BookFact
 from schemas.posting import EntryType, LimitCharge, Posting, Reason
-from tallybook.account_walk import AccountWalk, Moment
-from tallybook.demo_year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
-from tallybook.explain_posting import explain_posting
-from tallybook.explained import PostingSeen
-from tallybook.folder import EDITION, Folder
-from tallybook.importing import import_files
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
+from tallybook.explain.account_walk import AccountWalk, Moment
+from tallybook.explain.model import PostingSeen
+from tallybook.explain.posting import explain_posting
+from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.import_files import import_files
 from tests.small_folder import at
 
 FACTS, MEMBERS = 3_000, 60

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from books.files import open_for_reading
-from tallybook.exits import Exit
+from books.files.open import open_for_reading
+from tallybook.exit_codes import Exit
 from tests.small_folder import build_folder, purchase
 from tests.small_imports import write_lines
 from tests.unit.books.folders import bytes_of
@@ -21,7 +21,7 @@ from tests.unit.books.folders import bytes_of
 FACTS = 300
 LIMITS = (50, 3_000, 9_000, 20_000, 30_000)  # bytes a file may have; the largest one of the books grows beyond them all
 SMALL_DISK = "900k"
-MAIN = "from tallybook.cli import main; main()"
+MAIN = "from tallybook.cli.main import main; main()"
 Before = Callable[[], object]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from tallybook.application import app
-from tallybook.exits import MEANINGS, Exit
+from tallybook.cli.application import app
+from tallybook.exit_codes import MEANINGS, Exit
 from tests.command_line import run
 
 READERS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.exits import Exit
+from tallybook.exit_codes import Exit
 
 LINE = b"stopped; what was committed is kept, and the same command goes on from there\n"
 # Presses Ctrl-C for the whole group of processes, as a terminal does, when the named function is called (or the named
@@ -30,23 +30,26 @@ if name:
     setattr(import_module(module), name, press)
 else:
     sys.meta_path.insert(0, Press())
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 
 
 def test_an_import_that_is_stopped(tmp_path: Path) -> None:
-    assert press_within("tallybook.importing", "import_files", "-C", str(tmp_path), "import", "-") == (130, LINE)
+    assert press_within("tallybook.folder.import_files", "import_files", "-C", str(tmp_path), "import", "-") == (
+        130,
+        LINE,
+    )
 
 
-@pytest.mark.parametrize("module", ["typer", "tallybook.application", "books.errors", "tallybook.commands_read"])
+@pytest.mark.parametrize("module", ["typer", "tallybook.cli.application", "books.errors", "tallybook.cli.read"])
 def test_a_start_that_is_stopped(module: str) -> None:
     assert press_within(module, "", "--version") == (130, LINE)
 
 
 def test_a_demo_that_is_stopped_while_the_tables_are_filled_alongside(tmp_path: Path) -> None:
     assert press_within(
-        "tallybook.demo", "import_files", "demo", "--folder", str(tmp_path / "year"), "--facts", "500"
+        "tallybook.demo.run", "import_files", "demo", "--folder", str(tmp_path / "year"), "--facts", "500"
     ) == (130, LINE)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.exits import MEANINGS
+from tallybook.exit_codes import MEANINGS
 from tests.command_line import run
 
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.decider.machine import PartitionMachine
-from processors.rounds import Rounds
-from processors.ruleset_text import RulesetRefused, parse_ruleset, ruleset_hash
+from processors.embedded.rounds import Rounds
+from processors.ruleset.text import RulesetRefused, parse_ruleset, ruleset_hash
 from schemas.bounds import EARLIEST_AT
 from schemas.facts import JournalOpened, RulesetPublished
-from tallybook.account_walk import load
-from tallybook.folder import Folder
-from tallybook.publishing import (
+from tallybook.explain.account_walk import load
+from tallybook.folder.folder import Folder
+from tallybook.folder.publish_rules import (
     PublicationRefused,
     ensure_published,
     in_force,
@@ -24,8 +24,8 @@ from tallybook.publishing import (
     read_effective_from,
     version_order,
 )
-from tallybook.session import writing_session
-from tallybook.timeline import publish_file, timeline_of
+from tallybook.folder.session import writing_session
+from tallybook.rules.timeline import publish_file, timeline_of
 from tests.deciders import published as publication
 from tests.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
 

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from books.file_port import REAL_FILES
+from books.files.disk import REAL_FILES
 from processors.intake.formats import Format
-from tallybook.spool import MAX_TAIL_BYTES, PIECE_BYTES, PIECE_MS, Spool, SpoolingThread
+from tallybook.follow.spool import MAX_TAIL_BYTES, PIECE_BYTES, PIECE_MS, Spool, SpoolingThread
 
 NOW = 1_774_310_400_000
 

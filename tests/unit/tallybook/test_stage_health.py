@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_groups import GroupMember, GroupView
-from tallybook.stage_health import ALIVE_SECONDS, FRESH_SECONDS, STEPPING_SECONDS, Pulse, Watched, judge
+from books.kafka.client_errors import Place
+from books.kafka.groups import GroupMember, GroupView
+from tallybook.stream.stages.health import ALIVE_SECONDS, FRESH_SECONDS, STEPPING_SECONDS, Pulse, Watched, judge
 
 OWN = "shop-scoring-1"
 NOW = 1_000.0

@@ -11,7 +11,7 @@ from queue import Queue
 
 import pytest
 
-from tallybook.stage_http import MAX_HEAD_BYTES, Answer, Asked, StageServer, json_answer
+from tallybook.stream.stages.http import MAX_HEAD_BYTES, Answer, Asked, StageServer, json_answer
 from tests.http_asking import TIMEOUT_SECONDS, ask
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from books.errors import BooksError
-from books.kafka_errors import Fenced
+from books.kafka.errors import Fenced
 from projections.store import StoreError
-from tallybook.exits import Exit
-from tallybook.stage_logging import StageLog, last_words, set_up_logging
+from tallybook.exit_codes import Exit
+from tallybook.stream.stages.log import StageLog, last_words, set_up_logging
 
 
 @pytest.fixture(autouse=True)

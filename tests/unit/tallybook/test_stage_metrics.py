@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from books.kafka_access import Place
-from books.kafka_groups import GroupMember, GroupView
-from processors.stage_counts import COMMIT_BOUNDS_SECONDS, StageCounts
-from tallybook.stage_health import Health, Watched
-from tallybook.stage_metrics import Shown, StageMetrics
-from tallybook.stream_lag import Waiting
+from books.kafka.client_errors import Place
+from books.kafka.groups import GroupMember, GroupView
+from processors.stream.stage_counts import COMMIT_BOUNDS_SECONDS, StageCounts
+from tallybook.stream.lag import Waiting
+from tallybook.stream.stages.health import Health, Watched
+from tallybook.stream.stages.metrics import Shown, StageMetrics
 
 MEMBER = "shop-intake-1"
 OWN = {"deployment": "shop", "stage": "intake", "instance": "1"}

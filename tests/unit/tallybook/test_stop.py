@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tallybook.following import stoppable
+from tallybook.follow.follow import stoppable
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

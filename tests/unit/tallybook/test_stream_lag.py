@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from books.kafka_access import Place, Record
-from tallybook.stream_lag import FEW_OFFSETS, Lag, Waiting
+from books.kafka.client_errors import Place, Record
+from tallybook.stream.lag import FEW_OFFSETS, Lag, Waiting
 
 PLACE = Place("shop.journal", 0)
 OTHER = Place("shop.journal", 1)

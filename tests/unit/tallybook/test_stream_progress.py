@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from books.kafka_access import Place
-from books.kafka_groups import GroupMember, GroupView
-from processors.ticker import HOUR_MS, MAX_HELD_BACK_MS
-from tallybook.stream_lag import Waiting
-from tallybook.stream_progress import SCORING, Look, Time, judge_stage, judge_time
+from books.kafka.client_errors import Place
+from books.kafka.groups import GroupMember, GroupView
+from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
+from tallybook.stream.lag import Waiting
+from tallybook.stream.progress import SCORING, Look, Time, judge_stage, judge_time
 
 PLACES = [Place("shop.journal", number) for number in range(8)]
 NOW = 490_000 * HOUR_MS + 60_000

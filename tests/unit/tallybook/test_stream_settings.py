@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from books.snapshots import SnapshotHeader
-from tallybook.folder import Folder
-from tallybook.stream import open_stream
-from tallybook.stream_settings import StreamRefused, load_settings, write_settings
+from books.snapshots.store import SnapshotHeader
+from tallybook.folder.folder import Folder
+from tallybook.stream.open import open_stream
+from tallybook.stream.settings import StreamRefused, load_settings, write_settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from books.errors import FolderHeld, LockHolder
-from books.file_port import REAL_FILES
-from books.lock import hold, note_of
-from tallybook import supervising
-from tallybook.stream_settings import load_settings, write_settings
-from tallybook.supervising import UP_LOCK, Plan, supervise
+from books.files.disk import REAL_FILES
+from books.files.lock import hold, note_of
+from tallybook.stream import supervisor as supervising
+from tallybook.stream.settings import load_settings, write_settings
+from tallybook.stream.supervisor import UP_LOCK, Plan, supervise
 
 # A stage that writes what is no text, and much of it, as a C library may; then it ends for good.
 NOISY = """

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.exits import Exit
-from tallybook.folder import Folder
+from tallybook.exit_codes import Exit
+from tallybook.folder.folder import Folder
 from tests.command_line import run
 from tests.holding import holding
 from tests.small_folder import purchase

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.cli import STREAM_LIBRARIES
+from tallybook.cli.main import STREAM_LIBRARIES
 
 PROGRAM = """
 import sys
 for name in {names!r}:
     sys.modules[name] = None
 sys.argv = ["tallybook", *{words!r}]
-from tallybook.cli import main
+from tallybook.cli.main import main
 main()
 """
 

@@ -13,15 +13,15 @@ import pytest
 
 from books.errors import FolderHeld
 from processors.decider.partition import UnknownSemanticsError
-from processors.rounds import Rounds, Taken
-from processors.share_messages import decode_orders, decode_owed, encode_orders, encode_owed
-from processors.shares import DeskShare, Order
+from processors.embedded.rounds import Rounds, Taken
+from processors.embedded.share_messages import decode_orders, decode_owed, encode_orders, encode_owed
+from processors.embedded.shares import DeskShare, Order
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact
-from tallybook.folder import EDITION, Folder
-from tallybook.importing import import_files
-from tallybook.session import processes_for, writing_session
-from tallybook.workers import WorkerDied
+from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.import_files import import_files
+from tallybook.folder.session import processes_for, writing_session
+from tallybook.folder.workers import WorkerDied
 from tests import small_imports as small
 from tests.deciders import published
 from tests.small_imports import NOW, RULES, START, random_facts, rounds_of, write_lines

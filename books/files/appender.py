@@ -1,0 +1,133 @@
+"""Appending to the files of the books: buffered, numbered without gaps, and true only once somebody commits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+from zlib import crc32
+
+from books.errors import BooksForeign
+from books.files.book_file import read_tail
+from books.files.container import encode_block, sync_marker
+from books.files.disk import AppendFile
+from books.files.layout import journal_file, ledger_file
+from books.files.reader import FileLogReader
+from schemas.avro.codecs import encode_page, encode_posting
+from schemas.pages import MAX_PAGE_LINES, BookLength, JournalPage
+from schemas.posting import Posting
+
+BATCH_BYTES: Final = 1 << 20
+
+
+class FileAppender(FileLogReader):
+    """What a folder's one writer and the parts of it (see file_part) have in common. Not for several threads.
+
+    After any OSError nothing more is taken (RuntimeError): the files are in a state that only opening them again tells.
+    """
+
+    def _start(self) -> None:
+        """Begin at the committed ends; whoever extends this class calls it once the files are known to end there."""
+        self._ends = dict(self._lengths)
+        self._appending: dict[str, AppendFile] = {}
+        self._grown: set[str] = set()
+        self._next_pages: dict[int, int] = {}
+        self._next_numbers: dict[tuple[str, int], int] = {}
+        self._sound = True
+        self._closed = False
+
+    def next_page(self, partition: int) -> int:
+        """The number that the next page of a partition must have."""
+        if partition not in self._next_pages:
+            last = self.last_page(partition)
+            self._next_pages[partition] = 0 if last is None else last.page + 1
+        return self._next_pages[partition]
+
+    def next_number(self, edition: str, partition: int) -> int:
+        """The number that the next posting of a partition must have."""
+        if (edition, partition) not in self._next_numbers:
+            last = self.last_posting(edition, partition)
+            self._next_numbers[edition, partition] = 1 if last is None else last.number + 1
+        return self._next_numbers[edition, partition]
+
+    def append_page(self, partition: int, page: JournalPage) -> int:
+        """Append a page; the position after it."""
+        due = self.next_page(partition)
+        if page.page != due or not 1 <= len(page.lines) <= MAX_PAGE_LINES:
+            raise ValueError(f"page {page.page} of {len(page.lines)} lines, where page {due} is due")
+        position = self._append(journal_file(partition), 1, encode_page(page))
+        self._next_pages[partition] = due + 1
+        return position
+
+    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
+        """Append postings as one batch (or several, if it is large); the position after them."""
+        name = ledger_file(edition, partition)
+        due = self.next_number(edition, partition)
+        for number, posting in enumerate(postings, due):
+            if posting.number != number:
+                raise ValueError(f"posting {posting.number} of {name}, where {number} is due")
+        bodies: list[bytes] = []
+        size = 0
+        for posting in postings:
+            body = encode_posting(posting)
+            if bodies and size + len(body) > BATCH_BYTES:
+                self._append(name, len(bodies), b"".join(bodies))
+                bodies, size = [], 0
+            bodies.append(body)
+            size += len(body)
+        if bodies:
+            self._append(name, len(bodies), b"".join(bodies))
+        self._next_numbers[edition, partition] = due + len(postings)
+        return self._ends[name]
+
+    def _sync_grown(self) -> tuple[BookLength, ...]:
+        """Wait until the disk has all that was appended; the lengths of the files that grew."""
+        self._files.do_together([self._appending[name].fsync for name in sorted(self._grown)])
+        lengths = tuple(self._measured(name, self._ends[name]) for name in sorted(self._grown))
+        self._grown.clear()
+        return lengths
+
+    def _close_files(self) -> None:
+        """Drop what was not flushed."""
+        self._closed = True
+        self._sound = False
+        for file in self._appending.values():
+            file.close()
+
+    def _append(self, name: str, records: int, data: bytes) -> int:
+        block = encode_block(records, data, sync_marker(self._identity.book, name))
+        with self._breaking():
+            return self._write(name, block)
+
+    def _write(self, name: str, data: bytes) -> int:
+        self._open(name).append(data)
+        self._grown.add(name)
+        self._ends[name] += len(data)
+        return self._ends[name]
+
+    def _open(self, name: str) -> AppendFile:
+        file = self._appending.get(name)
+        if file is None:
+            file = self._appending[name] = self._files.open_append(self._books / name)
+        return file
+
+    def _measured(self, name: str, end: int) -> BookLength:
+        return BookLength(name, end, crc32(read_tail(self._files, self._books / name, end)))
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """Whatever goes wrong inside leaves files in a state that only opening them again can tell."""
+        if not self._sound:
+            raise RuntimeError("this writer of the books is closed, or an effect on them failed; open them again")
+        self._sound = False
+        yield
+        self._sound = True
+
+    def _must_be_of_this_version(self) -> None:
+        if self.is_copy:
+            what = "is a copy of a stream, which is read and never written"
+            raise BooksForeign(self._rounds.path, what, "Import into a folder of its own, or publish to the stream.")
+        for book in (*self._known.values(), self._rounds):
+            if book.writer_schema is not None:
+                what = "was written by another version of Tallybook, whose records have other fields"
+                raise BooksForeign(book.path, what, "Use that version, or import again into a fresh folder.")

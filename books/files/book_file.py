@@ -1,0 +1,167 @@
+"""One file of a book: its head is checked once, then it is read block by block up to a committed length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from books.errors import BooksDamaged, BooksForeign, NoSuchPosition
+from books.files.container import (
+    SYNC_BYTES,
+    Block,
+    ContainerDamaged,
+    Header,
+    encode_header,
+    read_blocks,
+    read_header,
+    read_last_block,
+    sync_marker,
+)
+from books.files.disk import FilePort, ReadFile
+from books.files.layout import Identity, metadata_of, schema_of, what_is_strange
+from schemas.avro.codecs import schema_json
+from schemas.pages import BookLength
+
+TAIL_BYTES: Final = 4_096
+MAX_KNOWN_SCHEMAS: Final = 64
+MAX_BYTES_FLIPPED: Final = 2  # a schema that differs from ours in so few bytes, and not in length, is ours damaged
+_OTHERS: Final = "Restore the whole folder from one backup, or take the stranger away."
+
+
+class BookFile(msgspec.Struct, frozen=True):
+    """A file whose head has been found to be right. `writer_schema` is None where it is the present one."""
+
+    name: str
+    path: Path
+    header: Header
+    writer_schema: str | None
+
+    @property
+    def sync(self) -> bytes:
+        """The marker that ends each of its blocks."""
+        return self.header.sync
+
+    @property
+    def first(self) -> int:
+        """Where its first block begins."""
+        return self.header.length
+
+
+def new_head(identity: Identity, name: str, *, is_copy: bool = False) -> bytes:
+    """The first bytes of a new file of a book; `is_copy`: of one that is copied from a stream."""
+    schema = schema_json(schema_of(name))
+    return encode_header(metadata_of(identity, name, schema, is_copy=is_copy), sync_marker(identity.book, name))
+
+
+def open_book_file(files: FilePort, books: Path, name: str, identity: Identity) -> BookFile:
+    """Check a file's head; raises BooksDamaged if it is missing or unreadable, BooksForeign if it is another's."""
+    header = head_of(files, books, name)
+    strange = what_is_strange(header, identity, name)
+    if strange is not None:
+        raise BooksForeign(books / name, strange, _OTHERS)
+    schema = header.metadata.get("avro.schema", b"").decode(errors="replace")
+    current = schema_json(schema_of(name))
+    same = schema == current or _shape(schema) == _shape(current)
+    if not same and (_shape(schema) is None or _is_flipped(schema.encode(), current.encode())):
+        raise BooksDamaged(name, None, "its head is damaged: the schema in it is not as it was written")
+    return BookFile(name, books / name, header, None if same else schema)
+
+
+def head_of(files: FilePort, books: Path, name: str) -> Header:
+    """The head of a file, whoever it belongs to; raises BooksDamaged where there is none."""
+    path = books / name
+    if files.size(path) is None:
+        raise BooksDamaged(name, None, "the file is missing")
+    file = files.open_read(path)
+    try:
+        return read_header(file)
+    except ContainerDamaged as error:
+        raise BooksDamaged(name, error.offset, error.what) from error
+    finally:
+        file.close()
+
+
+def check_end(files: FilePort, book: BookFile, committed: BookLength) -> None:
+    """Check that a file still ends, at its committed length, as it was committed; raises BooksDamaged."""
+    size = files.size(book.path) or 0
+    if size < committed.bytes:
+        what = f"the file has {size:,} bytes, and {committed.bytes:,} are committed"
+        raise BooksDamaged(book.name, size, what)
+    tail = read_tail(files, book.path, committed.bytes)
+    if committed.bytes < book.first or tail[-SYNC_BYTES:] != book.sync:
+        raise BooksDamaged(book.name, committed.bytes, "no record ends at the committed length")
+    if crc32(tail) != committed.tail_crc32:
+        what = f"its last {len(tail):,} bytes are not those that were committed"
+        raise BooksDamaged(book.name, committed.bytes - len(tail), what)
+
+
+def read_tail(files: FilePort, path: Path, end: int) -> bytes:
+    """The last bytes of a file before byte `end`, at most TAIL_BYTES."""
+    file = files.open_read(path)
+    try:
+        start = max(0, end - TAIL_BYTES)
+        return file.read_at(start, end - start)
+    finally:
+        file.close()
+
+
+def blocks_of(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[Block]:
+    """The blocks from a position (0: all) to `end`; raises NoSuchPosition at once, BooksDamaged as it reads."""
+    if start and not book.first <= start <= end:
+        raise NoSuchPosition(book.name, start)
+    if start > book.first:
+        file = files.open_read(book.path)
+        try:
+            if file.read_at(start - SYNC_BYTES, SYNC_BYTES) != book.sync:
+                raise NoSuchPosition(book.name, start)
+        finally:
+            file.close()
+    return _blocks(files, book, start or book.first, end)
+
+
+def _blocks(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[Block]:
+    file = files.open_read(book.path)
+    try:
+        yield from read_blocks(file, start, end, book.sync)
+    except ContainerDamaged as error:
+        raise BooksDamaged(book.name, error.offset, error.what) from error
+    finally:
+        file.close()
+
+
+def last_block_of(files: FilePort, book: BookFile, end: int) -> Block | None:
+    """The last block before `end`; None where there is none. Raises BooksDamaged."""
+    file: ReadFile = files.open_read(book.path)
+    try:
+        return read_last_block(file, book.first, end, book.sync)
+    except ContainerDamaged as error:
+        raise BooksDamaged(book.name, error.offset, error.what) from error
+    finally:
+        file.close()
+
+
+@lru_cache(maxsize=MAX_KNOWN_SCHEMAS)
+def _shape(schema: str) -> object:
+    """The part of a schema that decides about bytes: without docs, defaults, aliases, logical types; None of none."""
+    try:
+        return _bare(msgspec.json.decode(schema))
+    except msgspec.MsgspecError:
+        return None
+
+
+def _is_flipped(found: bytes, due: bytes) -> bool:
+    return len(found) == len(due) and sum(a != b for a, b in zip(found, due, strict=True)) <= MAX_BYTES_FLIPPED
+
+
+def _bare(node: object) -> object:
+    if isinstance(node, list):
+        return [_bare(item) for item in node]
+    if isinstance(node, dict):
+        outside = {"doc", "default", "aliases", "logicalType"}
+        return {key: _bare(value) for key, value in node.items() if key not in outside}
+    return node

@@ -1,0 +1,105 @@
+"""How far every input was consumed, as of one commit: a cache that saves reading all commits, and is never needed.
+
+A file is JSON and the SHA-256 of it. Whatever is wrong with one, it is as if it were not there.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from books.errors import BooksDamaged, NoSuchPosition
+from books.files.disk import REAL_FILES, FilePort
+from books.log import LogReader
+from schemas.facts import JournalOpened
+from schemas.pages import InputConsumed, RoundCommitted
+
+LAYOUT: Final = 1
+FILE: Final = "consumed.inputs"
+_SUM_BYTES: Final = 32
+_TEMPORARY: Final = ".new"
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    layout: int
+    opened: JournalOpened
+    position: int
+    committed: RoundCommitted
+    inputs: list[InputConsumed]
+
+
+class ConsumedCache:
+    """The summary of all commits up to one of them, in one file of a folder; without a folder there is never one."""
+
+    def __init__(self, folder: Path | None, *, files: FilePort = REAL_FILES) -> None:
+        self._folder = folder
+        self._files = files
+
+    def consumed(self, log: LogReader) -> list[InputConsumed]:
+        """How far each input was taken in, the last word of each (input, as it is) in the order of their first ones.
+
+        The commits after the summary are read, all of them where there is no summary that these books made.
+        """
+        inputs, start = self._begin(log)
+        for commit in log.commits(start):
+            for consumed in commit.inputs:
+                inputs[consumed.sha256, consumed.as_is] = consumed
+        return list(inputs.values())
+
+    def save(self, log: LogReader) -> None:
+        """Keep the summary as of the last commit. Raises OSError where the cache cannot be written."""
+        committed = log.committed()
+        if committed is None or self._folder is None:
+            return
+        summary = _Summary(LAYOUT, log.opened(), log.last_commit_at(), committed, self.consumed(log))
+        content = msgspec.json.encode(summary)
+        path = self._folder / FILE
+        temporary = path.with_name(path.name + _TEMPORARY)
+        self._files.make_folder(self._folder)
+        if self._files.size(temporary) is not None:
+            self._files.remove(temporary)
+        file = self._files.open_append(temporary)
+        try:
+            file.append(content + sha256(content).digest())
+            file.fsync()
+        finally:
+            file.close()
+        self._files.rename(temporary, path)
+        self._files.sync_folder(self._folder)
+
+    def _begin(self, log: LogReader) -> tuple[dict[tuple[str, bool], InputConsumed], int]:
+        """What the summary says, and the position from which commits are still to be read."""
+        summary = self._load()
+        if summary is None or summary.layout != LAYOUT or summary.opened != log.opened():
+            return {}, 0
+        try:
+            there = next(log.commits(summary.position), None)
+        except (NoSuchPosition, BooksDamaged):
+            return {}, 0  # of other books, or a damage that reading all of them will tell better
+        if there != summary.committed:
+            return {}, 0
+        return {(consumed.sha256, consumed.as_is): consumed for consumed in summary.inputs}, summary.position
+
+    def _load(self) -> _Summary | None:
+        if self._folder is None:
+            return None
+        path = self._folder / FILE
+        try:
+            size = self._files.size(path)
+            if size is None:
+                return None
+            file = self._files.open_read(path)
+            try:
+                data = file.read_at(0, size)
+            finally:
+                file.close()
+            content, found = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
+            return msgspec.json.decode(content, type=_Summary) if sha256(content).digest() == found else None
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+
+NO_CACHE: Final = ConsumedCache(None)

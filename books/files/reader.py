@@ -1,0 +1,293 @@
+"""The read side of the Log port over a folder of Avro files; it never changes a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.errors import BooksDamaged, BooksForeign, UnknownEdition
+from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
+from books.files.commits import LastRound, read_last_round, read_rounds
+from books.files.container import Block
+from books.files.disk import FilePort
+from books.files.layout import (
+    BOOKS,
+    REJECTS,
+    ROUNDS,
+    Identity,
+    edition_file,
+    edition_of,
+    identity_in,
+    identity_of,
+    is_book_folder,
+    is_copy,
+    journal_file,
+    ledger_file,
+    scored_mark,
+)
+from schemas.avro.codecs import BodyDamaged, decode_edition, decode_page, decode_postings, decode_reject
+from schemas.facts import JournalOpened
+from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.posting import EditionOpened, Posting
+
+_NO_BOOKS: Final = "Name the folder that `tallybook init` made, or make a new one with it."
+_T = TypeVar("_T")
+
+
+class FileLogReader:
+    """The committed books of one folder; see LogReader. It holds no file open and no lock."""
+
+    def __init__(self, files: FilePort, folder: Path, *, deployment: str | None = None) -> None:
+        """Check every committed file's head and end.
+
+        Raises:
+            BooksForeign: not books of Tallybook, or of another deployment, generation, run or layout.
+            BooksDamaged: a file is missing, shorter than committed, or ends otherwise.
+        """
+        self._files = files
+        self.folder = folder
+        self._books = folder / BOOKS
+        identity = identity_in_folder(files, folder)
+        if deployment is not None and identity.deployment != deployment:
+            what = f"its books belong to deployment {identity.deployment!r}, and not to {deployment!r}"
+            raise BooksForeign(folder, what, "Name the folder of that deployment.")
+        self._identity = identity
+        self._rounds = open_book_file(files, self._books, ROUNDS, identity)
+        self.is_copy = is_copy(self._rounds.header)
+        self._known: dict[str, BookFile] = {}
+        self._lengths: dict[str, int] = {}
+        self._enter(self._last_round())
+        self._opened = self._opening()
+
+    def opened(self) -> JournalOpened:
+        """The constants of the deployment; `partition` is 0 in it."""
+        return self._opened
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions journal and ledger have."""
+        return self._opened.partitions
+
+    def refresh(self) -> None:
+        """Look for what was committed since."""
+        if self._files.size(self._rounds.path) == self._last.end:
+            return
+        last = self._last_round()
+        if last.committed.number > self._last.committed.number:
+            self._enter(last)
+
+    def committed(self) -> RoundCommitted:
+        """The last commit."""
+        return self._last.committed
+
+    def last_commit_at(self) -> int:
+        """The position right before the last commit, for `commits`."""
+        return self._last.start
+
+    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
+        """All commits from a position on, in order, the creation of the books first (number 0)."""
+        return read_rounds(self._files, self._rounds, start, self._last.end)
+
+    def editions(self) -> tuple[str, ...]:
+        """The editions of the ledger, in order."""
+        return tuple(sorted(edition for file in self._lengths if (edition := edition_of(file)) is not None))
+
+    def edition(self, name: str) -> EditionOpened:
+        """What an edition opened with."""
+        self._must_have(name)
+        book = self._known[edition_file(name)]
+        for block in blocks_of(self._files, book, 0, self._lengths[book.name]):
+            return _decoded(book, block, decode_edition)
+        raise BooksDamaged(book.name, book.first, "the record of the edition's opening is missing")
+
+    def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
+        """The pages from a position on, each with the position after it."""
+        self._must_be_partition(partition)
+        book = self._known[journal_file(partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        return _numbered_pages(book, blocks, 0 if start == 0 else None, gaps=self.is_copy)
+
+    def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
+        """The postings from a position on, in batches as they were written, each with the position after it."""
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        book = self._known[ledger_file(edition, partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        return _numbered_postings(book, blocks, 1 if start == 0 else None)
+
+    def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
+        """The rejects from a position on, each with the position after it."""
+        book = self._known[REJECTS]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        return _numbered_rejects(book, blocks, 1 if start == 0 and not self.is_copy else None, gaps=self.is_copy)
+
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The pages from a position on as bytes, one a block, under the present schema."""
+        self._must_be_partition(partition)
+        book = self._known[journal_file(partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        return (
+            _single(book, blocks) if book.writer_schema is None else encoded_pages(_numbered_pages(book, blocks, None))
+        )
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The postings from a position on as bytes, in blocks as they were written, under the present schema."""
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        book = self._known[ledger_file(edition, partition)]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        if book.writer_schema is not None:
+            return encoded_postings(_numbered_postings(book, blocks, None))
+        return (EncodedBlock(block.end, block.records, block.data) for block in blocks)
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        """The rejects from a position on as bytes, one a block, under the present schema."""
+        book = self._known[REJECTS]
+        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        if book.writer_schema is not None:
+            return encoded_rejects(_numbered_rejects(book, blocks, None))
+        return _single(book, blocks)
+
+    def scored_page(self, edition: str, partition: int) -> int | None:
+        """See LogReader: None in books that commit whole rounds, what the commit says in a copy of a stream."""
+        if not self.is_copy:
+            return None
+        self._must_have(edition)
+        mark = scored_mark(partition)
+        return next((one.record - 1 for one in self._last.committed.inputs if one.name == mark), -1)
+
+    def last_page(self, partition: int) -> JournalPage | None:
+        """The last page of a partition, found without reading the others."""
+        self._must_be_partition(partition)
+        book = self._known[journal_file(partition)]
+        block = last_block_of(self._files, book, self._lengths[book.name])
+        return None if block is None else _page(book, block)
+
+    def last_posting(self, edition: str, partition: int) -> Posting | None:
+        """The last posting of a partition, found without reading the others."""
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        book = self._known[ledger_file(edition, partition)]
+        block = last_block_of(self._files, book, self._lengths[book.name])
+        return None if block is None else _postings(book, block)[-1]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _last_round(self) -> LastRound:
+        """The last whole commit, on the disk before anything is told of it.
+
+        Who writes it may not be done, or may have died, before it is there: it would be undone by a power cut, after it
+        was shown, projected, or answered with "taken in before".
+        """
+        last = read_last_round(self._files, self._rounds)
+        self._files.sync_file(self._rounds.path)
+        if last.committed.number == 0:  # who created the books may have died before their name was on the disk
+            self._files.sync_file(self.folder)
+        return last
+
+    def _enter(self, last: LastRound) -> None:
+        """Check what a commit covers, and take it as the present one."""
+        for length in last.committed.lengths:
+            if length.file not in self._known:
+                self._known[length.file] = open_book_file(self._files, self._books, length.file, self._identity)
+            check_end(self._files, self._known[length.file], length)
+        self._last = last
+        self._lengths = {length.file: length.bytes for length in last.committed.lengths}
+
+    def _opening(self) -> JournalOpened:
+        book = self._known.get(journal_file(0))
+        if book is None:
+            raise BooksDamaged(ROUNDS, None, f"the last commit does not cover {journal_file(0)}")
+        blocks = blocks_of(self._files, book, 0, self._lengths[book.name])
+        for _, page in _numbered_pages(book, blocks, 0, gaps=self.is_copy):
+            opened = page.lines[0].fact if page.lines else None
+            if isinstance(opened, JournalOpened) and identity_of(opened) == self._identity:
+                return msgspec.structs.replace(opened, partition=0)
+            break
+        raise BooksDamaged(book.name, book.first, "its first line is not the opening of this book")
+
+    def _must_be_partition(self, partition: int) -> None:
+        if not 0 <= partition < self._opened.partitions:
+            raise ValueError(f"partition {partition} of {self._opened.partitions}")
+
+    def _must_have(self, edition: str) -> None:
+        if edition_file(edition) not in self._lengths:
+            raise UnknownEdition(edition, self.editions())
+
+
+def identity_in_folder(files: FilePort, folder: Path) -> Identity:
+    """Which book lies in a folder, by the head of its file of commits; raises BooksForeign or BooksDamaged."""
+    books = folder / BOOKS
+    if files.size(books / ROUNDS) is None:
+        if any(is_book_folder(name) for name in files.names(books)):
+            raise BooksDamaged(ROUNDS, None, f"the file of commits is missing from {books}")
+        raise BooksForeign(folder, "there are no books of Tallybook in it", _NO_BOOKS)
+    identity = identity_in(head_of(files, books, ROUNDS))
+    if identity is None:
+        raise BooksForeign(books / ROUNDS, "is an Avro file, but not one of Tallybook's", _NO_BOOKS)
+    return identity
+
+
+def _decoded(book: BookFile, block: Block, decode: Callable[[bytes, str | None], _T]) -> _T:
+    if block.records != 1:
+        raise BooksDamaged(book.name, block.offset, f"a block of {block.records} records, where one is due")
+    try:
+        return decode(block.data, book.writer_schema)
+    except BodyDamaged as error:
+        raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
+
+
+def _single(book: BookFile, blocks: Iterator[Block]) -> Iterator[EncodedBlock]:
+    for block in blocks:
+        if block.records != 1:
+            raise BooksDamaged(book.name, block.offset, f"a block of {block.records} records, where one is due")
+        yield EncodedBlock(block.end, 1, block.data)
+
+
+def _page(book: BookFile, block: Block) -> JournalPage:
+    return _decoded(book, block, decode_page)
+
+
+def _postings(book: BookFile, block: Block) -> list[Posting]:
+    try:
+        return decode_postings(block.data, block.records, book.writer_schema)
+    except BodyDamaged as error:
+        raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
+
+
+def _numbered_pages(
+    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
+) -> Iterator[tuple[int, JournalPage]]:
+    for block in blocks:
+        page = _page(book, block)
+        if due is not None and (page.page < due if gaps else page.page != due):
+            raise BooksDamaged(book.name, block.offset, f"page {page.page} stands where page {due} is due")
+        due = page.page + 1
+        yield block.end, page
+
+
+def _numbered_postings(book: BookFile, blocks: Iterator[Block], due: int | None) -> Iterator[tuple[int, list[Posting]]]:
+    for block in blocks:
+        postings = _postings(book, block)
+        for posting in postings:
+            if due is not None and posting.number != due:
+                what = f"posting {posting.number} stands where posting {due} is due"
+                raise BooksDamaged(book.name, block.offset, what)
+            due = posting.number + 1
+        yield block.end, postings
+
+
+def _numbered_rejects(
+    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
+) -> Iterator[tuple[int, list[Reject]]]:
+    for block in blocks:
+        reject = _decoded(book, block, decode_reject)
+        if due is not None and (reject.number < due if gaps else reject.number != due):
+            raise BooksDamaged(book.name, block.offset, f"reject {reject.number} stands where {due} is due")
+        due = reject.number + 1
+        yield block.end, [reject]

@@ -1,0 +1,136 @@
+"""What Kafka's client library says when something goes wrong, as errors that say what one can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+
+from books.errors import BooksError
+from books.kafka.errors import (
+    Fenced,
+    KafkaRefused,
+    KafkaUnreachable,
+    TopicsMissing,
+    TransactionAborted,
+    TransactionLost,
+)
+
+REQUEST_SECONDS: Final = 10.0
+MAX_MESSAGE_BYTES: Final = 8 << 20
+
+FENCED: Final = {
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.FENCED_INSTANCE_ID,
+}
+UNREACHABLE: Final = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._WAIT_COORD,
+    # A leader has just changed, and not everybody knows it yet; or there is none for a moment (the last one).
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._NOENT,
+}
+# The coordinator has forgotten, or ended by itself, what a producer goes on with; the next one finds out how it ended.
+LOST: Final = {
+    KafkaError.INVALID_TXN_STATE,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.TRANSACTION_COORDINATOR_FENCED,
+}
+MISSING: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+
+# What stands for headers that cannot be told, for one of them has a name that is no text. Known by identity: nothing
+# that a publisher sends can be taken for it.
+UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(NamedTuple):
+    """One message; `timestamp` in UTC ms as its topic says (0: none), `headers` with text values, or UNREADABLE."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, str]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.topic, self.partition)
+
+
+class Polled(NamedTuple):
+    """What one look brought: records in order of each partition, and places that have no more for now.
+
+    `at_end` says up to which offset. A leader that is new may say so of an offset that it will soon be past: whoever
+    must know that there is no more compares it with an end that was asked for.
+    """
+
+    records: list[Record]
+    at_end: dict[Place, int]
+
+
+class GroupOffset(NamedTuple):
+    """What a consumer group has committed for a partition: the next offset, and a word beside it."""
+
+    offset: int
+    metadata: str
+
+
+@contextmanager
+def told(bootstrap: str) -> Iterator[None]:
+    """Turn the library's errors of the body into typed ones."""
+    try:
+        yield
+    except KafkaException as error:
+        raise clear(bootstrap, error.args[0]) from error
+
+
+def clear(bootstrap: str, cause: object) -> BooksError:
+    """The typed error for one of the library's."""
+    if not isinstance(cause, KafkaError):
+        return KafkaRefused(f"Kafka at {bootstrap}: {cause}")
+    code, said = cause.code(), cause.str()
+    if code in FENCED:
+        return Fenced(f"another process has taken over what this one did ({said}). Nothing is lost.")
+    if code in MISSING:
+        return TopicsMissing([said])
+    if code in UNREACHABLE or cause.retriable():
+        return KafkaUnreachable(bootstrap, said)
+    if code in LOST:
+        return TransactionLost(bootstrap, said)
+    undone = f"a transaction was undone ({said}); what it held is made again"
+    refused = f"Kafka at {bootstrap} refuses: {said} ({cause.name()})"
+    return TransactionAborted(undone) if cause.txn_requires_abort() else KafkaRefused(refused)

@@ -1,0 +1,264 @@
+"""A Kafka cluster as the rest of Tallybook asks it: topics, offsets, and who reads and writes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import confluent_kafka
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, REQUEST_SECONDS, GroupOffset, Place, clear, told
+from books.kafka.consumer import Member, Reader
+from books.kafka.groups import GroupMember, GroupView
+from books.kafka.producer import Publisher, TransactionalProducer
+
+TRANSACTION_SECONDS: Final = 10.0
+SESSION_MS: Final = 10_000
+# So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
+READER_WAIT_MS: Final = 10
+# What the client fetches ahead of each partition; its own default would be 64 MB.
+QUEUED_KBYTES: Final = 4_096
+# So soon partitions are noticed that a publisher's topic was given later.
+METADATA_MS: Final = 30_000
+MAX_POLL_INTERVAL_MS: Final = 300_000
+HARMLESS_SECONDS: Final = 3.0
+MAX_FETCH_BYTES: Final = 32 << 20
+MAX_QUEUED_KILOBYTES: Final = 64 << 10
+_UNSAID: Final = logging.getLogger("tallybook.librdkafka")
+_UNSAID.propagate = False
+_UNSAID.addHandler(logging.NullHandler())
+_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
+_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
+
+
+class Cluster:
+    """A Kafka, as its bootstrap address and client settings (such as security.protocol) name it. Opens nothing yet."""
+
+    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
+        self.bootstrap = bootstrap
+        self._settings: dict[str, Any] = {
+            **(settings or {}),
+            "bootstrap.servers": bootstrap,
+            "client.id": "tallybook",
+            # What goes wrong is raised where it happens; the library's own lines would be told twice, and what it calls
+            # fatal goes to standard error at any level unless somebody takes it.
+            "log_level": 0,
+            "logger": _UNSAID,
+            "socket.timeout.ms": int(REQUEST_SECONDS * 1000),
+        }
+        self._admin: AdminClient | None = None
+
+    def partitions(self, topics: Iterable[str]) -> dict[str, int]:
+        """How many partitions each topic has; those that do not exist are left out. Raises KafkaUnreachable."""
+        with told(self.bootstrap):
+            found = self._client().list_topics(timeout=REQUEST_SECONDS).topics
+        there = {name: found[name] for name in topics if name in found}
+        for topic in there.values():
+            # A topic that has no leader just now is not one that does not exist.
+            if topic.error is not None and topic.error.code() not in MISSING:
+                raise clear(self.bootstrap, topic.error)
+        return {name: len(topic.partitions) for name, topic in there.items() if topic.error is None}
+
+    def brokers(self) -> int:
+        """How many brokers there are. Raises KafkaUnreachable."""
+        with told(self.bootstrap):
+            return len(self._client().list_topics(timeout=REQUEST_SECONDS).brokers)
+
+    def create_topic(self, name: str, partitions: int, replication: int, settings: Mapping[str, str]) -> bool:
+        """Create a topic; False where it exists already."""
+        new = NewTopic(name, num_partitions=partitions, replication_factor=replication, config=dict(settings))
+        try:
+            self._client().create_topics([new], request_timeout=REQUEST_SECONDS)[name].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise clear(self.bootstrap, error.args[0]) from error
+        return True
+
+    def topic_settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The present settings of topics that exist."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        with told(self.bootstrap):
+            asked = self._client().describe_configs(resources, request_timeout=REQUEST_SECONDS)
+            return {
+                resource.name: {key: str(entry.value) for key, entry in future.result().items()}
+                for resource, future in asked.items()
+            }
+
+    def broker_settings(self) -> dict[str, str]:
+        """The settings of one of the brokers."""
+        with told(self.bootstrap):
+            broker = next(iter(self._client().list_topics(timeout=REQUEST_SECONDS).brokers))
+            resource = ConfigResource(ResourceType.BROKER, str(broker))
+            (future,) = self._client().describe_configs([resource], request_timeout=REQUEST_SECONDS).values()
+            return {key: str(entry.value) for key, entry in future.result().items()}
+
+    def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
+        """The offset after the last record; `committed`: of those that readers see, before any open transaction."""
+        level = confluent_kafka.IsolationLevel
+        isolation = level.READ_COMMITTED if committed else level.READ_UNCOMMITTED
+        return self._offsets(places, _LATEST, isolation)
+
+    def begins(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset of the first record that is still there."""
+        return self._offsets(places, _EARLIEST, confluent_kafka.IsolationLevel.READ_UNCOMMITTED)
+
+    def _offsets(self, places: Iterable[Place], which: OffsetSpec, isolation: Any) -> dict[Place, int]:
+        asked = {TopicPartition(*place): which for place in places}
+        if not asked:
+            return {}
+        with told(self.bootstrap):
+            futures = self._client().list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
+            return {Place(key.topic, key.partition): future.result().offset for key, future in futures.items()}
+
+    def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, GroupOffset]:
+        """What a group has committed, by ended transactions; partitions that it has not are left out.
+
+        Raises KafkaUnreachable; it is not asked by the administration client, whose library ends the process where the
+        brokers come back after such a request ran out of time (seen with librdkafka 2.16).
+        """
+        wanted = [TopicPartition(*place) for place in places]
+        consumer = Consumer(self._consumer_settings({"group.id": group}))
+        try:
+            with told(self.bootstrap):
+                found = consumer.committed(wanted, timeout=REQUEST_SECONDS)
+        finally:
+            consumer.close()
+        for each in found:
+            if each.error is not None:
+                raise clear(self.bootstrap, each.error)
+        return {
+            Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
+            for each in found
+            if each.offset >= 0
+        }
+
+    def group_view(self, group: str) -> GroupView:
+        """Who is in a group now; nobody, where there is no such group. Raises KafkaUnreachable, KafkaRefused."""
+        self._must_answer()
+        try:
+            asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+            described = asked[group].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return GroupView()
+            # Once this request has timed out, the library's client never again gets an answer to it (seen in 2.16).
+            self._admin = None
+            raise clear(self.bootstrap, error.args[0]) from error
+        members = tuple(
+            GroupMember(
+                one.group_instance_id or one.member_id,
+                frozenset(Place(at.topic, at.partition) for at in one.assignment.topic_partitions),
+            )
+            for one in described.members
+        )
+        return GroupView(described.state == ConsumerGroupState.STABLE, members)
+
+    def _must_answer(self) -> None:
+        """Ask something harmless first. Raises KafkaUnreachable.
+
+        The library was seen to end the process when brokers came back after a request to a coordinator had timed out.
+        """
+        with told(self.bootstrap):
+            self._client().list_topics(timeout=HARMLESS_SECONDS)
+
+    def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
+        """Keep a word beside the offset 0 of each place, for a group that never has members (see `group_offsets`).
+
+        It is a way to tell others something small, that may be lost without harm, without a topic of its own.
+
+        Raises:
+            KafkaUnreachable, KafkaRefused: not all of them are kept.
+        """
+        self._must_answer()
+        offsets = [TopicPartition(*place, 0, metadata=word) for place, word in words.items()]
+        request = confluent_kafka.ConsumerGroupTopicPartitions(group, offsets)
+        with told(self.bootstrap):
+            asked = self._client().alter_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)
+            (future,) = asked.values()
+            for kept in future.result().topic_partitions:
+                if kept.error is not None:
+                    raise clear(self.bootstrap, kept.error)
+
+    def reader(self, settings: Mapping[str, Any] | None = None) -> Reader:
+        """Somebody who reads given places, and belongs to no group; `settings` of the client go over the usual ones."""
+        usual = {"group.id": "tallybook-reader", "fetch.wait.max.ms": READER_WAIT_MS}
+        return Reader(self.bootstrap, self._consumer_settings({**usual, **(settings or {})}))
+
+    def member(self, group: str, instance: str) -> Member:
+        """A member of a consumer group, static under the name `instance`."""
+        return Member(
+            self.bootstrap,
+            self._consumer_settings(
+                {
+                    "group.id": group,
+                    "group.instance.id": instance,
+                    "auto.offset.reset": "earliest",
+                    "session.timeout.ms": SESSION_MS,
+                    "heartbeat.interval.ms": SESSION_MS // 5,
+                    "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
+                    "partition.assignment.strategy": "range,roundrobin",
+                    "queued.max.messages.kbytes": QUEUED_KBYTES,
+                    "topic.metadata.refresh.interval.ms": METADATA_MS,
+                }
+            ),
+        )
+
+    def group_named(self, group: str) -> object:
+        """What stands for a group that has no members, for a transaction that keeps offsets in its name."""
+        consumer = Consumer(self._consumer_settings({"group.id": group}))
+        try:
+            return consumer.consumer_group_metadata()
+        finally:
+            consumer.close()
+
+    def producer(self, transactional_id: str, *, timeout_seconds: float = TRANSACTION_SECONDS) -> TransactionalProducer:
+        """A producer of transactions; it fences all others of the same id once it is opened."""
+        return TransactionalProducer(
+            self.bootstrap,
+            self._producer_settings()
+            | {"transactional.id": transactional_id, "transaction.timeout.ms": int(timeout_seconds * 1000)},
+        )
+
+    def publisher(self) -> Publisher:
+        """A producer without transactions, for facts."""
+        return Publisher(self.bootstrap, self._producer_settings() | {"enable.idempotence": True})
+
+    def _producer_settings(self) -> dict[str, Any]:
+        return {
+            **self._settings,
+            "acks": "all",
+            "compression.type": "zstd",
+            "linger.ms": 5,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "delivery.report.only.error": True,
+        }
+
+    def _consumer_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **self._settings,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "fetch.queue.backoff.ms": 20,  # the default of 1000 stalls a reader that takes large messages
+            "fetch.wait.max.ms": 100,
+            "fetch.max.bytes": MAX_FETCH_BYTES,
+            "max.partition.fetch.bytes": MAX_MESSAGE_BYTES,
+            "queued.max.messages.kbytes": MAX_QUEUED_KILOBYTES,
+            **settings,
+        }
+
+    def _client(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = AdminClient(self._settings)
+        return self._admin

@@ -1,0 +1,153 @@
+"""What stands in the records of the books' topics: Avro single-object messages, and pages that count by offset.
+
+Several processes append pages to one partition, so that none can number them: a page is written as page 0, and its
+number is the offset at which the broker put it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from books.encoded import EncodedBlock, postings_body
+from books.errors import BooksDamaged
+from books.files.container import decode_long
+from books.kafka.client_errors import Record
+from schemas.avro.codecs import (
+    BodyDamaged,
+    decode_batch,
+    decode_edition,
+    decode_page,
+    decode_reject,
+    encode_batch,
+    encode_edition,
+    encode_page,
+    encode_reject,
+)
+from schemas.avro.single_object import NotFramed, UnknownFingerprint, frame, unframe
+from schemas.avro.varints import long_bytes
+from schemas.facts import JournalOpened
+from schemas.pages import JournalLine, JournalPage, Reject
+from schemas.posting import EditionOpened, PostingBatch
+
+_RESTORE = "Restore the topic from a backup, or make a new deployment and publish its facts again."
+
+
+def page_message(lines: Iterable[JournalLine], inputs: Iterable[str] = ("",)) -> bytes:
+    """A page of the journal, to be sent; its number is where it will stand."""
+    return frame("JournalPage", encode_page(JournalPage(0, tuple(lines), tuple(inputs))))
+
+
+def batch_message(batch: PostingBatch) -> bytes:
+    """A batch of postings, to be sent."""
+    return frame("PostingBatch", encode_batch(batch))
+
+
+def reject_message(reject: Reject) -> bytes:
+    """A reject, to be sent; its number is one more than the offset at which it will stand."""
+    return frame("Reject", encode_reject(reject))
+
+
+def edition_message(opened: EditionOpened) -> bytes:
+    """What an edition of the ledger opens with, to be sent."""
+    return frame("EditionOpened", encode_edition(opened))
+
+
+def page_of(record: Record) -> JournalPage:
+    """The page of a record. Raises BooksDamaged."""
+    body, writer_schema = _body(record, "JournalPage")
+    try:
+        page = decode_page(body, writer_schema)
+    except BodyDamaged as error:
+        raise _damaged(record, f"a page cannot be read ({error})") from error
+    return JournalPage(record.offset, page.lines, page.inputs)
+
+
+def batch_of(record: Record) -> PostingBatch | None:
+    """The batch of a record of the ledger; None for the edition's opening. Raises BooksDamaged."""
+    if _name(record) == "EditionOpened":
+        return None
+    body, writer_schema = _body(record, "PostingBatch")
+    try:
+        return decode_batch(body, writer_schema)
+    except BodyDamaged as error:
+        raise _damaged(record, f"postings cannot be read ({error})") from error
+
+
+def reject_of(record: Record) -> Reject:
+    """The reject of a record, with its number. Raises BooksDamaged."""
+    body, writer_schema = _body(record, "Reject")
+    try:
+        reject = decode_reject(body, writer_schema)
+    except BodyDamaged as error:
+        raise _damaged(record, f"a reject cannot be read ({error})") from error
+    return msgspec.structs.replace(reject, number=record.offset + 1)
+
+
+def edition_of(record: Record) -> EditionOpened | None:
+    """The edition's opening; None for another record of the ledger. Raises BooksDamaged."""
+    if _name(record) != "EditionOpened":
+        return None
+    body, writer_schema = _body(record, "EditionOpened")
+    try:
+        return decode_edition(body, writer_schema)
+    except BodyDamaged as error:
+        raise _damaged(record, f"the edition's opening cannot be read ({error})") from error
+
+
+def opening_of(record: Record) -> JournalOpened | None:
+    """The constants in a partition's first record; None if it is another one. Raises BooksDamaged."""
+    lines = page_of(record).lines
+    fact = lines[0].fact if lines else None
+    return fact if isinstance(fact, JournalOpened) else None
+
+
+def page_block(record: Record) -> EncodedBlock:
+    """A page as bytes of the present schema, its number in them."""
+    body, writer_schema = _body(record, "JournalPage")
+    if writer_schema is not None:
+        body = encode_page(page_of(record))
+    else:
+        _, after = decode_long(body, 0)  # the number it was written with, which is none
+        body = long_bytes(record.offset) + body[after:]
+    return EncodedBlock(record.offset + 1, 1, body)
+
+
+def batch_block(record: Record, batch: PostingBatch) -> EncodedBlock:
+    """The postings of a record as bytes of the present schema."""
+    return EncodedBlock(record.offset + 1, len(batch.postings), postings_body(batch.postings))
+
+
+def reject_block(record: Record) -> EncodedBlock:
+    """A reject as bytes of the present schema, its number in them."""
+    return EncodedBlock(record.offset + 1, 1, encode_reject(reject_of(record)))
+
+
+def _name(record: Record) -> str:
+    return _unframed(record)[0]
+
+
+def _body(record: Record, expected: str) -> tuple[bytes, str | None]:
+    name, writer_schema, body = _unframed(record)
+    if name != expected:
+        raise _damaged(record, f"a {name} stands where a {expected} is due")
+    return body, writer_schema
+
+
+def _unframed(record: Record) -> tuple[str, str | None, bytes]:
+    try:
+        return unframe(record.value or b"")
+    except UnknownFingerprint as error:
+        what = f"a record was written by another version of Tallybook ({error})"
+        raise BooksDamaged(_where(record), None, what, "Use the version that wrote it, or a later one.") from error
+    except NotFramed as error:
+        raise _damaged(record, "a record is not one of Tallybook's: somebody else has written to this topic") from error
+
+
+def _where(record: Record) -> str:
+    return f"{record.topic}/{record.partition} at offset {record.offset}"
+
+
+def _damaged(record: Record, what: str) -> BooksDamaged:
+    return BooksDamaged(_where(record), None, what, _RESTORE)

@@ -1,0 +1,230 @@
+"""What a rule may ask of a fact, of a line and of the local clock: conditions as data, normalised to one shape."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from processors.decider.rules.scalars import (
+    Hour,
+    LocalDateTime,
+    MonthDay,
+    Problem,
+    Text,
+    Weekday,
+    Whole,
+    count,
+    first_repeated,
+    refusal,
+    refuse_all,
+)
+
+MAX_VALUES: Final = 1_000
+MAX_ATTRIBUTES: Final = 32
+
+
+class RulesetModel(BaseModel):
+    """Frozen, and closed: a key that is not known here is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+
+class TextCondition(RulesetModel):
+    """A text is one of `any_of` (None: any) and none of `not_in` (None: no text is excluded)."""
+
+    any_of: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+    not_in: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems: list[Problem] = []
+        for name, values in (("any_of", self.any_of), ("not_in", self.not_in)):
+            position = first_repeated(values or ())
+            if values is not None and position is not None:
+                problems.append(Problem((name, position), f"`{values[position]}` is listed twice", "delete one"))
+        if self.any_of is None and self.not_in is None:
+            problems.append(Problem((), "the condition says nothing", "write a value, a list, or {not_in: [...]}"))
+        refuse_all(problems)
+        return self
+
+
+class NumberCondition(RulesetModel):
+    """A number is at least `min` and at most `max` (None: no bound); one value is both."""
+
+    min: Annotated[int, BeforeValidator(count)] | None = None
+    max: Annotated[int, BeforeValidator(count)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min is None and self.max is None:
+            raise refusal("the condition says nothing", "write a number, or {min: ..., max: ...}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise refusal(f"min {self.min} is greater than max {self.max}", "no number is both; exchange them")
+        return self
+
+
+def _text_condition(value: Any) -> Any:
+    """One value or a list becomes `any_of`; a mapping may hold `not_in` alone."""
+    if isinstance(value, str):
+        return {"any_of": (value,)}
+    if isinstance(value, list | tuple):
+        return {"any_of": value}
+    if isinstance(value, dict):
+        if "any_of" in value:
+            raise refusal("`any_of` is not written", "write the list itself, such as [GROCERY, PRODUCE]")
+        return value
+    if isinstance(value, TextCondition):
+        return value
+    raise refusal("this is not a condition on a text", "write one value, a list of values, or {not_in: [...]}")
+
+
+def _number_condition(value: Any) -> Any:
+    """One number becomes both bounds."""
+    if isinstance(value, dict | NumberCondition):
+        return value
+    if isinstance(value, list | tuple):
+        raise refusal("a number has no list of values", "write one number, or {min: ..., max: ...}")
+    number = count(value)
+    return {"min": number, "max": number}
+
+
+_TEXTS_SCHEMA: Final = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
+TextAsked = Annotated[
+    TextCondition,
+    BeforeValidator(_text_condition),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "number", "boolean"]},
+                _TEXTS_SCHEMA,
+                {
+                    "type": "object",
+                    "properties": {"not_in": _TEXTS_SCHEMA},
+                    "required": ["not_in"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+NumberAsked = Annotated[
+    NumberCondition,
+    BeforeValidator(_number_condition),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {
+                    "type": "object",
+                    "properties": {
+                        "min": {"type": "integer", "minimum": 0},
+                        "max": {"type": "integer", "minimum": 0},
+                    },
+                    "minProperties": 1,
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class _Conditions(RulesetModel):
+    """Conditions by field name; all that are given must hold, and at least one is given."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.asked():
+            raise refusal("there is no condition in it", "delete it, or write a condition")
+        return self
+
+    def asked(self) -> tuple[str, ...]:
+        """The names of the fields that are asked for, in declared order."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name))
+
+    def texts(self) -> dict[str, TextCondition]:
+        """The conditions on texts (attributes apart), by field name."""
+        return {name: test for name in self.asked() if isinstance(test := getattr(self, name), TextCondition)}
+
+    def numbers(self) -> dict[str, NumberCondition]:
+        """The conditions on numbers, by field name."""
+        return {name: test for name in self.asked() if isinstance(test := getattr(self, name), NumberCondition)}
+
+
+class When(_Conditions):
+    """Conditions on the whole fact; which fields a kind of fact has stands in `WHEN_FIELDS` of the ruleset."""
+
+    store_id: TextAsked | None = Field(default=None, description="The store, as the publisher calls it.")
+    channel: TextAsked | None = Field(default=None, description="How it came, such as store, web or app.")
+    tender: TextAsked | None = Field(default=None, description="How a purchase was paid.")
+    network: TextAsked | None = Field(default=None, description="The network that something was shared on.")
+    content_id: TextAsked | None = Field(default=None, description="What was shared.")
+    sku: TextAsked | None = Field(default=None, description="The product that was shared or reviewed.")
+    amount_minor: NumberAsked | None = Field(
+        default=None, description="The sum of all lines of the order, in minor units."
+    )
+    quantity_milli: NumberAsked | None = Field(default=None, description="The sum of all quantities, in thousandths.")
+    rating: NumberAsked | None = Field(default=None, description="The review's rating; not given never matches.")
+    text_length: NumberAsked | None = Field(default=None, description="The length of the review's text in characters.")
+    media_count: NumberAsked | None = Field(default=None, description="How many pictures or films the review has.")
+    attributes: Annotated[dict[Text, TextAsked], Field(max_length=MAX_ATTRIBUTES)] = Field(
+        default={}, description="Conditions on the fact's attributes, by name; an absent attribute is ''."
+    )
+
+
+class LineConditions(_Conditions):
+    """Conditions on one line of a purchase."""
+
+    sku: TextAsked | None = Field(default=None, description="The product.")
+    category: TextAsked | None = Field(default=None, description="The category, as the publisher calls it.")
+    brand: TextAsked | None = Field(default=None, description="The brand.")
+    amount_minor: NumberAsked | None = Field(default=None, description="What was paid for the line, in minor units.")
+    quantity_milli: NumberAsked | None = Field(default=None, description="The quantity, in thousandths of a unit.")
+
+
+class Hours(RulesetModel):
+    """From `from` to before `until` on the local clock; from later than until goes over midnight."""
+
+    from_: Hour = Field(validation_alias="from", description="The first minute, such as 07:00.")
+    until: Hour = Field(description="The first minute that no longer counts, such as 10:00.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.from_ == self.until:
+            raise refusal("from and until are the same hour", "delete `hours` for the whole day")
+        return self
+
+
+class Active(RulesetModel):
+    """When a rule is active, in the programme's local time; all that are given must hold.
+
+    `from_` and `until` are naive local times (half-open), weekdays count from Monday = 0, dates are (month, day).
+    """
+
+    from_: LocalDateTime | None = Field(
+        default=None, validation_alias="from", description="From this local date or time on."
+    )
+    until: LocalDateTime | None = Field(default=None, description="Until before this local date or time.")
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] | None = Field(
+        default=None, description="Days of the week."
+    )
+    days_of_month: (
+        Annotated[tuple[Annotated[Whole, Field(ge=1, le=31)], ...], Field(min_length=1, max_length=31)] | None
+    ) = Field(default=None, description="Days of the month, 1 to 31.")
+    dates: Annotated[tuple[MonthDay, ...], Field(min_length=1, max_length=366)] | None = Field(
+        default=None, description="Days of every year, as month-day."
+    )
+    hours: Hours | None = Field(default=None, description="Hours of the day.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems: list[Problem] = []
+        for name in ("weekdays", "days_of_month", "dates"):
+            position = first_repeated(getattr(self, name) or ())
+            if position is not None:
+                problems.append(Problem((name, position), "this day is listed twice", "delete one"))
+        if not any(getattr(self, name) is not None for name in type(self).model_fields):
+            problems.append(Problem((), "there is no time in it", "delete `active` for a rule that always holds"))
+        refuse_all(problems)
+        return self

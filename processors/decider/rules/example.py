@@ -1,0 +1,184 @@
+"""How a ruleset shows what it means: an example is a short history of facts and all that it must earn."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
+
+from processors.decider.rules.conditions import RulesetModel
+from processors.decider.rules.scalars import (
+    Flag,
+    Id,
+    LocalDateTime,
+    Problem,
+    Whole,
+    instant_text,
+    refusal,
+    refuse_all,
+)
+from schemas.bounds import (
+    MAX_AMOUNT_MINOR,
+    MAX_ATTRIBUTE_LENGTH,
+    MAX_ATTRIBUTES,
+    MAX_ID_LENGTH,
+    MAX_LINES,
+    MAX_MEDIA,
+    MAX_QUANTITY_MILLI,
+    MAX_TEXT_LENGTH,
+)
+from schemas.posting import EntryType, Reason
+
+MAX_FACTS: Final = 200
+MAX_EXPECTED: Final = 1_000
+MAX_RATING: Final = 10
+FACT_KINDS: Final = ("purchase", "check_in", "share", "review", "referral", "tick")
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+Label = Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)]
+Attribute = Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_LENGTH)]
+Amount = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT_MINOR)]
+# A local time of the programme, or an instant with an offset; kept as text until the zone is at hand.
+At = Annotated[
+    str,
+    AfterValidator(instant_text),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2})?)?$"}
+    ),
+]
+
+
+class _ExampleFact(RulesetModel):
+    at: At = Field(description="When it happened: a local time such as 2026-11-11T18:00, or RFC 3339 with an offset.")
+    id: Name | None = Field(
+        default=None, description="The event id; by default the fact's place in the example, from 1."
+    )
+    source: Name = Field(default="example", description="The publishing system.")
+    channel: Label = ""
+    attributes: Annotated[dict[Name, Attribute], Field(max_length=MAX_ATTRIBUTES)] = Field(default={})
+
+
+class _StoreFact(_ExampleFact):
+    store_id: Label = ""
+
+
+class ExampleLine(RulesetModel):
+    """One line of a purchase in an example."""
+
+    sku: Name = "item"
+    amount_minor: Amount = Field(description="What was paid for the whole line, in minor units.")
+    quantity_milli: Annotated[Whole, Field(ge=0, le=MAX_QUANTITY_MILLI)] = 1000
+    category: Label = ""
+    brand: Label = ""
+
+
+class ExamplePurchase(_StoreFact):
+    """A purchase by a member; `amount_minor` stands for a single line."""
+
+    purchase: Name = Field(description="The member who bought.")
+    amount_minor: Amount | None = Field(default=None, description="The total, instead of `lines`.")
+    lines: tuple[ExampleLine, ...] | None = Field(default=None, max_length=MAX_LINES)
+    currency: str | None = Field(default=None, description="The programme's currency by default.")
+    order_id: Name | None = Field(default=None, description="The event id by default.")
+    tender: Label = ""
+    referrer_id: Name | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.amount_minor is None) == (self.lines is None):
+            raise refusal("a purchase has either `amount_minor` or `lines`", "write exactly one of the two")
+        return self
+
+
+class ExampleCheckIn(_StoreFact):
+    """A check-in of a member."""
+
+    check_in: Name = Field(description="The member who checked in.")
+
+
+class ExampleShare(_StoreFact):
+    """A member shared something."""
+
+    share: Name = Field(description="The member who shared.")
+    network: Label = ""
+    content_id: Label = ""
+    sku: Label = ""
+
+
+class ExampleReview(_StoreFact):
+    """A member reviewed a product."""
+
+    review: Name = Field(description="The member who wrote the review.")
+    sku: Name = "item"
+    rating: Annotated[Whole, Field(ge=0, le=MAX_RATING)] | None = None
+    text_length: Annotated[Whole, Field(ge=0, le=MAX_TEXT_LENGTH)] = 0
+    media_count: Annotated[Whole, Field(ge=0, le=MAX_MEDIA)] = 0
+    order_id: Label = ""
+
+
+class ExampleReferral(_ExampleFact):
+    """A member brought another."""
+
+    referral: Name = Field(description="The member who was brought (the referee).")
+    referrer_id: Name = Field(description="The member who brought.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.referrer_id == self.referral:
+            refuse_all([Problem(("referrer_id",), "a member cannot refer itself", "name another member")])
+        return self
+
+
+class ExampleTick(RulesetModel):
+    """Time has passed up to `tick`: all work due by then is done."""
+
+    tick: At = Field(description="A local time such as 2026-12-01, or RFC 3339 with an offset.")
+
+
+def _kind_of(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return next((kind for kind in FACT_KINDS if kind in value), None)
+    return next((kind for kind in FACT_KINDS if hasattr(value, kind)), None)
+
+
+ExampleFact = Annotated[
+    Annotated[ExamplePurchase, Tag("purchase")]
+    | Annotated[ExampleCheckIn, Tag("check_in")]
+    | Annotated[ExampleShare, Tag("share")]
+    | Annotated[ExampleReview, Tag("review")]
+    | Annotated[ExampleReferral, Tag("referral")]
+    | Annotated[ExampleTick, Tag("tick")],
+    Discriminator(_kind_of),
+]
+
+
+class Expected(RulesetModel):
+    """One entry, or one reason; only the fields that are written are compared."""
+
+    type: EntryType | None = Field(default=None, description="The kind of entry; PointsAwarded by default.")
+    rule: Id | None = Field(default=None, description="The rule that awarded.")
+    points: Whole | None = Field(default=None, description="How many points; what is taken away has a minus.")
+    reason: Reason | None = Field(default=None, description="Why a fact itself earned nothing.")
+    member: Name | None = Field(default=None, description="The member whose account it stands in.")
+    of: Name | None = Field(default=None, description="The event id of the fact (see `id`).")
+    expires_at: LocalDateTime | None = Field(default=None, description="The local time from which the points are gone.")
+    late: Flag | None = Field(default=None, description="Whether the fact came late.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        entry = [name for name in ("type", "rule", "points", "expires_at") if getattr(self, name) is not None]
+        if self.reason is not None and entry:
+            refuse_all([Problem((entry[0],), f"`{entry[0]}` and `reason` do not go together", "write two items")])
+        if self.reason is None and not entry:
+            raise refusal("this expects nothing", "write rule and points, or a reason")
+        return self
+
+
+class Example(RulesetModel):
+    """Facts in, entries out."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(description="What it shows.")
+    facts: tuple[ExampleFact, ...] = Field(min_length=1, max_length=MAX_FACTS, description="What happened, in order.")
+    expect: tuple[Expected, ...] = Field(
+        max_length=MAX_EXPECTED, description="Every entry and reason that comes of it, in order."
+    )

@@ -1,0 +1,1 @@
+"""Rounds on one machine: facts are journalled, decided and committed without any server."""

@@ -1,0 +1,191 @@
+"""Rounds of an embedded run: facts up to a tick are journalled and decided, then what they owe, then due work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from books.log import LogWriter
+from books.walk import Place
+from processors.desk import PartitionDesk
+from processors.embedded.shares import DeskShare, Order, Share
+from schemas.facts import (
+    ClockTicked,
+    JournalFact,
+    PublishedFact,
+    PurchaseRecorded,
+    RulesetPublished,
+    members_of,
+)
+from schemas.pages import InputConsumed, Reject, RoundCommitted
+from schemas.partitions import partition_of
+
+NO_TICK: Final = 0
+ORDERS_TOGETHER: Final = (
+    500  # handed to a share at a time: few enough that it starts soon, enough to be worth a message
+)
+
+
+class Taken(NamedTuple):
+    """A fact that passed the door: the SHA-256 of its input, and its record number there from 1."""
+
+    fact: PublishedFact
+    input: str
+    record: int
+
+
+class RoundCounts(msgspec.Struct):
+    """What has been taken in since the last commit."""
+
+    facts: int = 0
+    lines: int = 0
+    postings: int = 0
+    entries: int = 0
+    rejects: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+class Rounds:
+    """Takes rounds of facts into the books of one folder, its partitions divided among shares.
+
+    Nothing is visible to readers before `commit`. The caller owns `log`; the shares stand at the end of the books, with
+    the last tick and the publications given. `postings_committed` counts since then.
+
+    What a round's facts owe is asked for only when the next round (or the commit) begins: until then the shares decide
+    while the caller reads on.
+    """
+
+    def __init__(
+        self, log: LogWriter, shares: Sequence[Share], last_tick: int, publications: Sequence[RulesetPublished]
+    ) -> None:
+        self.log = log
+        self.shares = shares
+        self.publications = list(publications)
+        self._share_of = {partition: number for number, share in enumerate(shares) for partition in share.partitions}
+        self._partitions = len(self._share_of)
+        if sorted(self._share_of) != list(range(log.opened().partitions)):
+            raise AssertionError(f"shares of partitions {sorted(self._share_of)}")
+        self._orders: list[list[Order]] = [[] for _ in shares]
+        self._last_tick = last_tick
+        self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
+        self._counts = RoundCounts()
+        self.postings_committed = 0
+
+    @property
+    def last_tick(self) -> int:
+        """The last tick in UTC ms, the same in all partitions between rounds; 0 for none."""
+        return self._last_tick
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was journalled since the last commit."""
+        return self._counts.lines == 0
+
+    def publish(self, published: RulesetPublished, received_at: int) -> None:
+        """Write a publication to all partitions at once."""
+        self._finish_round()
+        self._order_everywhere(published, received_at)
+        self.publications.append(published)
+
+    def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
+        """One round: these facts in this order, the facts they owe, then a tick at `tick_at` if it is a new one."""
+        self._finish_round()
+        self._counts.facts += len(facts)
+        for fact, source, record in facts:
+            for member_id in members_of(fact):
+                key = member_id if member_id is not None else guest_key(fact)
+                partition = partition_of(key, self._partitions)
+                self._order(Order(partition, fact, member_id, source, record), received_at)
+        self._hand_out(received_at)
+        for share in self.shares:
+            share.ask_owed()
+        self._unfinished = (tick_at if tick_at > self._last_tick else NO_TICK, received_at)
+        self._last_tick = max(tick_at, self._last_tick)
+
+    def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
+        """Keep refused records; gives them back with their numbers."""
+        self._counts.rejects += len(rejects)
+        return self.log.append_rejects(rejects)
+
+    def commit(self, inputs: Sequence[InputConsumed]) -> RoundCounts:
+        """Make everything since the last commit durable and visible, as one.
+
+        Returns:
+            The counts of what was committed.
+        """
+        self._finish_round()
+        for share in self.shares:
+            share.ask_seal()
+        sealed = [share.sealed() for share in self.shares]
+        counts, self._counts = self._counts, RoundCounts()
+        for each in sealed:
+            counts.postings += each.postings
+            counts.entries += each.entries
+            counts.duplicates += each.duplicates
+            counts.conflicts += each.conflicts
+        self.postings_committed += counts.postings
+        ends = sorted((end for each in sealed for end in each.ends), key=lambda end: end.partition)
+        self.log.commit(
+            RoundCommitted(
+                number=0,
+                lengths=(),
+                inputs=tuple(inputs),
+                last_tick=self.last_tick,
+                facts=counts.facts,
+                postings=counts.postings,
+                journal_digests=tuple(end.journal_digest for end in ends),
+                ledger_digests=tuple(end.ledger_digest for end in ends),
+            ),
+            parts=[length for each in sealed for length in each.lengths],
+        )
+        return counts
+
+    def _finish_round(self) -> None:
+        """What the last round's facts owe, in an order that no share has a hand in, and then its tick."""
+        if self._unfinished is None:
+            return
+        (tick_at, received_at), self._unfinished = self._unfinished, None
+        owed = [item for share in self.shares for item in share.owed()]
+        owed.sort(key=lambda item: item[:4])
+        for item in owed:
+            fact = item.fact
+            self._order(Order(partition_of(fact.member_id, self._partitions), fact, fact.member_id), received_at)
+        if tick_at != NO_TICK:
+            self._order_everywhere(ClockTicked(tick_at), received_at)
+        self._hand_out(received_at)
+
+    def _order_everywhere(self, fact: JournalFact, received_at: int) -> None:
+        for partition in range(self._partitions):
+            self._order(Order(partition, fact), received_at)
+        self._hand_out(received_at)
+
+    def _order(self, order: Order, received_at: int) -> None:
+        self._counts.lines += 1
+        number = self._share_of[order.partition]
+        orders = self._orders[number]
+        orders.append(order)
+        if len(orders) >= ORDERS_TOGETHER:
+            self.shares[number].score(orders, received_at)
+            self._orders[number] = []
+
+    def _hand_out(self, received_at: int) -> None:
+        for number, orders in enumerate(self._orders):
+            if orders:
+                self.shares[number].score(orders, received_at)
+                self._orders[number] = []
+
+
+def rounds_here(log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> Rounds:
+    """Rounds that are decided in this very process, by one recovered desk per partition and its place in the books."""
+    share = DeskShare(log, desks, edition, places)
+    return Rounds(log, [share], share.last_tick, share.publications)
+
+
+def guest_key(fact: JournalFact) -> str:
+    """What decides the partition of a fact without a member: the order id of a guest's purchase."""
+    if isinstance(fact, PurchaseRecorded):
+        return fact.order_id
+    raise AssertionError(f"a {type(fact).__name__} has a member")

@@ -1,0 +1,91 @@
+"""What a process that decides a share is told, and what it answers, as bytes: MessagePack with the facts' own shapes.
+
+The facts passed the door already, so they are read as their shapes, without the patterns that they passed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from processors.desk import Owed
+from processors.embedded.shares import Order, Sealed
+from processors.intake.shapes import SHAPES, AnyShape, build
+from schemas.facts import ClockTicked, RefereePurchased, RulesetPublished
+
+_SHAPES: Final = frozenset(SHAPES.values())
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What the partitions of a share have in common when they stand at the end of the books."""
+
+    last_tick: int
+    publications: list[RulesetPublished]
+
+
+class _Order(msgspec.Struct, array_like=True, gc=False):
+    partition: int
+    fact: AnyShape | RefereePurchased | ClockTicked | RulesetPublished
+    member_id: str | None
+    source: str
+    record: int
+
+
+class _Orders(msgspec.Struct, array_like=True, gc=False):
+    received_at: int
+    orders: list[_Order]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_orders: Final = msgspec.msgpack.Decoder(_Orders).decode
+_decode_owed: Final = msgspec.msgpack.Decoder(list[Owed]).decode
+_decode_sealed: Final = msgspec.msgpack.Decoder(Sealed).decode
+_decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
+
+
+def encode_orders(orders: Sequence[Order], received_at: int) -> bytes:
+    """Lines to be scored."""
+    return _encode((received_at, orders))
+
+
+def decode_orders(data: bytes) -> tuple[list[Order], int]:
+    """Lines to be scored, and when they reached us."""
+    told = _decode_orders(data)
+    orders = [Order(each.partition, _fact(each.fact), each.member_id, each.source, each.record) for each in told.orders]
+    return orders, told.received_at
+
+
+def encode_owed(owed: Sequence[Owed]) -> bytes:
+    """Derived facts, each with its place."""
+    return _encode(owed)
+
+
+def decode_owed(data: bytes) -> list[Owed]:
+    """Derived facts, each with its place."""
+    return _decode_owed(data)
+
+
+def encode_sealed(sealed: Sealed) -> bytes:
+    """What was made durable."""
+    return _encode(sealed)
+
+
+def decode_sealed(data: bytes) -> Sealed:
+    """What was made durable."""
+    return _decode_sealed(data)
+
+
+def encode_ready(ready: Ready) -> bytes:
+    """Where a share begins."""
+    return _encode(ready)
+
+
+def decode_ready(data: bytes) -> Ready:
+    """Where a share begins."""
+    return _decode_ready(data)
+
+
+def _fact(told: Any) -> Any:
+    return build(told) if type(told) in _SHAPES else told

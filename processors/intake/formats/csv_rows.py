@@ -1,0 +1,196 @@
+"""CSV with a header, read through a column mapping; the rows of one order stand together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import BinaryIO, Final
+
+from processors.intake.door import Door
+from processors.intake.formats.csv_text import Row, csv_rows
+from processors.intake.formats.table_rows import MAX_ROWS, Order, Plan, disagreement
+from processors.intake.mapping import ColumnMapping
+from processors.intake.records import InputRefused, Read
+from processors.intake.refusal import Problem, quoted
+from processors.intake.unknown_fields import nearest_name
+from schemas.bounds import MAX_EVENT_BYTES
+
+# Orders remembered to notice rows that come back later; beyond that the journal's own duplicates and conflicts do it.
+MAX_GROUPS_REMEMBERED: Final = 1_000_000
+
+
+class CsvReader:
+    """Reads one file; `name` is its name in messages. Raises InputRefused if the header does not fit the mapping."""
+
+    def __init__(self, stream: BinaryIO, mapping: ColumnMapping, name: str, door: Door) -> None:
+        self._rows = csv_rows(stream, mapping.delimiter)
+        self._plan = Plan(mapping)
+        self._door = door
+        self._record = 0
+        self._last_lines: dict[str, int] = {}
+        header = next(self._rows, None)
+        self._width = 0 if header is None else len(header.cells)
+        if header is not None:
+            at = _positions(header, mapping, name)
+            self._head_slots = (*self._plan.head, *self._plan.attributes)
+            self._head_cells = _picker([at[slot.column] for slot in self._head_slots])
+            self._line_cells = _picker([at[slot.column] for slot in self._plan.lines])
+            self._key_at = at[mapping.group_by] if mapping.group_by else None
+
+    def records(self) -> Iterator[Read]:
+        """The orders and the broken rows of the file, in its order."""
+        if self._width and self._key_at is None:
+            for row in self._rows:
+                yield self._alone(row)
+        elif self._width:
+            yield from self._grouped()
+
+    def _grouped(self) -> Iterator[Read]:
+        group: _Group | None = None
+        loose: list[Row] = []
+        for row in self._rows:
+            problem = row.problem or self._shifted(row)
+            key = self._key(row)
+            if group is not None and key == group.key and key is not None:
+                for broken in loose:
+                    group.spoil(broken, broken.problem or self._shifted(broken))
+                loose.clear()
+                group.spoil(row, problem) if problem else self._add(group, row)
+            elif problem:
+                loose.append(row)
+                if len(loose) > MAX_ROWS:
+                    yield from self._closed(group, loose)
+                    group = None
+            else:
+                mine = [broken for broken in loose if self._key(broken) == key and key is not None]
+                yield from self._closed(group, [broken for broken in loose if broken not in mine])
+                loose = []
+                group = _Group(key, self._order(row), row.at_line, self._head_cells(row.cells))
+                for broken in mine:
+                    group.spoil(broken, broken.problem or self._shifted(broken))
+                self._add(group, row)
+                self._check_seen(group, row)
+        yield from self._closed(group, loose)
+
+    def _closed(self, group: _Group | None, loose: list[Row]) -> Iterator[Read]:
+        """What is known to be complete: a group, then the broken rows after it that belong to none."""
+        if group is not None:
+            if group.key is not None:
+                if len(self._last_lines) >= MAX_GROUPS_REMEMBERED:
+                    del self._last_lines[next(iter(self._last_lines))]
+                self._last_lines[group.key] = group.last_line
+            self._record += 1
+            yield self._plan.read(self._record, group.order, self._door, b"\n".join(group.raw), group.size)
+        for row in loose:
+            yield self._alone(row)
+        loose.clear()
+
+    def _alone(self, row: Row) -> Read:
+        problem = row.problem or self._shifted(row)
+        self._record += 1
+        if problem is not None:
+            order = Order(row.at_line, [])
+            order.problem = problem
+        else:
+            order = self._order(row)
+            order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
+        return self._plan.read(self._record, order, self._door, row.raw, row.size)
+
+    def _order(self, row: Row) -> Order:
+        return Order(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
+
+    def _add(self, group: _Group, row: Row) -> None:
+        """One more good row of an order."""
+        head = self._head_cells(row.cells)
+        if head != group.head and group.order.problem is None:
+            lines = (group.last_line, row.at_line)
+            group.order.problem = disagreement(group.head, head, [slot.column for slot in self._head_slots], lines)
+        if len(group.order.lines) < MAX_ROWS:
+            group.order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
+        group.keep(row)
+
+    def _check_seen(self, group: _Group, row: Row) -> None:
+        if group.key is not None and group.key in self._last_lines and group.order.problem is None:
+            message = (
+                f"line {row.at_line} goes on with order {quoted(group.key)}, which ended at line "
+                f"{self._last_lines[group.key]}: the rows of one order stand together; sort the file by it"
+            )
+            group.order.problem = Problem("duplicate_row", message)
+
+    def _key(self, row: Row) -> str | None:
+        """The order that a row says it belongs to; None if it says none."""
+        at = self._key_at
+        key = row.cells[at] if at is not None and at < len(row.cells) else None
+        return None if not key or key in self._plan.mapping.null_values else key
+
+    def _shifted(self, row: Row) -> Problem | None:
+        if len(row.cells) == self._width:
+            return None
+        message = (
+            f"line {row.at_line} has {len(row.cells)} cells where the header has {self._width}: is a delimiter "
+            "missing, or one too many? Put a text that holds one in quotes"
+        )
+        return Problem("malformed", message)
+
+
+class _Group:
+    """The rows of one order while they are read, and their bytes, as far as they are kept."""
+
+    __slots__ = ("head", "key", "last_line", "order", "raw", "size")
+
+    def __init__(self, key: str | None, order: Order, at_line: int, head: Sequence[str]) -> None:
+        self.key = key
+        self.order = order
+        self.last_line = at_line
+        self.head = head
+        self.raw: list[bytes] = []
+        self.size = 0
+
+    def keep(self, row: Row) -> None:
+        """Keep the bytes of one more row, up to the size that an event may have."""
+        self.last_line = row.at_line
+        self.size += row.size + (1 if self.raw else 0)
+        if self.size <= MAX_EVENT_BYTES:
+            self.raw.append(row.raw)
+
+    def spoil(self, row: Row, problem: Problem | None) -> None:
+        """Take in a broken row: an order is taken whole or not at all."""
+        self.order.problem = self.order.problem or problem
+        self.keep(row)
+
+
+def _picker(positions: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Picks these cells of a row, always as a sequence."""
+    if not positions:
+        return lambda _: ()
+    if len(positions) == 1:
+        only = positions[0]
+        return lambda cells: (cells[only],)
+    return itemgetter(*positions)
+
+
+def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]:
+    """Where the columns of a header stand; raises InputRefused if the mapping names one that is not there."""
+    if header.problem is not None:
+        raise InputRefused(
+            name, header.at_line, f"the header cannot be read: {header.problem.message}", "Mend the header"
+        )
+    columns = [cell.strip() for cell in header.cells]
+    for column in mapping.columns():
+        if column not in columns:
+            nearest = nearest_name(column, tuple(columns))
+            hint = f"Is {quoted(nearest)} meant? Change the mapping" if nearest else f"It has {_listed(columns)}"
+            other = next((mark for mark in ";\t|," if mark != mapping.delimiter and mark in header.raw.decode()), None)
+            if len(columns) == 1 and other is not None:
+                hint = f"The header looks delimited by {other!r}: say so in the mapping, delimiter: {other!r}"
+            raise InputRefused(
+                name, header.at_line, f"there is no column {quoted(column)}, which the mapping names", hint
+            )
+        if columns.count(column) > 1:
+            hint = "Rename one of them"
+            raise InputRefused(name, header.at_line, f"there are two columns {quoted(column)}", hint)
+    return {column: at for at, column in enumerate(columns)}
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(quoted(column) for column in columns[:20]) + (", …" if len(columns) > 20 else "")

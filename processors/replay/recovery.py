@@ -1,0 +1,145 @@
+"""Brings scoring desks back to the end of the books: from a snapshot if one fits, else from the first page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from books.errors import BooksDamaged, NoSuchPosition
+from books.log import LogReader
+from books.snapshots.store import SnapshotHeader, SnapshotStore
+from books.walk import BEGINNING, Place, walk
+from processors.decider.partition import SEMANTICS
+from processors.desk import PartitionDesk
+from schemas.facts import JournalOpened, RulesetPublished
+
+# What a snapshot's payload looks like; counted up when Account changes its fields.
+PAYLOAD_LAYOUT: Final = 4
+MadeBy = Callable[[LogReader, SnapshotHeader], bool]
+
+
+class _Payload(msgspec.Struct):
+    layout: int
+    opened: JournalOpened
+    publications: list[RulesetPublished]
+    members: list[str]
+    accounts: list[bytes]
+    due_work: list[tuple[int, list[int]]]
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Payload)
+
+
+def save_snapshot(
+    store: SnapshotStore,
+    log: LogReader,
+    edition: str,
+    desk: PartitionDesk,
+    place: Place,
+    *,
+    commit_at: int | None = None,
+) -> None:
+    """Keep the state of a desk that stands at `place`, the end of the committed books; `log` is refreshed.
+
+    `commit_at` is where the commit stands that left the books so (None: it is the log's last one).
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    machine = desk.machine
+    log.refresh()
+    payload = _Payload(
+        PAYLOAD_LAYOUT,
+        log.opened(),
+        machine.partition.publications,
+        members=list(machine.accounts.members()),
+        accounts=list(machine.accounts.packed()),
+        due_work=machine.due_work(),
+    )
+    header = SnapshotHeader(
+        edition=edition,
+        partition=desk.partition,
+        semantics=SEMANTICS,
+        number=place.number,
+        folio=place.folio,
+        journal_position=place.journal,
+        ledger_position=place.ledger,
+        journal_digest=desk.journal_digest.hex(),
+        ledger_digest=desk.ledger_digest.hex(),
+        last_tick=desk.last_tick,
+        commit_at=log.last_commit_at() if commit_at is None else commit_at,
+    )
+    store.save(edition, desk.partition, _encoder.encode(payload), header)
+
+
+def recover_desk(
+    log: LogReader,
+    edition: str,
+    desk: PartitionDesk,
+    snapshots: SnapshotStore | None = None,
+    on_line: Callable[[], object] = lambda: None,
+    *,
+    made_by: MadeBy | None = None,
+) -> Place:
+    """Bring a fresh desk to the end of what the ledger covers and give its place there.
+
+    `made_by` says whether the books left a partition as a snapshot has it (None: the log's rounds say so).
+
+    Raises:
+        BooksDamaged: the two books do not belong together.
+    """
+    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots, made_by or _made_by)
+    walking = walk(log, edition, desk.partition, place, complete=True)
+    for item in walking:
+        try:
+            desk.recover(item.line, list(item.postings))
+        except AssertionError as impossible:
+            # Fresh postings cannot get here: these were read back, so the books say what no account can follow.
+            where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {desk.partition}"
+            raise BooksDamaged(
+                f"ledger.{edition}/{desk.partition:02d}.avro", None, f"at {where}: {impossible}"
+            ) from impossible
+        desk.page = item.folio.page
+        on_line()
+    return walking.place()
+
+
+def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore, made_by: MadeBy) -> Place:
+    """The place of the snapshot, taken over by the desk; the beginning where there is none that these books made."""
+    kept = snapshots.load(edition, desk.partition)
+    if kept is None or kept[0].folio is None or not made_by(log, kept[0]):
+        return BEGINNING
+    header, payload = kept
+    try:
+        state = _decoder.decode(payload)
+    except msgspec.MsgspecError:
+        return BEGINNING  # the cache of another version: the books say the same, more slowly
+    # Books that were made again may say the same on other pages, where this place is none.
+    if state.layout != PAYLOAD_LAYOUT or state.opened != log.opened():
+        return BEGINNING
+    desk.page, desk.number = header.folio.page if header.folio else -1, header.number
+    desk.journal_digest = bytes.fromhex(header.journal_digest)
+    desk.ledger_digest = bytes.fromhex(header.ledger_digest)
+    desk.machine.restore(
+        state.members,
+        state.accounts,
+        state.due_work,
+        last_tick=header.last_tick,
+        publications=state.publications,
+    )
+    return header.place()
+
+
+def _made_by(log: LogReader, header: SnapshotHeader) -> bool:
+    """Whether the commit that the snapshot names left the partition as the snapshot has it."""
+    try:
+        commit = next(log.commits(header.commit_at), None)
+    except (NoSuchPosition, BooksDamaged):
+        return False  # of other books; and what is damaged in these will be told by whoever needs it
+    if commit is None or not commit.journal_digests:
+        return False
+    found = (commit.journal_digests[header.partition], commit.ledger_digests[header.partition])
+    return found == (header.journal_digest, header.ledger_digest)

@@ -1,0 +1,148 @@
+"""Decides every journal line again and compares: the proof that the ledger follows from the journal and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from books.log import LogReader
+from books.walk import Desk, unscored, walk
+from processors.decider.machine import Load
+from processors.desk import PartitionDesk
+from processors.replay.tally import Tally
+from schemas.canonical import printed_digest
+from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
+from schemas.posting import Posting
+
+MAX_DIFFERENCES_SHOWN: Final = 20
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One place where the books do not say what the rules make of the facts."""
+
+    partition: int
+    place: str
+    what: str
+
+
+class Verified(msgspec.Struct):
+    """What a verification found; the books are right if `differences` is 0.
+
+    `unscored` counts lines of a stream's journal that its ledger does not cover yet.
+    `shown` holds the first MAX_DIFFERENCES_SHOWN. Digests are hex; see schemas.canonical for what they cover.
+    """
+
+    lines: int = 0
+    unscored: int = 0
+    postings: int = 0
+    entries: int = 0
+    differences: int = 0
+    shown: list[Difference] = []
+    journal_digest: str = ""
+    ledger_digest: str = ""
+
+    def found(self, partition: int, place: str, what: str) -> None:
+        """Note one difference."""
+        self.differences += 1
+        if len(self.shown) < MAX_DIFFERENCES_SHOWN:
+            self.shown.append(Difference(partition, place, what))
+
+
+def verify_books(
+    log: LogReader, edition: str, load: Load, on_postings: Callable[[int], object] = lambda _: None
+) -> Verified:
+    """Re-decide every line of every partition; writes nothing.
+
+    `on_postings` is told how many postings more were compared.
+
+    Raises:
+        BooksDamaged: journal or ledger cannot be read, or do not belong together.
+    """
+    result = Verified()
+    tally = Tally(log.partitions)
+    desks = [PartitionDesk(number, log.opened(), load) for number in range(log.partitions)]
+    for desk in desks:
+        walking = walk(log, edition, desk.partition, complete=True)
+        _verify_partition(desk, walking, tally, result, on_postings)
+        for page in unscored(log, edition, desk.partition, walking.place().journal):
+            result.unscored += len(page.lines)
+            for line in page.lines:
+                tally.count_unscored(desk.partition, line)
+    for partition, place, what in tally.problems():
+        result.found(partition, place, what)
+    _compare_digests(log, desks, result)
+    result.journal_digest = printed_digest([desk.journal_digest for desk in desks])
+    result.ledger_digest = printed_digest([desk.ledger_digest for desk in desks])
+    return result
+
+
+def _verify_partition(
+    desk: PartitionDesk,
+    walking: Iterable[Desk],
+    tally: Tally,
+    result: Verified,
+    on_postings: Callable[[int], object],
+) -> None:
+    """Compare one partition, as far as its ledger can be followed."""
+    is_followed = True
+    for item in walking:
+        postings = list(item.postings)
+        place = f"page {item.folio.page}, line {item.folio.line}"
+        result.lines += 1
+        result.postings += len(postings)
+        result.entries += sum(len(recorded.entries) for recorded in postings)
+        tally.count(desk.partition, item)
+        misplaced = tally.misplaced(desk.partition, item.line)
+        if misplaced is not None:
+            result.found(desk.partition, place, misplaced)
+        if is_followed:
+            _compare(desk, item, place, result)
+            try:
+                desk.recover(item.line, postings)
+            except AssertionError as impossible:
+                # No account can be brought forward by such a posting: there is nothing to decide the next facts with.
+                is_followed = False
+                result.found(desk.partition, place, f"{impossible}; the rest of this partition was not decided again")
+        else:
+            desk.pass_by(item.line, postings)
+        on_postings(len(postings))
+
+
+def _compare(desk: PartitionDesk, item: Desk, place: str, result: Verified) -> None:
+    decided = _decide(desk, item)
+    if len(decided) != len(item.postings):
+        result.found(desk.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}")
+    for recorded, again in zip(item.postings, decided, strict=False):
+        again.number, again.page, again.line, again.sub = recorded.number, recorded.page, recorded.line, recorded.sub
+        if again != recorded:
+            result.found(desk.partition, place, _how_they_differ(recorded, again))
+
+
+def _decide(desk: PartitionDesk, item: Desk) -> list[Posting]:
+    fact = item.line.fact
+    if isinstance(fact, ClockTicked):
+        return desk.machine.due_postings(fact)
+    if item.line.member_id is None or isinstance(fact, JournalOpened | RulesetPublished):
+        return []
+    return [desk.machine.decide_line(item.line)]
+
+
+def _how_they_differ(recorded: Posting, decided: Posting) -> str:
+    for name in recorded.__struct_fields__:
+        before, after = getattr(recorded, name), getattr(decided, name)
+        if before != after:
+            return f"posting {recorded.number} of {recorded.member_id}: {name} is {before!r}, the rules make {after!r}"
+    raise AssertionError("two equal postings differ")
+
+
+def _compare_digests(log: LogReader, desks: list[PartitionDesk], result: Verified) -> None:
+    last = log.committed()
+    if last is None or not last.ledger_digests:
+        return
+    for desk in desks:
+        if desk.journal_digest.hex() != last.journal_digests[desk.partition]:
+            result.found(desk.partition, "the whole journal", "its digest is not the one that was committed")
+        if desk.ledger_digest.hex() != last.ledger_digests[desk.partition]:
+            result.found(desk.partition, "the whole ledger", "its digest is not the one that was committed")

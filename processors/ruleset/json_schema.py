@@ -1,0 +1,85 @@
+"""Exports the shape of a ruleset as JSON Schema, so that an editor completes, explains and underlines as one types.
+
+`python -m processors.ruleset.json_schema` writes it where the shipped programmes lie.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from processors.decider.rules.checks import WHEN_FIELDS
+from processors.decider.rules.model import Ruleset
+from schemas.currencies import DECIMALS
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+FILE: Final = Path(__file__).parents[2] / "rulesets" / "ruleset.schema.json"
+_WORDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+_DROPPED: Final = frozenset({"discriminator"})
+_WHEN_OF_KIND: Final = {"SpendRule": "purchase", "StreakRule": "check_in"}
+
+
+def ruleset_json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a ruleset file.
+
+    It knows keys, kinds, bounds and which field goes with which fact; what lies between rules (limit ids, `applies_to`,
+    products of factors) only `tallybook rules check` knows.
+    """
+    schema = Ruleset.model_json_schema(by_alias=True, mode="validation")
+    definitions = schema["$defs"]
+    for name, fact in _WHEN_OF_KIND.items():
+        definitions[name]["allOf"] = [_when_of(fact)]
+    definitions["FixedRule"]["allOf"] = [
+        {"if": {"properties": {"on": {"const": fact}}, "required": ["on"]}, "then": _when_of(fact)}
+        for fact in definitions["FixedRule"]["properties"]["on"]["enum"]
+    ]
+    definitions["Limit"]["oneOf"] = [{"required": ["points"]}, {"required": ["times"]}]
+    definitions["RollingExpiry"]["oneOf"] = [{"required": ["days"]}, {"required": ["months"]}]
+    for name in ("When", "LineConditions", "Active"):
+        definitions[name]["minProperties"] = 1
+    # A version such as 2026.1 looks like a number to an editor; Tallybook reads it as written.
+    schema["properties"]["version"]["type"] = ["string", "number"]
+    schema["properties"]["currency"]["enum"] = sorted(DECIMALS)
+    tidied: dict[str, Any] = _tidied(schema)
+    return {"$schema": _DIALECT, "$id": "urn:tallybook:schema:ruleset", "title": "Tallybook ruleset"} | tidied
+
+
+def render() -> str:
+    """The text of the file that holds the schema."""
+    return json.dumps(ruleset_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schema(file: Path = FILE) -> None:
+    """Writes the schema to a file."""
+    file.write_text(render(), encoding="utf-8")
+
+
+def _when_of(fact: str) -> dict[str, Any]:
+    return {"properties": {"when": {"propertyNames": {"enum": list(WHEN_FIELDS[fact])}}}}
+
+
+def _tidied(value: Any) -> Any:
+    """The schema in JSON Schema's own words, without what only Python knows: null, titles, long docstrings."""
+    if isinstance(value, list):
+        return [_tidied(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    node = {_WORDS.get(key, key): _tidied(item) for key, item in value.items() if key not in _DROPPED}
+    if isinstance(node.get("title"), str):
+        del node["title"]
+    if isinstance(node.get("description"), str):
+        node["description"] = node["description"].split("\n\n")[0].replace("\n", " ")
+    if "default" in node and node["default"] is None:
+        del node["default"]
+    choices = [choice for choice in node.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del node["anyOf"]
+        node = choices[0] | node
+    elif choices:
+        node["anyOf"] = choices
+    return node
+
+
+if __name__ == "__main__":
+    write_schema()

@@ -1,0 +1,397 @@
+"""The one file that knows Faust: it shares the journal's partitions among workers and hands over their pages.
+
+Faust gives membership, rebalances and flow; it keeps no state and commits nothing that matters. What it would do by
+itself and must not: read what is not committed, go on from a group's offsets, acknowledge and skip what failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, cast
+
+import faust
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from books.errors import BooksError
+from books.kafka.client_errors import Record
+from books.kafka.errors import Fenced, KafkaUnreachable, TransactionAborted
+from books.kafka.security import Security, security_of
+from processors.decider.partition import UnknownSemanticsError
+from processors.stream.scoring import PartitionScorer, keep_due_snapshot
+
+SESSION_SECONDS: Final = 10.0
+FETCH_WAIT_MS: Final = 100
+# Pages that wait decoded in memory, each of about a megabyte at most.
+PAGES_AHEAD: Final = 64
+# Pages that one transaction of a partition may hold; it ends sooner when no more are waiting.
+PAGES_PER_COMMIT: Final = 16
+THREADS: Final = 8
+SNAPSHOT_EVERY_SECONDS: Final = 10.0
+# To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
+SEEK_SECONDS: Final = 30.0
+NOTE_EVERY_SECONDS: Final = 5.0
+# So long it may take to let go of everything; a supervisor waits longer.
+STOP_SECONDS: Final = 10.0
+# So long, above what whoever asks waits for its turn, a read between two commits may take.
+READ_SECONDS: Final = 5.0
+# Exit codes, as in tallybook.exit_codes: to start it again may help, or something must be changed first.
+DONE: Final = 0
+FAILED: Final = 1
+REFUSED: Final = 3
+PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
+
+MakeScorer = Callable[[int], PartitionScorer]
+Say = Callable[[str], None]
+Scorers = Mapping[int, PartitionScorer]
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Reads committed pages alone, which Faust does under its own exactly_once only."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Note how far a partition is, for those who watch: a group that cannot take it now is no reason to end."""
+        held = self.assignment()
+        noted = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in held}
+        try:
+            await self._ensure_consumer().commit(noted)
+        except (KafkaError, IllegalStateError) as error:
+            self.log.info("offsets of the group are noted later: %r", error)
+            return False
+        return True
+
+    def _start_thread(self) -> None:
+        try:
+            super()._start_thread()
+        except asyncio.CancelledError:
+            if not self.app.should_stop:  # else it is how a fetch ends that waited for a broker
+                raise
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._ensure_consumer()._fetcher
+        if fetcher._isolation_level != READ_COMMITTED:
+            raise AssertionError("this version of aiokafka does not read committed records alone; it cannot be used")
+
+
+class _Consumer(driver.Consumer):
+    """Goes on where the ledger ends, not where the group's offsets say."""
+
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Without asking the group. Should it not come back, Faust would go on to nothing, for ever, without a word."""
+        app = cast(_App, self.app)
+        positions = app.tallybook_positions()
+        try:
+            async with asyncio.timeout(SEEK_SECONDS):
+                await self._thread.seek_wait(positions)
+        except TimeoutError:
+            app.tallybook_end(f"scoring ends: the pages to go on with were not found within {SEEK_SECONDS:.0f} s")
+        for place, offset in positions.items():
+            self._read_offset[place] = offset or None
+            self._committed_offset[place] = None
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset to note for a partition: pages are acknowledged in order, and only once they are committed.
+
+        Faust's own way waits for every offset between two pages, those of the markers too, and keeps what waits.
+        """
+        last = max(self._acked[tp], default=None)
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return None if last is None else last + 1
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], *args: Any, **options: Any) -> bool:
+        done = bool(await super()._commit_offsets(offsets, *args, **options))
+        for tp in () if done else offsets.keys() & self.assignment():
+            self._acked[tp].append(offsets[tp] - 1)
+            self._committed_offset[tp] = None
+        return done
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """No gap need be remembered."""
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class _App(faust.App):
+    """The worker's Faust app, with what the consumer above asks it for."""
+
+    tallybook_positions: Callable[[], Mapping[TP, int]]
+    tallybook_end: Callable[[str], None]
+
+    def _create_directories(self) -> None:
+        """None: they are for tables, and it would leave them wherever the worker is begun."""
+
+
+class _Worker(faust.Worker):
+    """Stops when it is asked to: at once when asked again, and soon where Faust waits for brokers that are away."""
+
+    tallybook_end: Callable[[str], None]
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        if self._signal_stop_time:
+            self.tallybook_end("stops at once; what is committed is kept")
+        last_words = ("stops without waiting any longer; what is committed is kept",)
+        late = threading.Timer(STOP_SECONDS, self.tallybook_end, last_words)
+        late.daemon = True
+        late.start()
+        super()._schedule_shutdown(signal)
+
+
+class ScoringWorker:
+    """One worker: `run` it; it ends the process on whatever it does not expect."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        group: str,
+        journal: str,
+        instance: str,
+        make_scorer: MakeScorer,
+        say: Say,
+        on_held: Callable[[], object] = lambda: None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make one; `on_held` is called when it has taken over what it was given, or has let go of it.
+
+        Of the Kafka client's `settings` it follows what they say of signing in.
+
+        Raises:
+            KafkaRefused: they name a way that scoring does not know.
+        """
+        self.scorers: dict[int, PartitionScorer] = {}
+        self._journal = journal
+        self._make_scorer = make_scorer
+        self._say = say
+        self._on_held = on_held
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._kept: dict[int, PartitionScorer] = {}
+        self._positions: dict[int, int] = {}
+        self._events: list[Any] = []
+        self._assignment = 0
+        self._lock = asyncio.Lock()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tallybook-scoring")
+        self._app = self._new_app(bootstrap, group, instance, settings or {})
+
+    def run(self) -> int:
+        """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
+        worker = _Worker(self._app, redirect_stdouts=False, console_port=0, quiet=True, override_logging=False)
+        worker.tallybook_end = partial(self._end, code=DONE)
+        worker.spinner = None  # it would have every line of debug log made, to turn round once for each
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+
+    def answers(self, wait_seconds: float) -> bool:
+        """Whether its loop still turns, or has not begun to; for other threads."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return loop is None
+        try:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(wait_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def read_between_commits(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
+        """What `read` makes of the scorers that are held, by partition, when all is committed; for other threads.
+
+        Raises:
+            TimeoutError: its turn did not come in time, or it has not begun.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            raise TimeoutError("the worker holds nothing yet")
+        asked = asyncio.run_coroutine_threadsafe(self._read(read, wait_seconds), loop)
+        # Not cancelled when it takes longer: a commit that is on its way must not be left alone.
+        return asked.result(wait_seconds + READ_SECONDS)
+
+    async def _read(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
+        async with asyncio.timeout(wait_seconds):
+            await self._lock.acquire()
+        try:
+            if any(scorer.has_pending for scorer in self.scorers.values()):
+                await self._or_end(self._commit())
+            return read(self.scorers)
+        finally:
+            self._lock.release()
+
+    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, str]) -> _App:
+        app = _App(
+            group,
+            broker=[f"aiokafka://{address.strip()}" for address in bootstrap.split(",")],
+            consumer_group_instance_id=f"{group}-{instance}",
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=SESSION_SECONDS,
+            broker_heartbeat_interval=SESSION_SECONDS / 5,
+            broker_request_timeout=60.0,
+            broker_commit_every=None,
+            broker_commit_interval=NOTE_EVERY_SECONDS,
+            broker_max_poll_records=PAGES_AHEAD,
+            stream_buffer_maxsize=PAGES_AHEAD,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            broker_credentials=_credentials(security_of(settings)),
+        )
+        app.transport = _Transport(app.conf.broker_consumer, app)
+        app.tallybook_positions = self._seek_to
+        app.tallybook_end = self._end
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_rebalance_complete.connect(self._rebalanced, weak=False)
+        topic = app.topic(self._journal, value_type=bytes, value_serializer="raw", key_serializer="raw")
+        app.agent(topic, name="tallybook-scoring", concurrency=1)(self._score)
+        app.timer(SNAPSHOT_EVERY_SECONDS)(self._keep_snapshots)
+        return app
+
+    async def _score(self, stream: Any) -> None:
+        """The agent: an exception here would be acknowledged and skipped, so the process ends instead."""
+        await self._or_end(self._score_all(stream))
+
+    async def _score_all(self, stream: Any) -> None:
+        pages = 0
+        async for event in stream.noack().events():
+            assignment = self._assignment
+            async with self._lock:
+                message = event.message
+                # What was fetched before the last assignment is fetched again: it may stand behind what is to come.
+                if assignment != self._assignment or message.generation_id != self._app.consumer_generation_id:
+                    continue
+                scorer = self.scorers.get(message.partition)
+                if scorer is None:
+                    continue  # nobody's yet: it is fetched again by whoever takes the partition over
+                pages += scorer.score(_record(message))
+                self._events.append(event)
+                if pages >= PAGES_PER_COMMIT or stream.channel.queue.empty():
+                    await self._commit()
+                    pages = 0
+            if not pages:
+                await asyncio.sleep(0)
+
+    async def _commit(self) -> None:
+        """Commit what every partition has pending, at the same time, and only then acknowledge its pages."""
+        pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
+        await self._together(scorer.commit for scorer in pending)
+        events, self._events = self._events, []
+        for event in events:
+            event.ack()
+
+    async def _rebalanced(self, *_: Any, **__: Any) -> None:
+        """Take over what is assigned; Faust waits for it before it lets pages flow."""
+        await self._or_end(self._take_over())
+
+    async def _take_over(self) -> None:
+        async with self._lock:
+            assigned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._journal}
+            self._events = []
+            self._assignment += 1
+            scorers = {
+                number: self._kept.pop(number) if number in self._kept else self._make_scorer(number)
+                for number in assigned
+            }
+            loop = self._loop = asyncio.get_running_loop()
+            numbers = sorted(scorers)
+            tasks = [loop.run_in_executor(self._pool, scorers[number].take_over) for number in numbers]
+            offsets = await asyncio.gather(*tasks)
+            self._positions = dict(zip(numbers, offsets, strict=True))
+            self._kept = {}  # what did not come back is somebody else's
+            self.scorers = scorers
+            if numbers:
+                shown = ", ".join(map(str, numbers))
+                self._say(f"scoring partitions {shown}")
+        self._on_held()
+
+    def _seek_to(self) -> dict[TP, int]:
+        return {TP(self._journal, number): offset for number, offset in self._positions.items()}
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        await self._or_end(self._let_go())
+
+    async def _let_go(self) -> None:
+        """Finish what is pending and close the producers; the states are kept, for the partitions may come back."""
+        async with self._lock:
+            pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
+            outcomes = await self._together((scorer.commit for scorer in pending), is_last=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    # Somebody else holds it by now, or will read the ledger's end as it is: nothing is lost.
+                    self._say(f"let go of a partition with work undone: {outcome}")
+            for number, scorer in self.scorers.items():
+                scorer.release()
+                self._kept[number] = scorer
+            self.scorers, self._positions, self._events = {}, {}, []
+        self._on_held()
+
+    async def _together(self, works: Any, *, is_last: bool = False) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        tasks = [loop.run_in_executor(self._pool, work) for work in works]
+        outcomes: list[Any] = await asyncio.gather(*tasks, return_exceptions=is_last)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BooksError):
+                raise outcome
+        return outcomes
+
+    async def _keep_snapshots(self) -> None:
+        async with self._lock:
+            scorers = tuple(self.scorers.values())
+            await asyncio.get_running_loop().run_in_executor(self._pool, keep_due_snapshot, scorers, self._say)
+
+    async def _or_end(self, work: Awaitable[None]) -> None:
+        """Do it, or end the process: the next one goes on from what is committed."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except (BooksError, UnknownSemanticsError) as error:
+            self._end(f"scoring ends: {error}", FAILED if isinstance(error, PASSING) else REFUSED)
+        except Exception:  # noqa: BLE001 - Faust would log it and skip the page; so print it, and exit
+            self._end(traceback.format_exc())
+
+    def _end(self, why: str, code: int = FAILED) -> None:
+        self._say(why)
+        for scorer in (*self.scorers.values(), *self._kept.values()):
+            scorer.release()
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(code)  # Faust's own way out would wait for what has just failed
+
+
+def _credentials(security: Security) -> Any:
+    """The same as Faust has it; None where nobody signs in."""
+    if security.mechanism:
+        return faust.SASLCredentials(
+            username=security.username,
+            password=security.password,
+            mechanism=security.mechanism,
+            ssl_context=security.context,
+        )
+    return None if security.context is None else faust.SSLCredentials(security.context)
+
+
+def _record(message: Any) -> Record:
+    return Record(message.topic, message.partition, message.offset, 0, message.key, message.value, {})

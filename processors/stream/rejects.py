@@ -1,0 +1,86 @@
+"""Keeps what the door refused of the stream: the bytes as they came, their headers and coordinates, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+from books.kafka.client_errors import UNREADABLE, Record
+from books.kafka.headers import header_text
+from processors.intake.records import MAX_KEPT_BYTES
+from processors.intake.refusal import Refusal
+from schemas.bounds import MAX_EVENT_BYTES
+from schemas.pages import Reject
+
+# The header by which a message says that it mends a reject.
+RESUBMIT_OF: Final = "tallybook-resubmit-of"
+MAX_HEADERS: Final = 64
+# Of all of them together, so that a reject with an event of the greatest size always fits into its topic.
+MAX_HEADERS_BYTES: Final = 262_144
+MAX_KEY_BYTES: Final = 1_024
+# What is noted beside the publisher's own headers; none of theirs can take these names' place.
+COORDINATES: Final = "kafka."
+# Noted where a key was too long to be kept whole.
+KEY_BYTES: Final = f"{COORDINATES}key-bytes"
+UNREADABLE_NOTE: Final = "unreadable"
+TRUNCATED: Final = "truncated"
+
+
+def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
+    """The reject of a message; its number comes with its place in the topic. `received_at` in UTC ms.
+
+    Of a message larger than an event may be the head is kept, with the SHA-256 of the whole.
+    """
+    raw = record.value or b""
+    noted = {
+        f"{COORDINATES}topic": record.topic,
+        f"{COORDINATES}partition": str(record.partition),
+        f"{COORDINATES}offset": str(record.offset),
+    }
+    if record.value is None:
+        noted[f"{COORDINATES}value"] = "null"
+    kept = _kept(record.headers)
+    if record.headers is UNREADABLE:
+        noted[f"{COORDINATES}headers"] = UNREADABLE_NOTE
+    elif len(kept) < len(record.headers):
+        noted[f"{COORDINATES}headers"] = f"the first {len(kept)} of {len(record.headers)}"
+    if record.key is not None:
+        noted[f"{COORDINATES}key"] = header_text(record.key[:MAX_KEY_BYTES])
+        if len(record.key) > MAX_KEY_BYTES:
+            noted[KEY_BYTES] = str(len(record.key))
+    if len(raw) > MAX_EVENT_BYTES:
+        noted |= {TRUNCATED: "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
+        raw = raw[:MAX_KEPT_BYTES]
+    return Reject(
+        reason=refusal.reason,
+        message=refusal.message,
+        raw=raw,
+        field=refusal.field,
+        input=f"{record.topic}/{record.partition}",
+        input_name=record.topic,
+        record=record.offset + 1,
+        fact_type=refusal.fact_type,
+        source=refusal.source,
+        event_id=refusal.event_id,
+        received_at=received_at,
+        headers=kept | noted,
+        resubmit_of=_mends(record.headers),
+    )
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The first headers, as many of them as are bearable, each of them whole."""
+    kept: dict[str, str] = {}
+    size = 0
+    for name, value in headers.items():
+        size += len(name.encode()) + len(value.encode())
+        if len(kept) == MAX_HEADERS or size > MAX_HEADERS_BYTES:
+            break
+        kept[name] = value
+    return kept
+
+
+def _mends(headers: Mapping[str, str]) -> int:
+    said = headers.get(RESUBMIT_OF, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 18 else 0

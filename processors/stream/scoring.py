@@ -1,0 +1,269 @@
+"""Scores one partition of the stream's journal: pages in, postings and what they owe out, each time in one transaction.
+
+Whoever opens the partition's producer fences all others; it then brings its desk to the end of what the ledger covers
+and goes on with the next page. The offsets of a consumer group decide nothing here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from books.errors import BooksError
+from books.kafka.client_errors import Record
+from books.kafka.cluster import Cluster
+from books.kafka.errors import KafkaUnreachable
+from books.kafka.log import KafkaLogReader
+from books.kafka.messages import page_message, page_of
+from books.kafka.producer import TransactionalProducer
+from books.log import LogReader
+from books.snapshots.store import SnapshotHeader, SnapshotStore
+from books.walk import Place as BookPlace
+from processors.decider.machine import Load
+from processors.desk import PartitionDesk, owed_by
+from processors.replay.recovery import recover_desk, save_snapshot
+from processors.stream.stage_counts import StageCounts
+from schemas.avro.codecs import encode_batch, encode_posting
+from schemas.avro.single_object import frame
+from schemas.avro.varints import long_bytes
+from schemas.facts import RefereePurchased
+from schemas.pages import MAX_PAGE_LINES, Folio, JournalLine
+from schemas.partitions import partition_of
+from schemas.posting import Posting, PostingBatch
+from schemas.topics import Topics
+
+STAGE: Final = "scoring"
+# A snapshot stands behind a whole page, whatever the number of its lines.
+_LAST_LINE: Final = MAX_PAGE_LINES
+BATCH_BYTES: Final = 1_000_000
+# Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
+SNAPSHOT_AFTER_POSTINGS: Final = 20_000
+NOTHING_SCORED: Final = -1
+# Accounts of one partition that are kept unpacked, some kilobytes each: a stream comes back to the same members, and to
+# pack and unpack an account for every fact costs more than to decide it.
+LIVE_ACCOUNTS: Final = 4_096
+
+
+class PartitionScorer:
+    """One partition: `take_over`, then `score` and `commit` by turns, `release`; not for several threads at a time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        topics: Topics,
+        edition: str,
+        partition: int,
+        load: Load,
+        *,
+        snapshots: SnapshotStore | None = None,
+        counts: StageCounts | None = None,
+    ) -> None:
+        self.partition = partition
+        self.counts = counts or StageCounts()
+        self.desk: PartitionDesk | None = None
+        self._cluster = cluster
+        self._topics = topics
+        self._edition = edition
+        self._load = load
+        self._snapshots = snapshots
+        self._producer: TransactionalProducer | None = None
+        self._committed_page = self._scored_page = NOTHING_SCORED
+        self._postings: list[Posting] = []
+        self._owed: list[tuple[RefereePurchased, int]] = []
+        self._since_snapshot = 0
+        self._partitions = 0
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether pages were scored that are not committed."""
+        return self._scored_page != self._committed_page
+
+    @property
+    def committed_page(self) -> int:
+        """The last page that the ledger covers; NOTHING_SCORED for none."""
+        return self._committed_page
+
+    @property
+    def postings_since_snapshot(self) -> int:
+        """How many postings a restart would have to read."""
+        return self._since_snapshot
+
+    def take_over(self, on_line: Callable[[], object] = lambda: None) -> int:
+        """Fence whoever held the partition, and stand where its ledger ends; the offset of the next page to score.
+
+        Raises:
+            KafkaUnreachable: try again later.
+            BooksDamaged: journal and ledger do not belong together.
+        """
+        started = time.perf_counter()
+        self.release()
+        producer = self._cluster.producer(
+            self._topics.transactional_id(STAGE, self._edition, self.partition),
+        )
+        producer.open()
+        log = KafkaLogReader(self._cluster, self._topics, self._edition)
+        last = log.last_batch(self._edition, self.partition)
+        if self.desk is None or self.has_pending or not _stands_at(self.desk, last, self._scored_page):
+            self._recover(log, on_line)
+        self._postings, self._owed = [], []
+        self._scored_page = self._committed_page = NOTHING_SCORED if last is None else last[1].scored_page
+        self._producer = producer
+        self._partitions = log.partitions
+        self.counts.took_over(time.perf_counter() - started)
+        return self._scored_page + 1
+
+    def score(self, record: Record) -> bool:
+        """Decide all lines of one page; False for a page that is decided already. What it posts waits for `commit`.
+
+        Raises:
+            BooksDamaged: the record is no page.
+            UnknownSemanticsError: it publishes rules that this program does not know how to follow.
+        """
+        desk = self.desk
+        if desk is None or self._producer is None:
+            raise AssertionError(f"partition {self.partition} is scored by somebody who does not hold it")
+        if record.offset <= self._scored_page:
+            return False
+        page = page_of(record)
+        number = page.page
+        for at, line in enumerate(page.lines):
+            postings = desk.score(line, Folio(number, at))
+            if postings:
+                self._postings += postings
+                for posting in postings:
+                    if posting.owed:
+                        if isinstance(line.fact, RefereePurchased):
+                            raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
+                        self._owed += [(owed.fact, line.received_at) for owed in owed_by(self.partition, posting)]
+        desk.page = self._scored_page = number
+        self.counts.facts += len(page.lines)
+        return True
+
+    def commit(self) -> None:
+        """Make all that was scored since the last commit visible, at once with the facts that it owes.
+
+        Raises:
+            Fenced: another process holds the partition; it has done this work, or will.
+            TransactionAborted, KafkaUnreachable: take the partition over again, or end.
+        """
+        producer, desk = self._producer, self.desk
+        if producer is None or desk is None or not self.has_pending:
+            return
+        started = time.perf_counter()
+        try:
+            producer.begin()
+            for message in self._batches(desk):
+                producer.send(self._topics.ledger(self._edition), message, partition=self.partition)
+            for partition, message in _owed_pages(self._owed, self._partitions):
+                producer.send(self._topics.journal, message, partition=partition)
+            producer.commit()
+        except BooksError:
+            self.desk = None  # it has gone on from what may never be true
+            self.release()
+            raise
+        self.counts.committed(time.perf_counter() - started, len(self._postings))
+        self._since_snapshot += len(self._postings)
+        self._postings, self._owed = [], []
+        self._committed_page = self._scored_page
+
+    def release(self) -> None:
+        """Let go of the partition; the desk is kept, for it may come back."""
+        if self._producer is not None:
+            self._producer.close()
+            self._producer = None
+
+    def keep_snapshot(self) -> bool:
+        """Keep the state of the accounts for a sooner start; False where nothing new was committed, or nowhere to keep.
+
+        Raises:
+            OSError: the cache cannot be written.
+        """
+        if self._snapshots is None or self.desk is None or self.has_pending or not self._since_snapshot:
+            return False
+        log = KafkaLogReader(self._cluster, self._topics, self._edition)
+        last = log.last_batch(self._edition, self.partition)
+        if last is None or not _stands_at(self.desk, last, self._scored_page):
+            return False
+        at, batch = last
+        place = BookPlace(batch.scored_page + 1, at + 1, Folio(batch.scored_page, _LAST_LINE), self.desk.number)
+        save_snapshot(self._snapshots, log, self._edition, self.desk, place, commit_at=at)
+        self._since_snapshot = 0
+        return True
+
+    def _recover(self, log: KafkaLogReader, on_line: Callable[[], object]) -> None:
+        desk = PartitionDesk(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
+        self._since_snapshot = 0
+
+        def read() -> None:
+            self._since_snapshot += 1
+            on_line()
+
+        recover_desk(log, self._edition, desk, self._snapshots, read, made_by=left_so_by)
+        self.desk = desk
+
+    def _batches(self, desk: PartitionDesk) -> Iterator[bytes]:
+        """The postings as messages of the ledger; the last of them says how far the journal is decided by it."""
+        bodies: list[bytes] = []
+        size = 0
+        for posting in self._postings:
+            body = encode_posting(posting)
+            if bodies and size + len(body) > BATCH_BYTES:
+                yield _batch(bodies, PostingBatch((), self._committed_page))
+                bodies, size = [], 0
+            bodies.append(body)
+            size += len(body)
+        end = PostingBatch((), self._scored_page, desk.journal_digest.hex(), desk.ledger_digest.hex())
+        yield _batch(bodies, end)
+
+
+def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], None]) -> None:
+    """Keep a snapshot of the first that has decided enough since its last one: meanwhile nothing is scored."""
+    due = (one for one in scorers if one.postings_since_snapshot >= SNAPSHOT_AFTER_POSTINGS and not one.has_pending)
+    scorer = next(due, None)
+    if scorer is None:
+        return
+    try:
+        scorer.keep_snapshot()
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        say(f"{what}; a restart reads the ledger instead of a snapshot")
+    except KafkaUnreachable as error:
+        say(f"no snapshot of partition {scorer.partition} was kept: {error}")
+
+
+def left_so_by(log: LogReader, header: SnapshotHeader) -> bool:
+    """Whether the ledger of a stream has, at the place that a snapshot names, the batch that left the books so."""
+    if not isinstance(log, KafkaLogReader):
+        raise TypeError("snapshots of a stream are checked against the stream")
+    batch = log.batch_at(header.edition, header.partition, header.commit_at)
+    return batch is not None and (batch.journal_digest, batch.ledger_digest) == (
+        header.journal_digest,
+        header.ledger_digest,
+    )
+
+
+def _stands_at(desk: PartitionDesk, last: tuple[int, PostingBatch] | None, scored_page: int) -> bool:
+    """Whether a desk stands just where the ledger ends."""
+    if last is None:
+        return desk.number == 0 and scored_page == NOTHING_SCORED
+    batch = last[1]
+    digests = (desk.journal_digest.hex(), desk.ledger_digest.hex())
+    return scored_page == batch.scored_page and digests == (batch.journal_digest, batch.ledger_digest)
+
+
+def _batch(bodies: list[bytes], end: PostingBatch) -> bytes:
+    """A batch of postings that are encoded already: Avro writes an array as its count, its items and an empty rest."""
+    head = long_bytes(len(bodies)) if bodies else b""
+    return frame("PostingBatch", head + b"".join(bodies) + encode_batch(end))
+
+
+def _owed_pages(owed: list[tuple[RefereePurchased, int]], partitions: int) -> Iterator[tuple[int, bytes]]:
+    """The derived facts as pages of their members' partitions."""
+    lines: dict[int, list[JournalLine]] = {}
+    for fact, received_at in owed:
+        partition = partition_of(fact.member_id, partitions)
+        lines.setdefault(partition, []).append(JournalLine(fact, received_at, fact.member_id))
+    for partition, those in lines.items():
+        for start in range(0, len(those), MAX_PAGE_LINES):
+            yield partition, page_message(those[start : start + MAX_PAGE_LINES])

@@ -1,0 +1,1 @@
+"""Everything that talks to ClickHouse, embedded (chDB) or a server."""

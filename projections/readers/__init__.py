@@ -1,0 +1,1 @@
+"""The queries behind the command line's answers."""

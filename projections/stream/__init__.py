@@ -1,0 +1,1 @@
+"""The projection that runs on Kafka: from the book topics into ClickHouse."""

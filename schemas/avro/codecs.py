@@ -1,0 +1,389 @@
+"""Facts, pages, postings and the books' other records as Avro bytes and back: the only file that knows fastavro.
+
+Bodies are schemaless Avro binary: the schema stands once in the header of the file (or registry) that holds them. A
+body written under an older schema is read by giving that schema as `writer_schema`. Inside, instants are plain int
+milliseconds; the logical types of the contracts are for other readers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from typing import IO, Any, Final
+
+import fastavro
+import fastavro.read
+import fastavro.schema
+import msgspec
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
+
+from schemas import facts, pages, posting
+from schemas.avro.codec_source import Decoder, Encoder, compile_record
+from schemas.avro.containers import Container, ContainerDamaged, open_container
+from schemas.avro.contracts import SCHEMAS, load_schema, schema_json
+from schemas.avro.publisher_schemas import LOGICAL_READERS, record_names, with_plain_types
+from schemas.avro.repeated_attributes import AttributePair, from_records, from_structs, with_pairs
+from schemas.avro.varints import long_bytes
+from schemas.facts import PUBLISHED_TYPES, JournalFact, PublishedFact
+from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.posting import EditionOpened, Posting, PostingBatch
+
+__all__ = [
+    "BodyDamaged",
+    "ContainerDamaged",
+    "SchemaUnusable",
+    "decode_batch",
+    "decode_edition",
+    "decode_fact",
+    "decode_page",
+    "decode_posting",
+    "decode_postings",
+    "decode_published",
+    "decode_reject",
+    "decode_round",
+    "encode_batch",
+    "encode_edition",
+    "encode_fact",
+    "encode_page",
+    "encode_posting",
+    "encode_reject",
+    "encode_round",
+    "fingerprint",
+    "own_type",
+    "published_reader",
+    "read_container",
+    "schema_json",
+]
+
+MAX_WRITER_SCHEMAS: Final = 64
+
+_PUBLISHED: Final = frozenset(kind.__name__ for kind in PUBLISHED_TYPES)
+
+# What fastavro and the compiled readers are known to raise on bytes, or on a schema, that are not what they should be;
+# fastavro has no common base class for it.
+_DAMAGE: Final = (
+    SchemaParseException,
+    SchemaResolutionError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+)
+# Under names of our own, so that nobody else's reading of Avro in this process changes.
+fastavro.read.LOGICAL_READERS.update(LOGICAL_READERS)
+
+
+class BodyDamaged(ValueError):
+    """The bytes of a record do not fit its schema."""
+
+
+class SchemaUnusable(ValueError):
+    """A publisher's schema is no Avro schema that records can be read by; the message says why."""
+
+
+def encode_page(page: JournalPage) -> bytes:
+    """The Avro body of a journal page."""
+    return _codec("JournalPage")[0](page)
+
+
+def decode_page(body: bytes, writer_schema: str | None = None) -> JournalPage:
+    """A journal page from its Avro body; raises BodyDamaged."""
+    value: JournalPage = _decode("JournalPage", body, writer_schema)
+    return value
+
+
+def encode_fact(fact: JournalFact) -> bytes:
+    """The Avro body of one fact."""
+    return _codec(type(fact).__name__)[0](fact)
+
+
+def decode_fact(type_name: str, body: bytes, writer_schema: str | None = None) -> JournalFact:
+    """A fact of a type (such as "PurchaseRecorded") from its Avro body; raises BodyDamaged.
+
+    The bounds of the door are not checked here.
+    """
+    fact: JournalFact = _decode(type_name, body, writer_schema)
+    return fact
+
+
+def encode_posting(posting: Posting) -> bytes:
+    """The Avro body of a posting."""
+    return _codec("Posting")[0](posting)
+
+
+def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
+    """A posting from its Avro body; raises BodyDamaged."""
+    value: Posting = _decode("Posting", body, writer_schema)
+    return value
+
+
+def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
+    """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
+    try:
+        if writer_schema is not None and writer_schema != schema_json("Posting"):
+            bodies = _rewritten_postings(bodies, count, writer_schema)
+        # An array in Avro is its count, its items and a zero, so one compiled reader takes the whole block.
+        postings = list(_posting_block()(long_bytes(count) + bodies + b"\0").postings)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not {count} Postings: {_told(error)}") from error
+    if len(postings) != count:
+        raise BodyDamaged(f"not {count} Postings: there are {len(postings)}")
+    return postings
+
+
+def encode_batch(batch: PostingBatch) -> bytes:
+    """The Avro body of one record of the ledger's topic."""
+    return _codec("PostingBatch")[0](batch)
+
+
+def decode_batch(body: bytes, writer_schema: str | None = None) -> PostingBatch:
+    """One record of the ledger's topic from its Avro body; raises BodyDamaged."""
+    value: PostingBatch = _decode("PostingBatch", body, writer_schema)
+    return value
+
+
+def encode_edition(edition: EditionOpened) -> bytes:
+    """The Avro body of an edition's opening."""
+    return _codec("EditionOpened")[0](edition)
+
+
+def decode_edition(body: bytes, writer_schema: str | None = None) -> EditionOpened:
+    """An edition's opening from its Avro body; raises BodyDamaged."""
+    value: EditionOpened = _decode("EditionOpened", body, writer_schema)
+    return value
+
+
+def encode_round(committed: RoundCommitted) -> bytes:
+    """The Avro body of a commit."""
+    return _codec("RoundCommitted")[0](committed)
+
+
+def decode_round(body: bytes, writer_schema: str | None = None) -> RoundCommitted:
+    """A commit from its Avro body; raises BodyDamaged."""
+    value: RoundCommitted = _decode("RoundCommitted", body, writer_schema)
+    return value
+
+
+def encode_reject(reject: Reject) -> bytes:
+    """The Avro body of a reject."""
+    return _codec("Reject")[0](reject)
+
+
+def decode_reject(body: bytes, writer_schema: str | None = None) -> Reject:
+    """A reject from its Avro body; raises BodyDamaged."""
+    value: Reject = _decode("Reject", body, writer_schema)
+    return value
+
+
+def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The records of a publisher's Avro object container file: (record type without its namespace, fields).
+
+    Fields are plain values: instants are int milliseconds whatever unit the file has them in, local timestamps (which
+    name no instant) are text without a zone, other logical types are left as they are stored. Raises ContainerDamaged
+    with the number (from 1) of the first record that cannot be read, 0 for the file's header.
+    """
+    container = open_container(file)
+    read, name = _container_reader(container)
+    for block in container.blocks():
+        body = io.BytesIO(block.body)
+        for number in range(block.first_record, block.first_record + block.records):
+            try:
+                value = read(body)
+            except _DAMAGE as error:
+                raise ContainerDamaged(number, f"the record does not fit the file's schema: {_told(error)}") from error
+            record = _named_record(value, name)
+            if record is None:
+                raise ContainerDamaged(number, f"a record is expected, not {type(value).__name__}")
+            yield record
+        if body.tell() != len(block.body):
+            last = block.first_record + block.records - 1
+            raise ContainerDamaged(last, f"{len(block.body) - body.tell()} bytes follow the last record of its block")
+
+
+def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any], str]:
+    """How to read one record of a container, and the record's name where the schema has only one at the top."""
+    try:
+        return _plain_reader(with_plain_types(container.schema))
+    except _DAMAGE as error:
+        raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_told(error)}") from error
+
+
+def _plain_reader(schema: Any) -> tuple[Callable[[IO[bytes]], Any], str]:
+    """How to read one record by a schema of plain types, and the first record's name in it; raises _DAMAGE."""
+    names = record_names(schema)
+    parsed = fastavro.parse_schema(schema)
+
+    def read(body: IO[bytes]) -> Any:
+        return fastavro.schemaless_reader(body, parsed, None, return_record_name=True, return_record_name_override=True)
+
+    return read, names[0] if names else ""
+
+
+def _named_record(value: Any, name: str) -> tuple[str, dict[str, Any]] | None:
+    """The record type, without its namespace, and the fields of what fastavro read; None if that is no record."""
+    if isinstance(value, tuple):
+        return value[0].rpartition(".")[2], value[1]
+    return (name, value) if isinstance(value, dict) else None
+
+
+def fingerprint(schema: Any) -> bytes:
+    """The CRC-64-AVRO fingerprint of a schema that is complete in itself, as it stands in a single-object message."""
+    return bytes.fromhex(fastavro.schema.fingerprint(_canonical(schema), "CRC-64-AVRO"))
+
+
+def _canonical(schema: Any) -> str:
+    return str(fastavro.schema.to_parsing_canonical_form(schema))
+
+
+def own_type(writer_schema: str) -> str | None:
+    """The published fact whose present schema this one is, but for what changes no value: docs, defaults, spelling.
+
+    Raises SchemaUnusable.
+    """
+    schema = _publishers(writer_schema)
+    name = str(schema.get("name")).rpartition(".")[2] if isinstance(schema, dict) else ""
+    # Logical types that change what a number means are no part of the canonical form.
+    if name not in _PUBLISHED or '"logicalType"' in json.dumps(schema):
+        return None
+    try:
+        return name if _canonical(schema) == _canonical(load_schema(name)) else None
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
+
+
+def decode_published(name: str, body: bytes) -> PublishedFact:
+    """A fact that a publisher wrote under our present schema; raises BodyDamaged, KeyRepeated.
+
+    The bounds of the door are not checked here.
+    """
+    try:
+        fact: PublishedFact = _published_codec(name)(body)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
+    pairs: Any = fact.attributes
+    msgspec.structs.force_setattr(fact, "attributes", from_structs(pairs) if pairs else {})
+    return fact
+
+
+def published_reader(writer_schema: str) -> Callable[[bytes], tuple[str, dict[str, Any]]]:
+    """How to read a message that a publisher wrote under a schema of its own; raises SchemaUnusable.
+
+    The function gives what read_container gives of a record, and raises BodyDamaged, KeyRepeated.
+    """
+    schema = _publishers(writer_schema)
+    try:
+        schema, paired = with_pairs(schema)
+        read, name = _plain_reader(schema)
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
+
+    def read_whole(body: bytes) -> tuple[str, dict[str, Any]]:
+        stream = io.BytesIO(body)
+        try:
+            value = read(stream)
+        except _DAMAGE as error:
+            raise BodyDamaged(_told(error)) from error
+        if stream.tell() != len(body):
+            raise BodyDamaged(f"the record ends after {stream.tell()} bytes, there are {len(body)}")
+        record = _named_record(value, name)
+        if record is None:
+            raise BodyDamaged(f"a record is expected, not {type(value).__name__}")
+        kind, fields = record
+        if kind in paired and isinstance(fields.get("attributes"), list):
+            fields["attributes"] = from_records(fields["attributes"])
+        return kind, fields
+
+    return read_whole
+
+
+def _publishers(writer_schema: str) -> Any:
+    try:
+        return with_plain_types(json.loads(writer_schema))
+    except _DAMAGE as error:
+        raise SchemaUnusable(_told(error)) from error
+
+
+def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
+    try:
+        if writer_schema is not None and writer_schema != schema_json(name):
+            body = _rewritten(name, body, writer_schema)
+        return _codec(name)[1](body)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
+
+
+def _rewritten(name: str, body: bytes, writer_schema: str) -> bytes:
+    """The same record under our own schema: what ours has more is its default, what it has not is left out."""
+    stream = io.BytesIO(body)
+    value = fastavro.schemaless_reader(
+        stream, _foreign(writer_schema), _own(name), return_record_name=True, return_record_name_override=True
+    )
+    if stream.tell() != len(body):
+        raise ValueError(f"it ends after {stream.tell()} bytes, there are {len(body)}")
+    rewritten = io.BytesIO()
+    fastavro.schemaless_writer(rewritten, _own(name), value)
+    return rewritten.getvalue()
+
+
+def _rewritten_postings(bodies: bytes, count: int, writer_schema: str) -> bytes:
+    stream, rewritten = io.BytesIO(bodies), io.BytesIO()
+    for _ in range(count):
+        value = fastavro.schemaless_reader(
+            stream, _foreign(writer_schema), _own("Posting"), return_record_name=True, return_record_name_override=True
+        )
+        fastavro.schemaless_writer(rewritten, _own("Posting"), value)
+    if stream.tell() != len(bodies):
+        raise ValueError(f"they end after {stream.tell()} bytes, there are {len(bodies)}")
+    return rewritten.getvalue()
+
+
+class _PostingBlock(msgspec.Struct):
+    """The postings of one block."""
+
+    postings: tuple[Posting, ...]
+
+
+@cache
+def _posting_block() -> Decoder:
+    fields = [{"name": "postings", "type": {"type": "array", "items": load_schema("Posting")}}]
+    return compile_record({"type": "record", "name": "PostingBlock", "fields": fields}, _structs())[1]
+
+
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+@cache
+def _codec(name: str) -> tuple[Encoder, Decoder]:
+    if name not in SCHEMAS:
+        raise KeyError(f"no Avro schema is called {name}")
+    return compile_record(load_schema(name), _structs())
+
+
+@cache
+def _published_codec(name: str) -> Decoder:
+    schema, _ = with_pairs(load_schema(name))
+    return compile_record(schema, _structs() | {f"{name}Attribute": AttributePair})[1]
+
+
+def _structs() -> dict[str, Any]:
+    return {kind: value for module in (facts, pages, posting) for kind, value in vars(module).items()} | {
+        "PostingBlock": _PostingBlock
+    }
+
+
+@cache
+def _own(name: str) -> Any:
+    return fastavro.parse_schema(with_plain_types(load_schema(name)))
+
+
+@lru_cache(maxsize=MAX_WRITER_SCHEMAS)
+def _foreign(schema: str) -> Any:
+    return fastavro.parse_schema(with_plain_types(json.loads(schema)))

@@ -1,0 +1,97 @@
+"""What a folder holds, gathered from its books and tables for `tallybook status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from books.log import LogReader
+from projections.store import Store, StoreHeld
+from schemas.bounds import DAY_MS
+from schemas.facts import RulesetPublished
+from schemas.instants import format_instant
+from schemas.pages import InputConsumed
+from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.publish_rules import edited_files
+from tallybook.tables.catch_up import are_of_other_books
+from tallybook.tables.open_tables import opened_tables
+
+MAX_INPUTS_SHOWN = 20
+
+
+def status_of(folder: Folder) -> dict[str, Any]:
+    """Counts, instants and rules of the folder; `inputs` holds the last MAX_INPUTS_SHOWN inputs.
+
+    Raises:
+        BooksError: there are no books here, or damaged ones.
+    """
+    with folder.reading() as log:
+        opened = log.opened()
+        commits = list(log.commits())
+        last = commits[-1] if commits else None
+        inputs = {one.sha256: one for commit in commits for one in commit.inputs}
+        last_tick = last.last_tick if last else 0
+        tables, address = _tables(folder, log)
+        return {
+            "deployment": opened.deployment,
+            "edition": EDITION,
+            "partitions": opened.partitions,
+            "horizon_days": opened.horizon_ms // DAY_MS,
+            "last_tick": format_instant(last_tick) if last_tick else None,
+            "facts": sum(commit.facts for commit in commits),
+            "postings": sum(commit.postings for commit in commits),
+            "rejects": last.rejects if last else 0,
+            "commits": len(commits),
+            "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
+            "rulesets": ", ".join(_rulesets(log)) or None,
+            "edited": ", ".join(str(file.relative_to(folder.root)) for file in edited_files(folder)) or None,
+            "tables": tables,
+            "served": address,
+            "inputs_taken_in": len(inputs),
+            "inputs": [_input(one) for one in list(inputs.values())[-MAX_INPUTS_SHOWN:]],
+        }
+
+
+def _input(one: InputConsumed) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "sha256": one.sha256[:12],
+        "up_to": format_instant(one.occurred_at),
+        "record": one.record,
+        "order": "as is" if one.as_is else "by time",
+    }
+
+
+def _rulesets(log: LogReader) -> list[str]:
+    return [
+        f"{line.fact.version} from {format_instant(line.fact.effective_from)}"
+        for _, page in log.read_journal(0)
+        for line in page.lines
+        if isinstance(line.fact, RulesetPublished)
+    ]
+
+
+def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:
+    """How level the tables are with the books, and where they are served."""
+    if not folder.clickhouse.exists():
+        return "none yet: any reading command makes them", None
+    try:
+        with opened_tables(folder) as tables:
+            address = tables.address
+            where = f"{address.host}:{address.port}, by process {address.pid}" if address is not None else None
+            return _level(log, tables.store), where and f"{where}: `tallybook address` says how to connect"
+    except StoreHeld as held:
+        return f"open in process {held.holder}, which serves nobody" if held.holder else "open elsewhere", None
+
+
+def _level(log: LogReader, store: Store) -> str:
+    if are_of_other_books(log, store):
+        return "of other books: any reading command makes them afresh"
+    rows = store.rows(
+        "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
+        {"name": EDITION},
+    )
+    projected = int(str(rows[0]["records"] or 0))
+    kept = sum(posting.number for posting in (log.last_posting(EDITION, n) for n in range(log.partitions)) if posting)
+    return (
+        "up to date" if projected >= kept else f"{kept - projected:,} postings behind: any reading command catches up"
+    )

@@ -1,0 +1,108 @@
+"""The `tallybook` command: starts the command line and turns every typed error into a message and an exit code."""
+
+from __future__ import annotations
+
+# Only what is small: an interruption during the imports is an interruption like any other, so they stand in a `try`.
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+from tallybook.exit_codes import Exit
+from tallybook.garbage import collect_seldom
+
+# What comes with the extra "stream" alone.
+STREAM_LIBRARIES = frozenset(
+    {"aiokafka", "confluent_kafka", "cramjam", "faust", "fsspec", "prometheus_client", "pydantic_settings"}
+)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the installed program."""
+    try:
+        # The embedded ClickHouse reads TZ when it is loaded; instants are UTC everywhere, so nothing may depend on it.
+        os.environ["TZ"] = "UTC"
+        collect_seldom()
+        _run()
+    except KeyboardInterrupt:
+        _fail("stopped; what was committed is kept, and the same command goes on from there", Exit.INTERRUPTED)
+
+
+def _run() -> None:
+    from tallybook.cli.application import Interrupted, app
+
+    try:
+        _until_left(app)
+    except SystemExit:
+        raise  # the usual end; here, so that the next lines are not asked and import nothing
+    except Interrupted as interrupted:
+        raise KeyboardInterrupt from interrupted
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in STREAM_LIBRARIES:
+            raise
+        _fail(
+            f"running on Kafka needs more than this installation has ({missing.name} is missing): "
+            "pip install 'tallybook[stream]'. Nothing was changed.",
+            Exit.REFUSED,
+        )
+    except _held() as held:
+        _fail(str(held), Exit.HELD)
+    except _refusals() as refused:
+        from projections.clickhouse.faults import StoreFull
+        from projections.store import TablesLeftBehind
+
+        _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull | TablesLeftBehind) else Exit.REFUSED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`tallybook sql … | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as broken:
+        where = f"{broken.filename}: " if broken.filename else ""
+        advice = " Make room, then run it again." if broken.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
+        _fail(f"{where}{broken.strerror or broken}. What was committed is kept.{advice}", Exit.FAULT)
+
+
+def _held() -> tuple[type[Exception], ...]:
+    """What says that another process has what this one wants; asked only when something was raised."""
+    from books.errors import FolderHeld
+    from books.kafka.errors import Fenced
+    from projections.store import StoreHeld
+
+    return (FolderHeld, Fenced, StoreHeld)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What refuses with a message for people; asked only when something was raised, for much comes in with it."""
+    from books.errors import BooksError
+    from processors.decider.partition import UnknownSemanticsError
+    from processors.intake.mapping import MappingRefused
+    from processors.intake.records import InputRefused
+    from processors.ruleset.text import RulesetRefused
+    from projections.store import StoreError
+    from tallybook.folder.folder import FolderRefused
+
+    return (BooksError, InputRefused, MappingRefused, RulesetRefused, FolderRefused, StoreError, UnknownSemanticsError)
+
+
+def _until_left(command: Callable[[], object]) -> None:
+    """Run the command; raises BrokenPipeError where whoever read our output has left."""
+    try:
+        command()
+    except SystemExit as ended:
+        # Click and rich both turn a broken pipe into exit 1 on their own.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise BrokenPipeError from ended
+        sys.stdout.flush()  # here, and not after the last line of Python, where nobody could catch what it raises
+        raise
+
+
+def _fail(message: str, code: Exit) -> None:
+    try:
+        from rich.text import Text
+
+        from tallybook.screen import err
+
+        err.print(Text(message, style="bold red" if err.is_terminal else ""))
+    except KeyboardInterrupt:
+        # Pressed twice: the line is lost, the exit code is not.
+        pass
+    sys.exit(code)

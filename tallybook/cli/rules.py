@@ -1,0 +1,141 @@
+"""The programme's rules: `check` a file, print the `schema`, `show` what is published, `publish` a version."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallybook.clock import now_ms
+from tallybook.exit_codes import Exit
+from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.screen import note, say, show_json, show_table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(no_args_is_help=True, help="The programme's rules: check, publish and show them.")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Ruleset files (default: all of the folder's).", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a ruleset, by file and line, what cannot be meant, and whether its examples come out.
+
+    Ends with 3 if a file has an error or an example comes out otherwise, with 4 if it is not what the folder's books
+    have as this version; warnings alone end with 0.
+
+    Example: tallybook rules check rulesets/my-shop/2026.2.yaml
+    """
+    from tallybook.folder.publish_rules import edited_files
+    from tallybook.rules.check import check_ruleset
+
+    folder = Folder(context.obj)
+    chosen = files or folder.ruleset_files()
+    if not chosen:
+        raise FolderRefused(f"{folder.rulesets} holds no ruleset: name the files to check")
+    results = [check_ruleset(file) for file in chosen]
+    edited = edited_files(folder)
+    for result, file in zip(results, chosen, strict=True):
+        result.compare(edited, file)
+    if as_json:
+        show_json([result.as_json() for result in results])
+    else:
+        for result in results:
+            for line in result.report():
+                say(line)
+    if any(result.is_refused for result in results):
+        raise typer.Exit(Exit.REFUSED)
+    if any(result.is_edited for result in results):
+        raise typer.Exit(Exit.FOUND)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a ruleset, for an editor that completes and underlines.
+
+    Example: tallybook rules schema > ruleset.schema.json
+    """
+    from processors.ruleset.json_schema import ruleset_json_schema
+
+    show_json(ruleset_json_schema())
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="Print the text of this version, exactly as published.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The rule timeline as the journal has it: which version is in force from when.
+
+    Example: tallybook rules show
+
+    Example: tallybook rules show 1 > rulesets/starter/1.yaml
+    """
+    from tallybook.rules.timeline import timeline_of
+
+    timeline = timeline_of(Folder(context.obj))
+    if version:
+        for published in timeline:
+            if published.version == version:
+                if as_json:
+                    show_json(published.row() | {"text": published.text})
+                else:
+                    sys.stdout.write(published.text)
+                return
+        known = ", ".join(dict.fromkeys(published.version for published in timeline)) or "none"
+        raise FolderRefused(f"version {version!r} was never published here; published are: {known}")
+    rows = [published.row() for published in timeline]
+    if as_json:
+        show_json(rows)
+        return
+    shown = [row | {"ruleset_hash": f"{row['ruleset_hash'][:12]}…"} for row in rows]
+    show_table("Published rules, in the order of the journal", shown)
+    if not rows:
+        note("Publish one: tallybook rules publish FILE (in a folder with books, the first import does)")
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The ruleset file.", show_default=False)],
+    effective_from: Annotated[
+        str,
+        typer.Option(
+            "--effective-from",
+            help="A local date or time, or an instant (default: now; for the first rules of empty books 2000-01-01).",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check a ruleset and put it into the journal; it decides facts that happen from then on.
+
+    A published version never changes. Facts up to the last tick are decided already, so it cannot take effect before.
+
+    Example: tallybook rules publish rulesets/my-shop/2026.2.yaml --effective-from 2027-01-01
+    """
+    from schemas.instants import format_instant
+    from tallybook.rules.check import check_ruleset
+    from tallybook.rules.timeline import odd_in, publish_file
+
+    checked = check_ruleset(file)
+    for line in checked.report():
+        note(line)
+    if checked.is_refused:
+        raise FolderRefused(f"{file} is not published. Nothing was changed.")
+    published = publish_file(Folder(context.obj), file, effective_from, now_ms())
+    for warning in [] if published is None else odd_in(Folder(context.obj), published):
+        note(f"{file}: warning: {warning}")
+    if as_json:
+        show_json({"published": published is not None} | ({} if published is None else published.row()))
+    elif published is None:
+        say("this very ruleset is in force then already: nothing was published")
+    else:
+        say(f"version {published.version} published, in force from {format_instant(published.effective_at)}")

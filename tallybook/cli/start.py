@@ -1,0 +1,125 @@
+"""How one begins: `init` a folder, print an `example` event, `check` a file, or watch the `demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from processors.intake.formats import Format
+from tallybook.clock import now_ms
+from tallybook.exit_codes import Exit
+from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
+from tallybook.screen import note, say, show_json, show_table
+
+MAX_REFUSALS_SHOWN = 20
+MappingOption = Annotated[
+    Path | None,
+    typer.Option("--mapping", help="A YAML file that says which column is which field (CSV and Parquet)."),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="What the files are, where neither content nor name tells."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(init)
+    app.command()(example)
+    app.command()(check)
+    app.command()(demo)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder to make; it may exist.")] = Path(),
+    deployment: Annotated[str, typer.Option(help="The programme's name in its books (default: the folder's).")] = "",
+    horizon: Annotated[
+        int, typer.Option(min=1, max=36_500, help="Facts older than so many days are not scored.")
+    ] = DEFAULT_HORIZON_DAYS,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1024, help="Parts of the books; fixed for ever.")
+    ] = DEFAULT_PARTITIONS,
+    programme: Annotated[
+        str, typer.Option(help="Rules to begin with: starter, coffee-chain or online-shop.")
+    ] = "starter",
+) -> None:
+    """Make a folder for a programme: empty books, an inbox, and a commented ruleset to edit.
+
+    Example: tallybook init my-shop --horizon 120
+    """
+    target = Folder(folder)
+    name = deployment or folder.resolve().name
+    if not name.isprintable() or len(name) > 64:
+        raise FolderRefused(f"{name!r} cannot name a deployment: use --deployment with up to 64 printable characters")
+    target.create(name, partitions, horizon, now_ms())
+    if target.ruleset_files():
+        say(f"{folder}: books opened; the rulesets that were there are kept")
+    else:
+        say(f"{folder}: books opened, rules in {target.copy_ruleset(programme)}")
+    say("Next: edit the rules, put events into a file, then: tallybook import events.jsonl")
+
+
+def example(
+    kind: Annotated[str, typer.Argument(help="purchase, check-in, share, review or referral")],
+) -> None:
+    """Print a valid event, as one line of JSON, to start from.
+
+    Example: tallybook example purchase > first.jsonl
+    """
+    from schemas.examples import KINDS, example_json
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is no kind of event; there are: {', '.join(KINDS)}")
+    sys.stdout.write(example_json(kind, now_ms()) + "\n")
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(help="Files to check, or - for standard input.")],
+    mapping: MappingOption = None,
+    form: FormatOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the refusals as JSON.")] = False,
+) -> None:
+    """Say of every record whether it would be taken in, and why not; writes nothing.
+
+    In a folder with books it says also what lies beyond their horizon, and so is too old for them.
+
+    Example: tallybook example purchase | tallybook check -
+    """
+    from tallybook.folder.inputs import checked, horizon_of, opened_inputs
+
+    with opened_inputs(files, mapping, form) as inputs:
+        records, refusals, unknown = checked(inputs, now_ms(), *horizon_of(Folder(context.obj)))
+    if as_json:
+        show_json({"records": records, "refused": len(refusals), "refusals": refusals, "unknown_fields": unknown})
+    else:
+        if refusals:
+            columns = ("input", "line", "reason", "field", "message")
+            shown = [{name: row[name] for name in columns} for row in refusals[:MAX_REFUSALS_SHOWN]]
+            show_table(f"{len(refusals):,} of {records:,} records would be refused", shown)
+            if len(refusals) > MAX_REFUSALS_SHOWN:
+                say(f"… and {len(refusals) - MAX_REFUSALS_SHOWN:,} more (all of them with --json)")
+        else:
+            say(f"all {records:,} records would be taken in")
+        for line in unknown:
+            note(line)
+    if refusals:
+        raise typer.Exit(Exit.FOUND)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to keep the demo's books.")] = Path("tallybook-demo"),
+    facts: Annotated[int, typer.Option(min=100, max=5_000_000, help="How many events to make.")] = 60_000,
+    members: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many members take part.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="Another seed, another year.")] = 7,
+) -> None:
+    """A year of a coffee chain: generate, journal, score and project it, then look at the results.
+
+    Example: tallybook demo --facts 10000
+    """
+    from tallybook.demo.run import run_demo
+
+    run_demo(folder, facts=facts, members=members, seed=seed)

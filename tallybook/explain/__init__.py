@@ -1,0 +1,1 @@
+"""Explanations: how a fact became points, or why it did not."""

@@ -1,0 +1,70 @@
+"""Walks one member's past: its account, rules and clock as they were before each of its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from books.log import LogReader
+from books.walk import Desk, walk
+from processors.decider.account import Account
+from processors.decider.calendar import Zone
+from processors.decider.machine import PartitionMachine
+from processors.decider.rules.model import Ruleset
+from schemas.facts import RulesetPublished
+from schemas.partitions import partition_of
+from schemas.posting import Posting
+from tallybook.folder.folder import EDITION, load_published
+from tallybook.folder.publish_rules import in_force
+
+MAX_RULESETS_KEPT: Final = 256
+
+load: Final = lru_cache(MAX_RULESETS_KEPT)(load_published)
+
+
+class Moment:
+    """The books just before one fact of the member (or a tick that had work for it) was entered."""
+
+    def __init__(self, desk: Desk, postings: list[Posting], machine: PartitionMachine, account: Account) -> None:
+        self.desk = desk
+        self.postings = postings
+        self.machine = machine
+        self.account = account
+
+    def rules_at(self, at: int) -> tuple[RulesetPublished, Ruleset, Zone] | None:
+        """The ruleset in force for a fact that happened at `at` (UTC ms), with its zone; None if there is none."""
+        published = in_force(self.machine.partition.publications, at)
+        if published is None:
+            return None
+        return published, load(published.text), Zone(published.timezone, published.tzif)
+
+
+class AccountWalk:
+    """An iterable, for one pass, over the moments of one member; afterwards `account` and `machine` stand at the end.
+
+    Everybody else's facts are read and left aside, so that a long partition is quick to walk.
+    """
+
+    def __init__(self, log: LogReader, member_id: str, on_line: Callable[[], object]) -> None:
+        self.partition = partition_of(member_id, log.partitions)
+        self.machine = PartitionMachine(log.opened(), load)
+        self._log = log
+        self._member_id = member_id
+        self._on_line = on_line
+
+    @property
+    def account(self) -> Account:
+        """The member's account where the walk stands; a fresh one before its first posting."""
+        return self.machine.account(self._member_id)
+
+    def __iter__(self) -> Iterator[Moment]:
+        for desk in walk(self._log, EDITION, self.partition):
+            self._on_line()
+            line = desk.line
+            if line.member_id is not None and line.member_id != self._member_id:
+                continue
+            mine = [posting for posting in desk.postings if posting.member_id == self._member_id]
+            if mine or line.member_id is not None:
+                yield Moment(desk, mine, self.machine, self.account)
+            self.machine.recover(line, mine)

@@ -1,0 +1,239 @@
+"""Explains one posting from the account as it was just before: rules, arithmetic, limits, lots, and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from processors.decider.account import Account
+from processors.decider.calendar import Moment as LocalMoment
+from processors.decider.calendar import Zone, iso_day
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key
+from processors.decider.referrals import MAX_OPEN_CLAIMS
+from processors.decider.rules.consider import Considered, consider
+from processors.decider.rules.model import Ruleset
+from schemas.bounds import DAY_MS
+from schemas.facts import (
+    CheckedIn,
+    MemberFact,
+    PurchaseRecorded,
+    RefereePurchased,
+    ReferralMade,
+    RulesetPublished,
+)
+from schemas.instants import format_instant
+from schemas.posting import EntryType, Posting, Reason, Working
+from tallybook.explain.account_walk import Moment
+from tallybook.explain.arithmetic_text import arithmetic_line
+from tallybook.explain.model import EntrySeen, LimitSeen, PostingSeen, RuleSeen, RulesInForce
+from tallybook.explain.reasons import sentence
+
+BEFORE_RULES: Final = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
+
+
+def explain_posting(moment: Moment, fact: MemberFact, posting: Posting) -> PostingSeen:
+    """What a fact did to an account, and why; `moment` is the books just before it."""
+    decided_by = None if posting.reason in BEFORE_RULES else moment.rules_at(fact.occurred_at)
+    rules: RulesInForce | None = None
+    considered: list[RuleSeen] = []
+    zone: Zone | None = None
+    if decided_by is not None:
+        published, ruleset, zone = decided_by
+        rules = _in_force(published, moment, fact)
+        considered = _considered(ruleset, zone, moment, fact, posting)
+    folio = moment.desk.folio
+    return PostingSeen(
+        member_id=posting.member_id,
+        role=_role(fact, posting.member_id),
+        partition=-1,
+        page=folio.page,
+        line=folio.line,
+        number=posting.number,
+        seq=posting.seq,
+        balance_before=moment.account.balance,
+        balance_after=posting.balance,
+        late=posting.late,
+        reason=posting.reason or "",
+        why=reason_of(moment, fact, posting, considered),
+        rules=rules,
+        considered=considered,
+        entries=_entries_seen(posting, zone),
+        notes=[*_streak_notes(moment.account, fact, posting), *_referral_notes(posting)],
+    )
+
+
+def _entries_seen(posting: Posting, zone: Zone | None) -> list[EntrySeen]:
+    own = {entry.lot for entry in posting.entries if entry.type == EntryType.POINTS_AWARDED}
+    return [
+        EntrySeen(
+            entry_id=entry.entry_id,
+            type=entry.type,
+            points=entry.points,
+            lot=entry.lot,
+            rule_id=entry.rule_id,
+            effective_at=format_instant(entry.effective_at),
+            expires_at=None if entry.expires_at is None else format_instant(entry.expires_at),
+            last_day=last_day(entry.expires_at, zone),
+            is_due_work=entry.lot not in own,
+        )
+        for entry in posting.entries
+    ]
+
+
+def last_day(expires_at: int | None, zone: Zone | None) -> str | None:
+    """The last local date on which points can be used that expire at an instant (UTC ms); None: not known, or never."""
+    return None if expires_at is None or zone is None else zone.local(expires_at - 1).date().isoformat()
+
+
+def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: Iterable[RuleSeen] = ()) -> str:
+    """The sentence for the reason of a posting; empty if it awarded something."""
+    if posting.reason is None:
+        return ""
+    partition = moment.machine.partition
+    details = {
+        "horizon_days": f"{partition.horizon_ms // DAY_MS}",
+        "window_days": f"{partition.referral_window_ms // DAY_MS}",
+        "last_tick": format_instant(partition.last_tick),
+        "max_claims": str(MAX_OPEN_CLAIMS),
+        "max_lots": f"{partition.max_lots:,}",
+    }
+    if isinstance(fact, ReferralMade | RefereePurchased):
+        details |= {"referrer": fact.referrer_id, "referee": fact.referee_id}
+    if isinstance(fact, PurchaseRecorded | RefereePurchased):
+        details["currency"] = fact.currency
+    decided_by = moment.rules_at(fact.occurred_at)
+    if decided_by is not None:
+        details["programme_currency"] = decided_by[1].currency
+    elif partition.publications:
+        first = min(published.effective_from for published in partition.publications)
+        details["first_rules"] = f"at {format_instant(first)}"
+    if posting.local_day is not None:
+        details["local_day"] = iso_day(posting.local_day)
+    cutting = [f"{limit.limit_id} ({limit.window})" for rule in considered for limit in rule.limits if limit.cut]
+    cutting = cutting or [limit_id for working in posting.workings for limit_id in working.limit_ids]
+    if cutting:
+        details["limits"] = " and ".join(dict.fromkeys(cutting))
+    return sentence(posting.reason, details)
+
+
+def limit_seen(limit: CompiledLimit, window: str, counters: Mapping[str, int], *, cut: int, charged: int) -> LimitSeen:
+    """How one window of a limit stands: `counters` has what was used before, by counter."""
+    used = counters.get(counter_key(limit.limit_id, window), 0)
+    allows = limit.points if limit.points is not None else limit.times or 0
+    return LimitSeen(
+        limit_id=limit.limit_id,
+        window=window,
+        allows=allows,
+        of="awards" if limit.points is None else "points",
+        used_before=used,
+        cut=cut,
+        charged=charged,
+        left=max(0, allows - used - charged),
+    )
+
+
+def _limits_seen(
+    limits: Iterable[CompiledLimit], counters: dict[str, int], fact: MemberFact, local: LocalMoment, working: Working
+) -> list[LimitSeen]:
+    """How each limit of one rule stood; `counters` takes on what this rule charged, for the rules after it."""
+    seen: list[LimitSeen] = []
+    allowed = working.rounded
+    for limit in limits:
+        window = limit.window(fact, local)
+        key = counter_key(limit.limit_id, window)
+        room = _room(limit, counters.get(key, 0), allowed)
+        charged = (1 if limit.points is None else working.paid) if working.paid else 0
+        seen.append(limit_seen(limit, window, counters, cut=allowed - room, charged=charged))
+        counters[key] = counters.get(key, 0) + charged
+        allowed = room
+    return seen
+
+
+def _room(limit: CompiledLimit, used: int, wanted: int) -> int:
+    """What one limit leaves of `wanted`; see docs/rules.md, Limits."""
+    if limit.points is None:
+        return wanted if used < (limit.times or 0) else 0
+    room = max(0, limit.points - used)
+    if wanted <= room:
+        return wanted
+    return 0 if limit.refuse else room
+
+
+def _in_force(published: RulesetPublished, moment: Moment, fact: MemberFact) -> RulesInForce:
+    earlier = len(moment.machine.partition.publications)
+    since = format_instant(published.effective_from)
+    why = f"in effect from {since}, and the fact happened at {format_instant(fact.occurred_at)}"
+    if earlier > 1:
+        why += f"; the latest in effect by then of the {earlier} published before the fact came"
+    return RulesInForce(published.version, published.ruleset_hash, since, published.semantics, why)
+
+
+def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, posting: Posting) -> list[RuleSeen]:
+    workings = {working.rule_id: working for working in posting.workings}
+    compiled = moment.machine.partition.rules_at(fact.occurred_at)
+    by_id = {} if compiled is None else {rule.rule_id: rule for rule in compiled.rules_for(fact)}
+    local, counters = LocalMoment(zone, fact.occurred_at), dict(moment.account.counters)
+    seen: list[RuleSeen] = []
+    for each in consider(ruleset, zone, fact):
+        working = workings.get(each.rule_id)
+        if working is None:
+            seen.append(_without_working(each, posting))
+            continue
+        rule = by_id[each.rule_id]
+        limits = _limits_seen(rule.limits, counters, fact, local, working)
+        cuts = [(limit.limit_id, limit.cut) for limit in limits if limit.cut]
+        built_in = [name for name in (MAX_EARNED_LIMIT, MAX_LOTS_LIMIT) if name in working.limit_ids][-1:]
+        cuts += [(name, working.rounded - working.paid - sum(points for _, points in cuts)) for name in built_in]
+        line = arithmetic_line(working, cuts, ruleset.stacking, per_line=rule.round_per_line)
+        seen.append(RuleSeen(each.rule_id, each.kind, True, each.because, line, working.paid, limits))
+    return seen
+
+
+def _without_working(each: Considered, posting: Posting) -> RuleSeen:
+    """A rule that did not compute anything, although its conditions may hold."""
+    because = each.because
+    if each.takes_part and each.kind == "multiplier":
+        multiplied = [working for working in posting.workings if _has_factor(working, each.rule_id)]
+        names = ", ".join(working.rule_id for working in multiplied)
+        because = f"multiplies {names}" if multiplied else "its conditions hold, but there was nothing to multiply"
+        return RuleSeen(each.rule_id, each.kind, bool(multiplied), because)
+    if each.takes_part and each.kind == "streak":
+        because = "its conditions hold, but an earlier check-in holds this local day already"
+    elif each.takes_part and each.kind == "referral":
+        because = "its conditions hold, but this referral was settled before"
+    return RuleSeen(each.rule_id, each.kind, False, because)
+
+
+def _has_factor(working: Working, rule_id: str) -> bool:
+    return any(factor.rule_id == rule_id for factor in working.factors)
+
+
+def _role(fact: MemberFact, member_id: str) -> str:
+    if isinstance(fact, ReferralMade | RefereePurchased):
+        return "referrer" if member_id == fact.referrer_id else "referee"
+    return ""
+
+
+def _streak_notes(account: Account, fact: MemberFact, posting: Posting) -> list[str]:
+    held = posting.day_held
+    if held is not None:
+        # A late check-in has held days on both sides of it; a run is made of those before it.
+        before = ", ".join([iso_day(day) for day in account.days if day < held.day][-7:]) or "none"
+        return [f"{iso_day(held.day)} is day {held.run_length} of its run (days held before: {before})"]
+    if isinstance(fact, CheckedIn) and posting.local_day in account.days:
+        return [f"the account held the local day {iso_day(posting.local_day)} already"]
+    return []
+
+
+def _referral_notes(posting: Posting) -> list[str]:
+    notes = []
+    if posting.claim_opened:
+        notes.append(f"opens claim number {posting.claim_opened} on this member's purchases")
+    if posting.claim_paid is not None:
+        referee, _, rank = posting.claim_paid.rpartition("/")
+        notes.append(f"settles claim {rank} on {referee} for this account")
+    if posting.purchase_rank:
+        notes.append(f"is purchase number {posting.purchase_rank} of this member")
+    return notes + [
+        f"tells {owed.member_id} of it: event {owed.event_id} (referral of {owed.referee_id})" for owed in posting.owed
+    ]

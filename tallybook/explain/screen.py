@@ -1,0 +1,150 @@
+"""Prints an explanation, so that one reads from top to bottom how a fact became points, or why it did not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.currencies import format_minor
+from schemas.pages import Reject
+from tallybook.explain.model import EntrySeen, EventExplained, LimitSeen, MemberExplained, PostingSeen, RuleSeen
+from tallybook.screen import say, show_table
+
+MARKS = {True: "✓", False: "·", None: "?"}
+AWARD = "PointsAwarded"
+MAX_LOTS_SHOWN = 20
+
+
+def print_event(event: EventExplained) -> None:
+    """One event for people."""
+    when = f"{event.occurred_at}" + (f" ({event.local_time})" if event.local_time else "")
+    say(f"{event.source}/{event.event_id}: {event.fact_type}, {when}")
+    for note in event.notes:
+        say(f"  {note}")
+    say("\nHow far it came")
+    for station in event.stations:
+        say(f"  {MARKS[station.reached]} {station.name:<10} {station.what}")
+    say("\nThe fact")
+    for name, value in event.fact.items():
+        if name not in {"type", "source", "event_id", "occurred_at"}:
+            for line in _field(name, value, str(event.fact.get("currency", ""))):
+                say(f"  {line}")
+    for posting in event.postings:
+        _print_posting(posting)
+
+
+def print_member(member: MemberExplained) -> None:
+    """One member for people."""
+    say(f"{member.member_id}: {member.balance:,} points as of {member.as_of or 'before the first tick'}")
+    say(f"  earned {member.earned:,} in all; {member.postings:,} postings in partition {member.partition}")
+    for note in member.notes:
+        say(f"  {note}")
+    columns = {"rule_id": "rule", "awards": "awards", "awarded": "awarded", "expired": "expired", "left": "left"}
+    say("")
+    show_table("Where the points come from", [_row(each) for each in member.rules], columns)
+    lots = {"lot": "lot", "left": "left", "rule_id": "rule", "event_id": "event", "last_day": "last day"}
+    say("")
+    show_table("What can be used, soonest expiry first", [_row(each) for each in member.lots[:MAX_LOTS_SHOWN]], lots)
+    if len(member.lots) > MAX_LOTS_SHOWN:
+        say(f"… and {len(member.lots) - MAX_LOTS_SHOWN:,} more lots (all of them with --json)")
+    if member.limits:
+        say("")
+        columns = {"limit_id": "limit", "window": "window", "allows": "allows", "of": "of", "used_before": "used"}
+        show_table("Limits", [_row(each) for each in member.limits], columns | {"left": "left"})
+    say("\nNewest facts")
+    for fact in member.newest:
+        expired = f", {fact.expired:,} expired" if fact.expired else ""
+        say(f"  {fact.occurred_at} {fact.fact_type} {fact.source}/{fact.event_id}: {fact.points:+,}{expired}")
+        for line in fact.arithmetic:
+            say(f"      {line}")
+        if fact.why:
+            say(f"      {fact.reason}: {fact.why}")
+
+
+def _print_posting(posting: PostingSeen) -> None:
+    role = f", the {posting.role}" if posting.role else ""
+    say(f"\nFor {posting.member_id}{role}: balance {posting.balance_before:,} → {posting.balance_after:,}")
+    if posting.reason:
+        say(f"  No points: {posting.reason}. {posting.why}")
+    if posting.late:
+        say("  It came late: the account held something later already; it is decided as of when it happened.")
+    if posting.rules is not None:
+        rules = posting.rules
+        say(f"  Rules: version {rules.version} (hash {rules.ruleset_hash[:12]}…), {rules.because}")
+    for rule in posting.considered:
+        if rule.takes_part:
+            _print_rule(rule)
+    missed: dict[str, list[str]] = {}
+    for rule in posting.considered:
+        if not rule.takes_part:
+            missed.setdefault(rule.arithmetic or rule.because, []).append(rule.rule_id)
+    for because, names in missed.items():
+        say(f"    {MARKS[False]} {', '.join(names)}: {because}")
+    for entry in posting.entries:
+        say(f"  {_entry(entry)}")
+    for note in posting.notes:
+        say(f"  {note}")
+    for again in posting.repeats:
+        differs = f" It differs in {', '.join(again.differs_in)}." if again.differs_in else ""
+        say(f"  Came again ({again.came_from}; {again.place}): {again.reason}. {again.why}{differs}")
+
+
+def _print_rule(rule: RuleSeen) -> None:
+    what = rule.arithmetic or rule.because
+    say(f"    {MARKS[rule.takes_part]} {rule.rule_id}: {what}")
+    for limit in rule.limits:
+        say(f"        {_limit(limit)}")
+
+
+def _limit(limit: LimitSeen) -> str:
+    cut = f"cut {limit.cut:,}, " if limit.cut else ""
+    what = limit.of.removesuffix("s") if limit.allows == 1 else limit.of
+    return (
+        f"limit {limit.limit_id} ({limit.window}) allows {limit.allows:,} {what}: "
+        f"{limit.used_before:,} used before, {cut}{limit.charged:,} charged, {limit.left:,} left"
+    )
+
+
+def _entry(entry: EntrySeen) -> str:
+    if entry.type != AWARD:
+        why = "was due before this fact" if entry.is_due_work else "was past its expiry already"
+        return f"{entry.points:+,} expired: lot {entry.lot} {why} ({entry.effective_at})"
+    until = "never expires" if entry.expires_at is None else f"good until {entry.last_day} (expires {entry.expires_at})"
+    now = f"expired {entry.expired_at}" if entry.expired_at else f"{entry.left or 0:,} left now"
+    return f"{entry.points:+,} {entry.rule_id}: lot {entry.lot}, {until}; {now}"
+
+
+def _field(name: str, value: Any, currency: str) -> list[str]:
+    if name == "lines":
+        shown = [f"{name:<14} {len(value)}"]
+        return shown + [f"  {', '.join(_pair(key, part, currency) for key, part in line.items())}" for line in value]
+    if name == "attributes":
+        return [f"{name:<14} {', '.join(f'{key}={part}' for key, part in value.items())}"]
+    return [f"{name:<14} {_money(name, value, currency)}"]
+
+
+def _pair(name: str, value: Any, currency: str) -> str:
+    return f"{name} {_money(name, value, currency)}"
+
+
+def _money(name: str, value: Any, currency: str) -> str:
+    if name.endswith("_minor") and isinstance(value, int) and currency:
+        return f"{value:,} ({format_minor(value, currency)})"
+    return str(value)
+
+
+def _row(each: Any) -> dict[str, Any]:
+    return {name: getattr(each, name) for name in each.__struct_fields__}
+
+
+def print_reject(reject: Reject, *, is_taken_in: bool) -> None:
+    """A refused record in short, with what to do about it if the event was not taken in at another time."""
+    again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
+    said = f"{reject.source or '?'}/{reject.event_id or '?'}"
+    refused = f"refused: reject {reject.number}{again}, {reject.reason}"
+    say(f"{said} was taken in (see below), after it was {refused}" if is_taken_in else f"{said} was {refused}")
+    say(f"  {reject.input_name}, record {reject.record:,}, line {reject.at_line:,}")
+    say(f"  {f'{reject.field}: ' if reject.field else ''}{reject.message}")
+    if is_taken_in:
+        say(f"  See it: tallybook rejects show {reject.number}; nothing is left to do about it")
+        return
+    say(f"  See it: tallybook rejects show {reject.number}; send it again: tallybook rejects resubmit {reject.number}")

@@ -1,0 +1,115 @@
+"""Finds an event in the books by whatever people know of it: its id, its order, or one of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from books.log import LogReader
+from schemas.facts import PurchaseRecorded
+from schemas.pages import JournalLine, Reject
+from schemas.partitions import partition_of
+from tallybook.folder.folder import EDITION
+
+DUE_EXPIRY: Final = "due:expire:"
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A journal line and its place; `position` is that after its page, `input` the SHA-256 of where it came from."""
+
+    partition: int
+    page: int
+    line: int
+    position: int
+    input: str
+    journalled: JournalLine
+
+
+class Found(msgspec.Struct):
+    """Everything that a search met, and every member it passed on the way. `known_by` says how the event was found."""
+
+    hits: list[Hit] = []
+    rejects: list[Reject] = []
+    members: set[str] = set()
+    known_by: str = "event id"
+
+
+def find_event(
+    log: LogReader,
+    what: str,
+    *,
+    source: str = "",
+    member_id: str = "",
+    starts: Mapping[int, int] | None = None,
+    on_line: Callable[[int], object],
+) -> Found:
+    """All journal lines and rejects of an event, in order of the books.
+
+    `what` is an event id; where no event has it, the id of an order or of an entry. `starts` has the position at which
+    to begin in each partition, for those who know where the event is not; `on_line` is told how many lines more were
+    looked at.
+    """
+    wanted = _awarding_entry(log, what) or what
+    by_event, by_order, by_entry = Found(), Found(known_by="order id"), Found(known_by="entry id")
+    members = by_event.members
+    for partition in [partition_of(member_id, log.partitions)] if member_id else range(log.partitions):
+        for position, page in log.read_journal(partition, 0 if starts is None else starts[partition]):
+            on_line(len(page.lines))
+            for at, line in enumerate(page.lines):
+                member, fact = line.member_id, line.fact
+                if member is not None:
+                    members.add(member)
+                elif type(fact) is not PurchaseRecorded:
+                    continue  # a book fact
+                found = _match(line, wanted, by_event, by_order, by_entry)
+                if found is None or (member_id and member != member_id) or (source and _source(line) != source):
+                    continue
+                found.hits.append(Hit(partition, page.page, at, position, page.inputs[line.input], line))
+    result = next((found for found in (by_event, by_order, by_entry) if found.hits), by_event)
+    result.members = members
+    result.rejects = [
+        reject
+        for _, batch in log.read_rejects()
+        for reject in batch
+        if reject.event_id == what and (not source or reject.source == source)
+    ]
+    return result
+
+
+def _match(line: JournalLine, what: str, by_event: Found, by_order: Found, by_entry: Found) -> Found | None:
+    fact = line.fact
+    event_id = getattr(fact, "event_id", "")
+    if event_id == what:
+        return by_event
+    if type(fact) is PurchaseRecorded and fact.order_id == what:
+        return by_order
+    # An entry's id is source/event_id/member/n.
+    if what.startswith(f"{_source(line)}/{event_id}/{line.member_id}/"):
+        return by_entry
+    return None
+
+
+def _source(line: JournalLine) -> str:
+    return getattr(line.fact, "source", "")
+
+
+def _awarding_entry(log: LogReader, what: str) -> str | None:
+    """For the id of a lot's expiry, the id of the entry that awarded the lot."""
+    lot_name, _, due_at = what.removeprefix(DUE_EXPIRY).rpartition(":")
+    member_id, _, lot = lot_name.rpartition("/")
+    if not what.startswith(DUE_EXPIRY) or not due_at.isdigit() or not lot.isdigit():
+        return None
+    for _, batch in log.read_ledger(EDITION, partition_of(member_id, log.partitions)):
+        for posting in batch:
+            if posting.member_id == member_id:
+                for entry in posting.entries:
+                    if entry.lot == int(lot):
+                        return entry.entry_id
+    return None
+
+
+def input_names(log: LogReader) -> dict[str, str]:
+    """What people call each input, by its SHA-256."""
+    return {one.sha256: one.name for commit in log.commits() for one in commit.inputs}

@@ -1,0 +1,197 @@
+"""One programme's folder: where its books, rules, inbox, caches and tables lie, and how they are opened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.resources import files as package_files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from books.files.consumed import ConsumedCache
+from books.files.layout import FIRST_EDITION
+from books.files.open import create_books, open_for_reading, open_for_writing, this_process
+from books.log import LogReader, LogWriter
+from books.snapshots.store import SnapshotStore
+from projections.store import Store
+from schemas.bounds import DAY_MS
+from schemas.facts import JournalOpened
+from tallybook.screen import note
+
+if TYPE_CHECKING:  # slow to load, and commands that only read do not ask it
+    from processors.decider.rules.model import Ruleset
+
+DEFAULT_PARTITIONS: Final = 8
+DEFAULT_HORIZON_DAYS: Final = 90
+REFERRAL_WINDOW_DAYS: Final = 30
+EDITION: Final = FIRST_EDITION
+STREAM_FILE: Final = "stream.toml"
+STREAM_SWITCH: Final = "TALLYBOOK_BOOTSTRAP"
+MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
+
+
+class FolderRefused(Exception):
+    """The folder cannot be used this way; the message says why and what to do."""
+
+
+class Folder:
+    """The layout of a programme's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rulesets = root / "rulesets"
+        self.inbox = root / "inbox"
+        self.snapshots = root / "snapshots"
+        self.clickhouse = root / "clickhouse"
+        self.books = root / "books"
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the books are on Kafka: the folder says so, or the environment does where it has no books."""
+        return (self.root / STREAM_FILE).exists() or (STREAM_SWITCH in os.environ and not self.books.exists())
+
+    def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
+        """Make the folders and empty books.
+
+        Raises:
+            BooksExist: there are books already.
+        """
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        self.rulesets.mkdir(exist_ok=True)
+        create_books(
+            self.root,
+            JournalOpened(
+                deployment=deployment,
+                generation=1,
+                partitions=partitions,
+                partition=0,
+                horizon_ms=horizon_days * DAY_MS,
+                referral_window_ms=REFERRAL_WINDOW_DAYS * DAY_MS,
+                opened_at=opened_at,
+            ),
+        )
+
+    def copy_ruleset(self, programme: str) -> Path:
+        """Copy a shipped programme's rulesets into this folder; gives the newest file."""
+        source = shipped_programme(programme)
+        target = self.rulesets / programme
+        target.mkdir(parents=True, exist_ok=True)
+        copied = []
+        for item in sorted(source.iterdir(), key=lambda entry: entry.name):
+            if item.name.endswith(".yaml"):
+                (target / item.name).write_text(item.read_text(encoding="utf-8"), encoding="utf-8")
+                copied.append(target / item.name)
+        return copied[-1]
+
+    def ruleset_files(self) -> list[Path]:
+        """The ruleset files of the folder, oldest version name first."""
+        return sorted(self.rulesets.glob("*/*.yaml")) + sorted(self.rulesets.glob("*.yaml"))
+
+    @contextmanager
+    def reading(self) -> Iterator[LogReader]:
+        """The committed books, read-only: of the folder, or of the stream that it speaks of."""
+        if self.is_stream:
+            from tallybook.stream.open import open_stream_log  # an installation for files alone has no Kafka client
+
+            log: LogReader = open_stream_log(self.root)
+        else:
+            log = open_for_reading(self.root)
+        try:
+            yield log
+        finally:
+            log.close()
+
+    @contextmanager
+    def writing(self, now: int) -> Iterator[LogWriter]:
+        """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
+        if self.is_stream:
+            raise FolderRefused(
+                f"the books of {self.root} are on Kafka, where only its stages write: publish facts there "
+                "(`tallybook publish FILE`). Nothing was changed."
+            )
+        log = open_for_writing(self.root, this_process(now))
+        try:
+            if log.cut_bytes:
+                note(
+                    f"the last run was stopped in the midst of a round: {log.cut_bytes:,} bytes of it were dropped; "
+                    "what was committed is kept"
+                )
+            yield log
+        finally:
+            log.close()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The embedded ClickHouse of this folder, migrated.
+
+        Raises:
+            StoreError: it cannot be opened, or what the body asks of it fails; told in words that say what to do.
+        """
+        from projections.clickhouse.client import open_chdb  # slow to load, and most commands do not ask it
+        from projections.clickhouse.faults import told_clearly
+        from projections.clickhouse.migrate import migrate
+
+        with told_clearly(self.clickhouse):
+            store = open_chdb(self.clickhouse)
+            try:
+                with told_clearly(self.clickhouse, opening=True):
+                    migrate(store)
+                yield store
+            finally:
+                store.close()
+
+    def snapshot_store(self) -> SnapshotStore:
+        """The cache of account states."""
+        return SnapshotStore(self.snapshots)
+
+    def consumed_cache(self) -> ConsumedCache:
+        """The cache of how far inputs were taken in."""
+        return ConsumedCache(self.snapshots)
+
+    def forget_caches(self) -> None:
+        """Delete what can be made again from the books: tables and snapshots."""
+        for cache in (self.clickhouse, self.snapshots):
+            if cache.exists():
+                shutil.rmtree(cache)
+
+
+def shipped_programme(name: str) -> Traversable:
+    """The folder of a programme that comes with Tallybook; raises FolderRefused where none is called so."""
+    source = package_files("rulesets") / name
+    if not source.is_dir():
+        shipped = sorted(item.name for item in package_files("rulesets").iterdir() if item.is_dir())
+        names = ", ".join(each for each in shipped if not each.startswith("_"))
+        raise FolderRefused(f"there is no shipped programme {name!r}; there are: {names}. Nothing was changed.")
+    return source
+
+
+def read_ruleset(file: Path) -> tuple[str, Ruleset]:
+    """A ruleset file's text and content.
+
+    Raises:
+        RulesetRefused: with every error, by file and line.
+    """
+    from processors.ruleset.text import decode_ruleset, parse_ruleset
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise FolderRefused(
+            f"{file}: {error.strerror}. Name a ruleset file (rulesets/<programme>/<version>.yaml)."
+        ) from error
+    text = decode_ruleset(data, str(file))
+    ruleset, _ = parse_ruleset(text, str(file))
+    return text, ruleset
+
+
+@lru_cache(MAX_RULESETS_KEPT)
+def load_published(text: str) -> Ruleset:
+    """The ruleset of a publication's text, which was checked when it was published."""
+    from processors.ruleset.text import parse_ruleset
+
+    ruleset, _ = parse_ruleset(text, "published ruleset")
+    return ruleset

@@ -1,0 +1,190 @@
+"""One import from the first byte to the commit: survey, horizon check, rules, rounds, and a report for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from processors.intake.door import Judge, judge_time
+from processors.intake.formats import Format
+from processors.intake.inputs import Input
+from processors.intake.merge import Gathered, Survey, gather
+from schemas.bounds import DAY_MS, MAX_FUTURE_MS
+from schemas.instants import format_instant
+from schemas.pages import InputConsumed
+from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before
+from tallybook.folder.inputs import opened_inputs, unknown_lines
+from tallybook.folder.publish_rules import ensure_published
+from tallybook.folder.session import Session, processes_for, writing_session
+from tallybook.screen import Tick, progress
+
+
+class ImportDone(msgspec.Struct):
+    """What an import did, and what its inputs held."""
+
+    imported: Imported
+    already: int
+    notes: list[str]
+
+    def report(self) -> list[str]:
+        """The lines to show."""
+        done = self.imported
+        rate = f" ({done.facts / done.seconds:,.0f} facts/s)" if done.seconds and done.facts else ""
+        lines = list(self.notes)
+        if self.already:
+            lines.append(f"{_counted(self.already, 'record')} taken in before: left out")
+        made = f"{_counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
+        lines.append(f"{_counted(done.facts, 'fact')} taken in{rate}: {made}")
+        lines += _repeats(done)
+        if done.rejects:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
+            lines.append(
+                f"{_counted(done.rejects, 'record')} refused ({reasons}) and kept, from reject {done.first_reject} on: "
+                "see `tallybook rejects list`"
+            )
+        return lines
+
+
+def _repeats(done: Imported) -> list[str]:
+    """What came again: a referral's two accounts each have a posting, so postings are counted, not facts."""
+    said = []
+    if done.duplicates:
+        said.append(f"{_counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
+    if done.conflicts:
+        said.append(
+            f"{_counted(done.conflicts, 'posting')} had no effect: another fact of the same source and event id was "
+            "there before (conflict): see `tallybook explain EVENT_ID`"
+        )
+    return said
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def import_files(
+    folder: Folder,
+    files: Sequence[str],
+    mapping: Path | None,
+    *,
+    now: int,
+    as_is: bool = False,
+    accept_too_old: bool = False,
+    form: Format | None = None,
+    processes: int | None = None,
+) -> ImportDone:
+    """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
+
+    So many `processes` decide (None: one per core, where there is enough to do); the books are the same.
+
+    Raises:
+        InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
+        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given; or the
+            door's clock is behind the books.
+        FolderHeld, BooksError: the books cannot be written.
+        RulesetRefused: the folder's ruleset cannot be published.
+    """
+    with opened_inputs(files, mapping, form) as inputs:
+        return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old, processes=processes)
+
+
+def import_inputs(
+    folder: Folder,
+    inputs: Sequence[Input],
+    *,
+    now: int,
+    as_is: bool = False,
+    accept_too_old: bool = False,
+    resubmit_of: int = 0,
+    processes: int | None = None,
+) -> ImportDone:
+    """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
+    several = processes_for(processes, folder, sum(one.size for one in inputs))
+    with writing_session(folder, now, several) as session:
+        horizon_ms = session.log.opened().horizon_ms
+        last_tick = session.rounds.last_tick
+        _require_clock(now, last_tick, session.log.opened().opened_at)
+        consumed = consumed_before(session.log, folder.consumed_cache())
+        older_than = last_tick - horizon_ms if last_tick else None
+        judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
+        with (
+            progress("reading", None) as tick,
+            _gathered(inputs, judge, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
+        ):
+            if gathered.survey.older and not accept_too_old:
+                raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
+            return _take(folder, session, inputs, gathered, now=now, as_is=as_is, resubmit_of=resubmit_of)
+
+
+def _gathered(
+    inputs: Sequence[Input],
+    judge: Judge,
+    *,
+    as_is: bool,
+    consumed: list[InputConsumed],
+    older_than: int | None,
+    tick: Tick,
+) -> Gathered:
+    read = 0
+
+    def on_read(records: int) -> None:
+        nonlocal read
+        tick(records - read)
+        read = records
+
+    return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read, judge=judge)
+
+
+def _take(
+    folder: Folder,
+    session: Session,
+    inputs: Sequence[Input],
+    gathered: Gathered,
+    *,
+    now: int,
+    as_is: bool,
+    resubmit_of: int,
+) -> ImportDone:
+    survey = gathered.survey
+    notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+    published = ensure_published(session.rounds, folder, now)
+    if published is not None:
+        since = format_instant(published.effective_from)
+        notes.append(f"ruleset {published.version} published, in force from {since}")
+    sources = [Source(one.sha256, one.name, resubmit_of) for one in inputs]
+    with progress("journalling and scoring", survey.records) as tick:
+        importer = Importer(
+            session.rounds,
+            sources,
+            now=now,
+            horizon_ms=session.log.opened().horizon_ms,
+            as_is=as_is,
+            on_record=tick,
+        )
+        imported = importer.take_all(gathered.arrivals())
+    return ImportDone(imported, survey.already, notes + unknown_lines(gathered.unknown))
+
+
+def _require_clock(now: int, last_tick: int, opened_at: int) -> None:
+    """Refuse a clock that is behind the books: to a door that goes by it, all facts of today lie in the future."""
+    if now + MAX_FUTURE_MS >= max(last_tick, opened_at):
+        return
+    what = f"scored up to {format_instant(last_tick)}" if last_tick else f"opened at {format_instant(opened_at)}"
+    raise FolderRefused(
+        f"the clock of this machine says {format_instant(now)}, and these books are {what}: it has gone back. Set it "
+        "right (NTP does so by itself), then run the same command again. Nothing was changed."
+    )
+
+
+def _too_old(survey: Survey, last_tick: int, horizon_ms: int) -> str:
+    return (
+        f"{survey.older:,} of {survey.records:,} records happened before {format_instant(last_tick - horizon_ms)}, "
+        f"{horizon_ms // DAY_MS} days (the horizon) before this folder's last tick, {format_instant(last_tick)}: "
+        "they would be refused as too_old. Nothing was changed.\n"
+        "Either make a fresh folder with a longer horizon (`tallybook init NEW --horizon DAYS`) or import all files "
+        "together into a fresh folder, in one command; or go on without them: --accept-too-old"
+    )

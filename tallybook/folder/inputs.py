@@ -1,0 +1,122 @@
+"""Opens the files of a command line: mappings read, standard input spooled, every refusal named."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from processors.intake.door import judge_time
+from processors.intake.formats import Format
+from processors.intake.inputs import Input, open_input
+from processors.intake.mapping import ColumnMapping, parse_mapping
+from processors.intake.unknown_fields import UnknownFields
+from processors.ruleset.text import decode_ruleset
+from processors.ruleset.yaml_text import read_yaml
+from tallybook.folder.folder import Folder, FolderRefused
+
+STANDARD_INPUT: Final = "-"
+_CHUNK: Final = 1 << 20
+
+
+@contextmanager
+def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | None = None) -> Iterator[list[Input]]:
+    """The inputs that were named; `-` is standard input, read to its end into a temporary file.
+
+    Raises:
+        InputRefused: a file cannot be read or is no format of events.
+        MappingRefused: the mapping cannot be used.
+    """
+    columns = None if mapping is None else read_mapping(mapping)
+    with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
+        inputs: list[Input] = []
+        for name in files:
+            if name == STANDARD_INPUT:
+                spooled = _spooled(Path(scratch))
+                inputs.append(open_input(spooled, form, columns, "standard input", otherwise="json-lines"))
+            else:
+                inputs.append(open_input(Path(name), form, columns, shown=name))
+        yield inputs
+
+
+def read_mapping(file: Path) -> ColumnMapping:
+    """A column mapping from its YAML file.
+
+    Raises:
+        FolderRefused: the file is not there, or no YAML.
+        MappingRefused: it says something that no mapping can say.
+    """
+    try:
+        text = decode_ruleset(file.read_bytes(), str(file))
+    except OSError as error:
+        raise FolderRefused(f"{file}: {error.strerror}. Name the YAML file of the column mapping.") from error
+    if not text.strip():
+        raise FolderRefused(f"{file}: the mapping is empty: it has settings such as type, source, fields and lines")
+    tree = read_yaml(text)
+    if tree.faults:
+        fault = tree.faults[0]
+        raise FolderRefused(f"{file}:{fault.place.line}:{fault.place.column}: {fault.message} ({fault.hint})")
+    return parse_mapping(tree.data, str(file))
+
+
+def horizon_of(folder: Folder) -> tuple[int, int]:
+    """The last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old for them.
+
+    Raises:
+        BooksError: there are books, and they are damaged.
+    """
+    if not folder.books.is_dir():
+        return 0, 0
+    with folder.reading() as log:
+        commit = log.committed()
+        return (commit.last_tick, log.opened().horizon_ms) if commit is not None and commit.last_tick else (0, 0)
+
+
+def checked(
+    inputs: Sequence[Input], now: int, last_tick: int, horizon_ms: int
+) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """What would be refused: how many records there are, the refusals, and a line for each unknown field."""
+    unknown = UnknownFields()
+    judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
+    records = 0
+    refusals: list[dict[str, Any]] = []
+    for one in inputs:
+        for read in one.records(unknown, judge):
+            records += 1
+            if read.refusal is not None:
+                refusals.append(
+                    {
+                        "input": one.name,
+                        "record": read.record,
+                        "line": read.at_line,
+                        "reason": read.refusal.reason,
+                        "field": read.refusal.field,
+                        "message": read.refusal.message,
+                        "event_id": read.refusal.event_id,
+                    }
+                )
+    return records, refusals, unknown_lines(unknown)
+
+
+def unknown_lines(unknown: UnknownFields) -> list[str]:
+    """One line for each field that no fact has, with the name that was perhaps meant."""
+    lines = []
+    for one in unknown.report():
+        meant = f"; did you mean {one.nearest}?" if one.nearest else ""
+        source = one.source or "(no source)"
+        lines.append(f"{source}: {one.fact_type} has no field {one.field} ({one.count:,} times, ignored){meant}")
+    if unknown.overflow:
+        lines.append(f"… and {unknown.overflow:,} more fields that no event has")
+    return lines
+
+
+def _spooled(scratch: Path) -> Path:
+    target = scratch / "stdin"
+    with target.open("wb") as file:
+        while chunk := sys.stdin.buffer.read(_CHUNK):
+            file.write(chunk)
+    return target

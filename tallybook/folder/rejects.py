@@ -1,0 +1,141 @@
+"""The kept rejects of a folder: found by number or reason, and sent through the door again."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from processors.intake.door import admit_json
+from processors.intake.inputs import open_input
+from schemas.instants import format_instant
+from schemas.pages import Reject
+from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.folder.import_files import ImportDone, import_inputs
+from tallybook.screen import note
+
+EVENT_HEADER: Final = "event"
+TO_MEND_A_TABLE: Final = (
+    "mend the table and import it again, or write the event as one JSON object (`tallybook example purchase` shows "
+    "one) and give it to `tallybook rejects resubmit`"
+)
+TABLES: Final = (".csv", ".tsv", ".parquet")
+_INPUT_NAME: Final = re.compile(r"reject (\d+)")
+
+
+class UnknownReject(FolderRefused):
+    """There is no reject of this number."""
+
+
+class KeptRejects(msgspec.Struct):
+    """Rejects in order of their numbers, how many there are of each reason, and which were sent again."""
+
+    rejects: list[Reject]
+    by_reason: dict[str, int]
+    sent_again: frozenset[int]
+
+
+def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
+    """All rejects of a folder, or those of one reason.
+
+    Raises:
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.reading() as log:
+        found = [reject for _, batch in log.read_rejects() for reject in batch]
+        names = {one.name for commit in log.commits() for one in commit.inputs}
+    sent_again = {int(match[1]) for match in map(_INPUT_NAME.fullmatch, names) if match is not None}
+    chosen = [reject for reject in found if reason in ("", reject.reason)]
+    if reason and not chosen and found:
+        known = ", ".join(sorted({reject.reason for reject in found}))
+        raise UnknownReject(f"there is no reject with reason {reason!r}; the reasons here are: {known}")
+    counts = Counter(reject.reason for reject in found)
+    return KeptRejects(chosen, dict(counts.most_common()), frozenset(sent_again))
+
+
+def reject_named(kept: KeptRejects, number: int) -> Reject:
+    """The reject of a number.
+
+    Raises:
+        UnknownReject: there is none.
+    """
+    for reject in kept.rejects:
+        if reject.number == number:
+            return reject
+    last = kept.rejects[-1].number if kept.rejects else 0
+    there = f"their numbers go from 1 to {last}" if last else "there are none here"
+    raise UnknownReject(f"there is no reject {number}; {there}: see `tallybook rejects list`")
+
+
+def reject_row(reject: Reject, sent_again: frozenset[int]) -> dict[str, Any]:
+    """A reject without its bytes, as people read it; instants as RFC 3339."""
+    row = {
+        name: getattr(reject, name)
+        for name in ("number", "reason", "field", "message", "input_name", "record", "at_line", "fact_type", "source")
+    }
+    return row | {
+        "event_id": reject.event_id,
+        "received_at": format_instant(reject.received_at) if reject.received_at else "",
+        "resubmit_of": reject.resubmit_of,
+        "sent_again": reject.number in sent_again,
+        "raw_bytes": len(reject.raw),
+    }
+
+
+def event_of(reject: Reject) -> bytes:
+    """What is sent again if nobody mends it: the event that was made of a table's row, else the original bytes."""
+    event = reject.headers.get(EVENT_HEADER)
+    return reject.raw if event is None else event.encode()
+
+
+def is_of_table(reject: Reject) -> bool:
+    """Whether the original bytes are rows of a table, which cannot be sent again as they are."""
+    return EVENT_HEADER in reject.headers or reject.input_name.lower().endswith(TABLES)
+
+
+def resubmit_event(
+    folder: Folder, number: int, mended: bytes | None, *, now: int, accept_too_old: bool = False
+) -> ImportDone:
+    """Send a reject through the door again, as `mended` JSON or as it was; `now` is the door's clock in UTC ms.
+
+    Raises:
+        UnknownReject: there is no such reject.
+        FolderRefused: it would be too old, and `accept_too_old` was not given; or there is nothing to send.
+        FolderHeld, BooksError: the books cannot be written.
+    """
+    kept = kept_rejects(folder)
+    reject = reject_named(kept, number)
+    if mended is None and is_of_table(reject) and EVENT_HEADER not in reject.headers:
+        raise FolderRefused(f"reject {number} is of a table: {TO_MEND_A_TABLE}")
+    # A line is an event, and JSON has no line end inside a text.
+    event = (event_of(reject) if mended is None else mended).strip().replace(b"\r", b" ").replace(b"\n", b" ")
+    if not event:
+        raise FolderRefused(f"there is nothing to send for reject {number}: give the mended event as one JSON object")
+    warn_of_another(reject, event)
+    # What was taken in is known by its content and does nothing again; what was refused may be tried again.
+    refused_before = sum(1 for other in kept.rejects if other.resubmit_of and other.raw == event)
+    with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
+        file = Path(scratch) / "event.jsonl"
+        file.write_bytes(event + b"\n" * (1 + refused_before))
+        return import_inputs(
+            folder,
+            [open_input(file, "json-lines", None, f"reject {number}")],
+            now=now,
+            accept_too_old=accept_too_old,
+            resubmit_of=number,
+        )
+
+
+def warn_of_another(reject: Reject, event: bytes) -> None:
+    """Tell where a mended event has another name than the reject had: then both could come to count."""
+    admitted = admit_json(event)
+    for name, before, after in (
+        ("source", reject.source, admitted.source),
+        ("event_id", reject.event_id, admitted.event_id),
+    ):
+        if before and after and before != after:
+            note(f"{name} was {before!r} in reject {reject.number} and is {after!r} now: that names another event")

@@ -1,0 +1,133 @@
+"""A writing session: the folder's lock, the books, and desks brought back to their end, here or in other processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from books.files.consumed import ConsumedCache
+from books.log import LogReader, LogWriter, PartWriter
+from processors.embedded.rounds import Rounds
+from processors.embedded.shares import DeskShare
+from processors.replay.recovery import recover_desk, save_snapshot
+from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.import_rounds import new_desks
+from tallybook.folder.workers import ProcessShare, worker_shares
+from tallybook.screen import note, progress
+
+# Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
+SNAPSHOT_AFTER_POSTINGS: Final = 5_000
+# What is to be read before other processes are worth their start (half a second of a core each).
+BYTES_WORTH_WORKERS: Final = 8 << 20
+MAX_PROCESSES: Final = 64
+
+
+class Session:
+    """Open books and the rounds that may be written to them."""
+
+    def __init__(
+        self, log: LogWriter, rounds: Rounds, keep_snapshots: Callable[[], None], consumed: ConsumedCache
+    ) -> None:
+        self.log = log
+        self.rounds = rounds
+        self._keep_snapshots = keep_snapshots
+        self._consumed = consumed
+
+    def keep_snapshots(self) -> None:
+        """Keep what was decided, right after a commit, for a sooner start; a cache, so failing is told and no more."""
+        try:
+            self._keep_snapshots()
+            self._consumed.save(self.log)
+        except OSError as error:
+            # All that was decided is committed; a cache that cannot be written costs only time at the next start.
+            where = f"{error.filename}: " if error.filename else ""
+            note(f"{where}{error.strerror}; the next start reads the books instead of a snapshot")
+
+
+class LocalDesks:
+    """The desks of some partitions, brought to the end of the books in this process, as one share."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        log: LogWriter | PartWriter,
+        partitions: Sequence[int],
+        on_line: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._snapshots = folder.snapshot_store()
+        self._log: LogReader = log
+        desks = new_desks(log, load_published, partitions)
+        places = [recover_desk(log, EDITION, desk, self._snapshots, on_line) for desk in desks]
+        self.share = DeskShare(log, desks, EDITION, places)
+
+    def keep_snapshots(self) -> None:
+        """Keep the state of these desks, right after a commit. Raises OSError."""
+        for desk, place in zip(self.share.desks, self.share.places(), strict=True):
+            save_snapshot(self._snapshots, self._log, EDITION, desk, place)
+
+
+@contextmanager
+def writing_session(folder: Folder, now: int, processes: int = 1) -> Iterator[Session]:
+    """Hold the folder, recover every partition, and keep snapshots of what was decided on the way out.
+
+    With `processes` above 1 so many other processes decide, each a share of the partitions; the books are the same.
+
+    Raises:
+        FolderHeld: another process holds the folder.
+        BooksError: the folder has no books, or damaged ones.
+        WorkerDied: another process ended by itself; what was committed is kept.
+    """
+    with (
+        folder.writing(now) as log,
+        _here(folder, log) if processes == 1 else _by_workers(folder, log, processes) as session,
+    ):
+        yield session
+        if session.rounds.postings_committed >= SNAPSHOT_AFTER_POSTINGS:
+            session.keep_snapshots()
+
+
+def processes_for(asked: int | None, folder: Folder, input_bytes: int) -> int:
+    """How many processes shall decide: as many as asked for, or one per core where there is enough to do."""
+    if asked is not None:
+        return asked
+    books = sum(file.stat().st_size for file in folder.books.glob("*/*.avro"))
+    return cores() if books + input_bytes >= BYTES_WORTH_WORKERS else 1
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_PROCESSES)
+
+
+@contextmanager
+def _here(folder: Folder, log: LogWriter) -> Iterator[Session]:
+    with progress("reading the books", None) as tick:
+        desks = LocalDesks(folder, log, range(log.partitions), tick)
+    share = desks.share
+    yield Session(
+        log, Rounds(log, [share], share.last_tick, share.publications), desks.keep_snapshots, folder.consumed_cache()
+    )
+
+
+@contextmanager
+def _by_workers(folder: Folder, log: LogWriter, processes: int) -> Iterator[Session]:
+    handle = log.lock_handle()
+    if handle is None:
+        raise AssertionError("books without a lock cannot be written by several processes")
+    with worker_shares(folder.root, log, handle, processes) as shares:
+        with progress(f"reading the books in {len(shares)} processes", None):
+            readies = [share.ready() for share in shares]
+        if len({(ready.last_tick, len(ready.publications)) for ready in readies}) != 1:
+            raise AssertionError(f"shares that stand at different ticks: {[ready.last_tick for ready in readies]}")
+        rounds = Rounds(log, shares, readies[0].last_tick, readies[0].publications)
+        yield Session(log, rounds, lambda: _keep_everywhere(shares), folder.consumed_cache())
+
+
+def _keep_everywhere(shares: Sequence[ProcessShare]) -> None:
+    for share in shares:
+        share.ask_keep()
+    failures = [failure for failure in [share.kept() for share in shares] if failure is not None]
+    if failures:
+        raise failures[0]

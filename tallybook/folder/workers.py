@@ -1,0 +1,243 @@
+"""Decides shares of the partitions in processes of their own; this one reads, puts in order and commits.
+
+A worker is spawned, not forked. It holds a copy of the lock's descriptor, so the folder stays held until the last
+worker has gone, and it ends as soon as its pipe does: whoever dies, the next run finds nobody else at the files.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from enum import IntEnum
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from books.files.open import open_part
+from books.log import LogWriter
+from processors.desk import Owed
+from processors.embedded.share_messages import (
+    Ready,
+    decode_orders,
+    decode_owed,
+    decode_ready,
+    decode_sealed,
+    encode_orders,
+    encode_owed,
+    encode_ready,
+    encode_sealed,
+)
+from processors.embedded.shares import Order, Sealed
+
+STOP_SECONDS: Final = 30.0
+
+
+class WorkerDied(ChildProcessError):
+    """A deciding process ended before its time; `strerror` is the message."""
+
+
+class _Ask(IntEnum):
+    SCORE = 1
+    OWED = 2
+    SEAL = 3
+    KEEP = 4
+    FAILED = 5
+    ANSWER = 6
+
+
+class ProcessShare:
+    """A share that another process decides; see processors.embedded.shares.Share."""
+
+    def __init__(self, connection: Connection, process: BaseProcess, partitions: Sequence[int]) -> None:
+        self._connection = connection
+        self._process = process
+        self._partitions = partitions
+
+    @property
+    def partitions(self) -> Sequence[int]:
+        """The partitions of this share."""
+        return self._partitions
+
+    def ready(self) -> Ready:
+        """Wait until the share stands at the end of the books."""
+        return decode_ready(self._answer())
+
+    def score(self, orders: Sequence[Order], received_at: int) -> None:
+        """Journal and decide lines; see Share."""
+        self._ask(_Ask.SCORE, encode_orders(orders, received_at))
+
+    def ask_owed(self) -> None:
+        """Ask for the derived facts."""
+        self._ask(_Ask.OWED)
+
+    def owed(self) -> list[Owed]:
+        """The derived facts owed since last asked."""
+        return decode_owed(self._answer())
+
+    def ask_seal(self) -> None:
+        """Ask that everything scored be made durable."""
+        self._ask(_Ask.SEAL)
+
+    def sealed(self) -> Sealed:
+        """What was made durable."""
+        return decode_sealed(self._answer())
+
+    def ask_keep(self) -> None:
+        """Ask that snapshots be kept of the committed state."""
+        self._ask(_Ask.KEEP)
+
+    def kept(self) -> OSError | None:
+        """Wait until snapshots are kept; why they could not be."""
+        told = self._answer()
+        failure: OSError | None = pickle.loads(told) if told else None  # noqa: S301 - from our own child
+        return failure
+
+    def _ask(self, ask: _Ask, data: bytes = b"") -> None:
+        try:
+            self._connection.send_bytes(bytes([ask]) + data)
+        except OSError:
+            self._answer()  # it says what it died of, if it could
+            raise
+
+    def _answer(self) -> bytes:
+        try:
+            data = self._connection.recv_bytes()
+        except (EOFError, OSError):
+            self._process.join(STOP_SECONDS)
+            code = self._process.exitcode
+            how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+            raise WorkerDied(0, f"a deciding process ended by itself ({how}); run the same command again") from None
+        if data[0] == _Ask.FAILED:
+            failure = pickle.loads(data[1:])  # noqa: S301 - from our own child
+            raise failure
+        return data[1:]
+
+
+class _SharedLock:
+    """A descriptor that a spawned process gets a copy of."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __getstate__(self) -> Any:
+        return DupFd(self.fd)
+
+    def __setstate__(self, copied: Any) -> None:
+        self.fd = copied.detach()
+
+
+@contextmanager
+def worker_shares(root: Path, log: LogWriter, handle: int, processes: int) -> Iterator[list[ProcessShare]]:
+    """So many processes, each deciding its share of the partitions of the folder `root`, which `log` holds.
+
+    `handle` is the descriptor of the lock. At the end all workers are gone.
+    """
+    partitions = range(log.opened().partitions)
+    context = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        shares = []
+        for number in range(min(processes, len(partitions))):
+            mine = tuple(partitions[number::processes])
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(root, mine, theirs, _SharedLock(handle)), daemon=True)
+            with _interruptions_ignored():
+                process.start()
+            theirs.close()
+            stack.callback(_end, process, ours)
+            shares.append(ProcessShare(ours, process, mine))
+        yield shares
+
+
+def _end(process: BaseProcess, connection: Connection) -> None:
+    """Closing the pipe tells the worker to end; one that does not hear is killed."""
+    connection.close()
+    process.join(STOP_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+@contextmanager
+def _interruptions_ignored() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal, and is for the first one alone to answer; a child inherits this."""
+    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+
+
+def _work(root: Path, partitions: Sequence[int], connection: Connection, lock: _SharedLock) -> None:
+    """A worker's life: until its pipe ends, by its parent's will or death."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a group that is told to end is ended by its first process
+    try:
+        _serve(root, partitions, connection)
+    except EOFError:
+        pass
+    except BaseException as failure:  # noqa: BLE001 - it is raised again in the process that waits for it
+        _tell_failure(connection, failure)
+    finally:
+        os.close(lock.fd)
+
+
+def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> None:
+    from tallybook.folder.folder import Folder
+    from tallybook.folder.session import LocalDesks
+    from tallybook.garbage import collect_seldom
+
+    collect_seldom()
+    with closing(open_part(root)) as log:
+        desks = LocalDesks(Folder(root), log, partitions)
+        share = desks.share
+
+        def score(data: bytes) -> None:
+            share.score(*decode_orders(data))
+
+        def owed(_: bytes) -> bytes:
+            return encode_owed(share.owed())
+
+        def seal(_: bytes) -> bytes:
+            return encode_sealed(msgspec.structs.replace(share.sealed(), lengths=log.seal()))
+
+        def keep(_: bytes) -> bytes:
+            try:
+                desks.keep_snapshots()
+            except OSError as error:  # no reason to end: a snapshot is a cache
+                return pickle.dumps(error)
+            return b""
+
+        answers: dict[int, Callable[[bytes], bytes | None]] = {
+            _Ask.SCORE: score,
+            _Ask.OWED: owed,
+            _Ask.SEAL: seal,
+            _Ask.KEEP: keep,
+        }
+        _answer(connection, encode_ready(Ready(share.last_tick, share.publications)))
+        while True:
+            asked = connection.recv_bytes()
+            answer = answers[asked[0]](asked[1:])
+            if answer is not None:
+                _answer(connection, answer)
+
+
+def _answer(connection: Connection, data: bytes) -> None:
+    connection.send_bytes(bytes([_Ask.ANSWER]) + data)
+
+
+def _tell_failure(connection: Connection, failure: BaseException) -> None:
+    """Send what went wrong, with the place; where the parent has gone too, nobody waits for it."""
+    failure.add_note("In a deciding process:\n" + "".join(traceback.format_exception(failure)))
+    try:
+        connection.send_bytes(bytes([_Ask.FAILED]) + pickle.dumps(failure))
+    except OSError:
+        os._exit(1)

@@ -1,0 +1,342 @@
+"""Takes in what appears in an inbox: rounds cut by arrival, ticks by the clock, each file kept apart when it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from books.log import LogReader
+from processors.embedded.rounds import RoundCounts, Rounds, Taken
+from processors.intake.door import judge_time
+from processors.intake.inputs import Input, open_input
+from processors.intake.mapping import ColumnMapping
+from processors.intake.merge import records_as_they_come
+from processors.intake.records import InputRefused
+from processors.intake.refusal import Refusal
+from processors.intake.spill import Arrived
+from processors.intake.unknown_fields import UnknownFields
+from schemas.facts import PublishedFact
+from schemas.instants import format_instant
+from schemas.pages import InputConsumed, Reject
+from tallybook.folder.import_rounds import REJECT_BYTES
+from tallybook.follow.inbox import Inbox, Say, Waiting
+
+ROUND_MS: Final = 200  # a round is over so long after its first record
+ROUND_RECORDS: Final = 10_000  # or at so many
+ROUND_FILES: Final = 500  # or at so many files: the commit names them all
+ROUND_REFUSED_BYTES: Final = 16 << 20  # or at so much that is refused
+STEP_RECORDS: Final = 500  # read in one step: few enough that clock and signals are looked at often
+HOUR_MS: Final = 3_600_000
+BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is not worth a message
+MAX_REMEMBERED: Final = 50_000  # inputs known by their content; one that comes again later is a heap of duplicates
+
+
+class Followed(msgspec.Struct):
+    """What a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did."""
+
+    facts: int = 0
+    postings: int = 0
+    entries: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejects: int = 0
+    files: int = 0
+    files_refused: int = 0
+    commits: int = 0
+    committed_at: int = 0
+
+    def count(self, counts: RoundCounts) -> None:
+        """Add what one commit covered."""
+        self.facts += counts.facts
+        self.postings += counts.postings
+        self.entries += counts.entries
+        self.duplicates += counts.duplicates
+        self.conflicts += counts.conflicts
+        self.rejects += counts.rejects
+        self.commits += 1
+
+
+class _Reading(msgspec.Struct):
+    """The file that is being read."""
+
+    waiting: Waiting
+    input: Input
+    records: Iterator[Arrived | None]
+
+
+class _End:
+    """No record: the file is read."""
+
+
+_END: Final = _End()
+
+
+class _Finished(msgspec.Struct):
+    """A file that is read to its end (or as far as it goes): to be put away after the commit."""
+
+    name: str
+    reason: str = ""
+    is_unfinished: bool = False
+
+
+class Follower:
+    """One follow, into books that are open for writing. It does nothing between two calls of `step`.
+
+    `consumed` is how far inputs were taken in before, `received_until` (UTC ms) when the last fact was. Whatever the
+    clock says, time never goes back in the books: a clock that does is waited for, at the latest instant seen.
+    """
+
+    def __init__(
+        self,
+        rounds: Rounds,
+        inbox: Inbox,
+        *,
+        horizon_ms: int,
+        consumed: Sequence[InputConsumed],
+        received_until: int,
+        say: Say,
+        mapping: ColumnMapping | None = None,
+        on_commit: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._rounds = rounds
+        self._inbox = inbox
+        self._horizon_ms = horizon_ms
+        self._say = say
+        self._mapping = mapping
+        self._on_commit = on_commit
+        self._consumed: dict[str, dict[bool, InputConsumed]] = {}
+        for each in consumed:
+            self._remember(each)
+        self._now = self._clock = max(rounds.last_tick, received_until)
+        self._is_behind = False
+        self._has_facts = rounds.last_tick > 0
+        self._reading: _Reading | None = None
+        self._round: list[Taken] = []
+        self._refused: list[Reject] = []
+        self._refused_bytes = 0
+        self._moved: dict[str, InputConsumed] = {}
+        self._finished: list[_Finished] = []
+        self._began: int | None = None
+        self.unknown = UnknownFields()
+        self.done = Followed()
+
+    @property
+    def last_tick(self) -> int:
+        """The last tick in the books, UTC ms; 0 for none."""
+        return self._rounds.last_tick
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all files of the inbox that are whole are in the books and put away."""
+        return self._reading is None and self._began is None and not self._finished and not self._inbox.ready
+
+    def step(self, now: int) -> bool:
+        """Do one small piece of work at `now` (UTC ms); whether there may be more to do at once.
+
+        Raises:
+            BooksError, OSError: the books cannot be written; what was committed is kept.
+        """
+        self._see(now)
+        self._inbox.scan(now, self._now)
+        worked = self._read_on()
+        if self._is_round_over() or (self._began is None and (self._finished or self._due_tick())):
+            self._end_round()
+            return True
+        return worked
+
+    def finish(self, now: int) -> None:
+        """Commit what was read; a file that is not at its end goes on there next time.
+
+        Raises:
+            BooksError, OSError: as `step`.
+        """
+        self._see(now)
+        if self._began is not None or self._finished:
+            self._end_round()
+        self._reading = None
+
+    # -- time
+
+    def _see(self, clock: int) -> None:
+        if clock + BACKWARDS_MS < self._now and not self._is_behind:
+            self._is_behind = True
+            self._say(
+                f"the clock says {format_instant(clock)}, and these books have seen {format_instant(self._now)}: until "
+                "it gets there again, everything is received at that instant, no tick is written, and files with facts "
+                "that seem to come from the future wait. Look after the clock of this machine (NTP)"
+            )
+        elif clock >= self._now:
+            self._is_behind = False
+        self._clock = clock
+        self._now = max(self._now, clock)
+
+    def _due_tick(self) -> int:
+        """The last full hour, if it may be written now; else 0."""
+        hour = self._now // HOUR_MS * HOUR_MS
+        if hour <= self._rounds.last_tick or not (self._has_facts or self._round):
+            return 0
+        if self._reading is not None and self._reading.waiting.after < hour:
+            return 0
+        return 0 if self._inbox.holds(hour, self._now) else hour
+
+    def _judge(self, fact: PublishedFact) -> Refusal | None:
+        return judge_time(
+            fact,
+            received_at=self._now,
+            last_tick=self._rounds.last_tick,
+            horizon_ms=self._horizon_ms,
+            now=self._now,
+        )
+
+    # -- reading
+
+    def _read_on(self) -> bool:
+        left = STEP_RECORDS
+        while left > 0 and not self._is_full():
+            if self._reading is not None:
+                left = self._read_some(self._reading, left)
+            elif not self._open_next():
+                break
+        return left < STEP_RECORDS
+
+    def _open_next(self) -> bool:
+        found = self._inbox.next()
+        if found is None:
+            return False
+        path = self._inbox.folder / found.name
+        try:
+            opened = open_input(path, mapping=self._mapping)
+        except InputRefused as refused:
+            self._end_file(found, refused)
+            return True
+        self._reading = _Reading(found, opened, self._records_of(opened))
+        return True
+
+    def _records_of(self, opened: Input) -> Iterator[Arrived | None]:
+        """The records of a file but those in the books, or in this round: the same content may come twice in one."""
+        before = list(self._consumed.get(opened.sha256, {}).values())
+        if opened.sha256 in self._moved:
+            before.append(self._moved[opened.sha256])
+        return records_as_they_come(opened, self.unknown, consumed=before, judge=self._judge)
+
+    def _read_some(self, reading: _Reading, left: int) -> int:
+        """Read up to `left` records of the open file; how many of them are left."""
+        try:
+            while left > 0 and not self._is_full():
+                item = next(reading.records, _END)
+                if isinstance(item, _End):
+                    self._reading = None
+                    self._finished.append(_Finished(reading.waiting.name))
+                    break
+                left -= 1
+                if item is not None and self._is_behind and _is_early(item):
+                    self._reading = None  # perhaps the clock is wrong, and not the fact: it stays where it is
+                    self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
+                    break
+                if item is not None:
+                    self._take(item, reading.input)
+        except InputRefused as refused:
+            self._reading = None
+            self._end_file(reading.waiting, refused)
+        except OSError as error:
+            self._reading = None
+            self._end_file(reading.waiting, InputRefused(reading.input.shown, 0, f"{error.strerror}", "Look after it"))
+        return left
+
+    def _take(self, item: Arrived, one: Input) -> None:
+        if self._began is None:
+            self._began = self._clock
+        if item.fact is not None:
+            self._round.append(Taken(item.fact, one.sha256, item.record))
+        elif item.refusal is not None:
+            self._refuse(item, item.refusal, one)
+        self._moved[one.sha256] = InputConsumed(one.sha256, item.occurred_at, item.record, as_is=True, name=one.name)
+
+    def _refuse(self, item: Arrived, refusal: Refusal, one: Input) -> None:
+        self._refused.append(
+            Reject(
+                reason=refusal.reason,
+                message=refusal.message,
+                raw=item.raw,
+                field=refusal.field,
+                input=one.sha256,
+                input_name=one.name,
+                record=item.record,
+                at_line=item.at_line,
+                fact_type=refusal.fact_type,
+                source=refusal.source,
+                event_id=refusal.event_id,
+                received_at=self._now,
+                headers=item.headers,
+            )
+        )
+        self._refused_bytes += len(item.raw) + REJECT_BYTES
+
+    def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
+        """A file that cannot be read (on): it is gone, or it is not whole yet, or it never will be."""
+        state = self._inbox.look_again(waiting)
+        if state == "gone":
+            self._say(f"{waiting.name} was taken away before it was read to its end")
+        elif state == "unfinished":
+            self._finished.append(_Finished(waiting.name, is_unfinished=True))
+        else:
+            self._finished.append(_Finished(waiting.name, reason=str(refused)))
+
+    # -- the end of a round
+
+    def _is_full(self) -> bool:
+        return (
+            len(self._round) + len(self._refused) >= ROUND_RECORDS
+            or self._refused_bytes >= ROUND_REFUSED_BYTES
+            or len(self._finished) >= ROUND_FILES
+        )
+
+    def _is_round_over(self) -> bool:
+        # A clock that was put back ends the round too: else it would wait for the same instant again.
+        return self._began is not None and (self._is_full() or not self._began <= self._clock < self._began + ROUND_MS)
+
+    def _end_round(self) -> None:
+        tick_at = self._due_tick()
+        if self._round or tick_at:
+            self._rounds.take(self._round, tick_at, self._now)
+        if self._refused:
+            self._rounds.reject(self._refused)
+        if self._began is not None or tick_at:
+            self.done.count(self._rounds.commit(list(self._moved.values())))
+            self.done.committed_at = self._now
+            self._on_commit()
+        self._has_facts = self._has_facts or bool(self._round)
+        for each in self._moved.values():
+            self._remember(each)
+        self._round, self._refused, self._refused_bytes, self._moved, self._began = [], [], 0, {}, None
+        self._put_away()
+
+    def _put_away(self) -> None:
+        finished, self._finished = self._finished, []
+        for each in finished:
+            if each.is_unfinished:
+                self._inbox.put_back(each.name)
+            elif each.reason:
+                self.done.files_refused += 1
+                self._inbox.keep_refused(each.name, each.reason, self._now)
+            else:
+                self.done.files += 1
+                self._inbox.keep_taken(each.name, self._now)
+
+    def _remember(self, consumed: InputConsumed) -> None:
+        known = self._consumed.pop(consumed.sha256, {})
+        self._consumed[consumed.sha256] = known | {consumed.as_is: consumed}
+        if len(self._consumed) > MAX_REMEMBERED:
+            del self._consumed[next(iter(self._consumed))]
+
+
+def _is_early(item: Arrived) -> bool:
+    return item.refusal is not None and item.refusal.reason == "too_early"
+
+
+def received_until(log: LogReader) -> int:
+    """The latest instant (UTC ms) at which anything in the books was received."""
+    pages = [log.last_page(partition) for partition in range(log.partitions)]
+    return max(page.lines[-1].received_at for page in pages if page is not None)

@@ -1,0 +1,104 @@
+"""Checks a ruleset file as a whole: its errors by line, what cannot be meant, and whether its examples come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from processors.ruleset.examples import run_examples, score_with
+from processors.ruleset.text import RulesetRefused, RulesetWarning, decode_ruleset, parse_ruleset
+from tallybook.folder.folder import FolderRefused, load_published
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something at a line of a file (from 1); `kind` is error, warning or example."""
+
+    kind: str
+    line: int
+    path: str
+    message: str
+
+
+class RulesetChecked(msgspec.Struct):
+    """What a check found; refused if there is an error or an example that comes out otherwise."""
+
+    file: str
+    summary: str
+    findings: list[Finding]
+    is_edited: bool = False
+
+    def compare(self, edited: Mapping[Path, str], file: Path) -> None:
+        """Take in whether the file is among those that are not what was published (and what to do then)."""
+        said = next((said for known, said in edited.items() if known.resolve() == file.resolve()), None)
+        if said is not None:
+            self.is_edited = True
+            self.findings.append(Finding("published", 1, "version", said))
+            self.summary = self.summary.replace(": all right", ": not what was published")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the ruleset cannot be published."""
+        return any(finding.kind in {"error", "example"} for finding in self.findings)
+
+    def report(self) -> list[str]:
+        """The lines to show."""
+        lines = []
+        for finding in self.findings:
+            path = f"{finding.path}: " if finding.path else ""
+            lines.append(f"{self.file}:{finding.line}: {finding.kind}: {path}{finding.message}")
+        return [*lines, f"{self.file}: {self.summary}"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        content: dict[str, Any] = msgspec.to_builtins(self)
+        return content | {"ok": not self.is_refused and not self.is_edited}
+
+
+def check_ruleset(file: Path) -> RulesetChecked:
+    """Read a ruleset file, look for what is wrong with it, and run its examples.
+
+    Raises:
+        FolderRefused: the file cannot be read.
+    """
+    name = str(file)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise FolderRefused(
+            f"{file}: {error.strerror}. Name a ruleset file (rulesets/<programme>/<version>.yaml)."
+        ) from error
+    try:
+        text = decode_ruleset(data, name)
+        ruleset, warnings = parse_ruleset(text, name)
+    except RulesetRefused as refused:
+        errors = [Finding("error", each.line, each.path, _said(each.message, each.hint)) for each in refused.errors]
+        return RulesetChecked(name, f"{len(errors)} to mend", errors)
+    findings = [_warning(warning) for warning in warnings]
+    if file.stem != ruleset.version:
+        said = f"the file is called {file.name}, and its version is {ruleset.version}"
+        findings.append(Finding("warning", 1, "version", _said(said, f"name it {ruleset.version}.yaml")))
+    failures = run_examples(ruleset, text, score_with(load_published))
+    findings += [Finding("example", each.line, each.name, each.message) for each in failures]
+    parts = (
+        f"version {ruleset.version} of {ruleset.programme}",
+        _count(len(ruleset.rules), "rule"),
+        _count(len(ruleset.limits), "limit"),
+        _count(len(ruleset.examples), "example"),
+    )
+    outcome = "some do not come out" if failures else "all right"
+    return RulesetChecked(name, f"{', '.join(parts)}: {outcome}", findings)
+
+
+def _warning(warning: RulesetWarning) -> Finding:
+    return Finding("warning", warning.line, warning.path, _said(warning.message, warning.hint))
+
+
+def _said(message: str, hint: str) -> str:
+    return f"{message} ({hint})" if hint else message
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

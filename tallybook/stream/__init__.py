@@ -1,0 +1,1 @@
+"""A deployment on Kafka: its settings, stages, status and supervision."""

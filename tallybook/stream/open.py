@@ -1,0 +1,129 @@
+"""Puts a stream together: from a folder's settings to the Kafka, registry and ClickHouse that they name."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from books.kafka.cluster import Cluster
+from books.kafka.log import KafkaLogReader
+from books.snapshots.shared import PlaceRefused, UrlPlace
+from books.snapshots.store import SnapshotStore
+from processors.stream.messages import NO_REGISTRY, WriterSchemas
+from processors.stream.registry import RegistrySchemas
+from projections.clickhouse.lock import holder_of
+from projections.store import Store
+from schemas.topics import Topics
+from tallybook.folder.folder import EDITION, Folder, FolderRefused
+from tallybook.stream.settings import StreamRefused, StreamSettings, load_settings
+
+WHOLE: Final = EDITION
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A deployment's stream: its folder (for caches and embedded tables), its settings and its Kafka."""
+
+    folder: Folder
+    settings: StreamSettings
+    cluster: Cluster
+
+    @property
+    def topics(self) -> Topics:
+        """The names of topics and groups."""
+        return self.settings.topics
+
+    def log(self) -> KafkaLogReader:
+        """The committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+        return KafkaLogReader(self.cluster, self.topics, EDITION)
+
+    def snapshot_store(self) -> SnapshotStore:
+        """Where scoring keeps account states; raises StreamRefused for a URL that nobody can follow."""
+        shared = self.settings.snapshots
+        if not shared:
+            return self.folder.snapshot_store()
+        if "://" not in shared:
+            return SnapshotStore(Path(shared) / self.settings.deployment)
+        try:
+            return SnapshotStore(UrlPlace(f"{shared.rstrip('/')}/{self.settings.deployment}"))
+        except PlaceRefused as error:
+            raise StreamRefused(f"snapshots: {error}") from error
+
+    def writer_schemas(self) -> WriterSchemas:
+        """Who knows the schemas of Confluent-framed messages."""
+        return RegistrySchemas(self.settings.registry) if self.settings.registry else NO_REGISTRY
+
+
+def open_stream(root: Path) -> Stream:
+    """The stream that a folder and the environment speak of; asks nothing of it yet.
+
+    Raises:
+        StreamRefused: the settings are not usable.
+    """
+    return stream_of(root, load_settings(root))
+
+
+def stream_of(root: Path, settings: StreamSettings) -> Stream:
+    """The stream that these settings speak of."""
+    return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka))
+
+
+def open_stream_log(root: Path) -> KafkaLogReader:
+    """The committed books of a folder's stream. Raises as `open_stream` and KafkaLogReader do."""
+    return open_stream(root).log()
+
+
+def instance_name(given: str) -> str:
+    """The static name of a process in its group: as given, or the machine's."""
+    return given or socket.gethostname()
+
+
+@contextmanager
+def stream_tables(stream: Stream) -> Iterator[Store]:
+    """The tables of a stream that a server holds, migrated and open for writing.
+
+    Raises:
+        StoreUnreachable: the server does not answer now.
+        StoreError: it refuses.
+    """
+    from projections.clickhouse.client import open_server
+    from projections.clickhouse.migrate import migrate
+
+    settings = stream.settings
+    store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
+    try:
+        migrate(store)
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def stream_answers(stream: Stream) -> Iterator[Store]:
+    """The tables of a stream, to be read: on their server, or as the projection serves the embedded ones.
+
+    Raises:
+        FolderRefused: nobody has the embedded tables open.
+        StoreUnreachable, StoreNotOpened: they do not answer.
+    """
+    from projections.clickhouse.client import open_served, open_server
+
+    settings = stream.settings
+    if settings.clickhouse:
+        store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
+    else:
+        holder = holder_of(stream.folder.clickhouse)
+        if holder is None or holder.address is None:
+            raise FolderRefused(
+                f"nobody serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does, as "
+                "long as it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
+            )
+        store = open_served(holder.address)
+    try:
+        yield store
+    finally:
+        store.close()

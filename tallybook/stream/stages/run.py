@@ -1,0 +1,104 @@
+"""Runs a stage of the stream until it is asked to stop, and begins anew what a broker's or a server's absence ended.
+
+Whatever a stage had not committed is made again from what is committed, so that beginning anew is always right. What is
+not a matter of waiting ends the process, with words.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from books.kafka.errors import KafkaUnreachable, TransactionAborted
+from processors.stream.stage_counts import StageCounts
+from projections.store import StoreUnreachable
+from tallybook.follow.follow import Stop
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 5.0
+# The same trouble is told again after this.
+TOLD_AGAIN_SECONDS: Final = 30.0
+STEADY_SECONDS: Final = 30.0
+SUPERVISED: Final = "TALLYBOOK_SUPERVISED_BY"
+# How often a supervisor has started this process before.
+STARTED_BEFORE: Final = "TALLYBOOK_STARTED_BEFORE"
+TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
+
+
+class Stage(Protocol):
+    """One process's part of the stream."""
+
+    def open(self) -> None:
+        """Join in."""
+
+    def step(self) -> object:
+        """Do one small piece of work."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts) -> None:
+    """Make a stage and step it until `stop` is asked; after a passing trouble, make it again.
+
+    Raises:
+        BooksError, StoreError: what does not pass by waiting.
+    """
+    pause, told, told_at = FIRST_PAUSE_SECONDS, "", 0.0
+    while not stop.is_asked:
+        began = time.monotonic()
+        try:
+            _run_once(make, stop, say, counts, is_back=bool(told))
+        except TROUBLE as trouble:
+            now = time.monotonic()
+            counts.restarts += 1
+            counts.trouble = str(trouble)
+            if str(trouble) != told or now - told_at > TOLD_AGAIN_SECONDS:
+                told, told_at = str(trouble), now
+                say(f"{told} It is tried again until it does." if type(trouble) is KafkaUnreachable else told)
+            if now - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            _wait(pause, stop, counts)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _run_once(
+    make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts, *, is_back: bool
+) -> None:
+    counts.alive_at = time.monotonic()
+    stage = make()
+    try:
+        stage.open()
+        if is_back:
+            say("goes on")
+        while not stop.is_asked:
+            stage.step()
+            counts.alive_at = counts.stepped_at = time.monotonic()
+            counts.trouble = ""
+    finally:
+        stage.close()
+
+
+def _wait(seconds: float, stop: Stop, counts: StageCounts) -> None:
+    until = time.monotonic() + seconds
+    while not stop.is_asked and time.monotonic() < until:
+        counts.alive_at = time.monotonic()
+        time.sleep(0.05)
+
+
+def die_with_supervisor() -> None:
+    """Where a supervisor started this process, ask it to stop when the supervisor is gone, however it went."""
+    descriptor = os.environ.get(SUPERVISED)
+    if descriptor is None:
+        return
+
+    def watch(handle: int) -> None:
+        while os.read(handle, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, args=(int(descriptor),), name="tallybook-supervisor", daemon=True).start()

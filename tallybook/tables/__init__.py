@@ -1,0 +1,1 @@
+"""The ClickHouse tables of a folder: opened, kept level with the books, and asked."""

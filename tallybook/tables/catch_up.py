@@ -1,0 +1,198 @@
+"""Keeps the tables level with the books: whoever reads them first brings in what was committed since."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+from books.errors import NoSuchPosition
+from books.log import LogReader
+from projections.projector import Projected, project
+from projections.readers.queries import progress as progress_lines
+from projections.store import Store, StoreError, StoreHeld, TablesLeftBehind
+from schemas.instants import format_instant
+from tallybook.folder.folder import EDITION, Folder
+from tallybook.screen import Tick, aside, note, progress
+from tallybook.tables.open_tables import served_tables
+
+_JOURNALS: Final = (
+    "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at "
+    "FROM tallybook_rows.journals FINAL"
+)
+OnProgress = Callable[[Projected], None]
+
+
+@contextmanager
+def caught_up(folder: Folder) -> Iterator[Store]:
+    """The folder's tables, level with its books; or, with a note, as the process that holds them serves them.
+
+    Raises:
+        StoreHeld: another process has them open, and serves nobody.
+        StoreNotOpened: the process that serves them does not answer.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    if folder.is_stream:
+        from tallybook.stream.open import (  # an installation for files alone has no Kafka client
+            open_stream,
+            stream_answers,
+        )
+
+        with stream_answers(open_stream(folder.root)) as answers:
+            yield answers
+        return
+    with folder.reading() as log, ExitStack() as opened:
+        try:
+            forget_other_books(folder, log)
+            store = opened.enter_context(folder.store())
+        except StoreHeld as held:
+            store = opened.enter_context(served_tables(held)).store
+            aside(f"process {held.holder} has the tables open and answers, {_how_level(log, store)}")
+        else:
+            log.refresh()  # somebody may have committed and projected more before the tables were ours
+            _catch_up(log, store)
+        yield store
+
+
+def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Projected:
+    """Bring the tables up to the books; without `on_progress` a bar is drawn on a terminal. Gives what was new.
+
+    Raises:
+        StoreHeld: another process has the tables open.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    with folder.reading() as log:
+        forget_other_books(folder, log)
+        with folder.store() as store:
+            log.refresh()  # somebody may have committed and projected more before the tables were ours
+            return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+
+
+def follow_books(folder: Folder) -> None:
+    """Bring the tables up to books that have just taken something in; a note, where another process has them open.
+
+    Raises:
+        TablesLeftBehind: ClickHouse failed; what was taken in is committed all the same.
+        BooksError: the folder has no books, or damaged ones.
+    """
+    try:
+        project_folder(folder)
+    except StoreHeld as held:
+        who = f"process {held.holder}" if held.holder else "another process"
+        note(f"the facts are in; {who} has the tables open, so the next reader brings them level")
+    except StoreError as error:
+        raise TablesLeftBehind(
+            f"The facts are in, and the books are complete; only the tables could not follow, and the next reading "
+            f"command tries again. {error}"
+        ) from error
+
+
+def are_of_other_books(log: LogReader, store: Store) -> bool:
+    """Whether the tables were filled from other books than these; empty ones were not."""
+    opened = log.opened()
+    here = (opened.deployment, opened.generation, opened.partitions, opened.opened_at)
+    return any(tuple(row.values()) != here for row in store.rows(_JOURNALS))
+
+
+def forget_other_books(folder: Folder, log: LogReader) -> None:
+    """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh.
+
+    So are tables that know more than these books do: they were filled before an older copy of the books was put here.
+    """
+    if not folder.clickhouse.exists():
+        return
+    with folder.store() as store:
+        log.refresh()  # nobody can fill the tables now, so what is in them was committed before
+        other = are_of_other_books(log, store)
+        if not other and not _are_ahead(log, projected_positions(store)):
+            return
+    what = "other books" if other else "a later copy of these books"
+    note(f"{folder.clickhouse} was filled from {what}; it holds nothing but copies and is made afresh")
+    shutil.rmtree(folder.clickhouse)
+
+
+def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
+    """Whether a position, as `projected_positions` gives it, is no place in the books."""
+    reads: dict[str, Callable[[int, int], object]] = {
+        "journal": log.read_journal,
+        "ledger": lambda partition, start: log.read_ledger(EDITION, partition, start),
+        "rejects": lambda _, start: log.read_rejects(start),
+    }
+    try:
+        for (book, partition), position in positions.items():
+            reads[book](partition, position)
+    except (NoSuchPosition, ValueError):  # ValueError: there is no such partition
+        return True
+    return False
+
+
+def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
+    """Whether the books hold anything after these positions by (book, partition), as `projected_positions` gives."""
+    for partition in range(log.partitions):
+        if any(True for _ in log.journal_blocks(partition, positions.get(("journal", partition), 0))):
+            return True
+        if any(True for _ in log.ledger_blocks(EDITION, partition, positions.get(("ledger", partition), 0))):
+            return True
+    return any(True for _ in log.reject_blocks(positions.get(("rejects", 0), 0)))
+
+
+def projected_positions(store: Store) -> dict[tuple[str, int], int]:
+    """How far each book is in the tables, by (book, partition)."""
+    return {(line.book, line.partition): line.position for line in progress_lines(store)}
+
+
+def projected_records(store: Store) -> dict[tuple[str, int], int]:
+    """How many lines, postings and rejects are in the tables, by (book, partition)."""
+    return {(line.book, line.partition): line.records for line in progress_lines(store)}
+
+
+def _how_level(log: LogReader, store: Store) -> str:
+    as_of = [line.as_of for line in progress_lines(store) if line.as_of is not None]
+    said = f"as of {format_instant(min(as_of))}" if as_of else "before the first tick"
+    kept = sum(end.number for end in (log.last_posting(EDITION, n) for n in range(log.partitions)) if end is not None)
+    done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
+    return said if done >= kept else f"{said}; postings still on their way into them: {kept - done:,}"
+
+
+def _catch_up(log: LogReader, store: Store) -> Projected:
+    positions = projected_positions(store)
+    try:
+        if positions and not is_behind(log, positions):
+            return Projected()
+    except NoSuchPosition:
+        pass  # these tables were filled from other books; `project` says so
+    with _Bars(log, store) as bars:
+        return project(log, store, EDITION, bars.show)
+
+
+class _Bars:
+    """First the ledger, whose postings are numbered, then the journal, whose lines nobody has counted."""
+
+    def __init__(self, log: LogReader, store: Store) -> None:
+        ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
+        done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
+        self._postings = sum(end.number for end in ends if end is not None) - done
+        self._open = ExitStack()
+        self._lines: Tick | None = None
+        self._entries: Tick | None = None
+        self._seen = Projected()
+
+    def __enter__(self) -> Self:
+        self._entries = self._open.enter_context(progress("ledger to tables", self._postings))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def show(self, done: Projected) -> None:
+        """Draw what has been brought in so far."""
+        if done.facts and self._lines is None:
+            self._open.close()  # one bar at a time
+            self._lines = self._open.enter_context(progress("journal to tables", None))
+        if self._lines is not None:
+            self._lines(done.facts - self._seen.facts)
+        elif self._entries is not None:
+            self._entries(done.postings - self._seen.postings)
+        self._seen = done
