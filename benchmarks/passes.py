@@ -19,7 +19,7 @@ from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_dig
 from schemas.facts import JournalOpened, RulesetPublished
 from schemas.pages import JournalLine, JournalPage
 from schemas.posting import EntryType, Posting
-from tests.deciders import Feed, decider_feed, reference_feed
+from tests.support.deciders import Feed, decider_feed, reference_feed
 
 # What the plain loop would publish for each award and expiry.
 AWARD_SCHEMA: Final = {

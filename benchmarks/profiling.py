@@ -16,7 +16,7 @@ from benchmarks.report import table, versions
 from projections.projector import project
 from schemas.avro.codecs import decode_page
 from tallybook.folder.folder import EDITION
-from tests.deciders import decider_feed
+from tests.support.deciders import decider_feed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILES_SHOWN: Final = 14

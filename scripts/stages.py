@@ -151,7 +151,7 @@ STAGES: dict[str, list[Step]] = {
             tools=A_LOCAL_KAFKA,
         ),
     ],
-    "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz.py")],
+    "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz")],
 }
 
 

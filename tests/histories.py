@@ -25,11 +25,11 @@ from schemas.bounds import MAX_LOTS
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
-from tests.deciders import Feed, decider_feed, published, reference_feed
-from tests.flow_yaml import block
-from tests.random_facts import MEMBERS, FactMaker
-from tests.random_rulesets import ZONES, RulesetMaker, tzif_of
-from tests.reference_time import DAY_MS, HOUR_MS
+from tests.reference.local_time import DAY_MS, HOUR_MS
+from tests.support.deciders import Feed, decider_feed, published, reference_feed
+from tests.support.flow_yaml import block
+from tests.support.random_facts import MEMBERS, FactMaker
+from tests.support.random_rulesets import ZONES, RulesetMaker, tzif_of
 
 THEMES = ("general", "streak", "referral", "flood", "reviews", "huge", "expiry")
 THEME_WEIGHTS = (37, 16, 16, 4, 12, 3, 12)

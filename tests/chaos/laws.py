@@ -27,7 +27,7 @@ from tests.chaos.events import NUMBER, Message
 from tests.chaos.world import World
 from tests.histories import compared
 from tests.integration.clickhouses import ChdbOverHttp
-from tests.reference_ledger import ReferenceLedger
+from tests.reference.ledger import ReferenceLedger
 from tests.sql.answers import answers
 
 MAX_SHOWN: Final = 5

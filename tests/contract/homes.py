@@ -13,9 +13,9 @@ from books.files.open import FileLogWriter, create_books, open_for_reading, open
 from books.log import LogReader, LogWriter, PartWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting
-from tests.book_samples import OPENED
 from tests.fakes.books import MemoryBooks
 from tests.fakes.disk import FakeDisk
+from tests.support.book_samples import OPENED
 
 HOMES = ("memory", "files", "killed", "power cut")
 KAFKA = "kafka"

@@ -17,7 +17,7 @@ from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_dig
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting, PostingBatch
 from schemas.topics import FIRST_EDITION, Topics
-from tests.book_samples import OPENED
+from tests.support.book_samples import OPENED
 
 # The markers that end a transaction follow its commit by some milliseconds.
 LOOKS = 1_000

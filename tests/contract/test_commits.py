@@ -4,8 +4,8 @@ import pytest
 
 from books.errors import NoSuchPosition
 from books.log import LogWriter
-from tests.book_samples import round_of
 from tests.contract.homes import Home
+from tests.support.book_samples import round_of
 
 
 def test_commits_are_read_from_the_last_one_on(home: Home, writer: LogWriter) -> None:

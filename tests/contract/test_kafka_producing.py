@@ -12,8 +12,8 @@ from books.kafka.client_errors import Place
 from books.kafka.errors import Fenced, KafkaRefused
 from books.kafka.messages import page_message
 from books.kafka.producer import TransactionalProducer
-from tests.book_samples import page
 from tests.contract.kafka_home import KafkaHome
+from tests.support.book_samples import page
 
 SENDS = 100
 

@@ -14,8 +14,8 @@ from books.log import LogReader, LogWriter
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
-from tests.book_samples import OPENED, check_in, page, posting, postings, reject, round_of, second_edition
 from tests.contract.homes import Home, pages_of
+from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of, second_edition
 
 
 def postings_of(log: LogReader, partition: int, edition: str = "0001", start: int = 0) -> list[Posting]:

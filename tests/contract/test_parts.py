@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from books.log import LogWriter
-from tests.book_samples import check_in, page, postings, round_of
 from tests.contract.homes import Home, pages_of
+from tests.support.book_samples import check_in, page, postings, round_of
 
 
 def test_what_a_part_seals_is_visible_with_the_writers_commit(home: Home, writer: LogWriter) -> None:

@@ -17,9 +17,9 @@ from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from tallybook.folder.folder import EDITION
 from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
-from tests.deciders import load, published
 from tests.fakes.disk import DiedError, FakeDisk
-from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
+from tests.support.deciders import load, published
+from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
 from tests.unit.books.folders import HOLDER
 
 SHOP = Path("/shop")

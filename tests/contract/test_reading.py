@@ -17,8 +17,8 @@ from books.log import LogReader
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.posting import Posting
-from tests.book_samples import OPENED, check_in, page, posting, postings, reject, round_of
 from tests.contract.homes import BookWriter, LogHome, pages_of
+from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of
 
 
 def append(writer: BookWriter, partition: int, *lines: JournalLine) -> tuple[int, JournalPage]:

@@ -23,9 +23,9 @@ from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.crash.processes import Beside, Ended, Traces, run_victim
 from tests.crash.scenes import DAYS, FOLLOW, GOOD_ENDS, Left, Scene, must_be_well, new_folder, seconds_of
 from tests.crash.victim import Orders
-from tests.deciders import reference_feed
 from tests.histories import compared
-from tests.small_imports import START
+from tests.support.deciders import reference_feed
+from tests.support.small_imports import START
 
 ARGUMENTS: Final = ("run", "--follow")
 SPEED: Final = 3_600  # an hour a second, so that there are ticks

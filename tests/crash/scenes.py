@@ -20,7 +20,7 @@ from schemas.pages import Reject
 from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.crash.processes import Ended, Traces, run_victim
 from tests.crash.victim import MAIN, SECONDS, Orders
-from tests.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
+from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
 
 FILES: Final = 3
 DAYS: Final = 24

@@ -16,7 +16,7 @@ from tests.crash.kills import MENDING, RANDOM, Kill, Trial
 from tests.crash.processes import Ended, Traces, nothing, run_victim
 from tests.crash.scenes import FOLLOW, GOOD_ENDS, Scene, differences, left_in
 from tests.crash.victim import MAIN, Orders
-from tests.small_imports import NOW
+from tests.support.small_imports import NOW
 
 MAX_TRIES = 6
 # What a command may end with where one of its children was killed: it goes on without, or says what happened.

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from projections.sql_files import sql_files
 from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged
-from tests.plain_rows import plain_rows
+from tests.reference.rows import plain_rows
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS tallybook_rows\.(\w+)")
 _ENGINE: Final = re.compile(r"ENGINE = ReplacingMergeTree(?:\((\w+)\))?")

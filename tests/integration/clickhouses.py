@@ -71,7 +71,7 @@ def drop_all(url: str) -> None:
 
 
 class ChdbOverHttp:
-    """A process that serves chDB (see tests.clickhouse_over_http), which can be killed, stopped and started again."""
+    """A process that serves chDB (see `clickhouse_over_http`), which can be killed, stopped and started again."""
 
     def __init__(self, folder: Path, password: str = "") -> None:
         self.url = ""
@@ -95,7 +95,7 @@ class ChdbOverHttp:
     def start(self) -> None:
         """Start it, on the port that it had before if there was one, and wait until it says where it is."""
         port = self.url.rpartition(":")[2] or "0"
-        command = [sys.executable, "-m", "tests.clickhouse_over_http", "--path", str(self._folder / "chdb")]
+        command = [sys.executable, "-m", "tests.support.clickhouse_over_http", "--path", str(self._folder / "chdb")]
         command += ["--port", port, "--password", self._password, "--until-stdin-ends"]
         self._process = subprocess.Popen(
             command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -23,8 +23,8 @@ from schemas.facts import ClockTicked, JournalOpened
 from schemas.pages import JournalLine, Reject
 from schemas.topics import Topics
 from tallybook.stream.settings import load_settings, write_settings
-from tests.deciders import published
-from tests.small_imports import RULES
+from tests.support.deciders import published
+from tests.support.small_imports import RULES
 from tests.unit.intake import hostile
 
 PARTITIONS: Final = 2

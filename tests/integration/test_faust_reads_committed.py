@@ -12,7 +12,7 @@ from books.kafka.client_errors import Place
 from books.kafka.cluster import TRANSACTION_SECONDS
 from schemas.partitions import partition_of
 from tests.integration.small_stream import PARTITIONS, SmallStream, check_in, member_in, wait_for
-from tests.small_imports import RULES
+from tests.support.small_imports import RULES
 
 # Longer than the test takes: the transaction ends when the test ends it.
 LONG_SECONDS = 300.0

@@ -23,8 +23,8 @@ from deploy.local.server import free_ports
 from schemas.partitions import partition_of
 from tallybook.exit_codes import Exit
 from tallybook.stream.stages.observe import GROUPS
-from tests.command_line import run
-from tests.http_asking import Got, ask
+from tests.support.command_line import run
+from tests.support.http_asking import Got, ask
 
 TOKEN = "the-token-of-this-test"  # noqa: S105 - opens nothing but the workers of this test
 KEY = {"Authorization": f"Bearer {TOKEN}"}

@@ -22,11 +22,11 @@ from processors.stream.messages import NO_REGISTRY
 from schemas.facts import RulesetPublished
 from schemas.pages import JournalLine
 from tallybook.folder.folder import EDITION, Folder
-from tests.command_line import run
 from tests.fakes.registry import FakeSchemas
 from tests.integration.clickhouses import ChdbOverHttp
 from tests.integration.small_stream import wait_for
 from tests.integration.streams import Deployment, Message, take_in
+from tests.support.command_line import run
 from tests.unit.intake import hostile
 from tests.unit.intake.encodings import plain_json
 from tests.unit.intake.samples import CHECK_IN

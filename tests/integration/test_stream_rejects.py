@@ -12,9 +12,9 @@ from processors.stream.messages import NO_REGISTRY
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 from tallybook.stream import rejects as stream_rejects
-from tests.command_line import run
 from tests.fakes.registry import FakeSchemas
 from tests.integration.streams import Deployment, Message, take_in
+from tests.support.command_line import run
 from tests.unit.intake.encodings import ENCODINGS
 from tests.unit.intake.samples import CHECK_IN, PURCHASE
 

@@ -19,7 +19,7 @@ from books.kafka.create import check_topics, create_topics, open_stream
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.topics import Topics
-from tests.command_line import run
+from tests.support.command_line import run
 
 PARTITIONS = 2
 

@@ -16,7 +16,7 @@ from schemas.facts import (
     ReferralMade,
     ReviewSubmitted,
 )
-from tests.reference_time import DAY_MS, HOUR_MS
+from tests.reference.local_time import DAY_MS, HOUR_MS
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z, five days before clocks change in Berlin
 MAX_HOURS: Final = 40 * 24

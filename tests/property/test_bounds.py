@@ -8,8 +8,8 @@ from schemas.bounds import DAY_MS, MAX_LOTS
 from schemas.facts import ClockTicked, ContentShared, JournalOpened, ReferralMade
 from schemas.pages import JournalLine
 from schemas.posting import Posting, Reason
-from tests.deciders import Feed, decider_feed, published, reference_feed
 from tests.property import strategies
+from tests.support.deciders import Feed, decider_feed, published, reference_feed
 
 REMEMBERED = 1_000
 FORGOTTEN = 3

@@ -10,8 +10,8 @@ import pytest
 
 from processors.decider.calendar import Zone
 from processors.zones import zone_data
-from tests.reference_time import DAY_MS, HOUR_MS, date_of, day_of, utc_day
-from tests.reference_time import Zone as ReferenceZone
+from tests.reference.local_time import DAY_MS, HOUR_MS, date_of, day_of, utc_day
+from tests.reference.local_time import Zone as ReferenceZone
 
 # Changes at midnight both ways, a whole day skipped (Apia), one minute past midnight (St. John's), half an hour (Lord
 # Howe), two hours (Troll), a standard offset that moved (Caracas, Pyongyang), none at all.

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from schemas.facts import PublishedFact
-from tests import small_imports as small
-from tests.following import NOON, STEP_MS, Stream, journalled, once_each
-from tests.reference_time import HOUR_MS
-from tests.small_imports import Died, random_facts
+from tests.reference.local_time import HOUR_MS
+from tests.support import small_imports as small
+from tests.support.follow import NOON, STEP_MS, Stream, journalled, once_each
+from tests.support.small_imports import Died, random_facts
 
 MALFORMED = b"{no json %d"
 # How far the clock goes: on, by an outage, or back.

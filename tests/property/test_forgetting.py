@@ -14,7 +14,7 @@ from schemas.facts import JournalOpened
 from schemas.pages import JournalLine
 from schemas.posting import Posting
 from tests import histories
-from tests.deciders import load
+from tests.support.deciders import load
 
 FIRST_SEED: Final = 20_001
 HISTORIES: Final = 400

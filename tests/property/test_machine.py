@@ -17,8 +17,8 @@ from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine
 from schemas.posting import ENTRY_SIGNS, EntryType, Posting, Reason
-from tests.deciders import load, published
 from tests.property import strategies
+from tests.support.deciders import load, published
 
 FAR_TICK = strategies.START + 4_000 * DAY_MS
 HARMLESS = {Reason.DUPLICATE, Reason.CONFLICT, Reason.TOO_OLD}

@@ -17,8 +17,8 @@ from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
 from schemas.posting import Posting
 from tests import histories
-from tests.deciders import load
 from tests.property import strategies
+from tests.support.deciders import load
 
 FIRST_SEED: Final = 30_001
 HISTORIES: Final = 150

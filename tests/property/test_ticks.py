@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine
-from tests.deciders import decider_feed, published, reference_feed
 from tests.property import strategies
+from tests.support.deciders import decider_feed, published, reference_feed
 
 Effect = tuple[str, int, int, int]
 MEMBER = "ann"

@@ -8,10 +8,10 @@ import pytest
 from schemas.facts import ClockTicked, JournalOpened, PublishedFact, RefereePurchased, RulesetPublished, members_of
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests.deciders import Feed, decider_feed, published, reference_feed
 from tests.scenarios.expecting import check
 from tests.scenarios.happening import fact_of
 from tests.scenarios.reading import Row, Scenario, read_scenario
+from tests.support.deciders import Feed, decider_feed, published, reference_feed
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.txt"))

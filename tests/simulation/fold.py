@@ -10,9 +10,9 @@ from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tests.deciders import load
 from tests.simulation.laws import require
 from tests.simulation.state import accounts_hash
+from tests.support.deciders import load
 
 
 class Written(NamedTuple):

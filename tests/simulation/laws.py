@@ -13,7 +13,7 @@ from schemas.facts import JournalFact, JournalOpened, RefereePurchased, members_
 from schemas.pages import Reject
 from tallybook.folder.folder import EDITION
 from tests.histories import compared
-from tests.reference_ledger import ReferenceLedger
+from tests.reference.ledger import ReferenceLedger
 from tests.simulation.inputs import BytesInput
 from tests.simulation.state import balances_of
 

@@ -11,10 +11,10 @@ import msgspec
 
 from schemas.facts import JournalOpened, PublishedFact, ReferralMade, RulesetPublished
 from tests.histories import Setting, setting_of
-from tests.random_facts import FactMaker
-from tests.random_rulesets import tzif_of
-from tests.reference_time import DAY_MS, HOUR_MS
+from tests.reference.local_time import DAY_MS, HOUR_MS
 from tests.simulation.inputs import BytesInput
+from tests.support.random_facts import FactMaker
+from tests.support.random_rulesets import tzif_of
 
 SEEDS_PER_SETTING: Final = 50
 FIRST_SETTING: Final = 100_000  # others than those of tests.histories

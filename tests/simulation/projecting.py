@@ -14,7 +14,7 @@ from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
 from tallybook.folder.folder import EDITION
 from tests.fakes.store import FakeStore
-from tests.plain_rows import plain_rows
+from tests.reference.rows import plain_rows
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import require
 

@@ -22,10 +22,10 @@ from schemas.pages import BookLength, RoundCommitted
 from tallybook.folder.folder import EDITION
 from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
 from tallybook.folder.publish_rules import publish_ruleset
-from tests.deciders import load
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
 from tests.simulation.plan import Act, Follow, Import, Publish
+from tests.support.deciders import load
 from tests.unit.books.folders import HOLDER
 
 SHOP: Final = Path("/shop")

@@ -11,10 +11,10 @@ from schemas.pages import Reject
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
 from tallybook.folder.import_rounds import new_desks
-from tests.deciders import load
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish
+from tests.support.deciders import load
 
 
 class Undisturbed(NamedTuple):

@@ -24,10 +24,10 @@ from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
 from schemas.posting import EntryType, Posting
 from tests.fakes.list_books import ListBooks
-from tests.older_books import make_older
-from tests.plain_rows import plain_rows
-from tests.small_folder import REJECTS as REFUSED
-from tests.small_folder import build_folder
+from tests.reference.rows import plain_rows
+from tests.support.older_books import make_older
+from tests.support.small_folder import REJECTS as REFUSED
+from tests.support.small_folder import build_folder
 
 PARTITIONS = 3
 EDITION = "0007"

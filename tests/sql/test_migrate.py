@@ -15,7 +15,7 @@ from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
 from projections.store import TABLES, QueryFailed
 from tests.fakes.faulty_stores import Stopped, StopsAfter
-from tests.plain_rows import plain_rows
+from tests.reference.rows import plain_rows
 from tests.sql.answers import answers
 from tests.sql.small_programme import small_programme
 

@@ -18,11 +18,11 @@ from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, PublishedFact, members_of
 from schemas.posting import Posting
 from schemas.topics import Topics
-from tests.deciders import load
 from tests.fakes.store import FakeStore
 from tests.histories import compared
-from tests.reference_ledger import ReferenceLedger
+from tests.reference.ledger import ReferenceLedger
 from tests.simulation.laws import require
+from tests.support.deciders import load
 
 EDITION = "0001"
 # How far a projector came is told for monitoring, and a zombie may count its records twice.

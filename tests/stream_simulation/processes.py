@@ -17,9 +17,9 @@ from projections.store import Columns, Staged
 from projections.stream.projection import StreamProjection
 from schemas.facts import JournalOpened
 from schemas.topics import Topics
-from tests.deciders import load
 from tests.fakes.kafka import FakeCluster, FakeMember
 from tests.fakes.store import FakeStore
+from tests.support.deciders import load
 
 EDITION = "0001"
 POLL_PAGES = 3

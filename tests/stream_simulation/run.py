@@ -20,12 +20,12 @@ from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened, PublishedFact
 from schemas.pages import JournalLine
 from schemas.topics import Topics
-from tests.deciders import published
 from tests.fakes.disk import FakeDisk
 from tests.fakes.kafka import FakeCluster, FakeProducer
-from tests.small_imports import RULES, START, random_facts
 from tests.stream_simulation.laws import Message, audit
 from tests.stream_simulation.processes import DyingStore, Process, members_of_process, new_process
+from tests.support.deciders import published
+from tests.support.small_imports import RULES, START, random_facts
 
 PARTITIONS: Final = 3
 FACT_PARTITIONS: Final = 2

@@ -19,8 +19,8 @@ from schemas.entry_ids import tick_event_id
 from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
 from schemas.pages import JournalLine, JournalPage
 from schemas.posting import Entry, EntryType, Posting, Reason, Working
-from tests import avro_reference
-from tests.struct_values import STRUCTS, TOP_STRUCTS, values
+from tests.reference import avro as avro_reference
+from tests.support.struct_values import STRUCTS, TOP_STRUCTS, values
 
 CODECS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[..., Any]]]] = {
     "JournalPage": (codecs.encode_page, codecs.decode_page),

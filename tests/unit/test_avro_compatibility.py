@@ -16,8 +16,8 @@ import pytest
 from schemas.avro import codecs
 from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
 from schemas.posting import Entry, Posting
-from tests import avro_reference
-from tests.avro_compatibility import problems, samples
+from tests.reference import avro as avro_reference
+from tests.support.avro_compatibility import problems, samples
 
 Field = dict[str, Any]
 Fields = list[Field]

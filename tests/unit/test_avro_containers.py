@@ -16,7 +16,7 @@ from schemas.avro.contracts import load_schema
 from schemas.avro.varints import long_bytes
 from schemas.facts import CheckedIn, ContentShared, PurchaseLine, PurchaseRecorded, ReferralMade, ReviewSubmitted
 from schemas.instants import NoInstant, parse_instant
-from tests import avro_reference
+from tests.reference import avro as avro_reference
 
 AT: Final = 1_794_395_471_123
 FACTS: Final = (

@@ -10,7 +10,7 @@ import pytest
 from msgspec import inspect as mi
 
 from schemas.avro.contracts import FACT_SCHEMAS, NAMESPACE, PREVIOUS, SCHEMAS, load_schema, schema_json
-from tests.struct_values import STRUCTS
+from tests.support.struct_values import STRUCTS
 
 # Instants whose names do not end in `_at`.
 INSTANTS: Final = frozenset({"at", "effective_from", "last_tick"})

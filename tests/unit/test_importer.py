@@ -21,11 +21,11 @@ from schemas.facts import (
 )
 from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
-from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
-from tests.reference_time import HOUR_MS
-from tests.small_folder import RULES
-from tests.small_imports import NOW, START, Died, new_books, random_facts, take, write_lines
+from tests.reference.local_time import HOUR_MS
+from tests.support import small_imports as small
+from tests.support.small_folder import RULES
+from tests.support.small_imports import NOW, START, Died, new_books, random_facts, take, write_lines
 
 MALFORMED = b"{no json"
 TOO_EARLY = CheckedIn("app", "future", NOW + DAY_MS, "ann")

@@ -9,7 +9,7 @@ from schemas.avro.codecs import encode_fact, encode_page
 from schemas.avro.page_parts import line_part, page_of_parts
 from schemas.facts import JournalFact
 from schemas.pages import JournalLine, JournalPage
-from tests.struct_values import values
+from tests.support.struct_values import values
 
 
 def part(line: JournalLine) -> bytes:

@@ -16,10 +16,10 @@ from schemas.pages import JournalPage
 from schemas.posting import Entry
 from tallybook.folder.folder import EDITION
 from tallybook.folder.import_rounds import new_desks
-from tests import small_imports as small
-from tests.deciders import load
 from tests.fakes.books import MemoryBooks, MemoryLogReader
-from tests.small_imports import Died, new_books, random_facts, take, write_lines
+from tests.support import small_imports as small
+from tests.support.deciders import load
+from tests.support.small_imports import Died, new_books, random_facts, take, write_lines
 
 SEEDS = range(4)
 DAYS = 8

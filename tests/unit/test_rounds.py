@@ -21,11 +21,11 @@ from schemas.facts import (
 from schemas.pages import MAX_PAGE_LINES, InputConsumed
 from schemas.partitions import partition_of
 from schemas.posting import Reason
-from tests import small_imports as small
-from tests.deciders import published
 from tests.fakes.books import MemoryBooks
-from tests.reference_time import HOUR_MS
-from tests.small_imports import RULES, START, new_books, rounds_of
+from tests.reference.local_time import HOUR_MS
+from tests.support import small_imports as small
+from tests.support.deciders import published
+from tests.support.small_imports import RULES, START, new_books, rounds_of
 
 INPUTS: Final = ("ab" * 32, "cd" * 32)
 

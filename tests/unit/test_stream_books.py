@@ -20,10 +20,10 @@ from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
-from tests.book_samples import guest
-from tests.deciders import load, published
 from tests.fakes.stream_books import EDITION, MemoryStream
-from tests.small_imports import PARTITIONS, RULES, START, random_facts
+from tests.support.book_samples import guest
+from tests.support.deciders import load, published
+from tests.support.small_imports import PARTITIONS, RULES, START, random_facts
 
 OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
 

@@ -25,10 +25,10 @@ from schemas.pages import JournalLine, JournalPage
 from schemas.partitions import partition_of
 from schemas.posting import Posting, Reason
 from tallybook.folder.folder import EDITION
-from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
-from tests.reference_time import DAY_MS
-from tests.small_imports import START, new_books, random_facts, rounds_of, verified
+from tests.reference.local_time import DAY_MS
+from tests.support import small_imports as small
+from tests.support.small_imports import START, new_books, random_facts, rounds_of, verified
 
 
 @cache

@@ -9,7 +9,7 @@ from books.files.open import FileLogWriter, create_books, open_for_reading, open
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, RoundCommitted
 from schemas.posting import Posting
-from tests.book_samples import OPENED, check_in, page, postings, reject, round_of, tick
+from tests.support.book_samples import OPENED, check_in, page, postings, reject, round_of, tick
 
 HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import sales.jsonl")
 

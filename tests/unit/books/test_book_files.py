@@ -10,7 +10,7 @@ import pytest
 from books.errors import NoSuchPosition
 from books.files.open import create_books, open_for_reading, open_for_writing
 from schemas.avro.codecs import encode_posting, schema_json
-from tests.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
+from tests.support.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
 from tests.unit.books.folders import HOLDER, add_round, append_round, bytes_of, copied, make_books, read_back
 
 FILES = [

@@ -9,9 +9,9 @@ import msgspec
 from books.files.consumed import FILE, ConsumedCache
 from books.log import LogReader
 from schemas.pages import InputConsumed, RoundCommitted
-from tests.book_samples import OPENED, round_of
 from tests.fakes.books import MemoryBooks, MemoryLogReader
 from tests.fakes.disk import DiedError, FakeDisk
+from tests.support.book_samples import OPENED, round_of
 
 NONE_AT_ALL = Path("/nowhere")
 

@@ -9,8 +9,8 @@ import pytest
 
 from books.errors import BooksForeign
 from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing
-from tests.book_samples import OPENED, round_of, second_edition
 from tests.fakes.disk import DiedError, FakeDisk
+from tests.support.book_samples import OPENED, round_of, second_edition
 from tests.unit.books.folders import HOLDER, append_round
 
 SHOP = Path("/shop")

@@ -13,9 +13,9 @@ from books.files.open import create_books, open_for_reading, open_for_writing
 from books.log import LogReader, LogWriter
 from schemas.avro.codecs import decode_page, decode_postings, encode_reject
 from schemas.pages import JournalPage
-from tests.book_samples import OPENED, check_in, postings, reject, round_of
 from tests.fakes.books import MemoryBooks
-from tests.older_books import make_older
+from tests.support.book_samples import OPENED, check_in, postings, reject, round_of
+from tests.support.older_books import make_older
 from tests.unit.books.folders import HOLDER
 
 Home = Callable[[Path], LogReader]

@@ -12,7 +12,7 @@ from books.errors import FolderHeld, LockHolder
 from books.files.disk import REAL_FILES
 from books.files.lock import read_holder
 from books.files.open import create_books, open_for_reading, open_for_writing, this_process
-from tests.book_samples import OPENED
+from tests.support.book_samples import OPENED
 from tests.unit.books.folders import HOLDER, add_round, append_round, bytes_of, copied
 
 # Holds the books of the folder it is given, with a round committed and another one begun, until its input ends.

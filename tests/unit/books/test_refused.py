@@ -16,7 +16,7 @@ from books.errors import BooksDamaged, BooksError, BooksForeign
 from books.files.container import encode_header, read_header
 from books.files.disk import REAL_FILES
 from books.files.open import open_for_reading, open_for_writing
-from tests.book_samples import OPENED, postings
+from tests.support.book_samples import OPENED, postings
 from tests.unit.books.folders import HOLDER, add_round, bytes_of, copied, make_books, read_back
 
 ALL_FILES = [

@@ -14,8 +14,8 @@ from books.errors import BooksDamaged
 from books.walk import BEGINNING, Desk, DeskWalk, Place, walk
 from schemas.pages import Folio, JournalLine, JournalPage
 from schemas.posting import Posting
-from tests.book_samples import OPENED, book_fact, check_in, guest, posting, round_of, tick
 from tests.fakes.books import MemoryBooks
+from tests.support.book_samples import OPENED, book_fact, check_in, guest, posting, round_of, tick
 
 Pages = list[tuple[int, JournalPage]]
 Batches = list[tuple[int, Sequence[Posting]]]

@@ -22,8 +22,8 @@ from schemas.avro.contracts import load_schema, schema_json
 from schemas.avro.single_object import frame
 from schemas.facts import PUBLISHED_TYPES, PublishedFact
 from schemas.instants import NoInstant, parse_instant
-from tests import avro_reference
 from tests.fakes.registry import FakeSchemas
+from tests.reference import avro as avro_reference
 from tests.unit.intake.samples import AT_MS, EVENTS, PURCHASE
 
 Message = tuple[bytes, dict[str, str]]

@@ -17,7 +17,7 @@ from processors.intake.shapes import SHAPES, build
 from processors.intake.unknown_fields import MAX_UNKNOWN_FIELDS, UnknownFields
 from schemas.bounds import DAY_MS, EARLIEST_AT, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_FUTURE_MS, MAX_QUANTITY_MILLI
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
-from tests.fuzz_mutations import ODD_VALUES
+from tests.fuzz.mutations import ODD_VALUES
 from tests.unit.intake.samples import (
     AT,
     AT_MS,

@@ -19,7 +19,7 @@ from schemas.avro.contracts import load_schema
 from schemas.avro.single_object import MARKER, frame
 from schemas.facts import PublishedFact
 from tests.fakes.registry import FakeSchemas
-from tests.fuzz_mutations import spoil_bytes
+from tests.fuzz.mutations import spoil_bytes
 from tests.unit.intake import hostile
 from tests.unit.intake.encodings import (
     ENCODINGS,

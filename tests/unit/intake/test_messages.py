@@ -29,7 +29,7 @@ from schemas.facts import (
     RulesetPublished,
 )
 from tests.fakes.registry import FakeSchemas
-from tests.struct_values import STRUCTS, values
+from tests.support.struct_values import STRUCTS, values
 from tests.unit.intake.encodings import (
     AVRO,
     ENCODINGS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from projections.serving.serve import serving
-from tests.http_asking import TOKEN, Kept
+from tests.support.http_asking import TOKEN, Kept
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from schemas.facts import (
     RulesetPublished,
 )
 from schemas.pages import JournalLine, JournalPage
-from tests.plain_fact_rows import JournalRows
+from tests.reference.fact_rows import JournalRows
 
 PURCHASE = PurchaseRecorded(
     "pos",

@@ -7,7 +7,7 @@ import pytest
 
 from projections.store import Columns
 from schemas.posting import DayHeld, Entry, Factor, PeriodTotals, Posting, Working
-from tests.plain_posting_rows import posting_rows
+from tests.reference.posting_rows import posting_rows
 
 BOUGHT = Posting(
     "ann", 1, "PurchaseRecorded", "pos", "e1", 100, 30, 1, 2, 3, ruleset_version="1", ruleset_hash="ab", semantics=1

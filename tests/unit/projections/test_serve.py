@@ -14,7 +14,7 @@ from projections.serving.http_server import MAX_CONNECTIONS, Patience, Server
 from projections.serving.serve import serving
 from projections.serving.served_query import Guarded
 from tests.fakes.sessions import ENDLESS, FakeSessions
-from tests.http_asking import KEY, TIMEOUT_SECONDS, TOKEN, Got, Kept, ask, head, send
+from tests.support.http_asking import KEY, TIMEOUT_SECONDS, TOKEN, Got, Kept, ask, head, send
 
 
 @pytest.mark.parametrize("target", ["/ping", "/"])

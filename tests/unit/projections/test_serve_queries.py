@@ -9,7 +9,7 @@ import json
 import pytest
 
 from projections.serving.http_request import MAX_BODY_BYTES
-from tests.http_asking import KEY, TIMEOUT_SECONDS, Kept, ask, head, send
+from tests.support.http_asking import KEY, TIMEOUT_SECONDS, Kept, ask, head, send
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from schemas.facts import JournalOpened, MemberFact, PurchaseLine, PurchaseRecor
 from schemas.generated import define
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests.deciders import load
 from tests.histories import setting_of
-from tests.random_facts import FactMaker
-from tests.random_rulesets import tzif_of
+from tests.support.deciders import load
+from tests.support.random_facts import FactMaker
+from tests.support.random_rulesets import tzif_of
 
 OPENED = JournalOpened("random", 1, 1, 0, horizon_ms=10 * DAY_MS, referral_window_ms=DAY_MS)
 SETTINGS = 25

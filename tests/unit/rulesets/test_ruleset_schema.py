@@ -9,8 +9,8 @@ import pytest
 
 from processors.ruleset.json_schema import FILE, render, ruleset_json_schema
 from processors.ruleset.yaml_text import read_yaml
-from tests.flow_yaml import block
-from tests.random_rulesets import ZONES, RulesetMaker
+from tests.support.flow_yaml import block
+from tests.support.random_rulesets import ZONES, RulesetMaker
 from tests.unit.rulesets.documents import BASE, document
 from tests.unit.rulesets.schema_reading import complaints, scalar
 

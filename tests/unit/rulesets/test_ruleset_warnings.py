@@ -14,9 +14,9 @@ from processors.ruleset.satisfiable import asked_of_line, empty_field, ever_acti
 from processors.ruleset.text import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine
-from tests.deciders import load
-from tests.flow_yaml import block
-from tests.random_rulesets import ZONES, RulesetMaker
+from tests.support.deciders import load
+from tests.support.flow_yaml import block
+from tests.support.random_rulesets import ZONES, RulesetMaker
 
 TEXTS = ("a", "b", "c", "other")
 NUMBERS = range(7)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_folder import build_folder
+from tests.support.small_folder import build_folder
 
 
 @pytest.fixture(scope="session")

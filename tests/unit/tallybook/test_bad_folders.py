@@ -18,9 +18,9 @@ from tallybook import clock
 from tallybook.cli import books as commands_books
 from tallybook.exit_codes import Exit
 from tallybook.folder import session
-from tests.command_line import run
-from tests.small_folder import OPENED_AT, at, build_folder, purchase
-from tests.small_imports import write_lines
+from tests.support.command_line import run
+from tests.support.small_folder import OPENED_AT, at, build_folder, purchase
+from tests.support.small_imports import write_lines
 from tests.unit.books.folders import bytes_of
 
 Spoil = Callable[[Path, Path], object]
@@ -54,7 +54,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Books of the same deployment, opened a millisecond later."""
     root = tmp_path_factory.mktemp("other") / "shop"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.small_folder.OPENED_AT", OPENED_AT + 1)
+        patch.setattr("tests.support.small_folder.OPENED_AT", OPENED_AT + 1)
         build_folder(root)
     return root
 

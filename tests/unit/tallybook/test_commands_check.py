@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from schemas.facts import CheckedIn
-from tests.command_line import run
-from tests.small_folder import at
+from tests.support.command_line import run
+from tests.support.small_folder import at
 
 EVENTS = b"\n".join(
     msgspec.json.encode(CheckedIn("app", name, at(when), "ann"))

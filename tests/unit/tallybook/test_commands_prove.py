@@ -12,8 +12,8 @@ from schemas.facts import CheckedIn
 from schemas.pages import JournalLine, JournalPage, RoundCommitted
 from schemas.partitions import partition_of
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tests.command_line import run
-from tests.small_folder import OPENED_AT, at
+from tests.support.command_line import run
+from tests.support.small_folder import OPENED_AT, at
 
 FACT = CheckedIn("app", "c-forged", at("11-15T09:00"), "cleo")
 

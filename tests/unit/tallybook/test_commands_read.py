@@ -17,9 +17,9 @@ from tallybook.folder.folder import Folder
 from tallybook.screen import show_table
 from tallybook.tables import answers as reading
 from tallybook.tables.catch_up import caught_up, is_behind, project_folder, projected_positions
-from tests.command_line import run
-from tests.small_folder import purchase
-from tests.small_imports import write_lines
+from tests.support.command_line import run
+from tests.support.small_folder import purchase
+from tests.support.small_imports import write_lines
 
 AS_OF = "2026-11-15T00:00:00Z"
 

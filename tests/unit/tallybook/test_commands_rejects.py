@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import run
-from tests.small_folder import REJECTS
+from tests.support.command_line import run
+from tests.support.small_folder import REJECTS
 
 MENDED = REJECTS[0].raw.replace(b"EURO", b"EUR")
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.command_line import run
-from tests.small_folder import RULES, RULES_2
+from tests.support.command_line import run
+from tests.support.small_folder import RULES, RULES_2
 
 EXAMPLE = """\
 examples:

@@ -9,8 +9,8 @@ import pytest
 
 from projections.store import Address
 from tallybook.exit_codes import Exit
-from tests.command_line import Ran, run
-from tests.holding import holding
+from tests.support.command_line import Ran, run
+from tests.support.holding import holding
 
 READERS = {
     "balance": ("balance", "ben", "--json"),

@@ -9,7 +9,7 @@ import pytest
 from schemas.entry_ids import tick_event_id
 from schemas.posting import TICK_SOURCE
 from tallybook.folder.folder import Folder
-from tests.command_line import run
+from tests.support.command_line import run
 
 
 def explained(folder: Path, *arguments: str) -> dict[str, Any]:

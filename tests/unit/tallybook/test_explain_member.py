@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.command_line import run
+from tests.support.command_line import run
 
 
 def test_points_are_told_by_rule_and_lot(read_only: Path) -> None:

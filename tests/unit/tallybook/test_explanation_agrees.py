@@ -13,7 +13,7 @@ from tallybook.explain.model import PostingSeen
 from tallybook.explain.posting import explain_posting
 from tallybook.folder.folder import EDITION, Folder
 from tallybook.folder.import_files import import_files
-from tests.small_folder import at
+from tests.support.small_folder import at
 
 FACTS, MEMBERS = 3_000, 60
 

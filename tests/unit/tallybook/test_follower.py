@@ -10,10 +10,10 @@ from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, PublishedFact
 from tallybook.follow.inbox import EMPTY_QUIET_MS, LONG_QUIET_MS, MAX_HELD_MS, QUIET_MS, RECHECK_MS
 from tallybook.follow.rounds import ROUND_MS, ROUND_RECORDS
-from tests import small_imports as small
-from tests.following import MINUTE_MS, NOON, STEP_MS, Stream, journalled, once_each
-from tests.reference_time import HOUR_MS
-from tests.small_imports import Died, random_facts
+from tests.reference.local_time import HOUR_MS
+from tests.support import small_imports as small
+from tests.support.follow import MINUTE_MS, NOON, STEP_MS, Stream, journalled, once_each
+from tests.support.small_imports import Died, random_facts
 
 MALFORMED = b"{no json"
 

@@ -14,8 +14,8 @@ import pytest
 
 from books.files.open import open_for_reading
 from tallybook.exit_codes import Exit
-from tests.small_folder import build_folder, purchase
-from tests.small_imports import write_lines
+from tests.support.small_folder import build_folder, purchase
+from tests.support.small_imports import write_lines
 from tests.unit.books.folders import bytes_of
 
 FACTS = 300

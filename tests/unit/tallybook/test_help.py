@@ -8,7 +8,7 @@ import typer.main
 
 from tallybook.cli.application import app
 from tallybook.exit_codes import MEANINGS, Exit
-from tests.command_line import run
+from tests.support.command_line import run
 
 READERS = {
     "balance", "statement", "leaderboard", "members", "sql", "explain", "verify", "audit", "status",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tallybook.exit_codes import MEANINGS
-from tests.command_line import run
+from tests.support.command_line import run
 
 
 @pytest.fixture(scope="module")

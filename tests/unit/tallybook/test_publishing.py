@@ -26,8 +26,8 @@ from tallybook.folder.publish_rules import (
 )
 from tallybook.folder.session import writing_session
 from tallybook.rules.timeline import publish_file, timeline_of
-from tests.deciders import published as publication
-from tests.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
+from tests.support.deciders import published as publication
+from tests.support.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
 
 LAST_TICK = at("11-15T00:00")
 DECEMBER = at("12-01T00:00")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.facts import ReferralMade
-from tests.command_line import run
-from tests.small_folder import at, build_folder, purchase
+from tests.support.command_line import run
+from tests.support.small_folder import at, build_folder, purchase
 
 DAYS = (
     (

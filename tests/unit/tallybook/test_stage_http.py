@@ -12,7 +12,7 @@ from queue import Queue
 import pytest
 
 from tallybook.stream.stages.http import MAX_HEAD_BYTES, Answer, Asked, StageServer, json_answer
-from tests.http_asking import TIMEOUT_SECONDS, ask
+from tests.support.http_asking import TIMEOUT_SECONDS, ask
 
 
 def respond(asked: Asked) -> Answer:

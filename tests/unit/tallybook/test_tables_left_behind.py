@@ -9,10 +9,10 @@ import pytest
 
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder
-from tests.command_line import run
-from tests.holding import holding
-from tests.small_folder import purchase
-from tests.small_imports import write_lines
+from tests.support.command_line import run
+from tests.support.holding import holding
+from tests.support.small_folder import purchase
+from tests.support.small_imports import write_lines
 
 
 @pytest.fixture

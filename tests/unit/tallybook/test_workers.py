@@ -22,9 +22,9 @@ from tallybook.folder.folder import EDITION, Folder
 from tallybook.folder.import_files import import_files
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.folder.workers import WorkerDied
-from tests import small_imports as small
-from tests.deciders import published
-from tests.small_imports import NOW, RULES, START, random_facts, rounds_of, write_lines
+from tests.support import small_imports as small
+from tests.support.deciders import published
+from tests.support.small_imports import NOW, RULES, START, random_facts, rounds_of, write_lines
 
 PARTITIONS = 4
 

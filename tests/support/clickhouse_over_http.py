@@ -1,10 +1,10 @@
 """Stands in for a ClickHouse server where none can be had: chDB behind the part of the HTTP interface that we write by.
 
-`python -m tests.clickhouse_over_http --path FOLDER [--port N]` prints its URL and serves until it is ended. What it has
-of the interface (ClickHouse's documentation, "HTTP interface"): the query in the URL, the body or both; INSERT with its
-rows behind it; settings and `param_x` in the URL; sessions with their temporary tables, one statement at a time each;
-the error's number in a header. It is no server: the engine is the embedded one, and its sessions end by their number
-and not by the clock.
+`python -m tests.support.clickhouse_over_http --path FOLDER [--port N]` prints its URL and serves until it is ended.
+What it has of the interface (ClickHouse's documentation, "HTTP interface"): the query in the URL, the body or both;
+INSERT with its rows behind it; settings and `param_x` in the URL; sessions with their temporary tables, one statement
+at a time each; the error's number in a header. It is no server: the engine is the embedded one, and its sessions end by
+their number and not by the clock.
 """
 
 from __future__ import annotations

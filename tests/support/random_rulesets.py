@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from processors.zones import zone_data
-from tests.flow_yaml import Plain
-from tests.reference_time import DAY_MS, HOUR_MS, clock_changes, day_of, zone_from
+from tests.reference.local_time import DAY_MS, HOUR_MS, clock_changes, day_of, zone_from
+from tests.support.flow_yaml import Plain
 
 # Clock changes at 2 and 1 o'clock, at midnight (skipped, or repeated), by half an hour, odd offsets, and none at all.
 ZONES = (

@@ -32,9 +32,9 @@ from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
 from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before, new_desks
-from tests.deciders import load, published
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
-from tests.reference_time import HOUR_MS
+from tests.reference.local_time import HOUR_MS
+from tests.support.deciders import load, published
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z
 NOW: Final = START + 100 * DAY_MS

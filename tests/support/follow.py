@@ -14,10 +14,10 @@ from schemas.facts import ClockTicked, PublishedFact, members_of
 from tallybook.folder.import_rounds import consumed_before
 from tallybook.follow.inbox import Inbox
 from tallybook.follow.rounds import Followed, Follower, received_until
-from tests import small_imports as small
 from tests.fakes.books import MemoryBooks
-from tests.reference_time import HOUR_MS
-from tests.small_imports import START, Died, DiesAfter
+from tests.reference.local_time import HOUR_MS
+from tests.support import small_imports as small
+from tests.support.small_imports import START, Died, DiesAfter
 
 NOON: Final = START + 10 * DAY_MS + 12 * HOUR_MS
 MINUTE_MS: Final = 60_000

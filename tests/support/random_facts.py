@@ -19,8 +19,8 @@ from schemas.facts import (
     members_of,
 )
 from schemas.pages import JournalLine
-from tests.random_rulesets import ATTRIBUTES, SKUS, STORES, TEXTS
-from tests.reference_time import DAY_MS, HOUR_MS, clock_changes, date_of, zone_from
+from tests.reference.local_time import DAY_MS, HOUR_MS, clock_changes, date_of, zone_from
+from tests.support.random_rulesets import ATTRIBUTES, SKUS, STORES, TEXTS
 
 # In the order of their bytes these are not in the order of their letters.
 MEMBERS = ("ann", "Bob", "çelik", "dee")

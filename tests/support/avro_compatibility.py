@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests import avro_reference
+from tests.reference import avro as avro_reference
 
 Names = dict[str, dict[str, Any]]
 

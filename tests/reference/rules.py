@@ -23,7 +23,7 @@ from schemas.facts import (
     ReviewSubmitted,
     RulesetPublished,
 )
-from tests.reference_time import Zone, zone_from
+from tests.reference.local_time import Zone, zone_from
 
 # A YAML mapping, sequence or scalar whose scalars are all text.
 Document = Any

@@ -33,9 +33,9 @@ from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
 from schemas.pages import REJECT_REASONS, Reject
-from tests.fuzz_mutations import ODD_VALUES, spoil_bytes, spoil_event
+from tests.fuzz.mutations import ODD_VALUES, spoil_bytes, spoil_event
 
-CORPUS: Final = Path(__file__).parent / "hostile"
+CORPUS: Final = Path(__file__).resolve().parent.parent / "hostile"
 # Said and not found out: one spoilt line may begin like another format, and must not cost the others.
 FORMATS: Final[dict[str, Format]] = {".jsonl": "json-lines", ".csv": "csv"}
 NOW: Final = parse_instant("2026-12-01T00:00:00Z")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from projections.store import JOURNAL, LEDGER, Columns, Pieces
 from schemas.avro.codecs import decode_page, decode_postings, decode_reject
-from tests.plain_fact_rows import JournalRows
-from tests.plain_posting_rows import posting_rows
-from tests.plain_reject_rows import reject_rows
+from tests.reference.fact_rows import JournalRows
+from tests.reference.posting_rows import posting_rows
+from tests.reference.reject_rows import reject_rows
 
 
 def plain_rows(book: str, pieces: Pieces, edition: str) -> dict[str, Columns]:

@@ -13,7 +13,7 @@ from schemas.bounds import MAX_LOTS
 from schemas.facts import JournalOpened, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests.reference_ledger import ReferenceLedger
+from tests.reference.ledger import ReferenceLedger
 
 Feed = Callable[[JournalLine], list[Posting]]
 SEMANTICS = 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.facts import MemberFact, PurchaseRecorded
 from schemas.posting import LimitCharge, PeriodTotals
-from tests.reference_time import date_of
+from tests.reference.local_time import date_of
 
 
 @dataclass

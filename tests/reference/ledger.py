@@ -30,9 +30,9 @@ from schemas.facts import (
 )
 from schemas.pages import JournalLine
 from schemas.posting import TICK_SOURCE, DayHeld, Entry, EntryType, LimitCharge, Posting, Reason
-from tests import reference_rules as rules
-from tests.reference_account import Account, Award, Claim, Lot
-from tests.reference_time import utc_day, zone_from
+from tests.reference import rules
+from tests.reference.account import Account, Award, Claim, Lot
+from tests.reference.local_time import utc_day, zone_from
 
 MAX_CLAIMS_IN_A_WINDOW = 32
 MAX_PURCHASES_REMEMBERED = 1_000
