@@ -14,6 +14,7 @@ KILLS   = 200
 BLOWS   = 100
 PROCESSES = 2
 STAGES  =
+UPGRADE =
 
 help:
 	@echo 'make demo         a year of a coffee chain: events become points, balances and a leaderboard'
@@ -29,7 +30,7 @@ help:
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
 	@echo 'make bench-kafka  intake, scoring and projection on a real Kafka, beside Faust and Quix Streams in the same run'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
-	@echo 'make requirements pin the newest allowed requirements (needs uv)'
+	@echo 'make requirements pin what pyproject.toml requires, with hashes (needs uv); UPGRADE=yes: the newest allowed'
 	@echo 'make clean        remove what make and the tools have made, .venv included'
 
 demo:
@@ -84,14 +85,9 @@ bench-real:
 	$(SETUP) real
 	@$(PYTHON_HERE) -m benchmarks.real
 
-COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q
 requirements:
-	@$(COMPILE) requirements.in -o requirements.txt
-	@$(COMPILE) requirements-stream.in -o requirements-stream.txt
-	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
-	@$(COMPILE) requirements-real.in -o requirements-real.txt
-	@$(COMPILE) benchmarks/kafka/requirements-faust.in -o benchmarks/kafka/requirements-faust.txt
-	@$(COMPILE) benchmarks/kafka/requirements-quix.in -o benchmarks/kafka/requirements-quix.txt
+	$(SETUP) runtime
+	@$(PYTHON_HERE) scripts/pin.py $(if $(UPGRADE),--upgrade)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

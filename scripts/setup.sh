@@ -38,10 +38,10 @@ venv=.venv
 
 stamp_text() { # everything this level was installed from, and where: a moved .venv does not work
     case $1 in
-        runtime) say "$here" && cat requirements.txt ;;
+        runtime) say "$here" && cat requirements/runtime.txt ;;
         project) say "$here" && cat pyproject.toml ;;
-        stream | real) cat requirements.txt "requirements-$1.txt" ;;
-        dev) cat requirements.txt requirements-stream.txt requirements-dev.txt ;;
+        stream | real) cat requirements/runtime.txt "requirements/$1.txt" ;;
+        dev) cat requirements/runtime.txt requirements/stream.txt requirements/dev.txt ;;
     esac
 }
 ready() { [ -f "$venv/.stamp-$1" ] && stamp_text "$1" | cmp -s - "$venv/.stamp-$1"; }
@@ -107,9 +107,9 @@ pip_install() { # pip install ARGS, with progress bars only where somebody is lo
     exit 1
 }
 
-install_level() { # one requirements file, then its stamp
+install_level() { # its requirements file, then its stamp
     ready "$1" && return 0
-    pip_install --require-hashes --only-binary :all: -r "$2"
+    pip_install --require-hashes --only-binary :all: -r "requirements/$1.txt"
     stamp "$1"
 }
 
@@ -163,13 +163,13 @@ else
     announce
     begin
 fi
-install_level runtime requirements.txt
+install_level runtime
 if ! ready project; then
     pip_install --no-index --no-deps --no-build-isolation --editable .
     stamp project
 fi
-[ "$level" != dev ] || install_level stream requirements-stream.txt
-[ "$level" = runtime ] || install_level "$level" "requirements-$level.txt"
+[ "$level" != dev ] || install_level stream
+[ "$level" = runtime ] || install_level "$level"
 trap - EXIT
 rm -f "$venv/.installing"
 say "Ready after $(($(date +%s) - started)) seconds."

@@ -19,7 +19,7 @@ from deploy.local.artifacts import cache_folder
 
 VENVS: Final = ("faust", "quix")
 INSTALL_SECONDS: Final = 600.0
-_HERE: Final = Path(__file__).resolve().parent
+_REQUIREMENTS: Final = Path(__file__).resolve().parent.parent.parent / "requirements"
 _STAMP: Final = ".complete"
 
 
@@ -36,7 +36,7 @@ def peer_python(peer: str, tell: Callable[[str], None]) -> Path:
     """
     if peer not in VENVS:
         raise ValueError(f"there is no peer {peer!r}: choose one of {', '.join(VENVS)}")
-    requirements = _HERE / f"requirements-{peer}.txt"
+    requirements = _REQUIREMENTS / f"bench-{peer}.txt"
     key = sha256(requirements.read_bytes() + sys.version.encode() + sys.base_prefix.encode()).hexdigest()[:12]
     folder = cache_folder().expanduser() / "peers" / f"{peer}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from scripts.pin import FILES, requirements_of
 from scripts.stages import STAGES
-from tests.house.tracked import ROOT, read, tracked
+from tests.house.tracked import ROOT, read, tracked, tracked_files
 
 PYPROJECT = tomllib.loads(read(Path("pyproject.toml")))
-BUILD_BACKEND = {"hatchling", "editables"}
-REQUIREMENTS = ("requirements", "requirements-stream", "requirements-dev", "requirements-real")
 
 
 def name_of(requirement: str) -> str:
@@ -19,49 +19,55 @@ def name_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[]", requirement)[0]).lower()
 
 
-def names_in(path: str) -> set[str]:
-    """The names that a .in file asks for."""
-    lines = read(Path(path)).splitlines()
-    return {name_of(line) for line in lines if line and not line.startswith(("#", "-"))}
-
-
-def pins_in(path: str) -> dict[str, list[str]]:
-    """The pins of a compiled file, each with its hashes; a name may be pinned twice, for different Pythons."""
-    pins: dict[str, list[str]] = {}
-    for entry in re.split(r"\n(?=\S)", read(Path(path))):
-        if not entry.startswith("#"):
-            pins.setdefault(name_of(entry), []).extend(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry))
+def pins_in(name: str) -> dict[str, dict[str, list[str]]]:
+    """The hashes of each pin in requirements/`name`.txt, by package and version; a package may have several."""
+    pins: dict[str, dict[str, list[str]]] = {}
+    for entry in re.split(r"\n(?=\S)", read(Path(f"requirements/{name}.txt"))):
+        found = re.match(r"([\w.-]+)==([^\s;]+)", entry)
+        assert found, entry
+        pins.setdefault(name_of(found[1]), {})[found[2]] = re.findall(r"--hash=sha256:([0-9a-f]{64})\b", entry)
     return pins
 
 
-def test_the_distribution_requires_what_is_installed() -> None:
-    assert {name_of(line) for line in PYPROJECT["project"]["dependencies"]} == names_in(
-        "requirements.in"
-    ) - BUILD_BACKEND
-    assert {name_of(line) for line in PYPROJECT["build-system"]["requires"]} == BUILD_BACKEND
+def test_every_list_of_requirements_has_its_pinned_file() -> None:
+    lists = {"runtime", *PYPROJECT["project"]["optional-dependencies"], *PYPROJECT["dependency-groups"]}
+    assert lists == set(FILES)
+    assert {path.as_posix() for path in tracked_files() if path.parts[0] == "requirements"} == {
+        f"requirements/{name}.txt" for name in FILES
+    }
 
 
-@pytest.mark.parametrize("stem", REQUIREMENTS)
-def test_every_requirement_is_pinned_with_hashes(stem: str) -> None:
-    pins = pins_in(f"{stem}.txt")
-    assert names_in(f"{stem}.in") <= set(pins)
-    assert all(pins.values()), [name for name, hashes in pins.items() if not hashes]
+@pytest.mark.parametrize("name", FILES)
+def test_every_requirement_is_pinned_as_it_allows(name: str) -> None:
+    pins = pins_in(name)
+    required = [Requirement(line) for line in requirements_of(name, PYPROJECT)]
+    assert required
+    wrong = [
+        f"{each}: {', '.join(pins.get(name_of(each.name), ())) or 'not pinned'}"
+        for each in required
+        if not pins.get(name_of(each.name)) or not all(map(each.specifier.contains, pins[name_of(each.name)]))
+    ]
+    assert wrong == [], "run `make requirements`"
 
 
-@pytest.mark.parametrize("stem", REQUIREMENTS)
-def test_requirements_name_no_index(stem: str) -> None:
-    text = read(Path(f"{stem}.txt")) + read(Path(f"{stem}.in"))
+@pytest.mark.parametrize("name", FILES)
+def test_every_pin_has_hashes(name: str) -> None:
+    assert [package for package, versions in pins_in(name).items() if not all(versions.values())] == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_pinned_files_name_no_index(name: str) -> None:
+    text = read(Path(f"requirements/{name}.txt"))
     assert not re.search(r"https?://|^\s*-(i|f|-index-url|-extra-index-url|-find-links)\b", text, re.MULTILINE)
 
 
-def test_later_requirements_keep_the_pins_of_the_first() -> None:
-    def versions(stem: str) -> set[tuple[str, str]]:
-        return set(re.findall(r"^([\w.-]+)==(\S+)", read(Path(f"{stem}.txt")), re.MULTILINE))
-
-    first = versions("requirements")
-    pinned_names = {name for name, _ in first}
-    for stem in REQUIREMENTS[1:]:
-        assert {pin for pin in versions(stem) if pin[0] in pinned_names} <= first
+def test_later_files_keep_the_pins_of_the_earlier() -> None:
+    for name, earlier in FILES.items():
+        pins = pins_in(name)
+        for other in earlier:
+            pinned = {package: versions.keys() for package, versions in pins_in(other).items()}
+            differing = [package for package in pins.keys() & pinned if not pins[package].keys() <= pinned[package]]
+            assert differing == [], f"{name}.txt and {other}.txt cannot be installed together"
 
 
 def test_all_python_is_type_checked() -> None:

@@ -10,10 +10,10 @@ import pytest
 from tests.house.tracked import ROOT
 
 FILES = (
-    "requirements.txt",
-    "requirements-stream.txt",
-    "requirements-dev.txt",
-    "requirements-real.txt",
+    "requirements/runtime.txt",
+    "requirements/stream.txt",
+    "requirements/dev.txt",
+    "requirements/real.txt",
     "pyproject.toml",
 )
 TOOLS = ("sh", "cat", "cmp", "cp", "date", "dirname", "mkdir", "mv", "rm")
@@ -47,10 +47,11 @@ class Tree:
         self.log = folder / "log"
         self.failures = folder / "failures"
         (self.project / "scripts").mkdir(parents=True)
+        (self.project / "requirements").mkdir()
         self.bin.mkdir()
         shutil.copy(ROOT / "scripts" / "setup.sh", self.project / "scripts")
         for name in FILES:
-            shutil.copy(ROOT / name, self.project)
+            shutil.copy(ROOT / name, self.project / name)
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool) or tool)
         self.write_tool("sleep", "#!/bin/sh\n")
@@ -81,7 +82,7 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
-RUNTIME = ["venv", "requirements.txt", "--editable"]
+RUNTIME = ["venv", "requirements/runtime.txt", "--editable"]
 
 
 def test_first_run_says_what_it_takes_and_second_does_nothing(tree: Tree) -> None:
@@ -93,9 +94,9 @@ def test_first_run_says_what_it_takes_and_second_does_nothing(tree: Tree) -> Non
 
 def test_levels_add_to_each_other(tree: Tree) -> None:
     assert tree.setup("runtime")[2] == RUNTIME
-    assert tree.setup("stream")[2] == ["requirements-stream.txt"]
-    assert tree.setup("dev")[2] == ["requirements-dev.txt"]
-    assert tree.setup("real")[2] == ["requirements-real.txt"]
+    assert tree.setup("stream")[2] == ["requirements/stream.txt"]
+    assert tree.setup("dev")[2] == ["requirements/dev.txt"]
+    assert tree.setup("real")[2] == ["requirements/real.txt"]
     assert tree.setup("dev") == (0, "", [])
     assert tree.setup("runtime") == (0, "", [])
 
@@ -103,11 +104,11 @@ def test_levels_add_to_each_other(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("requirements.txt", [*RUNTIME, "requirements-stream.txt", "requirements-dev.txt"]),
-        ("requirements-stream.txt", ["requirements-stream.txt", "requirements-dev.txt"]),
-        ("requirements-dev.txt", ["requirements-dev.txt"]),
+        ("requirements/runtime.txt", [*RUNTIME, "requirements/stream.txt", "requirements/dev.txt"]),
+        ("requirements/stream.txt", ["requirements/stream.txt", "requirements/dev.txt"]),
+        ("requirements/dev.txt", ["requirements/dev.txt"]),
         ("pyproject.toml", ["--editable"]),
-        ("requirements-real.txt", []),
+        ("requirements/real.txt", []),
     ],
 )
 def test_a_changed_file_installs_what_it_concerns(tree: Tree, changed: str, expected: list[str]) -> None:
@@ -131,10 +132,13 @@ def test_a_python_that_was_upgraded_away_is_replaced(tree: Tree) -> None:
 
 
 def test_a_dead_line_is_tried_again_but_not_for_ever(tree: Tree) -> None:
-    assert tree.setup("runtime", ("fail", "fail"))[::2] == (0, ["venv", *["requirements.txt"] * 3, "--editable"])
+    assert tree.setup("runtime", ("fail", "fail"))[::2] == (
+        0,
+        ["venv", *["requirements/runtime.txt"] * 3, "--editable"],
+    )
     shutil.rmtree(tree.project / ".venv")
     code, shown, asked = tree.setup("runtime", ("fail",) * 9)
-    assert (code, asked) == (1, ["venv", *["requirements.txt"] * 3])
+    assert (code, asked) == (1, ["venv", *["requirements/runtime.txt"] * 3])
     assert "HTTPS_PROXY" in shown
     assert "run the same command again" in shown
     assert tree.setup("runtime")[::2] == (0, RUNTIME)
