@@ -26,11 +26,6 @@ def render_page(page: str) -> str:
     return _SECTION.sub(lambda found: f"{found[1]}\n{_section(found['name'])}\n{found[4]}", page)
 
 
-def section_names(page: str) -> list[str]:
-    """The names of the generated sections, in order."""
-    return [found["name"] for found in _SECTION.finditer(page)]
-
-
 def _section(name: str) -> str:
     if name == REASONS:
         rows = [f"| `{reason}` | {meaning} |" for reason, meaning in REJECT_REASONS.items()]

@@ -18,13 +18,10 @@ MAIN_WALLET: Final = "points"
 
 
 class EntryType(StrEnum):
-    """The kinds of entry; each has one declared sign (see ENTRY_SIGNS)."""
+    """The kinds of entry; the points of an award are positive, those of an expiry negative."""
 
     POINTS_AWARDED = "PointsAwarded"
     POINTS_EXPIRED = "PointsExpired"
-
-
-ENTRY_SIGNS: Final[dict[EntryType, int]] = {EntryType.POINTS_AWARDED: 1, EntryType.POINTS_EXPIRED: -1}
 
 
 class Reason(StrEnum):

@@ -8,9 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from books.log import LogWriter
-from books.walk import Place
-from processors.desk import PartitionDesk
-from processors.embedded.shares import DeskShare, Order, Share
+from processors.embedded.shares import Order, Share
 from schemas.facts import (
     ClockTicked,
     JournalFact,
@@ -176,12 +174,6 @@ class Rounds:
             if orders:
                 self.shares[number].score(orders, received_at)
                 self._orders[number] = []
-
-
-def rounds_here(log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> Rounds:
-    """Rounds that are decided in this very process, by one recovered desk per partition and its place in the books."""
-    share = DeskShare(log, desks, edition, places)
-    return Rounds(log, [share], share.last_tick, share.publications)
 
 
 def guest_key(fact: JournalFact) -> str:

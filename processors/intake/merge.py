@@ -116,20 +116,6 @@ def gather(
     return Gathered(survey, unknown, spill)
 
 
-def survey_inputs(
-    inputs: Sequence[Input],
-    *,
-    consumed: Sequence[InputConsumed] = (),
-    older_than: int | None = None,
-    judge: Judge | None = None,
-) -> tuple[Survey, UnknownFields]:
-    """What gather would find, without holding any of it. Raises InputRefused."""
-    survey, unknown = Survey(), UnknownFields()
-    for _ in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
-        pass
-    return survey, unknown
-
-
 def records_as_they_come(
     one: Input, unknown: UnknownFields, *, consumed: Sequence[InputConsumed] = (), judge: Judge | None = None
 ) -> Iterator[Arrived | None]:

@@ -114,24 +114,6 @@ class Leaderboard(msgspec.Struct, frozen=True):
     places: list[Place]
 
 
-class RejectLine(msgspec.Struct, frozen=True):
-    """A record refused at the door, without its bytes (their number is `raw_bytes`)."""
-
-    number: int
-    reason: str
-    message: str
-    field: str
-    fact_type: str
-    source: str
-    event_id: str
-    input_name: str
-    record: int
-    at_line: int
-    received_at: int
-    raw_bytes: int
-    resubmit_of: int
-
-
 class ProgressLine(msgspec.Struct, frozen=True):
     """How far one partition of a book (journal, ledger, rejects) has been projected."""
 
@@ -203,11 +185,6 @@ def span(period: Period, day: date) -> tuple[date, date]:
             return day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1)
         case Period.EVER:
             return FIRST_DAY, LAST_DAY
-
-
-def rejects(store: Store, reason: str = "", limit: int = 20) -> list[RejectLine]:
-    """The last rejects, newest first, of one reason or ("") of all."""
-    return _ask(store, "rejects", {"reason": reason, "limit": _bounded(limit)}, RejectLine)
 
 
 def progress(store: Store) -> list[ProgressLine]:

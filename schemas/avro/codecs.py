@@ -37,9 +37,7 @@ __all__ = [
     "SchemaUnusable",
     "decode_batch",
     "decode_edition",
-    "decode_fact",
     "decode_page",
-    "decode_posting",
     "decode_postings",
     "decode_published",
     "decode_reject",
@@ -104,24 +102,9 @@ def encode_fact(fact: JournalFact) -> bytes:
     return _codec(type(fact).__name__)[0](fact)
 
 
-def decode_fact(type_name: str, body: bytes, writer_schema: str | None = None) -> JournalFact:
-    """A fact of a type (such as "PurchaseRecorded") from its Avro body; raises BodyDamaged.
-
-    The bounds of the door are not checked here.
-    """
-    fact: JournalFact = _decode(type_name, body, writer_schema)
-    return fact
-
-
 def encode_posting(posting: Posting) -> bytes:
     """The Avro body of a posting."""
     return _codec("Posting")[0](posting)
-
-
-def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
-    """A posting from its Avro body; raises BodyDamaged."""
-    value: Posting = _decode("Posting", body, writer_schema)
-    return value
 
 
 def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -151,12 +150,6 @@ class Folder:
     def consumed_cache(self) -> ConsumedCache:
         """The cache of how far inputs were taken in."""
         return ConsumedCache(self.snapshots)
-
-    def forget_caches(self) -> None:
-        """Delete what can be made again from the books: tables and snapshots."""
-        for cache in (self.clickhouse, self.snapshots):
-            if cache.exists():
-                shutil.rmtree(cache)
 
 
 def shipped_programme(name: str) -> Traversable:

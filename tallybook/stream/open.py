@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -21,8 +20,6 @@ from projections.store import Store
 from schemas.topics import Topics
 from tallybook.folder.folder import EDITION, Folder, FolderRefused
 from tallybook.stream.settings import StreamRefused, StreamSettings, load_settings
-
-WHOLE: Final = EDITION
 
 
 class Stream(msgspec.Struct, frozen=True):

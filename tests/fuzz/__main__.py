@@ -28,12 +28,13 @@ from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from schemas.avro.codecs import decode_fact, decode_reject, encode_fact, encode_reject
+from schemas.avro.codecs import decode_reject, encode_fact, encode_reject
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
 from schemas.pages import REJECT_REASONS, Reject
 from tests.fuzz.mutations import ODD_VALUES, spoil_bytes, spoil_event
+from tests.support.bodies import decode_fact
 
 CORPUS: Final = Path(__file__).resolve().parent.parent / "hostile"
 # Said and not found out: one spoilt line may begin like another format, and must not cost the others.

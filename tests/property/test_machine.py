@@ -16,12 +16,14 @@ from processors.decider.machine import PartitionMachine
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine
-from schemas.posting import ENTRY_SIGNS, EntryType, Posting, Reason
+from schemas.posting import EntryType, Posting, Reason
 from tests.property import strategies
 from tests.support.deciders import load, published
 
 FAR_TICK = strategies.START + 4_000 * DAY_MS
 HARMLESS = {Reason.DUPLICATE, Reason.CONFLICT, Reason.TOO_OLD}
+ENTRY_SIGNS = {EntryType.POINTS_AWARDED: 1, EntryType.POINTS_EXPIRED: -1}
+
 # What due work alone may change in an account.
 DUE_FIELDS = {"seq", "balance", "latest_at", "lots"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.embedded.rounds import rounds_here
 from processors.replay.recovery import recover_desk
 from schemas.pages import Reject
 from schemas.posting import Posting
@@ -15,6 +14,7 @@ from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish
 from tests.support.deciders import load
+from tests.support.rounds_here import rounds_here
 
 
 class Undisturbed(NamedTuple):

@@ -136,14 +136,6 @@ def test_a_date_that_clickhouse_cannot_hold_is_refused(day: date) -> None:
         readers.span(Period.YEAR, day)
 
 
-def test_rejects_come_newest_first(programme: ClickHouse) -> None:
-    newest, oldest = readers.rejects(programme)
-    assert (newest.number, newest.reason, newest.field, newest.raw_bytes) == (2, "missing_field", "source", 14)
-    assert (oldest.number, oldest.at_line, oldest.record) == (1, 7, 7)
-    assert readers.rejects(programme, reason="malformed") == [oldest]
-    assert readers.rejects(programme, limit=1) == [newest]
-
-
 def test_progress_tells_how_far_each_book_is(programme: ClickHouse) -> None:
     lines = readers.progress(programme)
     assert [(line.book, line.edition, line.partition) for line in lines] == [

@@ -104,7 +104,6 @@ READERS: dict[str, Callable[[Store], object]] = {
     "lots": lambda store: readers.lots(store, "ann", open_only=False),
     "members": lambda store: readers.members(store, after="ann"),
     "leaderboard": lambda store: readers.leaderboard(store, readers.Period.MONTH),
-    "rejects": readers.rejects,
     "progress": readers.progress,
     "audits": run_audits,
     "views": answers,

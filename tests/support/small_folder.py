@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from processors.desk import PartitionDesk
-from processors.embedded.rounds import Taken, rounds_here
+from processors.embedded.rounds import Taken
 from processors.replay.recovery import recover_desk
 from processors.ruleset.text import parse_ruleset
 from schemas.facts import (
@@ -24,6 +24,7 @@ from schemas.instants import parse_instant
 from schemas.pages import InputConsumed, Reject
 from tallybook.folder.folder import EDITION, Folder, load_published
 from tallybook.folder.publish_rules import publish_ruleset
+from tests.support.rounds_here import rounds_here
 
 OPENED_AT: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 INPUT: Final = "ab" * 32

@@ -11,7 +11,7 @@ import msgspec
 
 from books.snapshots.store import SnapshotStore
 from processors.decider.accounts_digest import canonical_account
-from processors.embedded.rounds import Rounds, rounds_here
+from processors.embedded.rounds import Rounds
 from processors.embedded.shares import DeskShare
 from processors.intake.inputs import Input, open_input
 from processors.intake.merge import gather
@@ -35,6 +35,7 @@ from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published
+from tests.support.rounds_here import rounds_here
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z
 NOW: Final = START + 100 * DAY_MS

@@ -20,11 +20,12 @@ from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
 from schemas.pages import JournalLine, JournalPage
 from schemas.posting import Entry, EntryType, Posting, Reason, Working
 from tests.reference import avro as avro_reference
+from tests.support.bodies import decode_fact, decode_posting
 from tests.support.struct_values import STRUCTS, TOP_STRUCTS, values
 
 CODECS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[..., Any]]]] = {
     "JournalPage": (codecs.encode_page, codecs.decode_page),
-    "Posting": (codecs.encode_posting, codecs.decode_posting),
+    "Posting": (codecs.encode_posting, decode_posting),
     "PostingBatch": (codecs.encode_batch, codecs.decode_batch),
     "EditionOpened": (codecs.encode_edition, codecs.decode_edition),
     "RoundCommitted": (codecs.encode_round, codecs.decode_round),
@@ -41,7 +42,7 @@ def encode(value: msgspec.Struct) -> bytes:
 def decode(name: str, body: bytes, writer_schema: str | None = None) -> Any:
     if name in CODECS:
         return CODECS[name][1](body, writer_schema)
-    return codecs.decode_fact(name, body, writer_schema)
+    return decode_fact(name, body, writer_schema)
 
 
 def some_of(name: str) -> msgspec.Struct:
@@ -86,10 +87,10 @@ def test_bytes_that_are_no_posting_are_damaged_or_another_posting(value: Posting
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     del body[data.draw(st.integers(0, len(body))) :]
     try:
-        found = codecs.decode_posting(bytes(body))
+        found = decode_posting(bytes(body))
     except BodyDamaged:
         return
-    assert codecs.decode_posting(codecs.encode_posting(found)) == found
+    assert decode_posting(codecs.encode_posting(found)) == found
 
 
 @pytest.mark.parametrize("name", ["PurchaseRecorded", "JournalPage", "Posting"])
@@ -111,7 +112,7 @@ def test_blocks_with_their_size_in_bytes_are_read_too() -> None:
     attributes = b"\x04" + b"\x02a\x021" + b"\x02b\x022" + b"\0"
     assert whole.endswith(attributes)
     in_blocks = b"\x01\x08" + b"\x02a\x021" + b"\x02" + b"\x02b\x022" + b"\0"
-    assert codecs.decode_fact("CheckedIn", whole.removesuffix(attributes) + in_blocks) == fact
+    assert decode_fact("CheckedIn", whole.removesuffix(attributes) + in_blocks) == fact
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2**80])
@@ -125,26 +126,26 @@ def test_a_body_with_a_number_beyond_int64_is_damaged() -> None:
     fact = codecs.encode_fact(ClockTicked(2**63 - 1))
     assert len(fact) == 10
     with pytest.raises(BodyDamaged, match="64 bits"):
-        codecs.decode_fact("ClockTicked", fact[:-1] + b"\x7f")
+        decode_fact("ClockTicked", fact[:-1] + b"\x7f")
     with pytest.raises(BodyDamaged, match="64 bits"):
-        codecs.decode_fact("ClockTicked", b"\xff" * 10 + b"\x01")
+        decode_fact("ClockTicked", b"\xff" * 10 + b"\x01")
 
 
 def test_an_instant_met_before_is_not_taken_for_another() -> None:
     """Instants are looked up by their six bytes, which must not be the first of a longer number."""
     for value in (2**41 - 1, 2**41, 2**34, -(2**41), 1_794_395_471_000, 1_794_395_471_000, 2**62):
-        assert codecs.decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(value))) == ClockTicked(value)
+        assert decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(value))) == ClockTicked(value)
 
 
 @pytest.mark.parametrize("schema", ["", "{}", "[]", '"int"', '{"type": "record", "name": "X", "fields": []}'])
 def test_a_writer_schema_that_cannot_be_used_is_an_error_of_the_body(schema: str) -> None:
     with pytest.raises(BodyDamaged, match="not a ClockTicked"):
-        codecs.decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(1)), schema)
+        decode_fact("ClockTicked", codecs.encode_fact(ClockTicked(1)), schema)
 
 
 def test_a_type_that_is_not_in_the_contracts_is_an_error() -> None:
     with pytest.raises(BodyDamaged, match="PointsWished"):
-        codecs.decode_fact("PointsWished", b"")
+        decode_fact("PointsWished", b"")
 
 
 def test_a_struct_that_has_other_fields_than_its_schema_is_not_compiled() -> None:
@@ -169,7 +170,7 @@ def test_what_codecs_keep_is_bounded_and_changes_no_byte() -> None:
     for number in range(varints.MAX_CACHED_TEXTS + 10):
         fact = CheckedIn("app", "e", number * 1_000_003, "ann", f"store-{number}")
         written = codecs.encode_fact(fact)
-        assert codecs.decode_fact("CheckedIn", written) == fact
+        assert decode_fact("CheckedIn", written) == fact
     for kept in (varints.TEXT_BYTES_OF, varints.TEXTS_OF):
         assert len(kept) <= varints.MAX_CACHED_TEXTS
     for instants in (varints.INSTANT_BYTES_OF, varints.KNOWN_INSTANTS):
@@ -184,4 +185,4 @@ def test_a_working_is_encoded_once_and_never_taken_for_another() -> None:
     for number in range(MAX_RECORDS_KEPT + 10):
         # Nobody holds the one before any more, so this one may stand at its place in memory.
         posting = posting_with(Working("base", number, "minor", "1", str(number), number, number))
-        assert codecs.decode_posting(codecs.encode_posting(posting)) == posting
+        assert decode_posting(codecs.encode_posting(posting)) == posting

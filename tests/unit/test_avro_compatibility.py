@@ -18,6 +18,7 @@ from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
 from schemas.posting import Entry, Posting
 from tests.reference import avro as avro_reference
 from tests.support.avro_compatibility import problems, samples
+from tests.support.bodies import decode_posting
 
 Field = dict[str, Any]
 Fields = list[Field]
@@ -141,7 +142,7 @@ def test_our_own_codec_reads_what_an_older_schema_wrote() -> None:
     whole = Posting("ann", 1, "PurchaseRecorded", "pos", "e-1", at, 59, entries=(entry,), local_day=20_768)
     body = avro_reference.write(older, avro_reference.plain(whole))
     assert body != codecs.encode_posting(whole)
-    assert codecs.decode_posting(body, json.dumps(older)) == whole
+    assert decode_posting(body, json.dumps(older)) == whole
 
 
 def test_our_own_codec_reads_what_a_newer_schema_wrote() -> None:
@@ -150,4 +151,4 @@ def test_our_own_codec_reads_what_a_newer_schema_wrote() -> None:
     entry = Entry("redeem/1", "PointsRedeemed", -10, 1_794_395_471_000, 1)
     whole = Posting("ann", 2, "PointsRedeemed", "pos", "e-2", 1_794_395_471_000, 49, entries=(entry,))
     body = avro_reference.write(newer, avro_reference.plain(whole) | {"tier": "gold"})
-    assert codecs.decode_posting(body, json.dumps(newer)) == whole
+    assert decode_posting(body, json.dumps(newer)) == whole

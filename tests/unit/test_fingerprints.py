@@ -8,10 +8,11 @@ from typing import Final
 import fastavro.schema
 import pytest
 
-from schemas.avro.codecs import decode_fact, encode_fact, fingerprint
+from schemas.avro.codecs import encode_fact, fingerprint
 from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
 from schemas.avro.single_object import FRAME_BYTES, MARKER, NotFramed, UnknownFingerprint, frame, unframe
 from schemas.examples import KINDS, example_fact
+from tests.support.bodies import decode_fact
 from tests.unit.intake.samples import AT_MS
 
 # The parsing canonical form of a contract, written out by hand from its file.

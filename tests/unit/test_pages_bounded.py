@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from processors.embedded.rounds import Taken, rounds_here
+from processors.embedded.rounds import Taken
 from processors.embedded.shares import FULL_PAGE_BYTES
 from processors.replay.recovery import recover_desk
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
 from tallybook.folder.folder import EDITION, Folder, load_published
 from tallybook.folder.import_rounds import new_desks
+from tests.support.rounds_here import rounds_here
 
 AT = 1_735_689_600_000
 

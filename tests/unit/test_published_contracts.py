@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from schemas import json_schemas
-from schemas.avro.codecs import decode_fact, encode_fact
+from schemas.avro.codecs import encode_fact
 from schemas.currencies import is_currency
 from schemas.examples import KINDS, example_fact, example_json
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
 from schemas.instants import parse_instant
+from tests.support.bodies import decode_fact
 
 AT: Final = 1_794_395_471_000
 NAMES: Final = [kind.__name__ for kind in PUBLISHED_TYPES]

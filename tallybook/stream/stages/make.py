@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final, cast
+from typing import cast
 
 from books.snapshots.store import SnapshotStore
 from processors.stream.intake import StreamIntake
@@ -18,7 +18,6 @@ from tallybook.clock import now_ms
 from tallybook.folder.folder import EDITION, load_published
 from tallybook.stream.open import Stream, stream_tables
 
-STAGES: Final = ("intake", "tick", "score", "project")
 Say = Callable[[str], None]
 
 
