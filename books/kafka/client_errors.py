@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -21,6 +22,10 @@ from books.kafka.errors import (
 
 REQUEST_SECONDS: Final = 10.0
 MAX_MESSAGE_BYTES: Final = 8 << 20
+# How long to wait before the same request is sent again.
+PAUSE_SECONDS: Final = 0.1
+
+Answer = TypeVar("Answer")
 
 FENCED: Final = {
     KafkaError._FENCED,
@@ -46,6 +51,9 @@ UNREACHABLE: Final = {
     KafkaError._MSG_TIMED_OUT,
     KafkaError._TIMED_OUT_QUEUE,
     KafkaError._WAIT_COORD,
+    KafkaError.NOT_CONTROLLER,
+    KafkaError.CONCURRENT_TRANSACTIONS,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
     # A leader has just changed, and not everybody knows it yet; or there is none for a moment (the last one).
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.FENCED_LEADER_EPOCH,
@@ -116,6 +124,32 @@ def told(bootstrap: str) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise clear(bootstrap, error.args[0]) from error
+
+
+def ask_again(ask: Callable[[], Answer], seconds: float) -> Answer:
+    """Send a request, and send it again while its error is one that passes; `seconds` after the first, give up.
+
+    Each attempt has the time-out that the library was given for it. An error that stands inside an answer counts when
+    `ask` raises it.
+
+    Raises:
+        KafkaException: the last error, or the first that does not pass.
+    """
+    give_up_at = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if not _passes(error.args[0]) or time.monotonic() + PAUSE_SECONDS >= give_up_at:
+                raise
+        time.sleep(PAUSE_SECONDS)
+
+
+def _passes(cause: object) -> bool:
+    """Whether the same request may be answered a moment later."""
+    if not isinstance(cause, KafkaError) or cause.fatal() or cause.txn_requires_abort():
+        return False
+    return cause.retriable() or cause.code() in UNREACHABLE
 
 
 def clear(bootstrap: str, cause: object) -> BooksError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import confluent_kafka
@@ -16,7 +16,16 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, REQUEST_SECONDS, GroupOffset, Place, clear, told
+from books.kafka.client_errors import (
+    MAX_MESSAGE_BYTES,
+    MISSING,
+    REQUEST_SECONDS,
+    Answer,
+    GroupOffset,
+    Place,
+    ask_again,
+    told,
+)
 from books.kafka.consumer import Member, Reader
 from books.kafka.groups import GroupMember, GroupView
 from books.kafka.producer import Publisher, TransactionalProducer
@@ -59,48 +68,57 @@ class Cluster:
 
     def partitions(self, topics: Iterable[str]) -> dict[str, int]:
         """How many partitions each topic has; those that do not exist are left out. Raises KafkaUnreachable."""
-        with told(self.bootstrap):
+        wanted = set(topics)
+
+        def ask() -> dict[str, int]:
             found = self._client().list_topics(timeout=REQUEST_SECONDS).topics
-        there = {name: found[name] for name in topics if name in found}
-        for topic in there.values():
-            # A topic that has no leader just now is not one that does not exist.
-            if topic.error is not None and topic.error.code() not in MISSING:
-                raise clear(self.bootstrap, topic.error)
-        return {name: len(topic.partitions) for name, topic in there.items() if topic.error is None}
+            there = {name: topic for name, topic in found.items() if name in wanted}
+            for topic in there.values():
+                # A topic that has no leader just now is not one that does not exist.
+                if topic.error is not None and topic.error.code() not in MISSING:
+                    raise KafkaException(topic.error)
+            return {name: len(topic.partitions) for name, topic in there.items() if topic.error is None}
+
+        return self._asked(ask)
 
     def brokers(self) -> int:
         """How many brokers there are. Raises KafkaUnreachable."""
-        with told(self.bootstrap):
-            return len(self._client().list_topics(timeout=REQUEST_SECONDS).brokers)
+        return self._asked(lambda: len(self._client().list_topics(timeout=REQUEST_SECONDS).brokers))
 
     def create_topic(self, name: str, partitions: int, replication: int, settings: Mapping[str, str]) -> bool:
         """Create a topic; False where it exists already."""
         new = NewTopic(name, num_partitions=partitions, replication_factor=replication, config=dict(settings))
-        try:
-            self._client().create_topics([new], request_timeout=REQUEST_SECONDS)[name].result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return False
-            raise clear(self.bootstrap, error.args[0]) from error
-        return True
+
+        def ask() -> bool:
+            try:
+                self._client().create_topics([new], request_timeout=REQUEST_SECONDS)[name].result()
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                    return False
+                raise
+            return True
+
+        return self._asked(ask)
 
     def topic_settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
         """The present settings of topics that exist."""
-        resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
-        with told(self.bootstrap):
-            asked = self._client().describe_configs(resources, request_timeout=REQUEST_SECONDS)
-            return {
-                resource.name: {key: str(entry.value) for key, entry in future.result().items()}
-                for resource, future in asked.items()
-            }
+        return self._settings_of([ConfigResource(ResourceType.TOPIC, name) for name in topics])
 
     def broker_settings(self) -> dict[str, str]:
         """The settings of one of the brokers."""
-        with told(self.bootstrap):
-            broker = next(iter(self._client().list_topics(timeout=REQUEST_SECONDS).brokers))
-            resource = ConfigResource(ResourceType.BROKER, str(broker))
-            (future,) = self._client().describe_configs([resource], request_timeout=REQUEST_SECONDS).values()
-            return {key: str(entry.value) for key, entry in future.result().items()}
+        broker = self._asked(lambda: next(iter(self._client().list_topics(timeout=REQUEST_SECONDS).brokers)))
+        (settings,) = self._settings_of([ConfigResource(ResourceType.BROKER, str(broker))]).values()
+        return settings
+
+    def _settings_of(self, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
+        def ask() -> dict[str, dict[str, str]]:
+            futures = self._client().describe_configs(resources, request_timeout=REQUEST_SECONDS)
+            return {
+                resource.name: {key: str(entry.value) for key, entry in future.result().items()}
+                for resource, future in futures.items()
+            }
+
+        return self._asked(ask)
 
     def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
         """The offset after the last record; `committed`: of those that readers see, before any open transaction."""
@@ -113,12 +131,15 @@ class Cluster:
         return self._offsets(places, _EARLIEST, confluent_kafka.IsolationLevel.READ_UNCOMMITTED)
 
     def _offsets(self, places: Iterable[Place], which: OffsetSpec, isolation: Any) -> dict[Place, int]:
-        asked = {TopicPartition(*place): which for place in places}
-        if not asked:
+        wanted = {TopicPartition(*place): which for place in places}
+        if not wanted:
             return {}
-        with told(self.bootstrap):
-            futures = self._client().list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
+
+        def ask() -> dict[Place, int]:
+            futures = self._client().list_offsets(wanted, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
             return {Place(key.topic, key.partition): future.result().offset for key, future in futures.items()}
+
+        return self._asked(ask)
 
     def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, GroupOffset]:
         """What a group has committed, by ended transactions; partitions that it has not are left out.
@@ -128,40 +149,36 @@ class Cluster:
         """
         wanted = [TopicPartition(*place) for place in places]
         consumer = Consumer(self._consumer_settings({"group.id": group}))
+
+        def ask() -> dict[Place, GroupOffset]:
+            found = _without_errors(consumer.committed(wanted, timeout=REQUEST_SECONDS))
+            return {
+                Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
+                for each in found
+                if each.offset >= 0
+            }
+
         try:
-            with told(self.bootstrap):
-                found = consumer.committed(wanted, timeout=REQUEST_SECONDS)
+            return self._asked(ask)
         finally:
             consumer.close()
-        for each in found:
-            if each.error is not None:
-                raise clear(self.bootstrap, each.error)
-        return {
-            Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
-            for each in found
-            if each.offset >= 0
-        }
 
     def group_view(self, group: str) -> GroupView:
         """Who is in a group now; nobody, where there is no such group. Raises KafkaUnreachable, KafkaRefused."""
-        self._must_answer()
-        try:
-            asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
-            described = asked[group].result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return GroupView()
-            # Once this request has timed out, the library's client never again gets an answer to it (seen in 2.16).
-            self._admin = None
-            raise clear(self.bootstrap, error.args[0]) from error
-        members = tuple(
-            GroupMember(
-                one.group_instance_id or one.member_id,
-                frozenset(Place(at.topic, at.partition) for at in one.assignment.topic_partitions),
-            )
-            for one in described.members
-        )
-        return GroupView(described.state == ConsumerGroupState.STABLE, members)
+
+        def ask() -> GroupView:
+            self._must_answer()
+            try:
+                asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+                return _view(asked[group].result())
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                    return GroupView()
+                # Once this request has timed out, the library's client never again gets an answer to it (seen in 2.16).
+                self._admin = None
+                raise
+
+        return self._asked(ask)
 
     def _must_answer(self) -> None:
         """Ask something harmless first. Raises KafkaUnreachable.
@@ -169,7 +186,7 @@ class Cluster:
         The library was seen to end the process when brokers came back after a request to a coordinator had timed out.
         """
         with told(self.bootstrap):
-            self._client().list_topics(timeout=HARMLESS_SECONDS)
+            ask_again(lambda: self._client().list_topics(timeout=HARMLESS_SECONDS), HARMLESS_SECONDS)
 
     def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
         """Keep a word beside the offset 0 of each place, for a group that never has members (see `group_offsets`).
@@ -179,15 +196,16 @@ class Cluster:
         Raises:
             KafkaUnreachable, KafkaRefused: not all of them are kept.
         """
-        self._must_answer()
         offsets = [TopicPartition(*place, 0, metadata=word) for place, word in words.items()]
         request = confluent_kafka.ConsumerGroupTopicPartitions(group, offsets)
-        with told(self.bootstrap):
+
+        def ask() -> None:
+            self._must_answer()
             asked = self._client().alter_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)
             (future,) = asked.values()
-            for kept in future.result().topic_partitions:
-                if kept.error is not None:
-                    raise clear(self.bootstrap, kept.error)
+            _without_errors(future.result().topic_partitions)
+
+        self._asked(ask)
 
     def reader(self, settings: Mapping[str, Any] | None = None) -> Reader:
         """Somebody who reads given places, and belongs to no group; `settings` of the client go over the usual ones."""
@@ -233,6 +251,11 @@ class Cluster:
         """A producer without transactions, for facts."""
         return Publisher(self.bootstrap, self._producer_settings() | {"enable.idempotence": True})
 
+    def _asked(self, ask: Callable[[], Answer]) -> Answer:
+        """What the brokers answer, asked again while leaders or coordinators change hands. Raises typed errors."""
+        with told(self.bootstrap):
+            return ask_again(ask, REQUEST_SECONDS)
+
     def _producer_settings(self) -> dict[str, Any]:
         return {
             **self._settings,
@@ -262,3 +285,22 @@ class Cluster:
         if self._admin is None:
             self._admin = AdminClient(self._settings)
         return self._admin
+
+
+def _without_errors(partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """The same partitions. Raises KafkaException where one of them says that it failed."""
+    for each in partitions:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return partitions
+
+
+def _view(described: Any) -> GroupView:
+    members = tuple(
+        GroupMember(
+            one.group_instance_id or one.member_id,
+            frozenset(Place(at.topic, at.partition) for at in one.assignment.topic_partitions),
+        )
+        for one in described.members
+    )
+    return GroupView(described.state == ConsumerGroupState.STABLE, members)

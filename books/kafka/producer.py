@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,8 +11,8 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from books.errors import BooksError
-from books.kafka.client_errors import FENCED, REQUEST_SECONDS, GroupOffset, Place, clear, told
-from books.kafka.errors import KafkaRefused, KafkaUnreachable, TransactionAborted
+from books.kafka.client_errors import FENCED, REQUEST_SECONDS, GroupOffset, Place, ask_again, clear, told
+from books.kafka.errors import KafkaRefused, KafkaUnreachable, TransactionAborted, TransactionLost
 
 # How long a step of a transaction is tried again before the process gives up and is started anew.
 COMMIT_SECONDS: Final = 30.0
@@ -29,6 +28,7 @@ class Publisher:
 
     def __init__(self, bootstrap: str, settings: dict[str, Any]) -> None:
         self._bootstrap = bootstrap
+        self._settings = settings
         self._producer = Producer(settings)
         self._on_delivery: Callable[[KafkaError | None, object], None] | None = self._delivered
         self._failed: KafkaError | None = None
@@ -114,7 +114,7 @@ class TransactionalProducer(Publisher):
     def open(self) -> None:
         """Fence all other producers of this id, and end what they left open. Raises KafkaUnreachable and others."""
         with told(self._bootstrap):
-            self._producer.init_transactions(COMMIT_SECONDS)
+            ask_again(lambda: self._producer.init_transactions(COMMIT_SECONDS), COMMIT_SECONDS)
 
     def begin(self) -> None:
         """Begin a transaction. Raises Fenced."""
@@ -132,12 +132,24 @@ class TransactionalProducer(Publisher):
         if offsets is not None:
             if group is None:
                 raise AssertionError("offsets are committed in the name of a group")
-            self._retried(lambda: self._send_offsets(_offsets(offsets), group))
-        self._retried(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
+            self._do(lambda: self._send_offsets(_offsets(offsets), group))
+        self._do(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
 
     def abort(self) -> None:
-        """Undo the transaction. Raises as `commit` does."""
-        self._retried(lambda: self._producer.abort_transaction(REQUEST_SECONDS), undo=False)
+        """Undo the transaction; the next one may begin.
+
+        Raises:
+            Fenced: another process holds this id.
+            KafkaUnreachable: it is undone when the producer is opened again, or by its time-out.
+        """
+        try:
+            self._undo()
+        except TransactionLost:
+            # The broker knows of no transaction yet when the abort overtakes what was just sent (librdkafka issue
+            # 4849). The library's producer is of no use after that; opening a new one undoes what comes late.
+            self.close()
+            self._producer, self._fatal = Producer(self._settings), None
+            self.open()
 
     def close(self) -> None:
         """Let go without waiting for anything; an open transaction ends by its timeout or the next of this id."""
@@ -164,24 +176,27 @@ class TransactionalProducer(Publisher):
             what = f"the offsets of a transaction were not taken within {OFFSETS_SECONDS:.0f} s"
             raise KafkaUnreachable(self._bootstrap, what) from late
 
-    def _retried(self, effect: Callable[[], object], *, undo: bool = True) -> None:
-        """Do one step of a transaction, again while the library says that it may be."""
-        give_up_at = time.monotonic() + COMMIT_SECONDS
-        while True:
-            try:
-                effect()
-            except KafkaException as error:
-                cause = error.args[0]
-                if cause.retriable() and time.monotonic() < give_up_at:
-                    continue
-                if undo and cause.txn_requires_abort() and cause.code() not in FENCED:
-                    raise self._undone(cause) from error
-                raise clear(self._bootstrap, error.args[0]) from error
-            return
+    def _do(self, step: Callable[[], object]) -> None:
+        """Do one step of a commit; the transaction is undone where the library says that it must be."""
+        try:
+            ask_again(step, COMMIT_SECONDS)
+        except KafkaException as error:
+            cause = error.args[0]
+            if cause.txn_requires_abort() and cause.code() not in FENCED:
+                raise self._undone(cause) from error
+            raise clear(self._bootstrap, cause) from error
+
+    def _undo(self) -> None:
+        with told(self._bootstrap):
+            ask_again(lambda: self._producer.abort_transaction(REQUEST_SECONDS), COMMIT_SECONDS)
 
     def _undone(self, cause: KafkaError) -> BooksError:
+        """Undo a transaction that could not be committed; the error that says so.
+
+        One that is lost here may have been committed: that a transaction has ended is all that the broker then says.
+        """
         try:
-            self.abort()
+            self._undo()
         except BooksError as error:
             return error
         if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
