@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import msgspec
@@ -18,10 +17,10 @@ from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting, PostingBatch
 from schemas.topics import FIRST_EDITION, Topics
 from tests.support.book_samples import OPENED
+from tests.support.waiting import wait_for
 
-# The markers that end a transaction follow its commit by some milliseconds.
-LOOKS = 1_000
-LOOK_SECONDS = 0.01
+# Longer than a test takes that leaves a transaction open, on a machine that is busy with more.
+OPEN_SECONDS = 300.0
 NO_PAGE = -1
 
 
@@ -51,7 +50,7 @@ class KafkaHome:
 
     def producer(self, name: str = "test-other") -> TransactionalProducer:
         """One more who writes in transactions."""
-        producer = self.cluster.producer(self.topics.transactional_id(name))
+        producer = self.cluster.producer(self.topics.transactional_id(name), timeout_seconds=OPEN_SECONDS)
         producer.open()
         return producer
 
@@ -62,16 +61,14 @@ class KafkaHome:
         return [*parts, Place(self.topics.rejects, 0)]
 
     def settle(self) -> None:
-        """Wait for the markers of the transactions that were ended; none may be open."""
+        """Wait for the markers of the transactions that were ended, which follow their commit; none may be open."""
         places = self.places()
-        written: dict[Place, int] = {}
-        shown: dict[Place, int] = {}
-        for _ in range(LOOKS):
+
+        def is_settled() -> bool:
             written, shown = self.cluster.ends(places, committed=False), self.cluster.ends(places)
-            if shown == written and all(shown[place] for place in places[:-1]):
-                return
-            time.sleep(LOOK_SECONDS)
-        raise AssertionError(f"a transaction stays open: {written} is written, and {shown} is seen")
+            return shown == written and all(shown[place] for place in places[:-1])
+
+        wait_for("no transaction is open", is_settled)
 
 
 class KafkaWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, cast
 
@@ -14,9 +13,11 @@ from books.kafka.cluster import Cluster
 from books.kafka.consumer import Member, Reader
 from books.kafka.errors import Fenced, KafkaRefused, TransactionAborted
 from books.kafka.first_and_last import first_records
+from books.kafka.producer import TransactionalProducer
+from tests.contract.kafka_home import OPEN_SECONDS
 from tests.fakes.kafka import FakeCluster
+from tests.support.waiting import wait_for
 
-TRIES: Final = 60
 POLL_SECONDS: Final = 0.5
 PARTITIONS: Final = 2
 AT: Final = 1_700_000_000_000
@@ -35,6 +36,15 @@ class Kafka:
     def place(self, partition: int = 0) -> Place:
         return Place(self.topic, partition)
 
+    def producer(self, name: str) -> TransactionalProducer:
+        """One whose transactions no busy machine makes time out; to be opened."""
+        return self.cluster.producer(f"{self.name}-{name}", timeout_seconds=OPEN_SECONDS)
+
+    def settle(self) -> None:
+        """Wait for the markers of the transactions that were ended, which follow their commit; none may be open."""
+        places = [self.place(partition) for partition in range(PARTITIONS)]
+        until(lambda: self.cluster.ends(places) == self.cluster.ends(places, committed=False))
+
     def values(self, partition: int = 0, start: int = 0) -> list[bytes | None]:
         """What a reader sees now, from an offset on."""
         place = self.place(partition)
@@ -47,22 +57,20 @@ class Kafka:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    for _ in range(TRIES):
-        if holds():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it does not come to hold")
+    wait_for("what the test waits for", holds)
 
 
 def all_of(reader: Reader, place: Place) -> list[Record]:
     """The records up to the present end of a place."""
     found: list[Record] = []
-    for _ in range(TRIES):
+
+    def is_at_end() -> bool:
         polled = reader.poll(100, POLL_SECONDS)
-        found += polled.records
-        if place in polled.at_end:
-            return found
-    raise AssertionError(f"{place} has no end")
+        found.extend(polled.records)
+        return place in polled.at_end
+
+    until(is_at_end)
+    return found
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -76,13 +84,14 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
 
 
 def test_a_transaction_is_seen_whole_or_never(kafka: Kafka) -> None:
-    producer = kafka.cluster.producer(f"{kafka.name}-one")
+    producer = kafka.producer("one")
     producer.open()
     producer.begin()
     producer.send(kafka.topic, b"a", partition=0)
     producer.send(kafka.topic, b"b", partition=1)
     assert kafka.values(0) == kafka.values(1) == []
     producer.commit()
+    kafka.settle()
     assert (kafka.values(0), kafka.values(1)) == ([b"a"], [b"b"])
     producer.begin()
     producer.send(kafka.topic, b"never", partition=0)
@@ -90,12 +99,13 @@ def test_a_transaction_is_seen_whole_or_never(kafka: Kafka) -> None:
     producer.begin()
     producer.send(kafka.topic, b"c", partition=0)
     producer.commit()
+    kafka.settle()
     assert kafka.values(0) == [b"a", b"c"]
     producer.close()
 
 
 def test_nothing_behind_an_open_transaction_is_seen(kafka: Kafka) -> None:
-    first, second = (kafka.cluster.producer(f"{kafka.name}-{number}") for number in (1, 2))
+    first, second = (kafka.producer(name) for name in ("slow", "quick"))
     first.open()
     second.open()
     first.begin()
@@ -109,6 +119,7 @@ def test_nothing_behind_an_open_transaction_is_seen(kafka: Kafka) -> None:
     assert first_records(kafka.cluster, {kafka.place(): 0}) == {}
     assert first_records(kafka.cluster, {kafka.place(): 0}, committed=False)[kafka.place()].value == b"slow"
     first.commit()
+    kafka.settle()
     assert first_records(kafka.cluster, {kafka.place(): 1})[kafka.place()].value == b"quick"
     assert kafka.values() == [b"slow", b"quick"]
     end = kafka.cluster.ends([kafka.place()])[kafka.place()]
@@ -118,11 +129,11 @@ def test_nothing_behind_an_open_transaction_is_seen(kafka: Kafka) -> None:
 
 
 def test_who_opens_an_id_fences_all_others_and_undoes_what_they_left_open(kafka: Kafka) -> None:
-    old = kafka.cluster.producer(f"{kafka.name}-mine")
+    old = kafka.producer("mine")
     old.open()
     old.begin()
     old.send(kafka.topic, b"half", partition=0)
-    new = kafka.cluster.producer(f"{kafka.name}-mine")
+    new = kafka.producer("mine")
     new.open()
     with pytest.raises(Fenced):
         commit(old.send, old.commit, kafka.topic)
@@ -130,6 +141,7 @@ def test_who_opens_an_id_fences_all_others_and_undoes_what_they_left_open(kafka:
     new.begin()
     new.send(kafka.topic, b"whole", partition=0)
     new.commit()
+    kafka.settle()
     assert kafka.values() == [b"whole"]
     old.close()
     new.close()
@@ -142,7 +154,7 @@ def commit(send: Callable[..., None], whole: Callable[[], None], topic: str) -> 
 
 def test_offsets_are_kept_in_the_transaction_of_what_they_became(kafka: Kafka) -> None:
     group, place = f"{kafka.name}-words", kafka.place()
-    producer = kafka.cluster.producer(f"{kafka.name}-one")
+    producer = kafka.producer("one")
     producer.open()
     assert kafka.cluster.group_offsets(group, [place]) == {}
     for number, is_kept in ((1, False), (2, True), (3, False)):
@@ -202,7 +214,7 @@ def test_offsets_of_a_member_that_was_replaced_are_not_taken(kafka: Kafka) -> No
     then = one.metadata()
     two, has_two, _ = joined(kafka, group, "two")
     until(lambda: poll_all(one, two) and len(has_one) == len(has_two) == 1)
-    producer = kafka.cluster.producer(f"{kafka.name}-late")
+    producer = kafka.producer("late")
     producer.open()
     producer.begin()
     producer.send(kafka.topic, b"late", partition=0)
@@ -210,7 +222,7 @@ def test_offsets_of_a_member_that_was_replaced_are_not_taken(kafka: Kafka) -> No
         producer.commit({place: 7}, then)
     assert isinstance(told.value, BooksError)
     producer.close()
-    undone = kafka.cluster.producer(f"{kafka.name}-late")
+    undone = kafka.producer("late")
     undone.open()
     assert kafka.values() == []
     assert kafka.cluster.group_offsets(group, [place]) == {}
@@ -220,7 +232,7 @@ def test_offsets_of_a_member_that_was_replaced_are_not_taken(kafka: Kafka) -> No
 
 
 def test_where_a_place_ends_is_told_with_the_end(kafka: Kafka) -> None:
-    producer = kafka.cluster.producer(f"{kafka.name}-one")
+    producer = kafka.producer("one")
     producer.open()
     for _ in range(3):
         producer.begin()
@@ -243,12 +255,13 @@ def test_where_a_place_ends_is_told_with_the_end(kafka: Kafka) -> None:
 
 
 def test_a_place_is_read_from_where_one_asks(kafka: Kafka) -> None:
-    producer = kafka.cluster.producer(f"{kafka.name}-one")
+    producer = kafka.producer("one")
     producer.open()
     for value in (b"a", b"b", b"c"):
         producer.begin()
         producer.send(kafka.topic, value, partition=1, headers={"n": b"1"})
         producer.commit()
+    kafka.settle()
     reader = kafka.cluster.reader()
     reader.set_on({kafka.place(1): 0})
     records = all_of(reader, kafka.place(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from schemas.topics import Topics
 from tests.contract.homes import pages_of
 from tests.contract.kafka_home import KafkaHome, KafkaWriter
 from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of
+from tests.support.waiting import wait_for
 
 # Each leaves a record that nobody is given and a marker: more than several steps back from the end.
 ABORTED = 20
@@ -159,6 +161,7 @@ def test_settled_books_show_all_of_the_journal_that_was_written(
         pauses.append(seconds)
         if len(pauses) == 1:
             other.commit()
+        time.sleep(seconds)
 
     monkeypatch.setattr(kafka_log, "time", SimpleNamespace(sleep=pause))
     log.refresh()
@@ -194,10 +197,12 @@ def test_a_transaction_of_another_partition_hides_nothing_here(kafka_home: Kafka
         writer.commit()
         writer.close()
         log = kafka_home.read()
-        for _ in range(500):
-            if len(pages_of(log, 0)) == 2:
-                break
+
+        def is_shown() -> bool:
             log.refresh()
+            return len(pages_of(log, 0)) == 2
+
+        wait_for("the committed page is shown", is_shown)
         assert [len(pages_of(log, partition)) for partition in (0, 1)] == [2, 1]  # behind an open one: not yet
         other.abort()
     kafka_home.settle()
@@ -311,9 +316,7 @@ def test_other_partition_counts_are_refused(bootstrap: str, new_deployment: NewD
 def _reader_of_written(cluster: Cluster, topics: Topics) -> KafkaLogReader:
     """The reader, once what was just committed is seen."""
     place = Place(topics.journal, 0)
-    for _ in range(1_000):
-        if cluster.ends([place])[place]:
-            break
+    wait_for("what was committed is seen", lambda: cluster.ends([place])[place])
     return KafkaLogReader(cluster, topics)
 
 

@@ -135,7 +135,8 @@ class FakeCluster:
     def group_named(self, group: str) -> object:
         return Membership(group, 0, -1)
 
-    def producer(self, transactional_id: str) -> FakeProducer:
+    def producer(self, transactional_id: str, *, timeout_seconds: float = 0.0) -> FakeProducer:
+        del timeout_seconds  # see time_out
         return FakeProducer(self, transactional_id)
 
     def publish(self, topic: str, partition: int, value: bytes | None, headers: Mapping[str, str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.stream.open import open_stream
 from tallybook.stream.publish_rules import stream_publications
 from tallybook.stream.settings import load_settings, write_settings
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 
 DAY_MS = 86_400_000
 OPENED_AT = 1_790_000_000_000
@@ -37,21 +37,10 @@ PARTITIONS = 2
 START = "from tallybook.cli.main import main; main()"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-MAX_WAIT_SECONDS = 30.0
-LOOK_SECONDS = 0.05
 POLL_RECORDS = 500
 POLL_SECONDS = 0.5
 MAX_POLLS = 200
 MAX_MEMBERS = 100_000
-
-
-def wait_for(what: str, condition: Callable[[], object], seconds: float = MAX_WAIT_SECONDS) -> None:
-    """Look until it is so; what does not come in time fails the test."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(LOOK_SECONDS)
 
 
 def members_in(partition: int, partitions: int = PARTITIONS, *, length: int = 0) -> Iterator[str]:
@@ -223,6 +212,10 @@ class Process:
     def ask_to_stop(self) -> None:
         """Send it SIGTERM."""
         self._running.terminate()
+
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._running.poll() is not None
 
     def ended(self) -> int:
         """Its exit code, once it has ended by itself."""

@@ -11,14 +11,15 @@ import pytest
 from books.kafka.client_errors import Place
 from books.kafka.cluster import TRANSACTION_SECONDS
 from schemas.partitions import partition_of
-from tests.integration.small_stream import PARTITIONS, SmallStream, check_in, member_in, wait_for
+from tests.integration.small_stream import PARTITIONS, SmallStream, check_in, member_in
 from tests.support.small_imports import RULES
+from tests.support.waiting import wait_for
 
 # Longer than the test takes: the transaction ends when the test ends it.
 LONG_SECONDS = 300.0
 CLEANUP = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
 # What a reader may take beyond the two waits, on a machine that is busy with other tests.
-READ_SECONDS = 20.0
+READ_SECONDS = 60.0
 
 # A worker whose consumer is what Faust itself would make; `%s` is what else is different about it.
 CARELESS = """

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import urllib.parse
 from pathlib import Path
 
@@ -21,10 +20,7 @@ from deploy.local.artifacts import KAFKA, ArtifactError, ToolMissingError, fetch
 from deploy.local.kafka import LocalKafka
 from deploy.local.server import ServerError
 from tests.integration.brokers import BOOTSTRAP_VARIABLE, NoServerError, require_local
-
-MAX_WAIT_SECONDS = 30.0
-LOOKS = 600
-LOOK_SECONDS = 0.05
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 
 # A parent that dies without a word, having told the process id of its Kafka.
 PARENT = """
@@ -158,8 +154,7 @@ def test_the_broker_dies_with_whoever_started_it(repository: Path, tmp_path: Pat
         pid = int(parent.stdout.readline())
         assert not is_gone(pid)
         parent.kill()
-    pause = threading.Event()
-    assert any(is_gone(pid) or pause.wait(LOOK_SECONDS) for _ in range(LOOKS)), f"process {pid} is still there"
+    wait_for(f"process {pid} ends", lambda: is_gone(pid))
 
 
 def test_the_registry_keeps_a_schema(registry_url: str, deployment: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,15 +25,13 @@ from tallybook.exit_codes import Exit
 from tallybook.stream.stages.observe import GROUPS
 from tests.support.command_line import run
 from tests.support.http_asking import Got, ask
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 
 TOKEN = "the-token-of-this-test"  # noqa: S105 - opens nothing but the workers of this test
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 PARTITIONS = 4
 MEMBERS = [f"member-{number}" for number in range(12)]
 MAX_PROCESSES = 8
-LOOKS = 600
-LOOK_SECONDS = 0.1
-STOP_SECONDS = 30
 NAMES = {
     "tallybook_alive", "tallybook_facts_total", "tallybook_group_members", "tallybook_kafka_answers", "tallybook_lag",
     "tallybook_longest_transaction_seconds", "tallybook_partitions_held", "tallybook_postings_total",
@@ -78,7 +76,7 @@ class Process:
         if self.process.poll() is None:
             self.process.send_signal(number)
             try:
-                self.process.wait(STOP_SECONDS)
+                self.process.wait(MAX_WAIT_SECONDS)
             finally:
                 self.process.kill()
 
@@ -138,14 +136,6 @@ def purchase(number: int, member_id: str) -> dict[str, Any]:
         "currency": "EUR",
         "lines": [line],
     }
-
-
-def wait_for(what: str, is_so: Callable[[], bool]) -> None:
-    for _ in range(LOOKS):
-        if is_so():
-            return
-        time.sleep(LOOK_SECONDS)
-    raise AssertionError(f"in {LOOKS * LOOK_SECONDS:.0f} s it was not so: {what}")
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +254,7 @@ def test_the_stage_that_stands_still_is_named(stages: Stages) -> None:
         worker.process.terminate()
     for worker in stages.workers:
         # Asked once alone: whoever is asked twice ends at once, and not with 0.
-        assert worker.process.wait(STOP_SECONDS) == 0
+        assert worker.process.wait(MAX_WAIT_SECONDS) == 0
         worker.end()
     stages.publish(100)
     wait_for("the facts are taken in", lambda: stages.running["intake-1"].total("tallybook_records_total") >= 26)

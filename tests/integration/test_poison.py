@@ -24,6 +24,7 @@ from schemas.pages import Reject
 from schemas.topics import REJECT_BYTES
 from tests.fakes.registry import FakeRegistry, FakeSchemas, served
 from tests.integration.streams import Deployment, Message, take_in
+from tests.support.waiting import wait_for
 from tests.unit.intake import hostile
 from tests.unit.intake.encodings import ENCODINGS, CannotCarry
 from tests.unit.intake.samples import CHECK_IN
@@ -242,9 +243,9 @@ def test_facts_wait_while_the_registry_is_down_and_none_is_refused(stream: Deplo
                 good(topics[1], schemas),
             ]
         )
+        wait_for("the registry is asked", lambda: intake.step() or registry.requests)
         for _ in range(40):
             intake.step()
-        assert registry.requests
         # The last of them may have been fetched before the others were there; no more than that was taken in.
         assert intake.counts.records <= 2
         assert intake.counts.rejects == {}

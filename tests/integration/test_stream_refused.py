@@ -24,14 +24,13 @@ from schemas.pages import JournalLine
 from tallybook.folder.folder import EDITION, Folder
 from tests.fakes.registry import FakeSchemas
 from tests.integration.clickhouses import ChdbOverHttp
-from tests.integration.small_stream import wait_for
 from tests.integration.streams import Deployment, Message, take_in
 from tests.support.command_line import run
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 from tests.unit.intake import hostile
 from tests.unit.intake.encodings import plain_json
 from tests.unit.intake.samples import CHECK_IN
 
-MAX_WAIT_SECONDS: Final = 60.0
 START: Final = "from tallybook.cli.main import main; main()"
 # A program of the future, which knows one more behaviour of the decider.
 UNKNOWN: Final = 99
@@ -189,7 +188,7 @@ def test_a_worker_that_does_not_know_the_semantics_of_the_rules(
     assert "Traceback" not in said
     assert all(scored <= page for scored, page in zip(scored_pages(stream), before, strict=True))
     with started(folder, "score", "--instance", "a", program=NEWER) as worker:
-        wait_for("all to be scored", lambda: scored_pages(stream) == last_pages(stream), MAX_WAIT_SECONDS)
+        wait_for("all to be scored", lambda: scored_pages(stream) == last_pages(stream))
         worker.send_signal(signal.SIGTERM)
         worker.communicate(timeout=MAX_WAIT_SECONDS)
     assert "use a newer Tallybook" in refused(folder, "verify")
@@ -205,7 +204,7 @@ def test_tables_that_hold_another_deployments_books(bootstrap: str, deployment: 
         )
         publish_rules(first)
         with started(first, "score"), started(first, "project"):
-            wait_for("the rules to be in the tables", lambda: rules_in_tables(first) == 1, MAX_WAIT_SECONDS)
+            wait_for("the rules to be in the tables", lambda: rules_in_tables(first) == 1)
         publish_rules(second)
         said = refused(second, "project")
     assert f"filled from the books of '{deployment}-first'" in said

@@ -22,7 +22,7 @@ from schemas.pages import JournalLine
 from schemas.posting import EntryType
 from tests.integration.small_stream import DAY_MS, SmallStream, member_in
 
-MAX_STEPS = 150
+MAX_STEPS = 600
 SECOND_MS = 1_000
 MEMBER = member_in(0)
 
