@@ -17,7 +17,7 @@ from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting, PostingBatch
 from schemas.topics import FIRST_EDITION, Topics
 from tests.support.book_samples import OPENED
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_until_settled
 
 # Longer than a test takes that leaves a transaction open, on a machine that is busy with more.
 OPEN_SECONDS = 300.0
@@ -61,14 +61,8 @@ class KafkaHome:
         return [*parts, Place(self.topics.rejects, 0)]
 
     def settle(self) -> None:
-        """Wait for the markers of the transactions that were ended, which follow their commit; none may be open."""
-        places = self.places()
-
-        def is_settled() -> bool:
-            written, shown = self.cluster.ends(places, committed=False), self.cluster.ends(places)
-            return shown == written and all(shown[place] for place in places[:-1])
-
-        wait_for("no transaction is open", is_settled)
+        """Wait until readers see what was committed; no transaction may be open."""
+        wait_until_settled(self.cluster, self.places())
 
 
 class KafkaWriter:

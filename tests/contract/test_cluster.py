@@ -16,7 +16,7 @@ from books.kafka.first_and_last import first_records
 from books.kafka.producer import TransactionalProducer
 from tests.contract.kafka_home import OPEN_SECONDS
 from tests.fakes.kafka import FakeCluster
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until_settled
 
 POLL_SECONDS: Final = 0.5
 PARTITIONS: Final = 2
@@ -41,9 +41,8 @@ class Kafka:
         return self.cluster.producer(f"{self.name}-{name}", timeout_seconds=OPEN_SECONDS)
 
     def settle(self) -> None:
-        """Wait for the markers of the transactions that were ended, which follow their commit; none may be open."""
-        places = [self.place(partition) for partition in range(PARTITIONS)]
-        until(lambda: self.cluster.ends(places) == self.cluster.ends(places, committed=False))
+        """Wait until readers see what was committed; no transaction may be open."""
+        wait_until_settled(self.cluster, map(self.place, range(PARTITIONS)))
 
     def values(self, partition: int = 0, start: int = 0) -> list[bytes | None]:
         """What a reader sees now, from an offset on."""

@@ -298,6 +298,8 @@ def test_other_partition_counts_are_refused(bootstrap: str, new_deployment: NewD
         for topic in topics.table(journal):
             if topic.kind == "ledger" or (topic.kind == "journal" and journal == 3) or topic.kind == "rejects":
                 cluster.create_topic(topic.name, topic.partitions, 1, topic.settings(1))
+    names = [topics.journal, topics.ledger(), topics.rejects]
+    wait_for("the topics are shown", lambda: len(cluster.partitions(names)) == len(names))
     with pytest.raises(BooksForeign, match=r"has 2 partitions, and .* has 3"):
         KafkaLogReader(cluster, topics)
 

@@ -29,7 +29,7 @@ from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.stream.open import open_stream
 from tallybook.stream.publish_rules import stream_publications
 from tallybook.stream.settings import load_settings, write_settings
-from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for, wait_until_settled
 
 DAY_MS = 86_400_000
 OPENED_AT = 1_790_000_000_000
@@ -73,12 +73,10 @@ class SmallStream:
         self._writer: TransactionalProducer | None = None
 
     def settle(self) -> None:
-        """Wait for the markers of the transactions that were ended, which follow by milliseconds; none may be open."""
+        """Wait until readers see what was committed to journal and ledger; no transaction may be open."""
         topics = (self.topics.journal, self.topics.ledger())
-        places = [Place(topic, partition) for topic in topics for partition in range(self.opened.partitions)]
-        wait_for(
-            "no transaction is open", lambda: self.cluster.ends(places) == self.cluster.ends(places, committed=False)
-        )
+        every = range(self.opened.partitions)
+        wait_until_settled(self.cluster, (Place(topic, partition) for topic in topics for partition in every))
 
     def publish_rules(self, text: str, now: int = OPENED_AT) -> None:
         """Publish a ruleset as `rules publish` does."""

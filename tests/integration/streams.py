@@ -25,6 +25,7 @@ from schemas.topics import Topics
 from tallybook.stream.settings import load_settings, write_settings
 from tests.support.deciders import published
 from tests.support.small_imports import RULES
+from tests.support.waiting import wait_until_settled
 from tests.unit.intake import hostile
 
 PARTITIONS: Final = 2
@@ -74,7 +75,11 @@ class Deployment:
         return path
 
     def log(self) -> KafkaLogReader:
-        """The committed books, as of now."""
+        """The committed books, as of now; no transaction may be open."""
+        topics = (self.topics.journal, self.topics.ledger())
+        every = range(self.opened.partitions)
+        places = [Place(topic, partition) for topic in topics for partition in every]
+        wait_until_settled(self.cluster, [*places, Place(self.topics.rejects, 0)])
         return KafkaLogReader(self.cluster, self.topics)
 
     def tick(self, at: int) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
+
+from books.kafka.client_errors import Place
+from books.kafka.cluster import Cluster
 
 MAX_WAIT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.05
@@ -17,3 +20,9 @@ def wait_for(what: str, condition: Callable[[], object], seconds: float = MAX_WA
         if time.monotonic() > until:
             raise AssertionError(f"{what}: not within {seconds:.0f} s")
         time.sleep(LOOK_SECONDS)
+
+
+def wait_until_settled(cluster: Cluster, places: Iterable[Place]) -> None:
+    """Wait for the markers of the transactions that were ended, which follow their commit; none may be open."""
+    every = list(places)
+    wait_for("no transaction is open", lambda: cluster.ends(every) == cluster.ends(every, committed=False))
