@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from email.message import Message
+from collections.abc import Mapping
 from email.parser import BytesParser
 from email.policy import HTTP
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -22,8 +22,6 @@ from projections.serving.http_errors import Refused
 
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_FIELDS: Final = 1_000
-MAX_CHUNKS: Final = 10_000
-_MAX_CHUNK_LINE: Final = 256
 _BAD: Final = 36
 _TOO_LARGE: Final = 307
 _PARAMETER: Final = "param_"
@@ -35,16 +33,6 @@ _IGNORED: Final = frozenset({
     "quota_key", "role", "send_progress_in_http_headers", "session_check", "session_id", "session_timeout",
     "stacktrace", "wait_end_of_query", "http_write_exception_in_output_format", "http_response_buffer_size",
 })  # fmt: skip
-
-
-class Readable(Protocol):
-    """The part of a stream that a body is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """So many bytes, or fewer at the end."""
-
-    def readline(self, size: int, /) -> bytes:
-        """Until the end of the line, at most so many bytes."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -59,16 +47,16 @@ class Request(msgspec.Struct, frozen=True):
     protocol: int = 0  # of the Native format; 0 is the oldest
 
 
-def read_credentials(target: str, headers: Message) -> tuple[str | None, str | None]:
+def read_credentials(target: str, headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     """User and key of a request, from the first place that has a key: ClickHouse's headers, Authorization, the URL.
 
     Raises:
         Refused: the Authorization header cannot be read.
     """
     fields = _fields(target)
-    if "X-ClickHouse-Key" in headers or "X-ClickHouse-User" in headers:
-        return headers.get("X-ClickHouse-User"), headers.get("X-ClickHouse-Key")
-    scheme, _, value = headers.get("Authorization", "").partition(" ")
+    if "x-clickhouse-key" in headers or "x-clickhouse-user" in headers:
+        return headers.get("x-clickhouse-user"), headers.get("x-clickhouse-key")
+    scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return None, value.strip()
     if scheme.lower() == "basic":
@@ -80,7 +68,7 @@ def read_credentials(target: str, headers: Message) -> tuple[str | None, str | N
     return fields.get("user"), fields.get("password")
 
 
-def read_request(target: str, headers: Message, body: bytes) -> Request:
+def read_request(target: str, headers: Mapping[str, str], body: bytes) -> Request:
     """The query of a request with this URL, these headers and this body.
 
     Raises:
@@ -103,12 +91,12 @@ def read_request(target: str, headers: Message, body: bytes) -> Request:
     protocol = settings.pop("client_protocol_version", "0")
     if not (protocol.isascii() and protocol.isdigit()):
         raise Refused(_BAD, f"client_protocol_version is no number: {protocol!r}")
-    given = settings.pop("default_format", "") or headers.get("X-ClickHouse-Format", "")
+    given = settings.pop("default_format", "") or headers.get("x-clickhouse-format", "")
     return Request(
         query=query.strip().removesuffix(";"),
         parameters={name[len(_PARAMETER) :]: value for name, value in fields.items() if name.startswith(_PARAMETER)},
         settings={name: value for name, value in settings.items() if name not in {"database", "query_id"}},
-        database=str(settings.get("database") or headers.get("X-ClickHouse-Database", "")),
+        database=str(settings.get("database") or headers.get("x-clickhouse-database", "")),
         default_format=given,
         query_id=settings.get("query_id", ""),
         protocol=int(protocol),
@@ -123,64 +111,16 @@ def _fields(target: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _asked(headers: Message, body: bytes) -> tuple[str, dict[str, str]]:
+def _asked(headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, str]]:
     """The body as text, or the fields of a form."""
-    content = _decoded(body, headers.get("Content-Encoding", "identity").strip().lower())
-    kind = headers.get("Content-Type", "")
+    content = _decoded(body, headers.get("content-encoding", "identity").strip().lower())
+    kind = headers.get("content-type", "")
     try:
         if kind.lower().startswith("multipart/form-data"):
             return "", _form(kind, content)
         return content.decode("utf-8"), {}
     except UnicodeDecodeError as error:
         raise Refused(_BAD, f"the query is not UTF-8: {error}") from error
-
-
-def read_body(headers: Message, body: Readable, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body of a request as it was sent, of at most so many bytes.
-
-    Raises:
-        Refused: its length is not clear, or too much.
-    """
-    encoding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
-    if encoding is not None:
-        if encoding.strip().lower() != "chunked" or length is not None:
-            raise Refused(_BAD, "the length of the body is not clear: give Content-Length, or chunks alone")
-        return _chunks(body, max_bytes)
-    if length is None:
-        return b""
-    if not (length.isascii() and length.isdigit()):
-        raise Refused(_BAD, f"Content-Length is no number: {length!r}")
-    size = int(length)
-    if size > max_bytes:
-        raise _too_large(max_bytes)
-    content = body.read(size)
-    if len(content) != size:
-        raise Refused(_BAD, f"the body ends after {len(content)} of {size} bytes")
-    return content
-
-
-def _chunks(body: Readable, max_bytes: int) -> bytes:
-    """A body that comes in chunks, each with its length in hexadecimal before it (RFC 9112, section 7.1)."""
-    content = bytearray()
-    for _ in range(MAX_CHUNKS):
-        line = body.readline(_MAX_CHUNK_LINE)
-        digits = line.partition(b";")[0].strip()
-        try:
-            size = int(digits, 16) if digits.isalnum() else -1
-        except ValueError:
-            size = -1
-        if size < 0 or not line.endswith(b"\n"):
-            raise Refused(_BAD, "a chunk of the body does not begin with its length")
-        if size == 0:
-            for _ in range(MAX_FIELDS):
-                if body.readline(_MAX_CHUNK_LINE) in {b"\r\n", b"\n", b""}:
-                    return bytes(content)
-            break
-        if len(content) + size > max_bytes:
-            raise _too_large(max_bytes)
-        content += body.read(size)
-        body.readline(_MAX_CHUNK_LINE)
-    raise Refused(_BAD, f"the body comes in more than {MAX_CHUNKS:,} chunks")
 
 
 def _decoded(content: bytes, encoding: str) -> bytes:
@@ -200,7 +140,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     except zlib.error as error:
         raise Refused(_BAD, f"the body is not {encoding}: {error}") from error
     if inflate.unconsumed_tail:
-        raise _too_large(MAX_BODY_BYTES)
+        raise too_large()
     return plain
 
 
@@ -219,5 +159,7 @@ def _form(kind: str, content: bytes) -> dict[str, str]:
     return found
 
 
-def _too_large(max_bytes: int) -> Refused:
-    return Refused(_TOO_LARGE, f"a query has at most {max_bytes:,} bytes", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+def too_large() -> Refused:
+    """The refusal of a request whose body is too large."""
+    said = f"a query has at most {MAX_BODY_BYTES:,} bytes"
+    return Refused(_TOO_LARGE, said, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

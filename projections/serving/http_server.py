@@ -1,347 +1,300 @@
-"""The HTTP server under `serve`: few threads, short patience, and nobody but this machine's own clients."""
+"""The one file that knows waitress: an HTTP server that no client can hold up, nor fill the memory of.
+
+waitress reads requests in one thread and answers them in several others, so that a slow client holds no thread. What
+it bounds by inactivity alone (a request that arrives byte by byte, an answer that is taken byte by byte) has a bound
+in total here, and a request is judged by its head, before its body is kept.
+"""
 
 from __future__ import annotations
 
-import hmac
-import io
-import json
-import os
-import secrets
 import socket
-import socketserver
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, Protocol
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.utilities import Error, RequestEntityTooLarge
 
-from projections.serving.http_errors import Refused
-from projections.serving.http_request import Request, read_body, read_credentials, read_request
-from projections.serving.running import Running
-from projections.serving.served_query import Guarded, Reply
-from projections.store import Address
-
-MAX_CONNECTIONS: Final = 32
-ROOM_SECONDS: Final = 5.0  # until an idle connection has made room for another
-LINGER_SECONDS: Final = 1.0  # until a client that was refused has stopped talking
-_LINGER_BYTES: Final = 1 << 20
-IDLE_SECONDS: Final = 30.0
-REQUEST_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 60.0
+MAX_CONNECTIONS: Final = 128  # one more closes the one that has kept the server waiting
+THREADS: Final = 32
+MAX_HEAD_LINES: Final = 100
 END_SECONDS: Final = 10.0  # until the last answers are on their way
-USERS: Final = frozenset({"", "default", "reader"})
-_LOOPBACK: Final = "127.0.0.1"
-_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_WHO: Final = "`tallybook address` prints user and token"
-_OK: Final = b"Ok.\n"
-_TEXT: Final = "text/plain; charset=UTF-8"
-_TYPES: Final = (
-    ("TabSeparated", "text/tab-separated-values; charset=UTF-8"),
-    ("TSV", "text/tab-separated-values; charset=UTF-8"),
-    ("CSVWithNames", "text/csv; charset=UTF-8; header=present"),
-    ("CSV", "text/csv; charset=UTF-8; header=absent"),
-    ("JSONEachRow", "application/x-ndjson; charset=UTF-8"),
-    ("JSONLines", "application/x-ndjson; charset=UTF-8"),
-    ("JSONStringsEachRow", "application/x-ndjson; charset=UTF-8"),
-    ("JSONCompactEachRow", "application/x-ndjson; charset=UTF-8"),
-    ("JSON", "application/json; charset=UTF-8"),
-    ("XML", "application/xml; charset=UTF-8"),
-    ("Markdown", "text/markdown; charset=UTF-8"),
-    ("Pretty", _TEXT),
-    ("Vertical", _TEXT),
-    ("Values", _TEXT),
-)
+TURN_SECONDS: Final = 0.25
+PIECE_BYTES: Final = 1 << 20  # of an answer: so much of it is copied at a time
+_SENT: Final = ("HTTP_", "CONTENT_")  # how the names of headers begin in WSGI
+_FOR_ALL: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Patience(msgspec.Struct, frozen=True):
-    """How long a connection may be idle, a request may take to arrive, and an answer to be taken; in seconds."""
+class Limits(msgspec.Struct, frozen=True):
+    """What a client may send, and in what time: a whole request, and the taking of a whole answer."""
 
-    idle: float = IDLE_SECONDS
-    request: float = REQUEST_SECONDS
-    answer: float = ANSWER_SECONDS
+    head_bytes: int
+    body_bytes: int
+    request_seconds: float
+    answer_seconds: float
+    idle_seconds: int = 30
 
 
-class Server(ThreadingHTTPServer):
-    """Answers on 127.0.0.1 until `end`; `address` says where."""
+class HttpRequest(msgspec.Struct, frozen=True):
+    """A request, or the head of one: the target is as it was sent, names of headers are in lower case."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = MAX_CONNECTIONS
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    has_hung_up: Callable[[], bool] = lambda: False
 
-    def __init__(self, guarded: Guarded, token: str, port: int = 0, patience: Patience | None = None) -> None:
-        super().__init__((_LOOPBACK, port), _Handler)
-        self.patience = patience or Patience()
-        self.guarded = guarded
-        self.running = Running(guarded.kill)
-        self.address = Address(port=self.server_address[1], token=token, pid=os.getpid())
-        self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._open: set[socket.socket] = set()
-        self._idle: dict[socket.socket, None] = {}  # those that wait for a request, the longest first
-        self._lock = threading.Lock()
-        self._answering = 0
-        self._answered = threading.Condition(self._lock)
 
-    def server_bind(self) -> None:
-        """Bind, without asking the resolver for a name as http.server does."""
-        socketserver.TCPServer.server_bind(self)
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """What is answered."""
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for a connection; where there are enough, an idle one makes room, or this one is closed."""
-        if not self._room.acquire(blocking=False):
-            self._close_an_idle_one()
-            if not self._room.acquire(timeout=ROOM_SECONDS):
-                self.shutdown_request(request)
-                return
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer a connection until it ends."""
+
+class Site(Protocol):
+    """What answers the requests."""
+
+    def refuse(self, head: HttpRequest) -> HttpAnswer | None:
+        """Judge a request by its head; a refusal is sent in place of an answer, and ends the connection."""
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Answer a request whose head was not refused."""
+
+    def fault(self, status: int, why: str) -> HttpAnswer:
+        """Word what the server itself refuses: a request that cannot be read, or an answer that failed."""
+
+
+class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    """Listens on `host` and `port` (0: a free one), and answers from `start` until `end`.
+
+    Raises:
+        OSError: the port is taken.
+    """
+
+    def __init__(self, host: str, port: int, limits: Limits) -> None:
+        self.limits = limits
+        self.site: Site
+        self.channel_class = _Connection
+        self._ends_at: float | None = None
+        self._waking = threading.Lock()
+        self._is_awake = True
+        self._thread = threading.Thread(target=self._run, name="tallybook-http", daemon=True)
+        bounds = Adjustments(
+            backlog=MAX_CONNECTIONS,
+            channel_request_lookahead=1,  # so that a client that hangs up is seen while it is answered
+            channel_timeout=limits.idle_seconds,
+            cleanup_interval=1,
+            connection_limit=2 * MAX_CONNECTIONS,
+            ident="Tallybook",
+            inbuf_overflow=limits.body_bytes + 1,  # no body is laid on disk, and
+            log_socket_errors=False,
+            max_request_body_size=limits.body_bytes + 1,
+            max_request_header_size=limits.head_bytes,
+            outbuf_high_watermark=PIECE_BYTES,
+            outbuf_overflow=4 * PIECE_BYTES,  # no answer
+        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family)
         try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                self._open.discard(request)
-            self._room.release()
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            super().__init__(
+                self._application,
+                map={},
+                _sock=listening,
+                dispatcher=ThreadedTaskDispatcher(),
+                adj=bounds,
+                sockinfo=(family, socket.SOCK_STREAM, 0, (host, port)),
+                bind_socket=False,
+            )
+        except BaseException:
+            listening.close()
+            raise
+        # It warns of every request that waits for a thread.
+        self.task_dispatcher.queue_logger.disabled = True
 
-    def _close_an_idle_one(self) -> None:
-        with self._lock:
-            longest = next(iter(self._idle), None)
-            if longest is not None:
-                del self._idle[longest]
-                with suppress(OSError):  # it has hung up by itself
-                    longest.shutdown(socket.SHUT_RDWR)
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.effective_port)
 
-    @contextmanager
-    def idling(self, connection: socket.socket) -> Iterator[None]:
-        """Let a connection be closed while the body waits for its next request."""
-        with self._lock:
-            self._idle[connection] = None
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._idle.pop(connection, None)
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Have `end` wait for the body, which answers a request."""
-        with self._answered:
-            self._answering += 1
-        try:
-            yield
-        finally:
-            with self._answered:
-                self._answering -= 1
-                self._answered.notify_all()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is no fault; anything else is shown as Python shows it."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
+    def start(self, site: Site) -> None:
+        """Answer from now on."""
+        self.site = site
+        self.task_dispatcher.set_thread_count(THREADS)
+        self._thread.start()
 
     def end(self) -> None:
-        """Take no more, end what runs, wait until nobody asks the engine any more, and hang up."""
-        self.shutdown()
-        self.running.end()
-        with self._answered:
-            self._answered.wait_for(lambda: not self._answering, END_SECONDS)
-            for connection in self._open:
-                with suppress(OSError):  # it has hung up by itself
-                    connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
+        """Take no more connections, wait until what was asked is answered, and hang up."""
+        self.accepting = False
+        self._ends_at = time.monotonic() + END_SECONDS
+        self.pull_trigger()
+        self._thread.join()
 
+    def pull_trigger(self) -> None:
+        """Wake the thread that reads and sends, if it still runs: its pipe may be another file by then."""
+        with self._waking:
+            if self._is_awake:
+                super().pull_trigger()
 
-class _Patient(io.RawIOBase):
-    """What a client sends, until `until` (of time.monotonic): one that sends a byte now and then holds no thread."""
+    def handle_accept(self) -> None:
+        """Take a connection; where there are enough, close one that has no request, or only a part of one."""
+        connections = [one for one in self.active_channels.values() if not one.will_close]
+        waiting = [one for one in connections if not one.requests and not one.total_outbufs_len]
+        if len(connections) >= MAX_CONNECTIONS and waiting:
+            min(waiting, key=lambda one: (one.request is None, one.last_activity)).will_close = True
+        super().handle_accept()
 
-    def __init__(self, connection: socket.socket) -> None:
-        super().__init__()
-        self._connection = connection
-        self.until = 0.0
+    def _run(self) -> None:
+        while not self._is_over():
+            wasyncore.loop(TURN_SECONDS, use_poll=True, map=self._map, count=1)
+            for one in list(self.active_channels.values()):
+                if one.is_late():
+                    one.handle_close()
+        for one in list(self.active_channels.values()):
+            one.handle_close()
+        self.task_dispatcher.set_thread_count(0)
+        with self._waking:
+            self._is_awake = False
+            self.close()
 
-    def readable(self) -> bool:
-        return True
+    def _is_over(self) -> bool:
+        if self._ends_at is None:
+            return False
+        with self.task_dispatcher.lock:
+            is_answering = self.task_dispatcher.queue or self.task_dispatcher.active_count
+        is_sending = any(one.total_outbufs_len for one in self.active_channels.values())
+        return time.monotonic() > self._ends_at or not (is_answering or is_sending)
 
-    def readinto(self, buffer: Any) -> int:
-        left = self.until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long to arrive")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection, request after request."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body of an answer go out one after the other, without waiting 40 ms
-    server: Server
-
-    def setup(self) -> None:
-        """Read with a deadline instead of a timeout for each read."""
-        super().setup()
-        self._patient = _Patient(self.connection)
-        self._reader = io.BufferedReader(self._patient)
-        self.rfile = self._reader
-
-    def handle_one_request(self) -> None:
-        """Wait for a request, and answer it; a client that is too slow is hung up on."""
-        self._patient.until = time.monotonic() + self.server.patience.idle
+    def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        headers = {name.removeprefix("HTTP_"): value for name, value in environ.items() if name.startswith(_SENT)}
+        request = HttpRequest(
+            environ["REQUEST_METHOD"],
+            environ["REQUEST_URI"],
+            _as_written(headers),
+            environ["wsgi.input"].read(),
+            environ["waitress.client_disconnected"],
+        )
         try:
-            with self.server.idling(self.connection):
-                if not self._reader.peek(1):
-                    self.close_connection = True
-                    return
-            self._patient.until = time.monotonic() + self.server.patience.request
-            super().handle_one_request()
-        except TimeoutError:
-            self.close_connection = True
-
-    def do_GET(self) -> None:
-        """Answer a query in the URL, or say that the server is there."""
-        with self.server.answering():
-            self._answer(reads_body=False)
-
-    def do_HEAD(self) -> None:
-        """Say that the server is there."""
-        with self.server.answering():
-            self._answer(reads_body=False)
-
-    def do_POST(self) -> None:
-        """Answer a query in the body, the URL or both."""
-        with self.server.answering():
-            self._answer(reads_body=True)
-
-    def _answer(self, *, reads_body: bool) -> None:
-        self._started = time.monotonic()
-        self._mark = secrets.token_hex(8)
-        self._is_read = False
-        try:
-            self._check_origin()
-            path = urlsplit(self.path).path
-            if path == "/ping" or (self.path == "/" and not reads_body):
-                self._send(HTTPStatus.OK, _OK, {"Content-Type": _TEXT})
-                return
-            self._check_token(path)
-            body = read_body(self.headers, self.rfile)
-            self._is_read = True
-            request = read_request(self.path, self.headers, body)
-            with self.server.running.query(self._mark, self.connection):
-                reply = self.server.guarded.reply(request, self._mark)
-            self._send_reply(request, reply)
-        except Refused as refused:
-            self._refuse(refused)
-
-    def _check_origin(self) -> None:
-        """Refuse what a page of the web could send through a browser on this machine."""
-        port = self.server.address.port
-        here = {f"{name}:{port}" for name in _NAMES}
-        hosts = self.headers.get_all("Host", [])
-        if len(hosts) != 1 or hosts[0].strip().lower() not in here:
-            raise _forbidden(f"the Host header must name 127.0.0.1:{port} or localhost:{port}, not {hosts}")
-        if not self.path.startswith("/"):
-            raise _forbidden("the request must name a path of this server")
-        origin = self.headers.get("Origin")
-        if origin is not None and origin.strip().lower() not in {f"http://{name}" for name in here}:
-            raise _forbidden(f"pages of {origin!r} may not ask this server")
-
-    def _check_token(self, path: str) -> None:
-        if path != "/":
-            raise Refused(36, f"there is nothing at {path!r}; queries go to /", status=HTTPStatus.NOT_FOUND)
-        user, key = read_credentials(self.path, self.headers)
-        if key is None:
-            raise Refused(516, _WHO, status=HTTPStatus.UNAUTHORIZED)
-        expected = self.server.address.token.encode()
-        is_right = hmac.compare_digest(key.encode("utf-8", "surrogateescape"), expected)
-        if not is_right or (user or "") not in USERS:
-            raise Refused(516, f"{user or 'default'}: Authentication failed: the password is incorrect. {_WHO}")
-
-    def _send_reply(self, request: Request, reply: Reply) -> None:
-        took = int((time.monotonic() - self._started) * 1e9)
-        answer = reply.answer
-        summary = {
-            "read_rows": answer.rows_read,
-            "read_bytes": answer.bytes_read,
-            "written_rows": 0,
-            "written_bytes": 0,
-            "result_bytes": len(answer.content),
-            "elapsed_ns": took,
-        }
-        headers = {
-            "Content-Type": content_type(reply.output_format),
-            "X-ClickHouse-Query-Id": _header_text(request.query_id) or self._mark,
-            "X-ClickHouse-Format": reply.output_format,
-            "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
-        }
-        self._send(HTTPStatus.OK, answer.content, headers)
-
-    def _refuse(self, refused: Refused) -> None:
-        headers = {"Content-Type": _TEXT, "X-ClickHouse-Exception-Code": str(refused.code)}
-        if not self._is_read:
-            # Who knows where the next request would begin.
-            self.close_connection = True
-            headers["Connection"] = "close"
-        if refused.status == HTTPStatus.UNAUTHORIZED:
-            headers["WWW-Authenticate"] = 'Basic realm="Tallybook"'
-        self._send(refused.status, f"{refused.body}\n".encode(), headers)
-        if not self._is_read:
-            self._linger()
-
-    def _linger(self) -> None:
-        """Let the client finish: a connection that is closed before that is reset, and the refusal may be lost."""
-        self._patient.until = time.monotonic() + LINGER_SECONDS
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            left = _LINGER_BYTES
-            while left > 0 and (found := self._reader.read1(left)):
-                left -= len(found)
-
-    def _send(self, status: HTTPStatus, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("X-ClickHouse-Server-Display-Name", "tallybook")
-        self.send_header("X-ClickHouse-Timezone", "UTC")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.connection.settimeout(self.server.patience.answer)  # for the whole of one sendall
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what http.server itself refuses (an unknown method, a broken header) as everything else."""
-        del explain
-        self._is_read = False
-        self.request_version = self.request_version or self.protocol_version
-        status = HTTPStatus(code)
-        self._refuse(Refused(36, f"{message or status.phrase}: this server answers GET and POST", status=status))
-
-    def version_string(self) -> str:
-        """Name the program, and not Python's version."""
-        return "Tallybook"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named so by http.server
-        """Say nothing: the terminal belongs to the command that runs."""
+            answer = self.site.answer(request)
+        except Exception:  # noqa: BLE001 - it is told as of any thread that dies, and the thread lives for others
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+            answer = self.site.fault(HTTPStatus.INTERNAL_SERVER_ERROR, "see the log of this process")
+        start_response(*_head_of(answer))
+        if request.method == "HEAD":
+            return ()
+        return (answer.body[at : at + PIECE_BYTES] for at in range(0, len(answer.body), PIECE_BYTES))
 
 
-def content_type(output_format: str) -> str:
-    """The media type of an answer in a format of ClickHouse."""
-    return next((kind for start, kind in _TYPES if output_format.startswith(start)), "application/octet-stream")
+class _Refusing(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """Sends the refusal of a request, and closes the connection: who knows where the next would begin."""
+
+    def execute(self) -> None:
+        """Send it."""
+        request = self.request
+        said = request.error.body
+        answer = said if isinstance(said, HttpAnswer) else self.channel.server.site.fault(request.error.code, said)
+        self.status, self.response_headers = _head_of(answer)
+        self.content_length = len(answer.body)
+        self.set_close_on_finish()
+        self.write(b"" if request.command == "HEAD" else answer.body)
 
 
-def _forbidden(message: str) -> Refused:
-    return Refused(516, message, status=HTTPStatus.FORBIDDEN)
+class _Nowhere(OverflowableBuffer):  # type: ignore[misc]  # waitress has no types
+    def append(self, data: bytes) -> None:
+        """Keep nothing."""
 
 
-def _header_text(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else ""
+class _Reader(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    """Reads a request, and has it judged as soon as its head is read."""
+
+    command = path = ""  # of a request whose head cannot be read
+    expect_continue: bool
+    body_rcv: Any
+
+    def __init__(self, site: Site, bounds: Adjustments) -> None:
+        super().__init__(bounds)
+        self._site = site
+
+    def received(self, data: bytes) -> int:
+        """Take in a part of the request; a chunk is too large when it says so, and not when it has come."""
+        taken = int(super().received(data))
+        if getattr(self.body_rcv, "chunk_remainder", 0) >= self.adj.max_request_body_size:
+            self.error, self.completed = RequestEntityTooLarge("a chunk of the body is too large"), True
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head; of a request that is refused the body is not kept."""
+        if header_plus.count(b"\n") > MAX_HEAD_LINES:
+            raise ParsingError(f"the head has more than {MAX_HEAD_LINES} lines")
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("the length of the body is not clear: give Content-Length, or chunks alone")
+        refusal = self._site.refuse(HttpRequest(self.command, self.request_uri, _as_written(self.headers)))
+        if refusal is None:
+            return
+        self.error = Error(refusal)
+        if self.chunked or self.expect_continue:
+            self.body_rcv, self.content_length, self.expect_continue = None, 0, False
+        elif self.body_rcv is not None:
+            # It is read all the same: a connection closed before would be reset, and the refusal perhaps lost.
+            self.body_rcv.buf = _Nowhere(0)
+
+
+class _Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """A connection, and since when its present request has been arriving, and its present answer leaving."""
+
+    error_task_class = _Refusing
+
+    def __init__(self, server: HttpServer, *more: Any, **named: Any) -> None:
+        self.parser_class = partial(_Reader, server.site)
+        self._arriving_since = self._leaving_since = time.monotonic()
+        super().__init__(server, *more, **named)
+
+    def received(self, data: bytes) -> bool:
+        """Take in a part of a request."""
+        before = self.request
+        is_taken = bool(super().received(data))
+        if self.request is not before:
+            self._arriving_since = time.monotonic()
+        return is_taken
+
+    def write_soon(self, data: bytes) -> int:
+        """Send a part of an answer as soon as can be."""
+        if not self.total_outbufs_len:
+            self._leaving_since = time.monotonic()
+        return int(super().write_soon(data))
+
+    def handle_expt(self) -> None:
+        """Hang up on who sends urgent data, which HTTP has not."""
+        self.handle_close()
+
+    def is_late(self) -> bool:
+        """Whether the client has taken too long to send a request, or to take an answer."""
+        limits, now = self.server.limits, time.monotonic()
+        if self.total_outbufs_len:
+            return bool(now - self._leaving_since > limits.answer_seconds)
+        return self.request is not None and not self.requests and now - self._arriving_since > limits.request_seconds
+
+
+def _head_of(answer: HttpAnswer) -> tuple[str, list[tuple[str, str]]]:
+    length = {"Content-Length": str(len(answer.body))}
+    return f"{answer.status} {HTTPStatus(answer.status).phrase}", [*{**answer.headers, **_FOR_ALL, **length}.items()]
+
+
+def _as_written(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-").lower(): value for name, value in headers.items()}

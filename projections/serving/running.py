@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +23,7 @@ _BUSY: Final = 202
 
 
 class _Query(msgspec.Struct):
-    connection: socket.socket
+    has_hung_up: Callable[[], bool]
     overdue_at: float
 
 
@@ -42,8 +40,8 @@ class Running:
         self._watch.start()
 
     @contextmanager
-    def query(self, mark: str, connection: socket.socket) -> Iterator[None]:
-        """Hold one of the places while the body runs a query for whoever is at the other end of `connection`.
+    def query(self, mark: str, has_hung_up: Callable[[], bool]) -> Iterator[None]:
+        """Hold one of the places while the body runs a query for a client, until `has_hung_up`.
 
         Raises:
             Refused: no place became free in time, or the server is ending.
@@ -54,7 +52,7 @@ class Running:
             with self._changed:
                 if self._is_ending:
                     raise Refused(_BUSY, "the server is just ending")
-                self._queries[mark] = _Query(connection, time.monotonic() + MAX_SECONDS + GRACE_SECONDS)
+                self._queries[mark] = _Query(has_hung_up, time.monotonic() + MAX_SECONDS + GRACE_SECONDS)
             try:
                 yield
             finally:
@@ -82,14 +80,4 @@ class Running:
                 self._kill(mark)
 
     def _is_due(self, query: _Query) -> bool:
-        return self._is_ending or time.monotonic() > query.overdue_at or _has_hung_up(query.connection)
-
-
-def _has_hung_up(connection: socket.socket) -> bool:
-    # Asked by hand, as Python would first wait out the timeout of the socket.
-    poll = select.poll()
-    try:
-        poll.register(connection, select.POLLIN)
-        return bool(poll.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
-    except (OSError, ValueError):
-        return True
+        return self._is_ending or time.monotonic() > query.overdue_at or query.has_hung_up()

@@ -6,18 +6,19 @@ of its own, and puts port and token into the lock file of the store, where reade
 
 from __future__ import annotations
 
+import os
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from projections.serving.http_server import Server
+from projections.serving.clickhouse_http import LIMITS, ClickHouseSite
+from projections.serving.http_server import HttpServer
+from projections.serving.running import Running
 from projections.serving.served_query import Asks, Guarded
 from projections.store import Address
 
 _TOKEN_BYTES: Final = 32
-_POLL_SECONDS: Final = 0.1
 
 
 class Served(Protocol):
@@ -43,14 +44,16 @@ def serving(store: Served, *, port: int = 0, token: str | None = None) -> Iterat
     """
     secret = secrets.token_urlsafe(_TOKEN_BYTES) if token is None else token
     sessions = store.sessions()
-    server = Server(Guarded(sessions), secret, port)
-    thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="tallybook-serve", daemon=True)
-    thread.start()
+    guarded = Guarded(sessions)
+    server = HttpServer("127.0.0.1", port, LIMITS)
+    running = Running(guarded.kill)
+    server.start(ClickHouseSite(guarded, running, secret, server.port))
+    address = Address(port=server.port, token=secret, pid=os.getpid())
     try:
-        store.announce(server.address)
-        yield server.address
+        store.announce(address)
+        yield address
     finally:
         store.announce(None)
+        running.end()
         server.end()
-        thread.join()
         sessions.close()

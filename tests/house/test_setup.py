@@ -88,7 +88,7 @@ RUNTIME = ["venv", "requirements/runtime.txt", "--editable"]
 def test_first_run_says_what_it_takes_and_second_does_nothing(tree: Tree) -> None:
     code, shown, asked = tree.setup("runtime")
     assert (code, asked) == (0, RUNTIME)
-    assert "33 packages" in shown.splitlines()[1]
+    assert "34 packages" in shown.splitlines()[1]
     assert tree.setup("runtime") == (0, "", [])
 
 

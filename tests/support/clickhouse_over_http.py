@@ -16,11 +16,11 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -30,7 +30,7 @@ import chdb
 import msgspec
 
 from projections.serving.http_errors import Refused, refused_by_engine
-from projections.serving.http_request import Request, read_body, read_credentials, read_request
+from projections.serving.http_request import Request, read_credentials, read_request
 
 MAX_SESSIONS: Final = 64
 MAX_BODY_BYTES: Final = 256 << 20
@@ -191,14 +191,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            body = read_body(self.headers, self.rfile, MAX_BODY_BYTES)
-            user, password = read_credentials(self.path, self.headers)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = _body(headers, self.rfile)
+            user, password = read_credentials(self.path, headers)
             if user not in {None, "default"} or (password or "") != self.server.password:
                 raise _refused(516, f"{user}: Authentication failed: password is incorrect", "AUTHENTICATION_FAILED")
-            self._send(HTTPStatus.OK, self.server.engine.run(statement_of(self.path, self.headers, body)), {})
+            self._send(HTTPStatus.OK, self.server.engine.run(statement_of(self.path, headers, body)), {})
         except Refused as refused:
-            headers = {"X-ClickHouse-Exception-Code": str(refused.code)}
-            self._send(refused.status, f"{refused.body}\n".encode(), headers)
+            self._send(refused.status, f"{refused.body}\n".encode(), {"X-ClickHouse-Exception-Code": str(refused.code)})
 
     def _send(self, status: HTTPStatus, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal belongs to the tests."""
 
 
-def statement_of(target: str, headers: Message, body: bytes) -> Statement:
+def statement_of(target: str, headers: Mapping[str, str], body: bytes) -> Statement:
     """The statement of a request; raises Refused where it cannot be read."""
     fields = parse_qs(urlsplit(target).query, keep_blank_values=True)
     session_id, check = fields.get("session_id", [""])[0], fields.get("session_check", ["0"])[0]
@@ -231,6 +231,18 @@ def statement_of(target: str, headers: Message, body: bytes) -> Statement:
         insert[2].decode(),
         whole[insert.end() :],
     )
+
+
+def _body(headers: Mapping[str, str], stream: BufferedIOBase) -> bytes:
+    """All that was sent, of at most MAX_BODY_BYTES; in chunks (RFC 9112, section 7.1) or in one piece."""
+    if "transfer-encoding" not in headers:
+        return stream.read(min(int(headers.get("content-length", 0)), MAX_BODY_BYTES))
+    content = bytearray()
+    while (size := int(stream.readline().partition(b";")[0], 16)) and len(content) + size <= MAX_BODY_BYTES:
+        content += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return bytes(content)
 
 
 def main() -> None:

@@ -21,11 +21,12 @@ from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from processors.decider.account import FAR_FUTURE, Account
 from processors.stream.scoring import STAGE, PartitionScorer
+from projections.serving.http_server import HttpAnswer
 from schemas.bounds import MAX_ID_LENGTH
 from schemas.instants import format_instant
 from schemas.partitions import partition_of
 from schemas.topics import FIRST_EDITION, Topics
-from tallybook.stream.stages.http import Answer, Asked, json_answer
+from tallybook.stream.stages.http import Asked, json_answer
 
 PATH: Final = "/accounts/"
 OWNERS: Final = "owners"
@@ -119,7 +120,7 @@ class Accounts:
         self._deployment = deployment
         self._token = token
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> HttpAnswer:
         """The committed state of an account, or where to ask for it, or why there is no answer."""
         refused = self._refusal(asked)
         if refused is not None:
@@ -142,7 +143,7 @@ class Accounts:
             return self._elsewhere(asked, member_id, partition)
         return json_answer(HTTPStatus.OK if "seq" in state else HTTPStatus.NOT_FOUND, state)
 
-    def _refusal(self, asked: Asked) -> Answer | None:
+    def _refusal(self, asked: Asked) -> HttpAnswer | None:
         if not self._token:
             said = "accounts are shown to nobody: set TALLYBOOK_ACCOUNTS_TOKEN to a long random word, and restart"
             return json_answer(HTTPStatus.FORBIDDEN, {"error": said})
@@ -170,7 +171,7 @@ class Accounts:
         account = desk.machine.accounts.get(member_id)
         return found | ({"error": "there is no such account"} if account is None else _shown(account))
 
-    def _elsewhere(self, asked: Asked, member_id: str, partition: int) -> Answer:
+    def _elsewhere(self, asked: Asked, member_id: str, partition: int) -> HttpAnswer:
         try:
             owner = self._owners.owner(partition)
         except BooksError as error:
@@ -181,7 +182,7 @@ class Accounts:
         return json_answer(HTTPStatus.TEMPORARY_REDIRECT, {"owner": owner.instance, "url": url}, {"Location": url})
 
 
-def later(said: str) -> Answer:
+def later(said: str) -> HttpAnswer:
     """Say that there is no answer now, and why."""
     return json_answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": said}, {"Retry-After": RETRY_SECONDS})
 

@@ -16,6 +16,7 @@ from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import STAGE as SCORING
 from processors.stream.scoring import PartitionScorer
 from processors.stream.stage_counts import StageCounts
+from projections.serving.http_server import HttpAnswer
 from projections.stream.feed import STAGE as PROJECTION
 from tallybook.clock import now_ms
 from tallybook.stream.lag import Waiting, intake_positions, lag_on, projection_positions
@@ -25,7 +26,7 @@ from tallybook.stream.stages.accounts import PATH as ACCOUNTS
 from tallybook.stream.stages.accounts import Accounts, Owner, Owners, later
 from tallybook.stream.stages.accounts import Worker as AccountsWorker
 from tallybook.stream.stages.health import Health, Pulse, Watched, judge
-from tallybook.stream.stages.http import Answer, Asked, StageServer, json_answer
+from tallybook.stream.stages.http import Asked, StageServer, json_answer
 from tallybook.stream.stages.log import StageLog
 from tallybook.stream.stages.metrics import CONTENT_TYPE, Shown, StageMetrics
 from tallybook.stream.stages.watch import StageWatch
@@ -99,8 +100,8 @@ class Observer:
         deployment = self._topics.deployment
         shown = Shown(self._member, self._counts, lambda: self._watch.latest, self._health, now_ms)
         metrics = StageMetrics(deployment, self._stage, self._instance, shown)
-        routes: dict[str, Callable[[Asked], Answer]] = {
-            "/metrics": lambda _: Answer(HTTPStatus.OK, metrics.text(), CONTENT_TYPE),
+        routes: dict[str, Callable[[Asked], HttpAnswer]] = {
+            "/metrics": lambda _: HttpAnswer(HTTPStatus.OK, metrics.text(), {"Content-Type": CONTENT_TYPE}),
             "/health": lambda _: self._health_answer(lambda health: health.ready),
             "/health/ready": lambda _: self._health_answer(lambda health: health.ready),
             "/health/live": lambda _: self._health_answer(lambda health: health.alive),
@@ -117,7 +118,7 @@ class Observer:
             server.end()
             self._watch.end()
 
-    def _server(self, port: int, respond: Callable[[Asked], Answer]) -> StageServer:
+    def _server(self, port: int, respond: Callable[[Asked], HttpAnswer]) -> StageServer:
         host = self._settings.serve_host
         try:
             server = StageServer(host, port, respond)
@@ -170,7 +171,7 @@ class Observer:
         self._differs_since = (self._differs_since or now) if differs else 0.0
         return now - self._differs_since if differs else 0.0
 
-    def _health_answer(self, is_good: Callable[[Health], bool]) -> Answer:
+    def _health_answer(self, is_good: Callable[[Health], bool]) -> HttpAnswer:
         health = self._health()
         said = {
             "stage": self._stage,
@@ -181,12 +182,12 @@ class Observer:
         }
         return json_answer(HTTPStatus.OK if is_good(health) else HTTPStatus.SERVICE_UNAVAILABLE, said)
 
-    def _account_answer(self, asked: Asked) -> Answer:
+    def _account_answer(self, asked: Asked) -> HttpAnswer:
         accounts = self._accounts
         return later("the worker is starting") if accounts is None else accounts.answer(asked)
 
 
-def _route(routes: Mapping[str, Callable[[Asked], Answer]], asked: Asked) -> Answer:
+def _route(routes: Mapping[str, Callable[[Asked], HttpAnswer]], asked: Asked) -> HttpAnswer:
     path = ACCOUNTS if asked.path.startswith(ACCOUNTS) else asked.path
     respond = routes.get(path)
     if respond is None:

@@ -8,9 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
-from projections.serving.http_server import MAX_CONNECTIONS, Patience, Server
+from projections.serving.clickhouse_http import LIMITS, ClickHouseSite
+from projections.serving.http_server import MAX_CONNECTIONS, HttpServer
+from projections.serving.running import Running
 from projections.serving.serve import serving
 from projections.serving.served_query import Guarded
 from tests.fakes.sessions import ENDLESS, FakeSessions
@@ -109,14 +112,16 @@ def test_other_paths_are_not_there(port: int) -> None:
 @contextmanager
 def impatient(asks: FakeSessions) -> Iterator[int]:
     """A server that waits for nobody."""
-    server = Server(Guarded(asks), TOKEN, patience=Patience(idle=0.05, request=0.05, answer=0.5))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
+    limits = msgspec.structs.replace(LIMITS, request_seconds=0.05, answer_seconds=0.5, idle_seconds=1)
+    guarded = Guarded(asks)
+    server = HttpServer("127.0.0.1", 0, limits)
+    running = Running(guarded.kill)
+    server.start(ClickHouseSite(guarded, running, TOKEN, server.port))
     try:
-        yield server.address.port
+        yield server.port
     finally:
+        running.end()
         server.end()
-        thread.join()
 
 
 @pytest.mark.parametrize("said", ["", "POST / HTTP/1.1\r\nHo", "{head}SEL"])

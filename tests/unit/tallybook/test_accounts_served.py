@@ -14,13 +14,14 @@ from books.kafka.cluster import Cluster
 from processors.decider.account import FAR_FUTURE, Account, Lot
 from processors.desk import PartitionDesk
 from processors.stream.scoring import PartitionScorer
+from projections.serving.http_server import HttpAnswer
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.partitions import partition_of
 from schemas.topics import Topics
 from tallybook.folder.folder import load_published
 from tallybook.stream.stages.accounts import Accounts, Owner
-from tallybook.stream.stages.http import Answer, Asked
+from tallybook.stream.stages.http import Asked
 
 TOKEN = "a-long-random-word"  # noqa: S105 - opens nothing but what this test makes
 PARTITIONS = 4
@@ -84,7 +85,7 @@ def ask(
     given: str | None = f"Bearer {TOKEN}",
     query: Mapping[str, str] | None = None,
     path: str = "",
-) -> Answer:
+) -> HttpAnswer:
     accounts = Accounts(worker, owners or FakeOwners(AWAY), PARTITIONS, deployment="shop", token=token)
     headers = {} if given is None else {"authorization": given}
     return accounts.answer(Asked(path or f"/accounts/{quote(member_id, safe='')}", query or {}, headers))
