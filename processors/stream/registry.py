@@ -1,23 +1,21 @@
 """The schema registry, which alone knows by what schema a publisher wrote; it is asked in Confluent's HTTP interface.
 
 Format: the Schema Registry API that Confluent, Apicurio (under /apis/ccompat/v7), Karapace and Redpanda serve. Three
-calls are made here by the standard library: Confluent's own client would bring an HTTP client, an OAuth library and
-cryptography along for them.
+calls are made here: Confluent's own client would bring an OAuth library and cryptography along for them.
 """
 
 from __future__ import annotations
 
 import base64
-import http.client
-import json
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
-from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import Request, build_opener
+from urllib.request import getproxies, proxy_bypass
 
 import msgspec
+import urllib3
 
 from processors.stream.messages import NO_REGISTRY, RegistryUnreachable, WriterSchemas
 from schemas.avro.contracts import schema_json
@@ -39,7 +37,6 @@ MAX_WORDS: Final = 500
 
 _CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _SCHEMA_NOT_FOUND: Final = 40403
-_OVERLOADED: Final = 429
 
 
 class Registered(NamedTuple):
@@ -134,7 +131,7 @@ class _Answer(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        return self.status == http.client.OK
+        return self.status == HTTPStatus.OK
 
     @property
     def words(self) -> str:
@@ -152,33 +149,32 @@ class _Registry:
         place = parts.netloc.rpartition("@")[2]
         self._base = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
         self._headers = {"Accept": f"{_CONTENT_TYPE}, application/json", "Content-Type": _CONTENT_TYPE}
+        self._headers["Connection"] = "close"  # it is asked seldom
         if parts.username is not None:
             who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(who.encode()).decode()}"
-        self._opener = build_opener()
+        proxy = None if proxy_bypass(place) else getproxies().get(parts.scheme)
+        bounds: dict[str, Any] = {"timeout": urllib3.Timeout(total=ANSWER_WITHIN_S), "retries": False}
+        self._pool = urllib3.ProxyManager(proxy, **bounds) if proxy else urllib3.PoolManager(**bounds)
 
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> _Answer:
         """One call and its answer; raises RegistryUnreachable where none comes, or one that speaks of the registry."""
-        data = None if body is None else json.dumps(body).encode()
-        # The scheme was looked at when the address was given: no file can be opened by it.
-        request = Request(f"{self._base}{path}", data, self._headers, method=method)  # noqa: S310 - __init__ takes http and https alone
         try:
-            answer = self._answer_to(request)
-        except (OSError, http.client.HTTPException) as error:
+            # Wherever it may lead, user and password are not for others.
+            response = self._pool.request(
+                method, f"{self._base}{path}", json=body, headers=self._headers, redirect=False, preload_content=False
+            )
+            with response:
+                answer = _Answer(response.status, _object(response.read(MAX_ANSWER_BYTES)))
+        except (OSError, urllib3.exceptions.HTTPError) as error:
             raise self.unreachable(str(error) or type(error).__name__) from error
-        if answer.status in {http.client.UNAUTHORIZED, http.client.FORBIDDEN}:
+        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise self.unreachable(f"access is refused ({answer.words}): give user and password in its address")
-        if answer.status >= http.client.INTERNAL_SERVER_ERROR or answer.status == _OVERLOADED:
+        if answer.status in range(300, 400):
+            raise self.unreachable(f"it leads elsewhere (HTTP status {answer.status}): give the address it leads to")
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise self.unreachable(answer.words)
         return answer
-
-    def _answer_to(self, request: Request) -> _Answer:
-        try:
-            response = self._opener.open(request, timeout=ANSWER_WITHIN_S)
-        except HTTPError as error:
-            response = error
-        with response:
-            return _Answer(int(response.status), _object(response.read(MAX_ANSWER_BYTES)))
 
     def unreachable(self, why: str) -> RegistryUnreachable:
         return RegistryUnreachable(f"the schema registry at {self._base} gives no answer: {why}")

@@ -41,11 +41,12 @@ class FakeRegistry:
     """The three calls of a registry's HTTP interface that Tallybook makes.
 
     Of BACKWARD compatibility it knows one rule: a field that the version before has not needs a default. `status` other
-    than 200 is what it answers to everything, as a registry in trouble does.
+    than 200 is what it answers to everything, as a registry in trouble does; `leads_to` is where it redirects then.
     """
 
     def __init__(self) -> None:
         self.status = 200
+        self.leads_to = ""
         self.requests: list[str] = []
         self.authorization: str | None = None
         self.compatibility: dict[str, str] = {}
@@ -93,6 +94,8 @@ def served(registry: FakeRegistry) -> Iterator[str]:
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            if registry.leads_to:
+                self.send_header("Location", registry.leads_to)
             self.end_headers()
             self.wfile.write(content)
 

@@ -25,6 +25,7 @@ CLIENTS = {
     "prometheus_client": 1,
     "pyarrow": 1,
     "pydantic_settings": 1,
+    "urllib3": 1,
     "waitress": 1,
     "yaml": 1,
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
 from processors.intake.refusal import Refusal
+from processors.stream import registry
 from processors.stream.messages import MessageDoor, RegistryUnreachable
 from processors.stream.registry import (
     MAX_ASKS,
@@ -145,6 +147,26 @@ def test_a_password_is_sent_and_never_shown() -> None:
             RegistrySchemas(f"http://user:secret@{place}").by_id(1)
     assert "secret" not in str(unreachable.value)
     assert "user and password" in str(unreachable.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_registry_that_leads_elsewhere_is_not_followed(status: int) -> None:
+    here, elsewhere = FakeRegistry(), FakeRegistry()
+    with served(here) as url, served(elsewhere) as other:
+        here.status, here.leads_to = status, f"{other}/schemas/ids/1"
+        with pytest.raises(RegistryUnreachable, match=f"leads elsewhere .HTTP status {status}"):
+            RegistrySchemas(f"http://user:secret@{urlsplit(url).netloc}").by_id(1)
+        with pytest.raises(RegistryUnreachable, match="leads elsewhere"):
+            register_contracts(url, TOPICS)
+    assert elsewhere.requests == []
+
+
+def test_a_registry_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "ANSWER_WITHIN_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        schemas = RegistrySchemas(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(RegistryUnreachable, match="timed out"):
+            schemas.by_id(1)
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "registry:8081", "", "https://"])
