@@ -7,25 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, Final, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:  # slow to load, as all of rich: each part is loaded where something is drawn with it
+    from rich.console import Console
 
 PLAIN_WIDTH: Final = 120
 STEP: Final = 64  # progress is shown once for so many items: drawing must not cost more than the work
-
-
-def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PLAIN_WIDTH, soft_wrap=True)
-
-
-out: Final = _console(stderr=False)
-err: Final = _console(stderr=True)
 
 
 class Tick(Protocol):
@@ -35,36 +24,39 @@ class Tick(Protocol):
         """So many more items are done."""
 
 
-class _Rate(ProgressColumn):
-    """Items per second, as people read it."""
+@cache
+def console(*, stderr: bool) -> Console:
+    """Where rich draws: standard output, or standard error."""
+    from rich.console import Console
 
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PLAIN_WIDTH, soft_wrap=True)
 
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Tick]:
     """A progress bar with rate and time left on a terminal; nothing where there is none."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+    if not console(stderr=True).is_terminal:
+        yield _unseen
+        return
+    from tallybook.progress_bar import progress_bar
+
+    with progress_bar(console(stderr=True), what, total) as move_on:
         pending = 0
 
         def tick(advance: int = 1) -> None:
             nonlocal pending
             pending += advance
             if pending >= STEP:
-                bar.advance(task, pending)
+                move_on(pending)
                 pending = 0
 
         yield tick
-        bar.advance(task, pending)
+        move_on(pending)
+
+
+def _unseen(advance: int = 1) -> None:
+    """A tick that nobody is shown."""
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
@@ -72,31 +64,32 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
     if not rows:
         say(f"{title}: nothing")
         return
+    from rich.table import Table
+    from rich.text import Text
+
     names = columns or {name: name for name in rows[0]}
     table = Table(title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name, heading in names.items():
         numeric = all(isinstance(row.get(name), int | float) and not isinstance(row.get(name), bool) for row in rows)
         table.add_column(Text(heading), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(row.get(name)) for name in names))
-    out.print(table)
+        table.add_row(*(Text(shown(row.get(name))) for name in names))
+    console(stderr=False).print(table)
 
 
-def shown(value: Any) -> Text:
+def shown(value: Any) -> str:
     """A value as people read it: thousands separated, instants in UTC to the second, nothing for None."""
     if value is None:
-        text = ""
-    elif isinstance(value, bool):
-        text = "yes" if value else "no"
-    elif isinstance(value, int):
-        text = f"{value:,}"
-    elif isinstance(value, float):
-        text = f"{value:,.2f}"
-    elif isinstance(value, datetime):
-        text = as_utc(value).strftime("%Y-%m-%d %H:%M:%S")
-    else:
-        text = str(value)
-    return Text(text)
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, datetime):
+        return as_utc(value).strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
 
 
 def as_utc(value: datetime) -> datetime:
@@ -121,24 +114,50 @@ def _jsonable(value: Any) -> Any:
 
 def say(text: str) -> None:
     """A line for people, on standard output."""
-    out.print(Text(text))
+    _print_line(text, stderr=False)
 
 
 def note(text: str) -> None:
     """A line for people on standard error: what is going on, never a result."""
-    err.print(Text(text))
+    _print_line(text, stderr=True)
 
 
 def aside(text: str) -> None:
     """A line on standard error that nobody has to read: where an answer comes from."""
-    err.print(Text(text, style="dim"))
+    from rich.text import Text
+
+    console(stderr=True).print(Text(text, style="dim"))
+
+
+def alarm(text: str) -> None:
+    """A line on standard error that says why a command failed; it stands out on a terminal."""
+    from rich.text import Text
+
+    err = console(stderr=True)
+    err.print(Text(text, style="bold red" if err.is_terminal else ""))
 
 
 @contextmanager
 def live_line() -> Iterator[Callable[[str], None] | None]:
     """A line at the foot of a terminal that is written over; None where there is none."""
+    err = console(stderr=True)
     if not err.is_terminal:
         yield None
         return
+    from rich.live import Live
+    from rich.text import Text
+
     with Live(Text(), console=err, auto_refresh=False, transient=True) as live:
         yield lambda text: live.update(Text(text, overflow="ellipsis", no_wrap=True), refresh=True)
+
+
+def _print_line(text: str, *, stderr: bool) -> None:
+    """Print a line as rich does, which is loaded only where that takes more than to write it out."""
+    stream = sys.stderr if stderr else sys.stdout
+    if not stream.isatty() and all(map(str.isprintable, text.split("\n"))):
+        stream.write(f"{text}\n")
+        stream.flush()
+        return
+    from rich.text import Text
+
+    console(stderr=stderr).print(Text(text))

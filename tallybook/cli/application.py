@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import os
 import sys
-from importlib.metadata import version
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from tallybook.cli import books as commands_books
 from tallybook.cli import prove as commands_prove
@@ -61,6 +65,8 @@ app.add_typer(commands_rules.app, name="rules")
 
 def _print_version(value: bool) -> None:
     if value:
+        from importlib.metadata import version  # slow to load, and nothing else asks it
+
         sys.stdout.write(f"tallybook {version('tallybook')}\n")
         raise typer.Exit
 
@@ -77,3 +83,35 @@ def _options(
     ] = False,
 ) -> None:
     context.obj = folder
+
+
+def app_for(words: Collection[str]) -> typer.Typer:
+    """The command line for these words: commands that are not among them can be listed, and not be called.
+
+    Typer makes up the options of every command before it looks which one is called, which takes longer than the import
+    of all of them. A shell that asks how a word may go on gets everything.
+    """
+    is_completing = any(name.endswith("_COMPLETE") for name in os.environ)
+    return app if is_completing else _without_options(app, frozenset(words))
+
+
+def _without_options(whole: typer.Typer, called: frozenset[str]) -> typer.Typer:
+    """A copy of a group of commands in which only the commands that may be called have their options."""
+    group = copy.copy(whole)
+    group.registered_commands = [copy.copy(command) for command in whole.registered_commands]
+    group.registered_groups = [copy.copy(inner) for inner in whole.registered_groups]
+    for command in group.registered_commands:
+        if command.callback is None:
+            continue
+        command.name = command.name or get_command_name(command.callback.__name__)
+        if command.name not in called:
+            command.help = command.help or inspect.getdoc(command.callback)
+            command.callback = _never_called
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            inner.typer_instance = _without_options(inner.typer_instance, called)
+    return group
+
+
+def _never_called() -> None:
+    raise AssertionError("a command was called whose name is not on the command line")

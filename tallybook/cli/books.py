@@ -12,7 +12,6 @@ from tallybook.cli.start import FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder
-from tallybook.follow.inbox import SUFFIXES, is_inbox_file
 from tallybook.screen import note, say, show_json, show_table
 
 AsIs = Annotated[bool, typer.Option("--as-is", help="Keep the order of the files instead of sorting by time.")]
@@ -101,6 +100,8 @@ def run(
         return
     if source is not None:
         raise typer.BadParameter("- goes with --follow; to take standard input in once: tallybook import -")
+    from tallybook.follow.inbox import SUFFIXES, is_inbox_file
+
     found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")

@@ -29,10 +29,10 @@ def main() -> None:
 
 
 def _run() -> None:
-    from tallybook.cli.application import Interrupted, app
+    from tallybook.cli.application import Interrupted, app_for
 
     try:
-        _until_left(app)
+        _until_left(app_for(sys.argv[1:]))
     except SystemExit:
         raise  # the usual end; here, so that the next lines are not asked and import nothing
     except Interrupted as interrupted:
@@ -97,11 +97,9 @@ def _until_left(command: Callable[[], object]) -> None:
 
 def _fail(message: str, code: Exit) -> None:
     try:
-        from rich.text import Text
+        from tallybook.screen import alarm
 
-        from tallybook.screen import err
-
-        err.print(Text(message, style="bold red" if err.is_terminal else ""))
+        alarm(message)
     except KeyboardInterrupt:
         # Pressed twice: the line is lost, the exit code is not.
         pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tallybook.exit_codes import Exit
@@ -75,6 +74,8 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         with progress("deciding again", sum(end.number for end in ends if end is not None)) as tick:
             found = verify_books(log, EDITION, load_published, tick)
     if as_json:
+        import msgspec
+
         show_json(msgspec.to_builtins(found))
     else:
         lines = f"{found.lines:,} journal lines (facts, ticks and openings)"

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tallybook.folder.folder import Folder, FolderRefused
@@ -176,6 +175,8 @@ def address(context: typer.Context, as_json: AsJson = False) -> None:
 
     found = address_of(Folder(context.obj))
     if as_json:
+        import msgspec
+
         show_json(msgspec.to_builtins(found))
         return
     lines = {

@@ -6,28 +6,25 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.resources import files as package_files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from books.files.consumed import ConsumedCache
-from books.files.layout import FIRST_EDITION
-from books.files.open import create_books, open_for_reading, open_for_writing, this_process
-from books.log import LogReader, LogWriter
-from books.snapshots.store import SnapshotStore
-from projections.store import Store
 from schemas.bounds import DAY_MS
-from schemas.facts import JournalOpened
 from tallybook.screen import note
 
-if TYPE_CHECKING:  # slow to load, and commands that only read do not ask it
+if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or none
+    from importlib.resources.abc import Traversable
+
+    from books.files.consumed import ConsumedCache
+    from books.log import LogReader, LogWriter
+    from books.snapshots.store import SnapshotStore
     from processors.decider.rules.model import Ruleset
+    from projections.store import Store
 
 DEFAULT_PARTITIONS: Final = 8
 DEFAULT_HORIZON_DAYS: Final = 90
 REFERRAL_WINDOW_DAYS: Final = 30
-EDITION: Final = FIRST_EDITION
+EDITION: Final = "0001"  # that of books.files.layout and schemas.topics, which load more than most commands need
 STREAM_FILE: Final = "stream.toml"
 STREAM_SWITCH: Final = "TALLYBOOK_BOOTSTRAP"
 MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
@@ -59,6 +56,9 @@ class Folder:
         Raises:
             BooksExist: there are books already.
         """
+        from books.files.open import create_books
+        from schemas.facts import JournalOpened
+
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.rulesets.mkdir(exist_ok=True)
         create_books(
@@ -98,6 +98,8 @@ class Folder:
 
             log: LogReader = open_stream_log(self.root)
         else:
+            from books.files.open import open_for_reading
+
             log = open_for_reading(self.root)
         try:
             yield log
@@ -112,6 +114,8 @@ class Folder:
                 f"the books of {self.root} are on Kafka, where only its stages write: publish facts there "
                 "(`tallybook publish FILE`). Nothing was changed."
             )
+        from books.files.open import open_for_writing, this_process
+
         log = open_for_writing(self.root, this_process(now))
         try:
             if log.cut_bytes:
@@ -145,15 +149,21 @@ class Folder:
 
     def snapshot_store(self) -> SnapshotStore:
         """The cache of account states."""
+        from books.snapshots.store import SnapshotStore
+
         return SnapshotStore(self.snapshots)
 
     def consumed_cache(self) -> ConsumedCache:
         """The cache of how far inputs were taken in."""
+        from books.files.consumed import ConsumedCache
+
         return ConsumedCache(self.snapshots)
 
 
 def shipped_programme(name: str) -> Traversable:
     """The folder of a programme that comes with Tallybook; raises FolderRefused where none is called so."""
+    from importlib.resources import files as package_files
+
     source = package_files("rulesets") / name
     if not source.is_dir():
         shipped = sorted(item.name for item in package_files("rulesets").iterdir() if item.is_dir())
