@@ -61,7 +61,7 @@ def commands(member: str) -> list[tuple[tuple[str, ...], float]]:
 
 
 def row_of(arguments: Sequence[str], seconds: Sequence[float], target: float) -> list[str]:
-    """A line of the table; the least figure is held to the target, as it is the one that the machine disturbed least."""
+    """A line of the table; the least figure is held to the target, as the machine disturbed it least."""
     least = min(seconds)
     reached = "reached" if least <= target else "not reached"
     said = f"`tallybook {' '.join(arguments)}`"
@@ -88,11 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if turn:  # the first turn brings the files into memory
                     seconds.append(used)
     rows = [row_of(words, seconds, target) for (words, target), seconds in zip(asked, found, strict=True)]
-    lines = [
-        *table(HEADS, rows),
-        "",
-        f"{given.facts:,} events of a demo year, {given.repeats} runs of each; {versions()}",
-    ]
+    said = f"{given.facts:,} events of a demo year, {given.repeats} runs of each; {versions()}"
+    lines = [*table(HEADS, rows), "", said]
     print("\n".join(lines))
     if given.markdown:
         write_block(BLOCK, lines)

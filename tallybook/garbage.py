@@ -1,5 +1,6 @@
 """How often Python looks for garbage: seldom, because what we make is plain data that lives on."""
 
+import atexit
 import gc
 from typing import Final
 
@@ -12,4 +13,5 @@ MIDDLE_ROUNDS: Final = 100
 
 def collect_seldom() -> None:
     """Set the collector for this process; every process of ours calls it once when it starts."""
+    atexit.register(gc.freeze)  # Python would look through all that is alive once more before it ends
     gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, MIDDLE_ROUNDS)

@@ -22,6 +22,7 @@ from tallybook.cli import rules as commands_rules
 from tallybook.cli import stages as commands_stream
 from tallybook.cli import start as commands_start
 from tallybook.cli import topics as commands_topics
+from tallybook.cli.late_modules import put_off
 from tallybook.exit_codes import MEANINGS
 
 _CODES: Final = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -91,6 +92,9 @@ def app_for(words: Collection[str]) -> typer.Typer:
     Typer makes up the options of every command before it looks which one is called, which takes longer than the import
     of all of them. A shell that asks how a word may go on gets everything.
     """
+    # Half of what typer loads to print a help or a wrong usage, for which it needs neither.
+    put_off("rich.markdown", "Markdown")
+    put_off("rich.traceback", "Traceback")
     is_completing = any(name.endswith("_COMPLETE") for name in os.environ)
     return app if is_completing else _without_options(app, frozenset(words))
 
