@@ -21,6 +21,7 @@ from projections.clickhouse.faults import no_room_on_the_way
 from projections.clickhouse.json_rows import FORMAT, json_rows
 from projections.clickhouse.lock import StoreLock
 from projections.clickhouse.reader_guard import ReaderGuard
+from projections.clickhouse.replaced_parts import clear_replaced_parts
 from projections.clickhouse.servers import (
     Server,
     cannot_answer_now,
@@ -66,6 +67,8 @@ SERVER_SECONDS: Final = 120
 SESSION_SECONDS: Final = 60
 # Up to here it costs more to hand rows from thread to thread than one thread needs to make them all.
 FEW_BYTES: Final = 1 << 20
+# Staged in turn before the disk is cleared of the parts that merges have replaced meanwhile, some ten for each.
+STAGED_BEFORE_CLEARING: Final = 128
 _SETTINGS: Final = READING | {
     "async_insert": "0",
     # Copies within one insert are left to FINAL and the merges, as copies in two inserts are: half the work.
@@ -106,6 +109,7 @@ class ClickHouse:
         self._types: dict[str, dict[str, str]] = {}
         self._numbers = count(1)
         self._threads = 0
+        self._unstaged = 0
         self._guard = ReaderGuard(self)
         self._process = os.getpid()
 
@@ -207,6 +211,14 @@ class ClickHouse:
         if not isinstance(staged, _Staged):
             raise TypeError("only what this store has staged can be forgotten")
         self.command("DROP TABLE IF EXISTS {staged:Identifier}", {"staged": staged.name})
+        self._unstaged += 1
+        if self._unstaged == STAGED_BEFORE_CLEARING:
+            self._unstaged = 0
+            self._clear(is_closing=False)
+
+    def _clear(self, *, is_closing: bool) -> None:
+        if self._lock is not None:  # a server does so by itself
+            clear_replaced_parts(self.rows, self.command, ROWS, is_closing=is_closing)
 
     def _insert_as(self, table: str, names: Sequence[str] | None, rows: bytes, input_format: str) -> None:
         try:
@@ -268,11 +280,14 @@ class ClickHouse:
     def close(self) -> None:
         """Close the engine and let go of the folder, or hang up."""
         self._of_this_process()
-        self._reader.close()
-        self._client.close()
-        _hang_up(self._pool)
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            self._clear(is_closing=True)
+        finally:
+            self._reader.close()
+            self._client.close()
+            _hang_up(self._pool)
+            if self._lock is not None:
+                self._lock.release()
 
     def _own(self) -> None:
         self._of_this_process()

@@ -271,13 +271,12 @@ def _open_tables(
 ) -> Store:
     """The tables of the folder, as soon as nobody else has them open."""
     from projections.store import StoreHeld
-    from tallybook.tables.catch_up import forget_other_books
+    from tallybook.tables.catch_up import own_tables
 
     waited = False
     while True:
         try:
-            forget_other_books(folder, log)
-            return opened.enter_context(folder.store())
+            return opened.enter_context(own_tables(folder, log))
         except StoreHeld as held:
             if words.is_ending:
                 raise  # whoever has them brings in what was committed

@@ -45,13 +45,11 @@ def caught_up(folder: Folder) -> Iterator[Store]:
         return
     with folder.reading() as log, ExitStack() as opened:
         try:
-            forget_other_books(folder, log)
-            store = opened.enter_context(folder.store())
+            store = opened.enter_context(own_tables(folder, log))
         except StoreHeld as held:
             store = opened.enter_context(served_tables(held)).store
             aside(f"process {held.holder} has the tables open and answers, {_how_level(log, store)}")
         else:
-            log.refresh()  # somebody may have committed and projected more before the tables were ours
             _catch_up(log, store)
         yield store
 
@@ -63,11 +61,8 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         StoreHeld: another process has the tables open.
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log:
-        forget_other_books(folder, log)
-        with folder.store() as store:
-            log.refresh()  # somebody may have committed and projected more before the tables were ours
-            return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+    with folder.reading() as log, own_tables(folder, log) as store:
+        return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
 
 
 def follow_books(folder: Folder) -> None:
@@ -96,21 +91,34 @@ def are_of_other_books(log: LogReader, store: Store) -> bool:
     return any(tuple(row.values()) != here for row in store.rows(_JOURNALS))
 
 
-def forget_other_books(folder: Folder, log: LogReader) -> None:
-    """Delete tables that were filled from other books: they hold nothing but copies, and are made afresh.
+@contextmanager
+def own_tables(folder: Folder, log: LogReader) -> Iterator[Store]:
+    """The folder's tables, opened here; those that were filled from other books are deleted first, and made afresh.
 
-    So are tables that know more than these books do: they were filled before an older copy of the books was put here.
+    They hold nothing but copies. Tables that know more than these books do are deleted too: they were filled before an
+    older copy of the books was put here.
+
+    Raises:
+        StoreHeld: another process has them open.
     """
-    if not folder.clickhouse.exists():
-        return
-    with folder.store() as store:
-        log.refresh()  # nobody can fill the tables now, so what is in them was committed before
-        other = are_of_other_books(log, store)
-        if not other and not _are_ahead(log, projected_positions(store)):
-            return
-    what = "other books" if other else "a later copy of these books"
-    note(f"{folder.clickhouse} was filled from {what}; it holds nothing but copies and is made afresh")
-    shutil.rmtree(folder.clickhouse)
+    with ExitStack() as opened:
+        store = opened.enter_context(folder.store())
+        # Nobody else can fill the tables now, so what is in them, and perhaps more, is in the books as they are now.
+        log.refresh()
+        if filled_from := _other_source(log, store):
+            opened.close()
+            note(f"{folder.clickhouse} was filled from {filled_from}; it holds nothing but copies and is made afresh")
+            shutil.rmtree(folder.clickhouse)
+            store = opened.enter_context(folder.store())
+            log.refresh()
+        yield store
+
+
+def _other_source(log: LogReader, store: Store) -> str:
+    """What the tables were filled from, if not from these books; else nothing."""
+    if are_of_other_books(log, store):
+        return "other books"
+    return "a later copy of these books" if _are_ahead(log, projected_positions(store)) else ""
 
 
 def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
