@@ -86,6 +86,13 @@ def explain_what(
         tables = ask_tables(folder, event)
         starts = tables.starts(log.partitions)
         found = find_event(log, event, source=source, member_id=member_id, starts=starts, on_line=tick)
+        may_be_member = not only_events and not member_id and not source
+        if not found.hits and not found.rejects and may_be_member and not _may_name_entry(event):
+            # No event and no order is called so: a member's own partition tells whether it is one.
+            _refuse_tick(event)
+            member = explain_member(log, event, newest, tick)
+            if member is not None:
+                return Explanation(member=member)
         if not found.hits and not found.rejects:
             # The tables know events and orders; entries, members and what is alike stand in the books alone.
             found = find_event(log, event, source=source, member_id=member_id, on_line=tick)
@@ -96,9 +103,14 @@ def explain_what(
         if found.hits or found.rejects:
             return _events(log, event, found, tables, tick)
         _refuse_tick(event)
-        if not only_events and not member_id and not source and event in found.members:
+        if may_be_member and event in found.members:
             return _member(log, event, newest, tick)
         raise UnknownId(_unknown(log, event, member_id, source, found.members))
+
+
+def _may_name_entry(what: str) -> bool:
+    """Whether this may be the id of an entry, or of an event with its source: each has a slash in it."""
+    return "/" in what
 
 
 def _refuse_tick(event: str) -> None:

@@ -27,7 +27,10 @@ MAX_ATTRIBUTES: Final = 32
 class RulesetModel(BaseModel):
     """Frozen, and closed: a key that is not known here is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    # Only the model that is asked to check builds its validator, which holds those of all models within it.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, defer_build=True
+    )
 
 
 class TextCondition(RulesetModel):
