@@ -19,8 +19,8 @@ _ACTIVE = "SELECT count() AS parts FROM system.parts WHERE database = 'tallybook
 def fill(store: ClickHouse, first: int = 0) -> None:
     """Rows in many batches, which are then merged into one part."""
     for number in range(first, first + BATCHES):
-        columns = {"edition": ["0001"], "partition": [number], "book": ["ledger"], "position": [number]}
-        store.insert("progress", columns | {"records": [number]})
+        place: dict[str, list[object]] = {"edition": ["0001"], "partition": [number], "book": ["ledger"]}
+        store.insert("progress", place | {"position": [number], "records": [number]})
     store.command("OPTIMIZE TABLE tallybook_rows.progress FINAL")
 
 

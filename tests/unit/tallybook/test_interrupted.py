@@ -42,7 +42,9 @@ def test_an_import_that_is_stopped(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("module", ["typer", "tallybook.cli.application", "books.errors", "tallybook.cli.read"])
+@pytest.mark.parametrize(
+    "module", ["typer", "tallybook.cli.application", "tallybook.folder.folder", "tallybook.cli.read"]
+)
 def test_a_start_that_is_stopped(module: str) -> None:
     assert press_within(module, "", "--version") == (130, LINE)
 
