@@ -178,7 +178,20 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
     Raises:
         RulesetRefused: with every error, by file and line.
     """
-    from processors.ruleset.text import decode_ruleset, parse_ruleset
+    from processors.ruleset.text import parse_ruleset
+
+    text = read_text(file)
+    ruleset, _ = parse_ruleset(text, str(file))
+    return text, ruleset
+
+
+def read_text(file: Path) -> str:
+    """A ruleset file's text, whatever it says.
+
+    Raises:
+        RulesetRefused: it is not UTF-8.
+    """
+    from processors.ruleset.text import decode_ruleset
 
     try:
         data = file.read_bytes()
@@ -186,9 +199,7 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
         raise FolderRefused(
             f"{file}: {error.strerror}. Name a ruleset file (rulesets/<programme>/<version>.yaml)."
         ) from error
-    text = decode_ruleset(data, str(file))
-    ruleset, _ = parse_ruleset(text, str(file))
-    return text, ruleset
+    return decode_ruleset(data, str(file))
 
 
 @lru_cache(MAX_RULESETS_KEPT)

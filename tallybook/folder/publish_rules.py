@@ -12,12 +12,12 @@ from processors.decider.calendar import Zone
 from processors.decider.partition import SEMANTICS
 from processors.decider.rules.model import Ruleset
 from processors.embedded.rounds import Rounds
-from processors.ruleset.text import RulesetRefused, ruleset_hash
+from processors.ruleset.text import RulesetRefused, parse_ruleset, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import EARLIEST_AT
 from schemas.facts import RulesetPublished
 from schemas.instants import NoInstant, format_instant, parse_instant
-from tallybook.folder.folder import Folder, FolderRefused, load_published, read_ruleset
+from tallybook.folder.folder import Folder, FolderRefused, load_published, read_ruleset, read_text
 
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
 _PARTS: Final = re.compile(r"(\d+)")
@@ -170,15 +170,15 @@ def _require_new_or_same(before: Sequence[RulesetPublished], ruleset: Ruleset, h
 
 
 def _require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
-    hashes = {published.ruleset_hash for published in before}
     try:
-        text, ruleset = read_ruleset(file)
+        text = read_text(file)
+        if ruleset_hash(text) in {published.ruleset_hash for published in before}:
+            return  # before it is parsed, which takes longer than all else here
+        ruleset, _ = parse_ruleset(text, str(file))
     except RulesetRefused:
         # A draft may be unfinished; a version that is in force may not.
         if any(published.version == file.stem for published in before):
             raise PublicationRefused(_edited(str(file), file.stem)) from None
-        return
-    if ruleset_hash(text) in hashes:
         return
     if any(published.version == ruleset.version for published in before):
         raise PublicationRefused(_edited(str(file), ruleset.version))
