@@ -24,8 +24,8 @@ import msgspec
 from benchmarks.fresh import measured_apart, resident_bytes
 from benchmarks.regulars import history, member_ids, opened, publication
 from benchmarks.report import table, versions, write_block
-from processors.decider.machine import PartitionMachine
-from processors.decider.rules.model import Ruleset
+from processors.decider.partition_machine import PartitionMachine
+from processors.decider.rules.ruleset import Ruleset
 from schemas.pages import JournalLine
 from tallybook.folder.folder import load_published
 from tallybook.garbage import collect_seldom

@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from processors.decider.machine import PartitionMachine
-from processors.ruleset.text import parse_ruleset, ruleset_hash
+from processors.decider.partition_machine import PartitionMachine
+from processors.ruleset.parse import parse_ruleset, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS
 from schemas.facts import (

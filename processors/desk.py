@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from processors.decider.accounts import MAX_LIVE_ACCOUNTS
-from processors.decider.machine import Load, PartitionMachine
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS
+from processors.decider.partition_machine import Load, PartitionMachine
 from schemas.canonical import EMPTY_DIGEST, chained, journal_form, next_journal_digest, next_ledger_digest
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine

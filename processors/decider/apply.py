@@ -10,8 +10,8 @@ from processors.decider.forgetting import forget
 from processors.decider.limits import counter_key
 from processors.decider.lots import enter
 from processors.decider.partition import Partition
+from processors.decider.period_totals import enter_totals
 from processors.decider.referrals import MAX_PURCHASES_REMEMBERED, purchase_of
-from processors.decider.totals import enter_totals
 from schemas.canonical import content_hash
 from schemas.facts import ClockTicked, MemberFact, PurchaseRecorded, RefereePurchased, ReferralMade
 from schemas.posting import Posting, Reason

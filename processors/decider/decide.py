@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from processors.decider.account import Account, Claim, fact_key
+from processors.decider.awards import Awards
 from processors.decider.lots import due_entries
 from processors.decider.partition import Partition
+from processors.decider.period_totals import totals_after
 from processors.decider.referrals import claim_for, owed_for_purchase, owed_to_new_claim, purchase_of
 from processors.decider.rules.compile import CompiledRuleset, nothing_earned
-from processors.decider.till import Till
-from processors.decider.totals import totals_after
 from schemas.canonical import content_hash
 from schemas.entry_ids import tick_event_id
 from schemas.facts import ClockTicked, MemberFact, PurchaseRecorded, RefereePurchased, ReferralMade
@@ -106,26 +106,26 @@ def _decide_by_rules(
     late = at < latest_at
     reached_at = latest_at if late else at
     day, active = rules.days.at(at)
-    till = Till(partition, account, fact, day, max(reached_at, partition.last_tick))
+    awards = Awards(partition, account, fact, day, max(reached_at, partition.last_tick))
     reason = referred.reason
     if reason is None:
         earn = rules.earning.get(kind, nothing_earned)
-        nothing = earn(till, account, fact, active)
-        reason = None if till.entries else till.reason(nothing)
-    entries, earned, store_id = till.entries, till.earned, getattr(fact, "store_id", "")
+        nothing = earn(awards, account, fact, active)
+        reason = None if awards.entries else awards.reason(nothing)
+    entries, earned, store_id = awards.entries, awards.earned, getattr(fact, "store_id", "")
     balance = account.balance + earned
-    if due or till.expired:
-        till.expired.sort(key=lambda entry: (entry.effective_at, entry.lot))
-        balance += _sum(due) + _sum(till.expired)
-        entries = [*due, *entries, *till.expired]
+    if due or awards.expired:
+        awards.expired.sort(key=lambda entry: (entry.effective_at, entry.lot))
+        balance += _sum(due) + _sum(awards.expired)
+        entries = [*due, *entries, *awards.expired]
     # By position, in the order of the fields: to name thirty fields of every posting took a tenth of all the time.
     # Number, page, line and sub are the caller's to stamp.
     return Posting(
         account.member_id, account.seq + 1, kind, fact.source, fact.event_id, at, balance, 0, 0, 0, 0, reason, late,
-        rules.version, rules.ruleset_hash, rules.semantics, day.number, tuple(entries), tuple(till.workings),
-        tuple(till.charges), till.day_held,
+        rules.version, rules.ruleset_hash, rules.semantics, day.number, tuple(entries), tuple(awards.workings),
+        tuple(awards.charges), awards.day_held,
         totals_after(account, day.number, store_id, earned, reached_at) if earned else (),
-        referred.owed, referred.purchase_rank, 0 if referred.claim is None else referred.claim.rank, till.claim_paid,
+        referred.owed, referred.purchase_rank, 0 if referred.claim is None else referred.claim.rank, awards.claim_paid,
         store_id, getattr(fact, "order_id", ""),
     )  # fmt: skip
 

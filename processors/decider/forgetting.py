@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.calendar import EPOCH_ORDINAL
+from processors.decider.local_time import EPOCH_ORDINAL
 from processors.decider.partition import Partition
-from processors.decider.totals import totals_since
+from processors.decider.period_totals import totals_since
 from schemas.bounds import DAY_MS
 
 MAX_ENDS_KEPT: Final = 65_536

@@ -9,7 +9,7 @@ import msgspec
 
 from books.log import LogReader
 from books.walk import Desk, unscored, walk
-from processors.decider.machine import Load
+from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk
 from processors.replay.tally import Tally
 from schemas.canonical import printed_digest

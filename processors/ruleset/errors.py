@@ -22,7 +22,7 @@ from processors.decider.rules.example import (
     ExampleTick,
     Expected,
 )
-from processors.decider.rules.model import (
+from processors.decider.rules.ruleset import (
     Active,
     FixedExpiry,
     FixedRule,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.decider.rules.checks import WHEN_FIELDS
-from processors.decider.rules.model import Ruleset
+from processors.decider.rules.ruleset import Ruleset
 from schemas.currencies import DECIMALS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 from processors.decider.rules.checks import fact_of
-from processors.decider.rules.model import (
+from processors.decider.rules.ruleset import (
     EarningRule,
     FixedExpiry,
     FixedRule,
@@ -18,8 +18,7 @@ from processors.decider.rules.model import (
     SpendRule,
     StreakRule,
 )
-from processors.decider.rules.scalars import Problem
-from processors.ruleset.satisfiable import (
+from processors.decider.rules.satisfiable import (
     Sets,
     asked_of_fact,
     asked_of_line,
@@ -28,6 +27,7 @@ from processors.ruleset.satisfiable import (
     is_covered,
     together,
 )
+from processors.decider.rules.scalars import Problem
 
 Path = tuple[str | int, ...]
 _NEVER: Final = "as it stands, the rule never pays"

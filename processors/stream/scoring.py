@@ -20,7 +20,7 @@ from books.kafka.producer import TransactionalProducer
 from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import Place as BookPlace
-from processors.decider.machine import Load
+from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk, owed_by
 from processors.replay.recovery import recover_desk, save_snapshot
 from processors.stream.stage_counts import StageCounts

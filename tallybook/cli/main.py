@@ -76,7 +76,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from processors.decider.partition import UnknownSemanticsError
     from processors.intake.mapping import MappingRefused
     from processors.intake.records import InputRefused
-    from processors.ruleset.text import RulesetRefused
+    from processors.ruleset.parse import RulesetRefused
     from projections.store import StoreError
     from tallybook.folder.folder import FolderRefused
 

@@ -9,9 +9,9 @@ from typing import Final
 from books.log import LogReader
 from books.walk import Desk, walk
 from processors.decider.account import Account
-from processors.decider.calendar import Zone
-from processors.decider.machine import PartitionMachine
-from processors.decider.rules.model import Ruleset
+from processors.decider.local_time import Zone
+from processors.decider.partition_machine import PartitionMachine
+from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import RulesetPublished
 from schemas.partitions import partition_of
 from schemas.posting import Posting

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from books.log import LogReader
-from processors.decider.calendar import Zone
+from processors.decider.local_time import Zone
 from processors.embedded.rounds import guest_key
 from schemas.facts import MemberFact, PurchaseRecorded, RefereePurchased, RulesetPublished
 from schemas.instants import format_instant

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.calendar import Moment as LocalMoment
-from processors.decider.calendar import Zone, iso_day
 from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key
+from processors.decider.local_time import Moment as LocalMoment
+from processors.decider.local_time import Zone, iso_day
 from processors.decider.referrals import MAX_OPEN_CLAIMS
-from processors.decider.rules.consider import Considered, consider
-from processors.decider.rules.model import Ruleset
+from processors.decider.rules.explain_rules import Considered, consider
+from processors.decider.rules.ruleset import Ruleset
 from schemas.bounds import DAY_MS
 from schemas.facts import (
     CheckedIn,

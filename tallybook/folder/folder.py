@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
     from books.files.consumed import ConsumedCache
     from books.log import LogReader, LogWriter
     from books.snapshots.store import SnapshotStore
-    from processors.decider.rules.model import Ruleset
+    from processors.decider.rules.ruleset import Ruleset
     from projections.store import Store
 
 DEFAULT_PARTITIONS: Final = 8
@@ -178,7 +178,7 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
     Raises:
         RulesetRefused: with every error, by file and line.
     """
-    from processors.ruleset.text import parse_ruleset
+    from processors.ruleset.parse import parse_ruleset
 
     text = read_text(file)
     ruleset, _ = parse_ruleset(text, str(file))
@@ -191,7 +191,7 @@ def read_text(file: Path) -> str:
     Raises:
         RulesetRefused: it is not UTF-8.
     """
-    from processors.ruleset.text import decode_ruleset
+    from processors.ruleset.parse import decode_ruleset
 
     try:
         data = file.read_bytes()
@@ -205,7 +205,7 @@ def read_text(file: Path) -> str:
 @lru_cache(MAX_RULESETS_KEPT)
 def load_published(text: str) -> Ruleset:
     """The ruleset of a publication's text, which was checked when it was published."""
-    from processors.ruleset.text import parse_ruleset
+    from processors.ruleset.parse import parse_ruleset
 
     ruleset, _ = parse_ruleset(text, "published ruleset")
     return ruleset

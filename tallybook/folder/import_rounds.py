@@ -10,7 +10,7 @@ import msgspec
 
 from books.files.consumed import NO_CACHE, ConsumedCache
 from books.log import LogReader
-from processors.decider.machine import Load
+from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time

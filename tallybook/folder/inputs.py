@@ -15,7 +15,7 @@ from processors.intake.formats import Format
 from processors.intake.inputs import Input, open_input
 from processors.intake.mapping import ColumnMapping, parse_mapping
 from processors.intake.unknown_fields import UnknownFields
-from processors.ruleset.text import decode_ruleset
+from processors.ruleset.parse import decode_ruleset
 from processors.ruleset.yaml_text import read_yaml
 from tallybook.folder.folder import Folder, FolderRefused
 

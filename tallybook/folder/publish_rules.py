@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from processors.decider.calendar import Zone
+from processors.decider.local_time import Zone
 from processors.decider.partition import SEMANTICS
-from processors.decider.rules.model import Ruleset
+from processors.decider.rules.ruleset import Ruleset
 from processors.embedded.rounds import Rounds
-from processors.ruleset.text import RulesetRefused, parse_ruleset, ruleset_hash
+from processors.ruleset.parse import RulesetRefused, parse_ruleset, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import EARLIEST_AT
 from schemas.facts import RulesetPublished

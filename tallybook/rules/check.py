@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from processors.ruleset.examples import run_examples, score_with
-from processors.ruleset.text import RulesetRefused, RulesetWarning, decode_ruleset, parse_ruleset
+from processors.ruleset.parse import RulesetRefused, RulesetWarning, decode_ruleset, parse_ruleset
+from processors.ruleset.run_examples import run_examples, score_with
 from tallybook.folder.folder import FolderRefused, load_published
 
 

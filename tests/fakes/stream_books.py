@@ -8,7 +8,7 @@ import msgspec
 
 from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import NoSuchPosition, UnknownEdition
-from processors.decider.machine import Load
+from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk, owed_by
 from schemas.facts import JournalOpened
 from schemas.pages import Folio, JournalLine, JournalPage, Reject, RoundCommitted

@@ -16,7 +16,7 @@ from books.kafka.create import open_stream as open_books
 from books.kafka.messages import page_message, page_of
 from books.kafka.producer import TransactionalProducer
 from books.snapshots.store import SnapshotStore
-from processors.ruleset.text import parse_ruleset
+from processors.ruleset.parse import parse_ruleset
 from processors.stream.scoring import PartitionScorer
 from processors.stream.stage_counts import StageCounts
 from schemas.canonical import canonical_fact

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from processors.decider.calendar import Zone
+from processors.decider.local_time import Zone
 from processors.zones import zone_data
 from tests.reference.local_time import DAY_MS, HOUR_MS, date_of, day_of, utc_day
 from tests.reference.local_time import Zone as ReferenceZone

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from processors.decider.account import FAR_FUTURE
-from processors.decider.machine import PartitionMachine
+from processors.decider.partition_machine import PartitionMachine
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from processors.decider.account import Account
 from processors.decider.accounts_digest import accounts_digest, canonical_account
-from processors.decider.machine import PartitionMachine
+from processors.decider.partition_machine import PartitionMachine
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine

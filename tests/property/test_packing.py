@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.accounts import MAX_LIVE_ACCOUNTS, MemoryAccounts
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS, MemoryAccounts
 from processors.decider.accounts_digest import accounts_digest, canonical_account
 from processors.decider.due_calendar import DueCalendar
-from processors.decider.machine import PartitionMachine
+from processors.decider.partition_machine import PartitionMachine
 from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
 from schemas.posting import Posting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.decider.accounts_digest import accounts_digest
-from processors.decider.machine import PartitionMachine
+from processors.decider.partition_machine import PartitionMachine
 
 
 def balances_of(machine: PartitionMachine) -> dict[str, int]:

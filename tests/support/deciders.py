@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from processors.decider.machine import PartitionMachine
-from processors.decider.rules.model import Ruleset
-from processors.ruleset.text import parse_ruleset, ruleset_hash
+from processors.decider.partition_machine import PartitionMachine
+from processors.decider.rules.ruleset import Ruleset
+from processors.ruleset.parse import parse_ruleset, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import MAX_LOTS
 from schemas.facts import JournalOpened, RulesetPublished

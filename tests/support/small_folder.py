@@ -10,7 +10,7 @@ from typing import Final
 from processors.desk import PartitionDesk
 from processors.embedded.rounds import Taken
 from processors.replay.recovery import recover_desk
-from processors.ruleset.text import parse_ruleset
+from processors.ruleset.parse import parse_ruleset
 from schemas.facts import (
     CheckedIn,
     ContentShared,

@@ -16,7 +16,7 @@ from processors.decider.rules.scalars import Problem
 
 if TYPE_CHECKING:
     from processors.decider.rules.example import Example
-    from processors.decider.rules.model import (
+    from processors.decider.rules.ruleset import (
         EarningRule,
         FixedRule,
         Limit,

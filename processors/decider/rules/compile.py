@@ -8,12 +8,14 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.arithmetic import ROUNDINGS, fraction_of
-from processors.decider.calendar import Zone
+from processors.decider.held_days import StreakTable
 from processors.decider.limits import CompiledLimit
+from processors.decider.local_time import Zone
+from processors.decider.rounding import ROUNDINGS, fraction_of
 from processors.decider.rules.condition_functions import LineTest, compile_lines
-from processors.decider.rules.days import RuleDays, term
-from processors.decider.rules.model import (
+from processors.decider.rules.local_day import RuleDays, term
+from processors.decider.rules.points import CompiledMultiplier, CompiledRule, worth_of_lines
+from processors.decider.rules.ruleset import (
     EarningRule,
     Expiry,
     FixedRule,
@@ -25,15 +27,13 @@ from processors.decider.rules.model import (
     StreakRule,
 )
 from processors.decider.rules.source import NumberedMultiplier, NumberedRule, kind_of, kinds_of, ruleset_source
-from processors.decider.rules.worth import CompiledMultiplier, CompiledRule, worth_of_lines
-from processors.decider.streaks import StreakTable
 from schemas.entry_ids import claim_key
 from schemas.facts import MemberFact, PurchaseLine, RulesetPublished
 from schemas.generated import define
 from schemas.posting import Reason
 
 MAX_COMPILED_KEPT: Final = 16
-# `earn(till, account, fact, active)` has the till pay, and gives the reason for nothing being paid if nothing is.
+# `earn(awards, account, fact, active)` has the awards pay, and gives the reason for nothing being paid if nothing is.
 Earn = Callable[[Any, Any, Any, int], Reason]
 _NAMES: Final[Mapping[str, Any]] = {
     "claim_key": claim_key,

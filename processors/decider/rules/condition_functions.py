@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any, Final
 
 from processors.decider.account import FAR_FUTURE
-from processors.decider.calendar import Moment, Zone
-from processors.decider.rules.model import Active, LineConditions, NumberCondition, TextCondition, When
+from processors.decider.local_time import Moment, Zone
+from processors.decider.rules.ruleset import Active, LineConditions, NumberCondition, TextCondition, When
 from schemas.facts import PurchaseLine, PurchaseRecorded, order_total_minor
 
 FactTest = Callable[[Any], bool]

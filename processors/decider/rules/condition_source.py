@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.decider.rules.model import LineConditions, NumberCondition, TextCondition, When
+from processors.decider.rules.ruleset import LineConditions, NumberCondition, TextCondition, When
 
 # Order-level numbers of a purchase are sums over all its lines, made before the rules are asked.
 ORDER_SUMS: Final = ("amount_minor", "quantity_milli")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from processors.decider.rules.condition_source import lines_source, sums_asked, when_source
-from processors.decider.rules.model import (
+from processors.decider.rules.ruleset import (
     EarningRule,
     FixedRule,
     MultiplierRule,
@@ -72,9 +72,9 @@ def kinds_of(rules: Sequence[NumberedRule]) -> list[str]:
 
 
 def ruleset_source(ruleset: Ruleset, rules: Sequence[NumberedRule], multipliers: Sequence[NumberedMultiplier]) -> str:
-    """The source of `earn_<kind>(till, account, fact, active)` for every kind of fact in `kinds_of`.
+    """The source of `earn_<kind>(awards, account, fact, active)` for every kind of fact in `kinds_of`.
 
-    Each function has the till pay every rule that takes part, and says why nothing would be paid if none does.
+    Each function has the awards pay every rule that takes part, and says why nothing would be paid if none does.
     `active` is the sum of the time bits. The names `rule_<n>`, `worth_<n>` and the reasons are for the caller to give.
     """
     parts = [f"# {ruleset.programme} {ruleset.version}"]
@@ -91,7 +91,7 @@ class _KindSource:
     def __init__(
         self, ruleset: Ruleset, kind: str, rules: list[NumberedRule], multipliers: list[NumberedMultiplier]
     ) -> None:
-        self.lines = [f"def earn_{kind}(till, account, fact, active):"]
+        self.lines = [f"def earn_{kind}(awards, account, fact, active):"]
         self._rules = rules
         self._multipliers = multipliers
         if kind == "PurchaseRecorded":
@@ -154,12 +154,12 @@ class _KindSource:
             self._line(1, f"if {' and '.join(tests)}:")
             depth = 2
         if isinstance(rule, StreakRule):
-            self._line(depth, f"held = till.hold_day({rule.grace_days})")
+            self._line(depth, f"held = awards.hold_day({rule.grace_days})")
             self._line(depth, "if held is None:", "    reason = DAY_ALREADY_PAID", "else:")
             self._pay(each, depth + 1, "held.run_length", "worth_of_run")
         elif isinstance(rule, ReferralRule):
             referrer, referee = rule.referrer_points, rule.referee_points
-            self._line(depth, "till.claim_paid = claim")
+            self._line(depth, "awards.claim_paid = claim")
             self._line(depth, f"points = {referrer} if account.member_id == fact.referrer_id else {referee}")
             self._pay(each, depth, "points", "worth_of_points")
         elif isinstance(rule, FixedRule) and rule.on != "purchase":
@@ -173,7 +173,7 @@ class _KindSource:
         """A worth that was met before is looked up, without a call."""
         n, taking = each.number, self._hit(each)
         self._line(
-            depth, f"till.pay(rule_{n}, worths_{n}.get(({taking}, {basis})) or rule_{n}.{worth}({taking}, {basis}))"
+            depth, f"awards.pay(rule_{n}, worths_{n}.get(({taking}, {basis})) or rule_{n}.{worth}({taking}, {basis}))"
         )
 
     def _hit(self, each: NumberedRule) -> str:
@@ -198,7 +198,7 @@ class _KindSource:
             self._counted(depth, "counted", "lines", counts)
             self._line(depth, "if counted:")
             depth += 1
-        apart = f"till.pay(rule_{each.number}, worth_of_lines(rule_{each.number}, {lines}, {self._hit(each)}))"
+        apart = f"awards.pay(rule_{each.number}, worth_of_lines(rule_{each.number}, {lines}, {self._hit(each)}))"
         if rule.round_per == "line":
             self._line(depth, apart)
             return

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, 
 from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.calendar import Zone
+from processors.decider.local_time import Zone
 from processors.intake.refusal import Problem, quoted
 from processors.zones import zone_data
 from schemas.instants import NoInstant, parse_instant

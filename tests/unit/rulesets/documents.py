@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from processors.decider.rules.model import Ruleset
-from processors.ruleset.text import RulesetError, RulesetRefused, parse_ruleset
+from processors.decider.rules.ruleset import Ruleset
+from processors.ruleset.parse import RulesetError, RulesetRefused, parse_ruleset
 
 HEAD = 'programme: tried\nversion: "1"\ntimezone: Europe/Berlin\ncurrency: EUR\n'
 BASE = "  - {id: base, kind: spend, points: 1, per_minor: 100}\n"

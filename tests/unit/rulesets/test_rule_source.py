@@ -10,13 +10,13 @@ from random import Random
 import msgspec
 import pytest
 
-from processors.decider.calendar import Zone
-from processors.decider.machine import PartitionMachine
+from processors.decider.local_time import Zone
+from processors.decider.partition_machine import PartitionMachine
 from processors.decider.rules.compile import CompiledRuleset, compile_published
 from processors.decider.rules.condition_source import lines_source, number_source, text_source
-from processors.decider.rules.consider import consider
-from processors.decider.rules.model import LineConditions, MultiplierRule, NumberCondition, Ruleset, TextCondition
-from processors.decider.rules.worth import MAX_CUTS_KEPT, MAX_WORTHS_KEPT
+from processors.decider.rules.explain_rules import consider
+from processors.decider.rules.points import MAX_CUTS_KEPT, MAX_WORTHS_KEPT
+from processors.decider.rules.ruleset import LineConditions, MultiplierRule, NumberCondition, Ruleset, TextCondition
 from schemas.bounds import DAY_MS
 from schemas.entry_ids import DERIVED_SOURCE
 from schemas.facts import JournalOpened, MemberFact, PurchaseLine, PurchaseRecorded, RefereePurchased, RulesetPublished

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from processors.ruleset.examples import ExampleFailure, run_examples, score_with
-from processors.ruleset.text import parse_ruleset
+from processors.ruleset.parse import parse_ruleset
+from processors.ruleset.run_examples import ExampleFailure, run_examples, score_with
 from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import ClockTicked, MemberFact, PurchaseRecorded, ReferralMade, RulesetPublished
 from schemas.posting import Posting

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.ruleset.text import RulesetRefused, decode_ruleset, parse_ruleset
+from processors.ruleset.parse import RulesetRefused, decode_ruleset, parse_ruleset
 
 TESTS = Path(__file__).parents[2]
 MARKER = "# <- here"

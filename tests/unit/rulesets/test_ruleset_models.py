@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from processors.decider.rules.model import (
+from processors.decider.rules.ruleset import (
     Active,
     FixedExpiry,
     FixedRule,

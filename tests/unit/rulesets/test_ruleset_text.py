@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.ruleset.text import MAX_ERRORS, RulesetRefused, decode_ruleset, parse_ruleset, ruleset_hash
+from processors.ruleset.parse import MAX_ERRORS, RulesetRefused, decode_ruleset, parse_ruleset, ruleset_hash
 from processors.ruleset.yaml_text import MAX_ANCHORS, MAX_BYTES, MAX_DEPTH
 from processors.zones import zone_data, zone_names
 from tests.unit.rulesets.documents import BASE, document, errors_of, parsed

@@ -7,11 +7,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.decider.calendar import Moment, Zone
+from processors.decider.local_time import Moment, Zone
 from processors.decider.rules.condition_functions import compile_active, compile_lines
-from processors.decider.rules.model import Active, LineConditions
-from processors.ruleset.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
-from processors.ruleset.text import parse_ruleset
+from processors.decider.rules.ruleset import Active, LineConditions
+from processors.decider.rules.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
+from processors.ruleset.parse import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine
 from tests.support.deciders import load

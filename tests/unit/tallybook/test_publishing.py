@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.decider.machine import PartitionMachine
+from processors.decider.partition_machine import PartitionMachine
 from processors.embedded.rounds import Rounds
-from processors.ruleset.text import RulesetRefused, parse_ruleset, ruleset_hash
+from processors.ruleset.parse import RulesetRefused, parse_ruleset, ruleset_hash
 from schemas.bounds import EARLIEST_AT
 from schemas.facts import JournalOpened, RulesetPublished
 from tallybook.explain.account_walk import load

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from processors.decider.calendar import EPOCH_ORDINAL, Zone, add_months, period_end, window_name
-from processors.decider.rules.model import Active, Expiry, FixedExpiry, NoExpiry, RollingExpiry
+from processors.decider.local_time import EPOCH_ORDINAL, Zone, add_months, period_end, window_name
+from processors.decider.rules.ruleset import Active, Expiry, FixedExpiry, NoExpiry, RollingExpiry
 
 MAX_DAYS_KEPT: Final = 2_048
 _MINUTES_A_DAY: Final = 1_440

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from processors.decider.rules.model import Active, Hours, LineConditions, NumberCondition, TextCondition, When
+from processors.decider.rules.ruleset import Active, Hours, LineConditions, NumberCondition, TextCondition, When
 from schemas.bounds import MAX_AMOUNT_MINOR, MAX_LINES, MAX_MEDIA, MAX_QUANTITY_MILLI, MAX_TEXT_LENGTH
 
 # Long enough to meet every pairing of weekday and date, 29 February included, also across the year 2100.

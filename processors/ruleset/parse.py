@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from processors.decider.rules.checks import check_rules, nearest
-from processors.decider.rules.model import Limit, Rule, Ruleset
+from processors.decider.rules.ruleset import Limit, Rule, Ruleset
 from processors.decider.rules.scalars import Problem
 from processors.ruleset.errors import problems_of, value_at
 from processors.ruleset.warnings import find_warnings

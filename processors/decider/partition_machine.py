@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.accounts import MAX_LIVE_ACCOUNTS, Accounts, MemoryAccounts
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS, Accounts, MemoryAccounts
 from processors.decider.apply import apply
 from processors.decider.decide import decide
 from processors.decider.due_calendar import DueCalendar
 from processors.decider.forgetting import FORGET_BEFORE_PACKING_MS, forget
 from processors.decider.partition import Partition
 from processors.decider.rules.compile import CompiledRuleset, compile_published
-from processors.decider.rules.model import Ruleset
+from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import BookFact, ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import Posting

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from processors.decider.arithmetic import exact_text
+from processors.decider.held_days import StreakTable
 from processors.decider.limits import CompiledLimit
+from processors.decider.rounding import exact_text
 from processors.decider.rules.condition_functions import LineTest
-from processors.decider.streaks import StreakTable
 from schemas.facts import PurchaseLine
 from schemas.posting import Factor, Working
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from processors.decider.calendar import Moment, Zone, iso_day
+from processors.decider.local_time import Moment, Zone, iso_day
 from processors.decider.rules.condition_functions import compile_active, compile_lines, compile_when
-from processors.decider.rules.model import (
+from processors.decider.rules.ruleset import (
     Active,
     EarningRule,
     FixedRule,

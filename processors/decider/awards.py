@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 
 from processors.decider.account import Account
+from processors.decider.held_days import hold_day
 from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of
 from processors.decider.lots import expiry, lots_due
 from processors.decider.partition import Partition
-from processors.decider.rules.days import LocalDay
-from processors.decider.rules.worth import CompiledRule, Worth
-from processors.decider.streaks import hold_day
+from processors.decider.rules.local_day import LocalDay
+from processors.decider.rules.points import CompiledRule, Worth
 from schemas.bounds import MAX_EARNED_POINTS
 from schemas.entry_ids import award_entry_id
 from schemas.facts import MemberFact
@@ -21,7 +21,7 @@ from schemas.posting import MAIN_WALLET, DayHeld, Entry, EntryType, LimitCharge,
 _AWARDED: Final = EntryType.POINTS_AWARDED
 
 
-class Till(msgspec.Struct, gc=False):
+class Awards(msgspec.Struct, gc=False):
     """What one fact is paid: entries with their arithmetic, or the reason for none.
 
     Awards charge their limits at once, so that a later rule of the same fact sees what the earlier ones took.
@@ -35,7 +35,7 @@ class Till(msgspec.Struct, gc=False):
     day: LocalDay
     now: int
     earned: int = 0
-    awards: int = 0
+    count: int = 0
     wanted: bool = False
     too_many_lots: bool = False
     entries: list[Entry] = []
@@ -54,7 +54,7 @@ class Till(msgspec.Struct, gc=False):
             if (
                 rule.limits
                 or account.earned + self.earned + paid > MAX_EARNED_POINTS
-                or len(account.lots) + self.awards >= self.partition.max_lots
+                or len(account.lots) + self.count >= self.partition.max_lots
             ):
                 paid, cut_by = self._allowed(rule.limits, paid)
                 if cut_by:
@@ -81,7 +81,7 @@ class Till(msgspec.Struct, gc=False):
     def _award(self, rule: CompiledRule, points: int) -> None:
         fact, account, expires_at = self.fact, self.account, self.day.expiries[rule.expiry]
         self.earned += points
-        self.awards = n = self.awards + 1
+        self.count = n = self.count + 1
         at, lot = fact.occurred_at, account.lots_opened + n
         entry_id = award_entry_id(fact.source, fact.event_id, account.member_id, n)
         self.entries.append(Entry(entry_id, _AWARDED, points, at, lot, rule.rule_id, MAIN_WALLET, at, expires_at))
@@ -107,7 +107,7 @@ class Till(msgspec.Struct, gc=False):
         if allowed > room:
             cut += (MAX_EARNED_LIMIT,)
             allowed = max(0, room)
-        if allowed > 0 and len(self.account.lots) + self.awards >= self.partition.max_lots and self._is_full():
+        if allowed > 0 and len(self.account.lots) + self.count >= self.partition.max_lots and self._is_full():
             cut += (MAX_LOTS_LIMIT,)
             self.too_many_lots = True
             allowed = 0
@@ -119,5 +119,5 @@ class Till(msgspec.Struct, gc=False):
 
     def _is_full(self) -> bool:
         """Whether the account holds as many lots as it may; those that are due are closed before the fact's awards."""
-        held, most = len(self.account.lots) + self.awards, self.partition.max_lots
+        held, most = len(self.account.lots) + self.count, self.partition.max_lots
         return held >= most and held - lots_due(self.account, self.fact.occurred_at) >= most

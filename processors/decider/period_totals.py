@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.calendar import EPOCH_ORDINAL, period_start
+from processors.decider.local_time import EPOCH_ORDINAL, period_start
 from schemas.posting import PeriodTotals
 
 PERIODS = ("day", "week", "month", "year")

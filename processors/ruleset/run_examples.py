@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from processors.decider.calendar import Zone
-from processors.decider.machine import Load, PartitionMachine
+from processors.decider.local_time import Zone
 from processors.decider.partition import SEMANTICS
+from processors.decider.partition_machine import Load, PartitionMachine
 from processors.decider.rules.example import (
     Example,
     ExampleCheckIn,
@@ -23,9 +23,9 @@ from processors.decider.rules.example import (
     ExampleTick,
     Expected,
 )
-from processors.decider.rules.model import Ruleset
+from processors.decider.rules.ruleset import Ruleset
 from processors.decider.rules.scalars import read_instant
-from processors.ruleset.text import place_of, ruleset_hash
+from processors.ruleset.parse import place_of, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS, EARLIEST_AT
 from schemas.facts import (
