@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from schemas.facts import (
+    FACT_KINDS,
     CheckedIn,
     ContentShared,
     PublishedFact,
@@ -19,13 +20,7 @@ from schemas.facts import (
 from schemas.instants import format_instant
 
 # The words for kinds of facts that people type.
-KINDS: Final[dict[str, type[PublishedFact]]] = {
-    "purchase": PurchaseRecorded,
-    "check-in": CheckedIn,
-    "share": ContentShared,
-    "review": ReviewSubmitted,
-    "referral": ReferralMade,
-}
+KINDS: Final[dict[str, type[PublishedFact]]] = {word.replace("_", "-"): kind.fact for word, kind in FACT_KINDS.items()}
 
 _SOURCE: Final = "example"
 _MEMBER: Final = "member-1"

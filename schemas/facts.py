@@ -6,7 +6,7 @@ All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor unit
 
 from __future__ import annotations
 
-from typing import Annotated, Final, final
+from typing import Annotated, Final, Literal, NamedTuple, final
 
 import msgspec
 from msgspec import Meta
@@ -195,13 +195,53 @@ MemberFact = PublishedFact | RefereePurchased
 BookFact = JournalOpened | ClockTicked | RulesetPublished
 JournalFact = MemberFact | BookFact
 
-PUBLISHED_TYPES: tuple[type[PublishedFact], ...] = (
-    PurchaseRecorded,
-    CheckedIn,
-    ContentShared,
-    ReviewSubmitted,
-    ReferralMade,
-)
+# The words of the facts on which a rule of kind `fixed` may be.
+FixedOn = Literal["purchase", "check_in", "share", "review"]
+
+
+class FactKind(NamedTuple):
+    """A kind of fact that publishers report: the word for it in rulesets, its type, and its topic on Kafka.
+
+    `when_fields` are what the `when` of a rule may ask of it, and `counted` is the type of the facts that its rules are
+    paid for: a referral is paid for when the referee purchases.
+    """
+
+    word: str
+    fact: type[PublishedFact]
+    topic: str
+    when_fields: tuple[str, ...]
+    counted: type[MemberFact]
+
+
+FACT_KINDS: Final[dict[str, FactKind]] = {
+    kind.word: kind
+    for kind in (
+        FactKind(
+            "purchase",
+            PurchaseRecorded,
+            "facts.purchases",
+            ("store_id", "channel", "tender", "amount_minor", "quantity_milli", "attributes"),
+            PurchaseRecorded,
+        ),
+        FactKind("check_in", CheckedIn, "facts.check-ins", ("store_id", "channel", "attributes"), CheckedIn),
+        FactKind(
+            "share",
+            ContentShared,
+            "facts.shares",
+            ("network", "content_id", "sku", "store_id", "channel", "attributes"),
+            ContentShared,
+        ),
+        FactKind(
+            "review",
+            ReviewSubmitted,
+            "facts.reviews",
+            ("sku", "rating", "text_length", "media_count", "store_id", "channel", "attributes"),
+            ReviewSubmitted,
+        ),
+        FactKind("referral", ReferralMade, "facts.referrals", (), RefereePurchased),
+    )
+}
+PUBLISHED_TYPES: Final = tuple(kind.fact for kind in FACT_KINDS.values())
 
 
 def members_of(fact: MemberFact) -> tuple[str | None, ...]:

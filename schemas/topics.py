@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from schemas.bounds import DAY_MS, MAX_EVENT_BYTES
+from schemas.facts import FACT_KINDS
 
 FIRST_EDITION: Final = "0001"
 MAX_DEPLOYMENT_LENGTH: Final = 64
@@ -62,13 +63,8 @@ class Topic(NamedTuple):
         }
 
 
-FACT_TOPICS: Final[dict[str, str]] = {
-    "facts.purchases": "PurchaseRecorded",
-    "facts.check-ins": "CheckedIn",
-    "facts.shares": "ContentShared",
-    "facts.reviews": "ReviewSubmitted",
-    "facts.referrals": "ReferralMade",
-}
+# The topics of facts without the deployment's name, each with the type of its facts.
+FACT_TOPICS: Final[dict[str, str]] = {kind.topic: kind.fact.__name__ for kind in FACT_KINDS.values()}
 
 
 class Topics(msgspec.Struct, frozen=True):

@@ -40,11 +40,11 @@ class Purchase(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Account(msgspec.Struct, array_like=True):
     """One member's state. `decide` reads it, only `apply` changes it.
 
-    `lots` stand in spending order (soonest expiry first, then earliest award, then number). `seen` maps
+    `lots` stand in spending order (`lot_order` in lots.py). `seen` maps
     "source/event_id" to (occurred_at, content hash). `days` are held check-in days (days since 1970, sorted) and
     `kept_run` the run length on the first of them. `counters` are limit windows ("limit|window"), `totals` gross
-    points by scope ("" or a store) and period (see totals.py). What has become older than the horizon is dropped at
-    the latest when the horizon (ms) reaches `forget_next_at` (see forgetting.py).
+    points by scope ("" or a store) and period (see period_totals.py). What has become older than the horizon is dropped
+    at the latest when the horizon (ms) reaches `forget_next_at` (see forgetting.py).
     """
 
     member_id: str
@@ -65,11 +65,6 @@ class Account(msgspec.Struct, array_like=True):
     purchases_made: int = 0
     claims_paid: dict[str, int] = {}
     forget_next_at: int = 0
-
-
-def lot_order(lot: Lot) -> tuple[int, int, int]:
-    """Spending order: soonest expiry, then earliest award, then number."""
-    return (lot.expires_at, lot.available_at, lot.number)
 
 
 def fact_key(source: str, event_id: str) -> str:

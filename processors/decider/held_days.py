@@ -1,40 +1,11 @@
-"""Check-in streaks: the run of held days that ends on a day, what it pays, and which days are still remembered."""
+"""Holds check-in days: the run of days that ends on one, and which days an account still remembers."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from fractions import Fraction
 
 from schemas.bounds import DAY_MS
 from schemas.posting import DayHeld
-
-
-@dataclass(frozen=True, slots=True)
-class StreakTable:
-    """What each day of a run pays: `daily` plus the bonus of its step, and how it goes on beyond the last step."""
-
-    daily: Fraction
-    bonuses: dict[int, Fraction]
-    last_step: int
-    beyond: str
-
-    def points(self, run_length: int) -> Fraction:
-        """Points for the n-th day of a run, before factors and rounding."""
-        return self.daily + self._bonus(run_length)
-
-    def _bonus(self, n: int) -> Fraction:
-        last = self.last_step
-        if not last:
-            return Fraction(0)
-        if n > last:
-            if self.beyond == "hold":
-                n = last
-            elif self.beyond == "repeat":
-                n = 0 if n % last else last
-            else:
-                n = (n - 1) % last + 1
-        return self.bonuses.get(n, Fraction(0))
 
 
 def hold_day(days: list[int], kept_run: int, day: int, grace_days: int, horizon_at: int | None) -> DayHeld | None:

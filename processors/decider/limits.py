@@ -1,4 +1,4 @@
-"""Limits: how much of an award the open windows leave, and what it charges to them."""
+"""Limits: the window that a fact falls into, and what a window leaves of an award."""
 
 from __future__ import annotations
 

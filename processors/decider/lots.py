@@ -1,16 +1,21 @@
-"""Lots: what is due, and how awards open and expiries close them."""
+"""Lots: the order in which they are spent, which of them are due, and how awards open and expiries close them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
 from typing import Final
 
-from processors.decider.account import FAR_FUTURE, Account, Lot, lot_order
+from processors.decider.account import FAR_FUTURE, Account, Lot
 from schemas.entry_ids import expiry_entry_id
 from schemas.posting import Entry, EntryType
 
 _AWARDED: Final = EntryType.POINTS_AWARDED
 _EXPIRED: Final = EntryType.POINTS_EXPIRED
+
+
+def lot_order(lot: Lot) -> tuple[int, int, int]:
+    """Spending order: soonest expiry, then earliest award, then number."""
+    return (lot.expires_at, lot.available_at, lot.number)
 
 
 def due_entries(account: Account, until: int) -> list[Entry]:

@@ -1,12 +1,11 @@
-"""Exact arithmetic of points: fractions as pairs of integers, and rounding as one named function."""
+"""Rounds exact points to whole ones, and writes exact points as people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 
 def round_floor(numerator: int, denominator: int) -> int:
@@ -35,17 +34,13 @@ def round_half_even(numerator: int, denominator: int) -> int:
 MAX_PRINTED_DIGITS: Final = 20
 MAX_TEXTS_KEPT: Final = 65_536
 
-ROUNDINGS: Final[dict[str, Callable[[int, int], int]]] = {
+Rounding = Literal["floor", "ceil", "half_up", "half_even"]
+ROUNDINGS: Final[dict[Rounding, Callable[[int, int], int]]] = {
     "floor": round_floor,
     "ceil": round_ceil,
     "half_up": round_half_up,
     "half_even": round_half_even,
 }
-
-
-def fraction_of(value: Decimal | int) -> Fraction:
-    """A decimal exactly as it was written."""
-    return Fraction(value)
 
 
 @lru_cache(MAX_TEXTS_KEPT)

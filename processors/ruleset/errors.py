@@ -4,78 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from processors.decider.rules.checks import nearest
-from processors.decider.rules.example import (
-    FACT_KINDS,
-    Example,
-    ExampleCheckIn,
-    ExampleLine,
-    ExamplePurchase,
-    ExampleReferral,
-    ExampleReview,
-    ExampleShare,
-    ExampleTick,
-    Expected,
-)
-from processors.decider.rules.ruleset import (
-    Active,
-    FixedExpiry,
-    FixedRule,
-    Hours,
-    Limit,
-    LineConditions,
-    MultiplierRule,
-    NoExpiry,
-    NumberCondition,
-    ReferralRule,
-    RollingExpiry,
-    Ruleset,
-    SpendRule,
-    StreakRule,
-    StreakStep,
-    When,
-)
-from processors.decider.rules.scalars import ID_PATTERN, Problem, shown
+from processors.decider.kinds.registry import RULE_KINDS
+from processors.decider.rules.example import EXAMPLE_FACTS, example_kind
+from processors.decider.rules.expiry_and_limit import FixedExpiry, NoExpiry, RollingExpiry
+from processors.decider.rules.problems import Path, Problem, nearest, shown
+from processors.decider.rules.ruleset import Ruleset
+from processors.decider.rules.scalars import ID_PATTERN
 
-Path = tuple[str | int, ...]
-
-_RULES: Final[dict[str, type[BaseModel]]] = {
-    "spend": SpendRule,
-    "fixed": FixedRule,
-    "streak": StreakRule,
-    "referral": ReferralRule,
-    "multiplier": MultiplierRule,
-}
 _EXPIRIES: Final[dict[str, type[BaseModel]]] = {"none": NoExpiry, "fixed": FixedExpiry, "rolling": RollingExpiry}
-_FACTS: Final[dict[str, type[BaseModel]]] = {
-    "purchase": ExamplePurchase,
-    "check_in": ExampleCheckIn,
-    "share": ExampleShare,
-    "review": ExampleReview,
-    "referral": ExampleReferral,
-    "tick": ExampleTick,
-}
-# Which model stands under a key (for a list: each of its items); kinds are looked up in the data.
-_MODELS: Final[dict[str, type[BaseModel] | dict[str, type[BaseModel]]]] = {
-    "limits": Limit,
-    "rules": _RULES,
+# Which models may stand under a key, by the kind that is found in the data.
+_KINDS: Final[dict[str, Mapping[str, type[BaseModel]]]] = {
+    "rules": RULE_KINDS,
     "expiry": _EXPIRIES,
-    "active": Active,
-    "hours": Hours,
-    "when": When,
-    "lines": LineConditions,
-    "exclude_lines": LineConditions,
-    "steps": StreakStep,
-    "examples": Example,
-    "facts": _FACTS,
-    "expect": Expected,
+    "facts": EXAMPLE_FACTS,
 }
-_UNION_TAGS: Final = {"rules": frozenset(_RULES), "expiry": frozenset(_EXPIRIES), "facts": frozenset(_FACTS)}
+_UNION_TAGS: Final = {key: frozenset(kinds) for key, kinds in _KINDS.items()}
 # Positions that the models add to the path of a condition written in its short form.
 _UNWRITTEN: Final = frozenset({"any_of", "[key]"})
 _ADVICE: Final = {
@@ -144,32 +92,47 @@ def _problem(detail: ErrorDetails, path: Path, context: Mapping[str, Any], data:
     return _wrong_value(kind, path, detail["input"], context) or Problem(path, detail["msg"], "")
 
 
+def _model_at(path: Path, data: Any) -> type[BaseModel]:
+    """The model of the mapping at `path`, found from field to field; kinds are looked up in the data."""
+    models: list[type[BaseModel]] = [Ruleset]
+    for size, part in enumerate(path):
+        if isinstance(part, str):
+            fields = _model_of(models, value_at(path[:size], data)).model_fields
+            field = next((field for name, field in fields.items() if part in (name, field.validation_alias)), None)
+            if field is not None:  # else it is a name of the publisher's, such as an attribute's
+                models = _models_in(field.annotation)
+    return _model_of(models, value_at(path, data))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _model_of(models: list[type[BaseModel]], value: Any) -> type[BaseModel]:
+    """The model among several that the kind of a mapping names."""
+    if len(models) > 1 and isinstance(value, dict):
+        kind = str(value.get("kind", example_kind(value)))
+        return next(kinds[kind] for kinds in _KINDS.values() if kind in kinds and kinds[kind] in models)
+    return models[0]
+
+
 def _known_keys(path: Path, data: Any) -> tuple[str, ...]:
     """The keys that the mapping at `path` may have."""
-    names = [part for part in path if isinstance(part, str)]
-    if not names:
-        model: Any = Ruleset
-    elif names[0] == "examples" and names[-1] == "lines":
-        model = ExampleLine
-    else:
-        model = _MODELS.get(names[-1], NumberCondition)
-    if isinstance(model, dict):
-        value = value_at(path, data)
-        kind = value.get("kind") if names[-1] != "facts" else next((name for name in FACT_KINDS if name in value), None)
-        model = model.get(kind, NumberCondition)
     return tuple(
         field.validation_alias if isinstance(field.validation_alias, str) else name
-        for name, field in model.model_fields.items()
+        for name, field in _model_at(path, data).model_fields.items()
+        if name not in _UNWRITTEN
     )
 
 
 def _unknown_key(path: Path, data: Any) -> Problem:
     key, parent = str(path[-1]), path[:-1]
+    kind = RULE_KINDS.get(str(value_at((*parent, "kind"), data)))
+    if kind is not None and key in kind.keys_elsewhere:
+        return Problem(path, f"a {kind.kind_name()} has no `{key}`", kind.keys_elsewhere[key])
     known = _known_keys(parent, data)
-    if key in ("rounding", "expiry", "limits") and value_at((*parent, "kind"), data) == "multiplier":
-        return Problem(
-            path, f"a multiplier has no `{key}`", "it pays nothing itself: write it at the rules it multiplies"
-        )
     return Problem(path, f"`{key[:60]}` is not known here{nearest(key, known)}", f"known: {', '.join(known)}")
 
 
@@ -183,11 +146,11 @@ def _missing_key(path: Path, data: Any) -> Problem:
 
 def _unknown_kind(path: Path, there: Any) -> Problem:
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
+    kinds = tuple(_KINDS[last])
     if last == "facts":
         keys = tuple(there) if isinstance(there, dict) else ()
-        near = next((found for key in keys if (found := nearest(key, FACT_KINDS))), "")
-        return Problem(path, f"it is not clear which fact this is{near}", f"write one of {', '.join(FACT_KINDS)}")
-    kinds = tuple(_EXPIRIES if last == "expiry" else _RULES)
+        near = next((found for key in keys if (found := nearest(key, kinds))), "")
+        return Problem(path, f"it is not clear which fact this is{near}", f"write one of {', '.join(kinds)}")
     hint = f"the kinds are {', '.join(kinds)}"
     if not isinstance(there, dict):
         return Problem(path, f"{shown(there)} is no mapping", f"write `kind: ...`; {hint}")

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from processors.decider.rules.checks import WHEN_FIELDS
+from processors.decider.kinds.registry import RULE_KINDS
 from processors.decider.rules.ruleset import Ruleset
 from schemas.currencies import DECIMALS
 
@@ -17,7 +17,6 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FILE: Final = Path(__file__).parents[2] / "rulesets" / "ruleset.schema.json"
 _WORDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 _DROPPED: Final = frozenset({"discriminator"})
-_WHEN_OF_KIND: Final = {"SpendRule": "purchase", "StreakRule": "check_in"}
 
 
 def ruleset_json_schema() -> dict[str, Any]:
@@ -28,12 +27,10 @@ def ruleset_json_schema() -> dict[str, Any]:
     """
     schema = Ruleset.model_json_schema(by_alias=True, mode="validation")
     definitions = schema["$defs"]
-    for name, fact in _WHEN_OF_KIND.items():
-        definitions[name]["allOf"] = [_when_of(fact)]
-    definitions["FixedRule"]["allOf"] = [
-        {"if": {"properties": {"on": {"const": fact}}, "required": ["on"]}, "then": _when_of(fact)}
-        for fact in definitions["FixedRule"]["properties"]["on"]["enum"]
-    ]
+    for kind in RULE_KINDS.values():
+        when_schemas = kind.when_schemas()
+        if when_schemas:
+            definitions[kind.__name__]["allOf"] = when_schemas
     definitions["Limit"]["oneOf"] = [{"required": ["points"]}, {"required": ["times"]}]
     definitions["RollingExpiry"]["oneOf"] = [{"required": ["days"]}, {"required": ["months"]}]
     for name in ("When", "LineConditions", "Active"):
@@ -53,10 +50,6 @@ def render() -> str:
 def write_schema(file: Path = FILE) -> None:
     """Writes the schema to a file."""
     file.write_text(render(), encoding="utf-8")
-
-
-def _when_of(fact: str) -> dict[str, Any]:
-    return {"properties": {"when": {"propertyNames": {"enum": list(WHEN_FIELDS[fact])}}}}
 
 
 def _tidied(value: Any) -> Any:

@@ -8,24 +8,14 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from processors.decider.rules.checks import check_rules, nearest
-from processors.decider.rules.ruleset import Limit, Rule, Ruleset
-from processors.decider.rules.scalars import Problem
+from processors.decider.kinds.registry import Rule
+from processors.decider.rules.checks import check_rules, find_warnings
+from processors.decider.rules.expiry_and_limit import Limit
+from processors.decider.rules.problems import Path, Problem, nearest
+from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.errors import problems_of, value_at
-from processors.ruleset.warnings import find_warnings
-from processors.ruleset.yaml_text import Path, Place, Tree, read_yaml
-from processors.zones import zone_data, zone_names
-
-__all__ = [
-    "RulesetError",
-    "RulesetRefused",
-    "RulesetWarning",
-    "decode_ruleset",
-    "parse_ruleset",
-    "place_of",
-    "ruleset_hash",
-    "zone_data",
-]
+from processors.ruleset.yaml_text import Place, Tree, read_yaml
+from processors.zones import zone_names
 
 MAX_ERRORS: Final = 50
 

@@ -14,14 +14,12 @@ from processors.decider.partition import SEMANTICS
 from processors.decider.partition_machine import Load, PartitionMachine
 from processors.decider.rules.example import (
     Example,
-    ExampleCheckIn,
     ExampleFact,
     ExamplePurchase,
     ExampleReferral,
-    ExampleReview,
-    ExampleShare,
     ExampleTick,
     Expected,
+    example_kind,
 )
 from processors.decider.rules.ruleset import Ruleset
 from processors.decider.rules.scalars import read_instant
@@ -29,15 +27,11 @@ from processors.ruleset.parse import place_of, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS, EARLIEST_AT
 from schemas.facts import (
-    CheckedIn,
+    FACT_KINDS,
     ClockTicked,
-    ContentShared,
     JournalOpened,
     MemberFact,
     PurchaseLine,
-    PurchaseRecorded,
-    ReferralMade,
-    ReviewSubmitted,
     RulesetPublished,
     members_of,
 )
@@ -216,77 +210,16 @@ def _instant(text: str, zone: Zone) -> int:
 def _fact(fact: ExampleFact, number: int, ruleset: Ruleset, zone: Zone) -> MemberFact | ClockTicked:
     if isinstance(fact, ExampleTick):
         return ClockTicked(_instant(fact.tick, zone))
-    event_id, at = fact.id or str(number), _instant(fact.at, zone)
+    kind = FACT_KINDS[example_kind(fact) or ""]
+    # The fields have the fact's own names, but for the member, who stands behind the word for the kind.
+    fields = {name: getattr(fact, name) for name in kind.fact.__struct_fields__ if hasattr(fact, name)}
+    member = "referee_id" if isinstance(fact, ExampleReferral) else "member_id"
+    event_id = fact.id or str(number)
+    fields |= {member: getattr(fact, kind.word), "event_id": event_id, "occurred_at": _instant(fact.at, zone)}
     if isinstance(fact, ExamplePurchase):
-        return _purchase(fact, event_id, at, ruleset)
-    if isinstance(fact, ExampleReferral):
-        return ReferralMade(
-            source=fact.source,
-            event_id=event_id,
-            occurred_at=at,
-            referrer_id=fact.referrer_id,
-            referee_id=fact.referral,
-            channel=fact.channel,
-            attributes=fact.attributes,
-        )
-    return _visit(fact, event_id, at)
-
-
-def _purchase(fact: ExamplePurchase, event_id: str, at: int, ruleset: Ruleset) -> PurchaseRecorded:
-    lines = tuple(PurchaseLine(**line.model_dump()) for line in fact.lines or ())
-    if fact.amount_minor is not None:
-        lines = (PurchaseLine(sku="item", amount_minor=fact.amount_minor),)
-    return PurchaseRecorded(
-        source=fact.source,
-        event_id=event_id,
-        occurred_at=at,
-        order_id=fact.order_id or event_id,
-        currency=fact.currency or ruleset.currency,
-        lines=lines,
-        member_id=fact.purchase,
-        channel=fact.channel,
-        store_id=fact.store_id,
-        tender=fact.tender,
-        referrer_id=fact.referrer_id,
-        attributes=fact.attributes,
-    )
-
-
-def _visit(fact: ExampleCheckIn | ExampleShare | ExampleReview, event_id: str, at: int) -> MemberFact:
-    if isinstance(fact, ExampleCheckIn):
-        return CheckedIn(
-            source=fact.source,
-            event_id=event_id,
-            occurred_at=at,
-            member_id=fact.check_in,
-            store_id=fact.store_id,
-            channel=fact.channel,
-            attributes=fact.attributes,
-        )
-    if isinstance(fact, ExampleShare):
-        return ContentShared(
-            source=fact.source,
-            event_id=event_id,
-            occurred_at=at,
-            member_id=fact.share,
-            network=fact.network,
-            content_id=fact.content_id,
-            sku=fact.sku,
-            store_id=fact.store_id,
-            channel=fact.channel,
-            attributes=fact.attributes,
-        )
-    return ReviewSubmitted(
-        source=fact.source,
-        event_id=event_id,
-        occurred_at=at,
-        member_id=fact.review,
-        sku=fact.sku,
-        rating=fact.rating,
-        text_length=fact.text_length,
-        media_count=fact.media_count,
-        order_id=fact.order_id,
-        store_id=fact.store_id,
-        channel=fact.channel,
-        attributes=fact.attributes,
-    )
+        lines = tuple(PurchaseLine(**line.model_dump()) for line in fact.lines or ())
+        if fact.amount_minor is not None:
+            lines = (PurchaseLine(sku="item", amount_minor=fact.amount_minor),)
+        order_id, currency = fact.order_id or event_id, fact.currency or ruleset.currency
+        fields |= {"lines": lines, "order_id": order_id, "currency": currency}
+    return kind.fact(**fields)

@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import yaml
 
+from processors.decider.rules.problems import Path
+
 MAX_BYTES: Final = 512 * 1024
 MAX_DEPTH: Final = 24
 MAX_NODES: Final = 50_000
@@ -19,8 +21,6 @@ MAX_ANCHORS: Final = 100
 MAX_FAULTS: Final = 100
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _QUOTES: Final = frozenset({"'", '"'})
-
-Path = tuple[str | int, ...]
 
 
 class Place(NamedTuple):

@@ -7,15 +7,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from schemas.facts import PUBLISHED_TYPES
+
 NAMESPACE: Final = "tallybook"
 PREVIOUS: Final = "previous"
 
 FACT_SCHEMAS: Final = (
-    "PurchaseRecorded",
-    "CheckedIn",
-    "ContentShared",
-    "ReviewSubmitted",
-    "ReferralMade",
+    *(kind.__name__ for kind in PUBLISHED_TYPES),
     "RefereePurchased",
     "JournalOpened",
     "ClockTicked",

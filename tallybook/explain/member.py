@@ -129,7 +129,7 @@ def _limits_now(rules: CompiledRuleset | None, account: Account, at: int) -> lis
         return []
     local = LocalMoment(rules.zone, at)
     limits: dict[str, CompiledLimit] = {}
-    for compiled in rules.rules_by_kind.values():
+    for compiled in rules.rules_by_type.values():
         limits.update((limit.limit_id, limit) for rule in compiled for limit in rule.limits if limit.each is None)
     return [
         limit_seen(limit, limit.window(None, local), account.counters, cut=0, charged=0) for limit in limits.values()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of
 from processors.decider.local_time import Moment as LocalMoment
 from processors.decider.local_time import Zone, iso_day
 from processors.decider.referrals import MAX_OPEN_CLAIMS
@@ -141,22 +141,12 @@ def _limits_seen(
     for limit in limits:
         window = limit.window(fact, local)
         key = counter_key(limit.limit_id, window)
-        room = _room(limit, counters.get(key, 0), allowed)
+        left = left_of(limit, counters.get(key, 0), allowed)
         charged = (1 if limit.points is None else working.paid) if working.paid else 0
-        seen.append(limit_seen(limit, window, counters, cut=allowed - room, charged=charged))
+        seen.append(limit_seen(limit, window, counters, cut=allowed - left, charged=charged))
         counters[key] = counters.get(key, 0) + charged
-        allowed = room
+        allowed = left
     return seen
-
-
-def _room(limit: CompiledLimit, used: int, wanted: int) -> int:
-    """What one limit leaves of `wanted`; see docs/rules.md, Limits."""
-    if limit.points is None:
-        return wanted if used < (limit.times or 0) else 0
-    room = max(0, limit.points - used)
-    if wanted <= room:
-        return wanted
-    return 0 if limit.refuse else room
 
 
 def _in_force(published: RulesetPublished, moment: Moment, fact: MemberFact) -> RulesInForce:
@@ -184,24 +174,21 @@ def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, 
         cuts = [(limit.limit_id, limit.cut) for limit in limits if limit.cut]
         built_in = [name for name in (MAX_EARNED_LIMIT, MAX_LOTS_LIMIT) if name in working.limit_ids][-1:]
         cuts += [(name, working.rounded - working.paid - sum(points for _, points in cuts)) for name in built_in]
-        line = arithmetic_line(working, cuts, ruleset.stacking, per_line=rule.round_per_line)
+        line = arithmetic_line(working, cuts, ruleset.stacking, per_line=rule.counted.round_per_line)
         seen.append(RuleSeen(each.rule_id, each.kind, True, each.because, line, working.paid, limits))
     return seen
 
 
 def _without_working(each: Considered, posting: Posting) -> RuleSeen:
     """A rule that did not compute anything, although its conditions may hold."""
-    because = each.because
-    if each.takes_part and each.kind == "multiplier":
-        multiplied = [working for working in posting.workings if _has_factor(working, each.rule_id)]
-        names = ", ".join(working.rule_id for working in multiplied)
-        because = f"multiplies {names}" if multiplied else "its conditions hold, but there was nothing to multiply"
-        return RuleSeen(each.rule_id, each.kind, bool(multiplied), because)
-    if each.takes_part and each.kind == "streak":
-        because = "its conditions hold, but an earlier check-in holds this local day already"
-    elif each.takes_part and each.kind == "referral":
-        because = "its conditions hold, but this referral was settled before"
-    return RuleSeen(each.rule_id, each.kind, False, because)
+    if not each.takes_part:
+        return RuleSeen(each.rule_id, each.kind, False, each.because)
+    if each.unpaid:
+        return RuleSeen(each.rule_id, each.kind, False, each.unpaid)
+    multiplied = [working for working in posting.workings if _has_factor(working, each.rule_id)]
+    names = ", ".join(working.rule_id for working in multiplied)
+    because = f"multiplies {names}" if multiplied else "its conditions hold, but there was nothing to multiply"
+    return RuleSeen(each.rule_id, each.kind, bool(multiplied), because)
 
 
 def _has_factor(working: Working, rule_id: str) -> bool:

@@ -8,32 +8,24 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.held_days import StreakTable
+from processors.decider.kinds.multiplier import MultiplierRule
+from processors.decider.kinds.rule import EarningRule, NumberedRule
 from processors.decider.limits import CompiledLimit
 from processors.decider.local_time import Zone
-from processors.decider.rounding import ROUNDINGS, fraction_of
-from processors.decider.rules.condition_functions import LineTest, compile_lines
+from processors.decider.rounding import ROUNDINGS
+from processors.decider.rules.condition_tests import line_function, line_test
+from processors.decider.rules.expiry_and_limit import Expiry, Limit
 from processors.decider.rules.local_day import RuleDays, term
 from processors.decider.rules.points import CompiledMultiplier, CompiledRule, worth_of_lines
-from processors.decider.rules.ruleset import (
-    EarningRule,
-    Expiry,
-    FixedRule,
-    Limit,
-    LineConditions,
-    MultiplierRule,
-    Ruleset,
-    SpendRule,
-    StreakRule,
-)
-from processors.decider.rules.source import NumberedMultiplier, NumberedRule, kind_of, kinds_of, ruleset_source
+from processors.decider.rules.ruleset import Ruleset
+from processors.decider.rules.source import NumberedMultiplier, fact_type_of, fact_types_of, ruleset_source
 from schemas.entry_ids import claim_key
-from schemas.facts import MemberFact, PurchaseLine, RulesetPublished
+from schemas.facts import MemberFact, RulesetPublished
 from schemas.generated import define
 from schemas.posting import Reason
 
 MAX_COMPILED_KEPT: Final = 16
-# `earn(awards, account, fact, active)` has the awards pay, and gives the reason for nothing being paid if nothing is.
+# `earn(awards, account, fact, active)` pays into `awards`, and returns the reason that holds if nothing was paid.
 Earn = Callable[[Any, Any, Any, int], Reason]
 _NAMES: Final[Mapping[str, Any]] = {
     "claim_key": claim_key,
@@ -59,12 +51,12 @@ class CompiledRuleset:
     currency: str
     days: RuleDays
     earning: dict[str, Earn]
-    rules_by_kind: dict[str, tuple[CompiledRule, ...]]
+    rules_by_type: dict[str, tuple[CompiledRule, ...]]
     source: str
 
     def rules_for(self, fact: MemberFact) -> tuple[CompiledRule, ...]:
         """The rules that can earn on this kind of fact, in the order of the file."""
-        return self.rules_by_kind.get(type(fact).__name__, ())
+        return self.rules_by_type.get(type(fact).__name__, ())
 
 
 @lru_cache(MAX_COMPILED_KEPT)
@@ -81,12 +73,12 @@ def compile_ruleset(ruleset: Ruleset, ruleset_hash: str, semantics: int, zone: Z
     expiries = list(dict.fromkeys(_expiry(ruleset, each.rule) for each in rules))
     limits = {limit.id: _compile_limit(limit) for limit in ruleset.limits}
     names = dict(_NAMES)
-    by_kind: dict[str, list[CompiledRule]] = {}
+    by_type: dict[str, list[CompiledRule]] = {}
     for each in rules:
         expiry = expiries.index(_expiry(ruleset, each.rule))
         rule = _compile_rule(ruleset, each, multipliers, limits, expiry)
         names[f"rule_{each.number}"], names[f"worths_{each.number}"] = rule, rule.worths
-        by_kind.setdefault(kind_of(each.rule), []).append(rule)
+        by_type.setdefault(fact_type_of(each), []).append(rule)
     source = ruleset_source(ruleset, rules, multipliers)
     define(f"ruleset {ruleset.programme} {ruleset.version} {ruleset_hash[:8]}", source, names)
     return CompiledRuleset(
@@ -96,8 +88,8 @@ def compile_ruleset(ruleset: Ruleset, ruleset_hash: str, semantics: int, zone: Z
         zone=zone,
         currency=ruleset.currency,
         days=_days(zone, rules, multipliers, expiries),
-        earning={kind: names[f"earn_{kind}"] for kind in kinds_of(rules)},
-        rules_by_kind={kind: tuple(compiled) for kind, compiled in by_kind.items()},
+        earning={fact_type: names[f"earn_{fact_type}"] for fact_type in fact_types_of(rules)},
+        rules_by_type={fact_type: tuple(compiled) for fact_type, compiled in by_type.items()},
         source=source,
     )
 
@@ -109,28 +101,28 @@ def nothing_earned(*_: object) -> Reason:
 
 def _number_multipliers(ruleset: Ruleset) -> list[NumberedMultiplier]:
     """Every multiplier with a bit of its own."""
-    targets = {rule.id: kind_of(rule) for rule in ruleset.rules if not isinstance(rule, MultiplierRule)}
     found = [rule for rule in ruleset.rules if isinstance(rule, MultiplierRule)]
     return [
-        NumberedMultiplier(rule, 1 << number, frozenset(targets[rule_id] for rule_id in ruleset.multiplied(rule)))
+        NumberedMultiplier(
+            rule, 1 << number, frozenset(each.fact().counted.__name__ for each in rule.multiplied(ruleset.rules))
+        )
         for number, rule in enumerate(found)
     ]
 
 
 def _number_rules(ruleset: Ruleset, multipliers: list[NumberedMultiplier]) -> list[NumberedRule]:
     """The earning rules; those that are not always active have a bit beyond the multipliers'."""
-    earning = [rule for rule in ruleset.rules if not isinstance(rule, MultiplierRule)]
+    multiplied = {each.bit: {rule.id for rule in each.rule.multiplied(ruleset.rules)} for each in multipliers}
     numbered: list[NumberedRule] = []
-    for number, rule in enumerate(earning):
-        own = [each for each in multipliers if rule.id in ruleset.multiplied(each.rule)]
+    for number, rule in enumerate(rule for rule in ruleset.rules if isinstance(rule, EarningRule)):
+        own = [each for each in multipliers if rule.id in multiplied[each.bit]]
         numbered.append(
             NumberedRule(
                 number=number,
                 rule=rule,
                 time_bit=1 << len(multipliers) + number if rule.active is not None else 0,
                 multipliers=sum(each.bit for each in own),
-                by_line=sum(each.bit for each in own if each.rule.lines or each.rule.exclude_lines),
-                unit=_unit(rule),
+                by_line=sum(each.bit for each in own if any(each.rule.lines_asked())),
             )
         )
     return numbered
@@ -154,82 +146,30 @@ def _compile_limit(limit: Limit) -> CompiledLimit:
 
 def _compile_rule(
     ruleset: Ruleset,
-    numbered: NumberedRule,
+    place: NumberedRule,
     multipliers: list[NumberedMultiplier],
     limits: dict[str, CompiledLimit],
     expiry: int,
 ) -> CompiledRule:
-    rule = numbered.rule
-    rate, rate_text, basis = _rate(rule)
+    rule = place.rule
     rounding = rule.rounding or ruleset.rounding
     return CompiledRule(
         rule_id=rule.id,
-        rate=rate,
-        rate_text=rate_text,
-        unit=numbered.unit,
-        basis=basis,
+        counted=rule.counted(),
         rounding=rounding,
         round_whole=ROUNDINGS[rounding],
-        round_per_line=isinstance(rule, SpendRule | FixedRule) and rule.round_per == "line",
         stacking=ruleset.stacking,
-        multipliers=tuple(_compile_multiplier(each) for each in multipliers if numbered.multipliers & each.bit),
+        multipliers=tuple(_compile_multiplier(each) for each in multipliers if place.multipliers & each.bit),
         limits=tuple(limits[limit_id] for limit_id in rule.limits),
         expiry=expiry,
-        streak=_streak_table(rule) if isinstance(rule, StreakRule) else None,
         worths={},
         combined={},
         cuts={},
     )
 
 
-def _unit(rule: EarningRule) -> str:
-    """What a rule counts, as it is recorded."""
-    if isinstance(rule, SpendRule):
-        return "minor"
-    if isinstance(rule, FixedRule):
-        return "milli" if rule.per == "unit" else rule.per
-    return "day" if isinstance(rule, StreakRule) else "event"
-
-
-def _rate(rule: EarningRule) -> tuple[Fraction, str, Callable[[PurchaseLine], int] | None]:
-    """Points per unit of the basis, as a fraction and as text; and the basis of a line (None: the event)."""
-    if isinstance(rule, SpendRule):
-        return fraction_of(rule.points) / rule.per_minor, f"{rule.points:f}/{rule.per_minor}", _amount_minor
-    if isinstance(rule, FixedRule):
-        points = fraction_of(rule.points)
-        if rule.per == "unit":
-            return points / 1000, f"{rule.points:f}/1000", _quantity_milli
-        return points, f"{rule.points:f}", _one if rule.per == "line" else None
-    return Fraction(1), "1", None
-
-
-def _amount_minor(line: PurchaseLine) -> int:
-    return line.amount_minor
-
-
-def _quantity_milli(line: PurchaseLine) -> int:
-    return line.quantity_milli
-
-
-def _one(_: PurchaseLine) -> int:
-    return 1
-
-
 def _compile_multiplier(numbered: NumberedMultiplier) -> CompiledMultiplier:
     rule = numbered.rule
-    counts = _lines_test(rule.lines, rule.exclude_lines)
-    return CompiledMultiplier(rule.id, numbered.bit, fraction_of(rule.factor), f"{rule.factor:f}", counts)
-
-
-def _lines_test(lines: LineConditions | None, exclude_lines: LineConditions | None) -> LineTest | None:
-    wanted, unwanted = compile_lines(lines), compile_lines(exclude_lines)
-    if unwanted is None:
-        return wanted
-    if wanted is None:
-        return lambda line: not unwanted(line)
-    return lambda line: wanted(line) and not unwanted(line)
-
-
-def _streak_table(rule: StreakRule) -> StreakTable:
-    bonuses = {step.day: fraction_of(step.bonus) for step in rule.steps}
-    return StreakTable(fraction_of(rule.daily), bonuses, max(bonuses, default=0), rule.beyond)
+    test = line_test(*rule.lines_asked())
+    line_counts = line_function(test) if test else None
+    return CompiledMultiplier(rule.id, numbered.bit, Fraction(rule.factor), f"{rule.factor:f}", line_counts)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from processors.decider.rules.scalars import (
-    Hour,
-    LocalDateTime,
-    MonthDay,
-    Problem,
-    Text,
-    Weekday,
-    Whole,
-    count,
-    first_repeated,
-    refusal,
-    refuse_all,
-)
+from processors.decider.rules.problems import Problem, first_repeated, refusal, refuse_all
+from processors.decider.rules.scalars import Hour, LocalDateTime, MonthDay, Text, Weekday, Whole, count
 
 MAX_VALUES: Final = 1_000
 MAX_ATTRIBUTES: Final = 32
+MINUTES_A_DAY: Final = 24 * 60
 
 
 class RulesetModel(BaseModel):
@@ -51,6 +42,16 @@ class TextCondition(RulesetModel):
         refuse_all(problems)
         return self
 
+    def wanted(self) -> frozenset[str] | None:
+        """The texts that match; None where all match but those of `not_in`."""
+        return None if self.any_of is None else frozenset(self.any_of) - frozenset(self.not_in or ())
+
+    def __str__(self) -> str:
+        """What it asks for, as messages say it."""
+        parts = [] if self.any_of is None else [f"one of {_listed(self.any_of)}"]
+        parts += [] if self.not_in is None else [f"none of {_listed(self.not_in)}"]
+        return " and ".join(parts)
+
 
 class NumberCondition(RulesetModel):
     """A number is at least `min` and at most `max` (None: no bound); one value is both."""
@@ -65,6 +66,19 @@ class NumberCondition(RulesetModel):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise refusal(f"min {self.min} is greater than max {self.max}", "no number is both; exchange them")
         return self
+
+    def __str__(self) -> str:
+        """What it asks for, as messages say it."""
+        if self.min == self.max:
+            return str(self.min)
+        parts = [f"at least {self.min}"] if self.min is not None else []
+        parts += [f"at most {self.max}"] if self.max is not None else []
+        return " and ".join(parts)
+
+
+def _listed(values: tuple[str, ...], bound: int = 5) -> str:
+    shown = ", ".join(repr(value) for value in values[:bound])
+    return f"{shown} and {len(values) - bound} more" if len(values) > bound else shown
 
 
 def _text_condition(value: Any) -> Any:
@@ -156,7 +170,7 @@ class _Conditions(RulesetModel):
 
 
 class When(_Conditions):
-    """Conditions on the whole fact; which fields a kind of fact has stands in `WHEN_FIELDS` of the ruleset."""
+    """Conditions on the whole fact; which fields there are depends on the kind of fact."""
 
     store_id: TextAsked | None = Field(default=None, description="The store, as the publisher calls it.")
     channel: TextAsked | None = Field(default=None, description="How it came, such as store, web or app.")
@@ -198,6 +212,12 @@ class Hours(RulesetModel):
             raise refusal("from and until are the same hour", "delete `hours` for the whole day")
         return self
 
+    def minutes(self) -> tuple[tuple[int, int], ...]:
+        """The minutes of a day (from 0) that they cover, as half-open spans."""
+        first = self.from_.hour * 60 + self.from_.minute
+        last = self.until.hour * 60 + self.until.minute
+        return ((first, last),) if first < last else ((0, last), (first, MINUTES_A_DAY))
+
 
 class Active(RulesetModel):
     """When a rule is active, in the programme's local time; all that are given must hold.
@@ -231,3 +251,17 @@ class Active(RulesetModel):
             problems.append(Problem((), "there is no time in it", "delete `active` for a rule that always holds"))
         refuse_all(problems)
         return self
+
+    def unmet_on(self, day: date) -> str:
+        """Which of the fields on weekday and date does not hold on a local day; empty if all of them do."""
+        if self.weekdays is not None and day.weekday() not in self.weekdays:
+            return "weekdays"
+        if self.days_of_month is not None and day.day not in self.days_of_month:
+            return "days_of_month"
+        if self.dates is not None and (day.month, day.day) not in self.dates:
+            return "dates"
+        return ""
+
+    def holds_in(self, minute: int) -> bool:
+        """Whether a minute of the day (from 0) is in `hours`."""
+        return self.hours is None or any(first <= minute < last for first, last in self.hours.minutes())

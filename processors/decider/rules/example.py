@@ -7,16 +7,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
 from processors.decider.rules.conditions import RulesetModel
-from processors.decider.rules.scalars import (
-    Flag,
-    Id,
-    LocalDateTime,
-    Problem,
-    Whole,
-    instant_text,
-    refusal,
-    refuse_all,
-)
+from processors.decider.rules.problems import Problem, refusal, refuse_all
+from processors.decider.rules.scalars import Flag, Id, LocalDateTime, Whole, instant_text
 from schemas.bounds import (
     MAX_AMOUNT_MINOR,
     MAX_ATTRIBUTE_LENGTH,
@@ -32,7 +24,6 @@ from schemas.posting import EntryType, Reason
 MAX_FACTS: Final = 200
 MAX_EXPECTED: Final = 1_000
 MAX_RATING: Final = 10
-FACT_KINDS: Final = ("purchase", "check_in", "share", "review", "referral", "tick")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 Label = Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)]
@@ -135,10 +126,22 @@ class ExampleTick(RulesetModel):
     tick: At = Field(description="A local time such as 2026-12-01, or RFC 3339 with an offset.")
 
 
-def _kind_of(value: Any) -> str | None:
-    if isinstance(value, dict):
-        return next((kind for kind in FACT_KINDS if kind in value), None)
-    return next((kind for kind in FACT_KINDS if hasattr(value, kind)), None)
+# Each kind by the key that names the member (or the instant of a tick).
+EXAMPLE_FACTS: Final[dict[str, type[RulesetModel]]] = {
+    "purchase": ExamplePurchase,
+    "check_in": ExampleCheckIn,
+    "share": ExampleShare,
+    "review": ExampleReview,
+    "referral": ExampleReferral,
+    "tick": ExampleTick,
+}
+
+
+def example_kind(value: Any) -> str | None:
+    """The kind of an example's fact, by the keys or fields that it has."""
+    return next(
+        (kind for kind in EXAMPLE_FACTS if (kind in value if isinstance(value, dict) else hasattr(value, kind))), None
+    )
 
 
 ExampleFact = Annotated[
@@ -148,7 +151,7 @@ ExampleFact = Annotated[
     | Annotated[ExampleReview, Tag("review")]
     | Annotated[ExampleReferral, Tag("referral")]
     | Annotated[ExampleTick, Tag("tick")],
-    Discriminator(_kind_of),
+    Discriminator(example_kind),
 ]
 
 

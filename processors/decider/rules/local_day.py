@@ -1,4 +1,4 @@
-"""What depends on the local day or the minute alone, worked out once: active rules, expiries, names of periods."""
+"""Works out once for each local day: which rules are active, when points expire, what its periods are called."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from processors.decider.local_time import EPOCH_ORDINAL, Zone, add_months, period_end, window_name
-from processors.decider.rules.ruleset import Active, Expiry, FixedExpiry, NoExpiry, RollingExpiry
+from processors.decider.local_time import EPOCH_ORDINAL, Moment, Zone, add_months, period_end, window_name
+from processors.decider.rules.conditions import MINUTES_A_DAY, Active
+from processors.decider.rules.expiry_and_limit import Expiry, FixedExpiry, NoExpiry, RollingExpiry
 
 MAX_DAYS_KEPT: Final = 2_048
-_MINUTES_A_DAY: Final = 1_440
 _MINUTE_MS: Final = 60_000
 _BEGINNING: Final = -(2**62)
 _END: Final = 2**62
@@ -31,14 +31,7 @@ class Term:
 
     def holds_on(self, day: date) -> bool:
         """Whether the rule is active at some instant of a local day, as far as weekday and date go."""
-        asked = self.active
-        if asked is None:
-            return True
-        return (
-            (asked.weekdays is None or day.weekday() in asked.weekdays)
-            and (asked.days_of_month is None or day.day in asked.days_of_month)
-            and (asked.dates is None or (day.month, day.day) in asked.dates)
-        )
+        return self.active is None or not self.active.unmet_on(day)
 
     def meets(self, day: LocalDay) -> bool:
         """Whether some instant of the day is between the first and the last; an unsteady day may have one."""
@@ -48,13 +41,16 @@ class Term:
         """Whether all instants of the day surely are."""
         return day.until_at > 0 and self.from_at <= day.first_at and day.until_at <= self.until_at
 
-    def holds_in(self, minute: int) -> bool:
-        """Whether the rule is active in a minute of the day (from 0)."""
-        if self.active is None or self.active.hours is None:
-            return True
-        start, end = self.active.hours.from_, self.active.hours.until
-        first, last = start.hour * 60 + start.minute, end.hour * 60 + end.minute
-        return first <= minute < last if first < last else minute >= first or minute < last
+    def unmet_at(self, moment: Moment) -> str:
+        """Which field of `active` does not hold at a moment; empty if all of them do."""
+        if self.active is None:
+            return ""
+        if moment.at < self.from_at:
+            return "from"
+        if moment.at >= self.until_at:
+            return "until"
+        in_hours = self.active.holds_in(moment.minute_of_day())
+        return self.active.unmet_on(moment.local.date()) or ("" if in_hours else "hours")
 
 
 def term(bit: int, active: Active | None, zone: Zone) -> Term:
@@ -103,9 +99,11 @@ class RuleDays:
         self._days: dict[int, LocalDay] = {}
         self._last = LocalDay(0, (0, 0), ())
         by_hour = any(each.active is not None and each.active.hours is not None for each in terms)
-        minutes = range(_MINUTES_A_DAY) if by_hour else ()
+        minutes = range(MINUTES_A_DAY) if by_hour else ()
         # The rules active in each minute of a day; empty where no rule asks for the hour.
-        self._minutes = tuple(sum(each.bit for each in terms if each.holds_in(minute)) for minute in minutes)
+        self._minutes = tuple(
+            sum(each.bit for each in terms if each.active is None or each.active.holds_in(minute)) for minute in minutes
+        )
 
     def at(self, instant: int) -> tuple[LocalDay, int]:
         """The local day around an instant (ms), and the sum of the bits of the rules that are active at the instant."""

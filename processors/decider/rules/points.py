@@ -1,18 +1,17 @@
-"""What a matching rule is worth before limits: basis × factor × rate, exactly, then rounded once."""
+"""Works out the points of a rule before limits: basis × factors × rate, exactly, then rounded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from processors.decider.held_days import StreakTable
 from processors.decider.limits import CompiledLimit
 from processors.decider.rounding import exact_text
-from processors.decider.rules.condition_functions import LineTest
+from processors.decider.rules.condition_tests import LineTest
 from schemas.facts import PurchaseLine
 from schemas.posting import Factor, Working
 
@@ -20,6 +19,21 @@ MAX_FACTORS_KEPT: Final = 1_024
 MAX_WORTHS_KEPT: Final = 4_096
 MAX_CUTS_KEPT: Final = 1_024
 _NO_FACTOR: Final = (1, 1)
+
+
+class Counted(NamedTuple):
+    """What a rule counts, and how many points one of it is worth before factors.
+
+    `unit` and `rate_text` are as they are recorded. `of_line` counts one line of a purchase; None: the fact counts as
+    one event. `points_of` gives the points where events differ in them, by the number that the rule's source passes.
+    """
+
+    unit: str
+    rate: Fraction = Fraction(1)
+    rate_text: str = "1"
+    of_line: Callable[[PurchaseLine], int] | None = None
+    round_per_line: bool = False
+    points_of: Callable[[int], Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +53,35 @@ Worth = tuple[int, Working]
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """An earning rule, ready to be counted; `rate` is points per unit of the basis.
+    """An earning rule, ready to be counted.
 
     `expiry` is its place among the ruleset's expiries. `worths`, `combined` and `cuts` remember what was worked out
-    before: a worth takes the bits of the multipliers that take part, and the basis (or the length of a run, or points).
+    before: a worth by the bits of the multipliers that take part, and the basis or what `points_of` is asked for.
     """
 
     rule_id: str
-    rate: Fraction
-    rate_text: str
-    unit: str
-    basis: Callable[[PurchaseLine], int] | None
+    counted: Counted
     rounding: str
     round_whole: Callable[[int, int], int]
-    round_per_line: bool
     stacking: str
     multipliers: tuple[CompiledMultiplier, ...]
     limits: tuple[CompiledLimit, ...]
     expiry: int
-    streak: StreakTable | None
     worths: dict[tuple[int, int], Worth]
     combined: dict[int, tuple[int, int]]
     cuts: dict[tuple[int, int, tuple[str, ...]], tuple[Working, Working]]
 
     def worth(self, taking: int, basis: int) -> Worth:
         """What a basis is worth as a whole, multiplied by all of `taking`."""
-        return self._kept((taking, basis), self._whole(taking, basis, self.rate, self.rate_text))
+        return self._kept((taking, basis), self._whole(taking, basis, self.counted.rate, self.counted.rate_text))
 
-    def worth_of_run(self, taking: int, run_length: int) -> Worth:
-        """What a streak pays on the n-th day of a run."""
-        if self.streak is None:
-            raise AssertionError(f"rule {self.rule_id} pays no streaks")
-        points = self.streak.points(run_length)
+    def worth_of_event(self, taking: int, asked: int) -> Worth:
+        """What one event is worth where its points differ: `asked` is what `points_of` of the kind is asked for."""
+        if self.counted.points_of is None:
+            raise AssertionError(f"every event that rule {self.rule_id} counts is worth the same")
+        points = self.counted.points_of(asked)
         text = exact_text(points.numerator, points.denominator)
-        return self._kept((taking, run_length), self._whole(taking, 1, points, text))
-
-    def worth_of_points(self, taking: int, points: int) -> Worth:
-        """What one event is worth that pays `points` before factors."""
-        return self._kept((taking, points), self._whole(taking, 1, Fraction(points), exact_text(points, 1)))
+        return self._kept((taking, asked), self._whole(taking, 1, points, text))
 
     def cut(self, whole: Working, paid: int, limit_ids: tuple[str, ...]) -> Working:
         """The arithmetic of an award that limits have cut; that of nothing paid for the same worth is the same."""
@@ -106,28 +111,29 @@ class CompiledRule:
 
 def worth_of_lines(rule: CompiledRule, lines: list[PurchaseLine], taking: int) -> Worth:
     """What lines (at least one) are worth one by one, as they are multiplied or rounded apart from each other."""
-    if rule.basis is None:
+    counted = rule.counted
+    if counted.of_line is None:
         raise AssertionError(f"rule {rule.rule_id} does not count by line")
     total = numerator = rounded = 0
     denominator = 1
     reached = [0] * len(rule.multipliers)
     parts: dict[int, int] = {}
     for line in lines:
-        amount = rule.basis(line)
+        amount = counted.of_line(line)
         total += amount
         hit = _hit(rule, taking, line, amount, reached)
         parts[hit] = parts.get(hit, 0) + amount
-        if rule.round_per_line:
+        if counted.round_per_line:
             over, under = _combined(rule, hit)
-            rounded += rule.round_whole(amount * over * rule.rate.numerator, under * rule.rate.denominator)
+            rounded += rule.round_whole(amount * over * counted.rate.numerator, under * counted.rate.denominator)
     for hit, amount in parts.items():
         over, under = _combined(rule, hit)
         numerator, denominator = numerator * under + amount * over * denominator, denominator * under
-    numerator, denominator = numerator * rule.rate.numerator, denominator * rule.rate.denominator
-    if not rule.round_per_line:
+    numerator, denominator = numerator * counted.rate.numerator, denominator * counted.rate.denominator
+    if not counted.round_per_line:
         rounded = rule.round_whole(numerator, denominator)
     exact = exact_text(numerator, denominator)
-    return _recorded(rule, total, rule.rate_text, exact=exact, rounded=rounded, reached=reached)
+    return _recorded(rule, total, counted.rate_text, exact=exact, rounded=rounded, reached=reached)
 
 
 def _recorded(rule: CompiledRule, basis: int, rate_text: str, *, exact: str, rounded: int, reached: list[int]) -> Worth:
@@ -136,7 +142,7 @@ def _recorded(rule: CompiledRule, basis: int, rate_text: str, *, exact: str, rou
     working = Working(
         rule_id=rule.rule_id,
         basis=basis,
-        unit=rule.unit,
+        unit=rule.counted.unit,
         rate=rate_text,
         exact=exact,
         rounded=rounded,

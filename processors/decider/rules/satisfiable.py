@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from processors.decider.rules.ruleset import Active, Hours, LineConditions, NumberCondition, TextCondition, When
+from processors.decider.rules.conditions import (
+    MINUTES_A_DAY,
+    Active,
+    LineConditions,
+    NumberCondition,
+    TextCondition,
+    When,
+)
 from schemas.bounds import MAX_AMOUNT_MINOR, MAX_LINES, MAX_MEDIA, MAX_QUANTITY_MILLI, MAX_TEXT_LENGTH
 
 # Long enough to meet every pairing of weekday and date, 29 February included, also across the year 2100.
 MAX_DAYS_SEARCHED: Final = 41 * 366
 _FIRST_DAY: Final = date(2000, 1, 1)
 _LAST_DAY: Final = date(2199, 12, 31)
-_DAY_MINUTES: Final = 24 * 60
 _GREATEST: Final = {"rating": 10, "text_length": MAX_TEXT_LENGTH, "media_count": MAX_MEDIA}
 _GREATEST_OF_LINE: Final = {"amount_minor": MAX_AMOUNT_MINOR, "quantity_milli": MAX_QUANTITY_MILLI}
 _GREATEST_OF_ORDER: Final = {name: most * MAX_LINES for name, most in _GREATEST_OF_LINE.items()}
@@ -89,9 +95,8 @@ def _sets(
 ) -> Sets:
     sets: Sets = {}
     for name, text in texts.items():
-        unwanted = frozenset(text.not_in or ())
-        wanted = None if text.any_of is None else frozenset(text.any_of) - unwanted
-        sets[name] = Values(unwanted, excluded=True) if wanted is None else Values(wanted)
+        wanted = text.wanted()
+        sets[name] = Values(frozenset(text.not_in or ()), excluded=True) if wanted is None else Values(wanted)
     for name, number in numbers.items():
         most = greatest[name]
         sets[name] = Range(number.min or 0, most if number.max is None else min(number.max, most))
@@ -148,33 +153,17 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 
 def _active_minutes(day: date, parts: Sequence[Active], start: datetime, end: datetime) -> bool:
-    if not all(_is_day(day, part) for part in parts):
+    if not all(not part.unmet_on(day) for part in parts):
         return False
     midnight = datetime.combine(day, time())
     first = max(0, -((midnight - start) // timedelta(minutes=1)))
-    last = min(_DAY_MINUTES, -((midnight - end) // timedelta(minutes=1)))
+    last = min(MINUTES_A_DAY, -((midnight - end) // timedelta(minutes=1)))
     spans = [(first, last)]
     for part in parts:
         spans = [
             (max(here, low), min(there, high))
             for here, there in spans
-            for low, high in _hours(part.hours)
+            for low, high in (((0, MINUTES_A_DAY),) if part.hours is None else part.hours.minutes())
             if max(here, low) < min(there, high)
         ]
     return any(here < there for here, there in spans)
-
-
-def _is_day(day: date, part: Active) -> bool:
-    return (
-        (part.weekdays is None or day.weekday() in part.weekdays)
-        and (part.days_of_month is None or day.day in part.days_of_month)
-        and (part.dates is None or (day.month, day.day) in part.dates)
-    )
-
-
-def _hours(hours: Hours | None) -> list[tuple[int, int]]:
-    if hours is None:
-        return [(0, _DAY_MINUTES)]
-    first = hours.from_.hour * 60 + hours.from_.minute
-    last = hours.until.hour * 60 + hours.until.minute
-    return [(first, last)] if first < last else [(0, last), (first, _DAY_MINUTES)]

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+
+from processors.decider.rules.problems import refusal, shown
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -36,30 +37,6 @@ _MONTH_DAY: Final = re.compile(r"([0-9]{2})-([0-9]{2})")
 _LEAP_YEAR: Final = 2000
 
 T = TypeVar("T")
-
-
-class Problem(NamedTuple):
-    """Something wrong at a path (keys and list positions from where the check began), and what to change."""
-
-    path: tuple[str | int, ...]
-    message: str
-    hint: str = ""
-
-
-def refusal(message: str, hint: str = "") -> PydanticCustomError:
-    """What a validator raises to refuse a value: the message and the hint travel with it."""
-    return PydanticCustomError("refused", "{message}", {"message": message, "hint": hint})
-
-
-def refuse_all(problems: list[Problem]) -> None:
-    """Refuse the model that is being validated if there are problems; each keeps its own path.
-
-    Raises:
-        PydanticCustomError: if there is at least one problem; it carries all of them.
-    """
-    if problems:
-        summary = "; ".join(problem.message for problem in problems)
-        raise PydanticCustomError("problems", "{message}", {"message": summary, "problems": tuple(problems)})
 
 
 def whole_number(value: Any) -> int:
@@ -192,28 +169,9 @@ def _checked_year(day: date) -> date:
     return day
 
 
-def shown(value: Any) -> str:
-    """A value as the message shows it: short, on one line."""
-    if isinstance(value, str):
-        return f"`{value[:60]}`" if value else "an empty text"
-    if isinstance(value, float):
-        return "a binary float"
-    return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), f"`{str(value)[:60]}`")
-
-
 def number_schema(**bounds: int) -> WithJsonSchema:
     """How a bounded `Exact` shows in the JSON Schema: as a number, under JSON Schema's names of bounds."""
     return WithJsonSchema({"type": "number", **bounds})
-
-
-def first_repeated(values: tuple[Any, ...]) -> int | None:
-    """The position of the first value that stood before, or None."""
-    seen = set()
-    for position, value in enumerate(values):
-        if value in seen:
-            return position
-        seen.add(value)
-    return None
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]

@@ -10,13 +10,15 @@ from random import Random
 import msgspec
 import pytest
 
+from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.local_time import Zone
 from processors.decider.partition_machine import PartitionMachine
 from processors.decider.rules.compile import CompiledRuleset, compile_published
-from processors.decider.rules.condition_source import lines_source, number_source, text_source
+from processors.decider.rules.condition_tests import line_test, number_test, text_test
+from processors.decider.rules.conditions import LineConditions, NumberCondition, TextCondition
 from processors.decider.rules.explain_rules import consider
 from processors.decider.rules.points import MAX_CUTS_KEPT, MAX_WORTHS_KEPT
-from processors.decider.rules.ruleset import LineConditions, MultiplierRule, NumberCondition, Ruleset, TextCondition
+from processors.decider.rules.ruleset import Ruleset
 from schemas.bounds import DAY_MS
 from schemas.entry_ids import DERIVED_SOURCE
 from schemas.facts import JournalOpened, MemberFact, PurchaseLine, PurchaseRecorded, RefereePurchased, RulesetPublished
@@ -69,7 +71,7 @@ def disagreement(ruleset: Ruleset, zone: Zone, fact: MemberFact, posting: Postin
         own = [
             rule_id
             for rule_id, rule in multipliers.items()
-            if rule_id in taking and working.rule_id in ruleset.multiplied(rule)
+            if rule_id in taking and working.rule_id in {each.id for each in rule.multiplied(ruleset.rules)}
         ]
         multiplied = [factor.rule_id for factor in working.factors]
         # A multiplier that looks at lines may find none among those that this rule counts, or only free ones.
@@ -102,16 +104,16 @@ def test_generated_source_agrees_with_conditions_read_plainly() -> None:
 def test_texts_cannot_leave_their_quotes(text: str) -> None:
     others = tuple(other for other in AWKWARD if other != text)
     one, all_but_one = TextCondition(any_of=(text,)), TextCondition(not_in=others)
-    names = define("texts", f"def one(value): return {text_source('value', one)}\n", {})
-    names = define("texts", f"def but(value): return {text_source('value', all_but_one)}\n", names)
+    names = define("texts", f"def one(value): return {text_test('value', one)}\n", {})
+    names = define("texts", f"def but(value): return {text_test('value', all_but_one)}\n", names)
     assert [value for value in AWKWARD if names["one"](value)] == [text]
     assert [value for value in AWKWARD if names["but"](value)] == [text]
 
 
 def test_values_that_are_wanted_and_unwanted_are_unwanted() -> None:
-    source = text_source("value", TextCondition(any_of=("a", "b"), not_in=("b", "c")))
+    source = text_test("value", TextCondition(any_of=("a", "b"), not_in=("b", "c")))
     assert source == "value == 'a'"
-    assert text_source("value", TextCondition(any_of=("a",), not_in=("a",))) == "False"
+    assert text_test("value", TextCondition(any_of=("a",), not_in=("a",))) == "False"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_values_that_are_wanted_and_unwanted_are_unwanted() -> None:
     ],
 )
 def test_bounds_are_inclusive_and_what_is_missing_never_matches(bounds: NumberCondition, holds: list[int]) -> None:
-    test = number_source("value", bounds, may_be_missing=True)
+    test = number_test("value", bounds, may_be_missing=True)
     names = define("numbers", f"def test(value): return {test}\n", {})
     assert [value for value in range(5) if names["test"](value)] == holds
     assert not names["test"](None)
@@ -131,7 +133,7 @@ def test_bounds_are_inclusive_and_what_is_missing_never_matches(bounds: NumberCo
 
 def test_an_excluded_line_must_meet_all_that_excludes_it() -> None:
     excluded = LineConditions.model_validate({"category": ["food"], "amount_minor": {"min": 100}})
-    names = define("lines", f"def test(line): return {lines_source(None, excluded)}\n", {})
+    names = define("lines", f"def test(line): return {line_test(None, excluded)}\n", {})
     dear, cheap = PurchaseLine("a", 100, category="food"), PurchaseLine("a", 99, category="food")
     assert [names["test"](line) for line in (dear, cheap)] == [False, True]
 
@@ -153,7 +155,9 @@ def test_partitions_share_what_was_compiled() -> None:
 
 
 def test_what_is_kept_of_a_rule_is_bounded_and_changes_nothing() -> None:
-    (rule, *_) = (rule for rules in compiled().rules_by_kind.values() for rule in rules if rule.basis is not None)
+    (rule, *_) = (
+        rule for rules in compiled().rules_by_type.values() for rule in rules if rule.counted.of_line is not None
+    )
     first = rule.worth(0, 1)
     for basis in range(MAX_WORTHS_KEPT + 10):
         _, working = rule.worth(0, basis)

@@ -6,23 +6,14 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from processors.decider.rules.ruleset import (
-    Active,
-    FixedExpiry,
-    FixedRule,
-    Hours,
-    Limit,
-    MultiplierRule,
-    NoExpiry,
-    NumberCondition,
-    ReferralRule,
-    RollingExpiry,
-    Ruleset,
-    SpendRule,
-    StreakRule,
-    StreakStep,
-    TextCondition,
-)
+from processors.decider.kinds.fixed import FixedRule
+from processors.decider.kinds.multiplier import MultiplierRule
+from processors.decider.kinds.referral import ReferralRule
+from processors.decider.kinds.spend import SpendRule
+from processors.decider.kinds.streak import StreakRule, StreakStep
+from processors.decider.rules.conditions import Active, Hours, NumberCondition, TextCondition
+from processors.decider.rules.expiry_and_limit import FixedExpiry, Limit, NoExpiry, RollingExpiry
+from processors.decider.rules.ruleset import Ruleset
 from tests.unit.rulesets.documents import BASE, document, parsed
 
 
@@ -120,7 +111,7 @@ def test_what_is_not_written_has_its_documented_default() -> None:
     assert (friends.min_amount_minor, friends.claim_ranks, friends.new_members) == (0, (1,), False)
     assert isinstance(double, MultiplierRule)
     assert double.applies_to is None
-    assert ruleset.multiplied(double) == ("base",)
+    assert double.multiplied(ruleset.rules) == [base]
 
 
 @pytest.mark.parametrize(

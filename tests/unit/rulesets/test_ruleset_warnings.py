@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.decider.local_time import Moment, Zone
-from processors.decider.rules.condition_functions import compile_active, compile_lines
-from processors.decider.rules.ruleset import Active, LineConditions
+from processors.decider.rules.condition_tests import line_function, line_test
+from processors.decider.rules.conditions import Active, LineConditions
+from processors.decider.rules.local_day import term
 from processors.decider.rules.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
 from processors.ruleset.parse import parse_ruleset
 from processors.zones import zone_data
@@ -19,7 +20,7 @@ from tests.support.flow_yaml import block
 from tests.support.random_rulesets import ZONES, RulesetMaker
 
 TEXTS = ("a", "b", "c", "other")
-NUMBERS = range(7)
+NUMBERS = range(8)  # one more than any condition below names
 LINES = [
     PurchaseLine(sku="s", amount_minor=amount, category=category, brand=brand)
     for amount, category, brand in product(NUMBERS, TEXTS, TEXTS)
@@ -44,8 +45,7 @@ lines = (
 
 
 def matching(conditions: LineConditions) -> set[int]:
-    test = compile_lines(conditions)
-    assert test is not None
+    test = line_function(line_test(conditions, None))
     return {at for at, line in enumerate(LINES) if test(line)}
 
 
@@ -90,9 +90,9 @@ actives = (
 @given(st.lists(actives, min_size=1, max_size=2))
 @settings(max_examples=150, deadline=None)
 def test_a_time_is_called_empty_only_if_it_is(parts: list[Active]) -> None:
-    tests = [compile_active(part, UTC_ZONE) for part in parts]
+    terms = [term(0, part, UTC_ZONE) for part in parts]
     moments = (Moment(UTC_ZONE, at) for at in HALF_HOURS)
-    assert ever_active(parts) == any(all(test is not None and test(moment) for test in tests) for moment in moments)
+    assert ever_active(parts) == any(not any(each.unmet_at(moment) for each in terms) for moment in moments)
 
 
 def test_what_recurs_for_ever_is_found_however_rare() -> None:

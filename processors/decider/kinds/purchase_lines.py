@@ -1,0 +1,40 @@
+"""The source of rules that count the lines of a purchase; they share it."""
+
+from __future__ import annotations
+
+from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented
+from processors.decider.rules.condition_tests import line_test
+
+
+def lines_that_pass(name: str, lines: str, test: str) -> list[str]:
+    """Puts the lines that pass a test into a variable: for the few lines of an order a loop beats a comprehension."""
+    if not test:
+        return [f"{name} = {lines}"]
+    return [f"{name} = []", f"for line in {lines}:", f"    if {test}:", f"        {name}.append(line)"]
+
+
+def pay_once(place: NumberedRule, asked: LinesAsked) -> list[str]:
+    """Pays a rule once if some line counts."""
+    counts = line_test(*asked)
+    if not counts:
+        return [place.pay("1")]
+    return ["for line in lines:", f"    if {counts}:", *indented(indented([place.pay("1"), "break"]))]
+
+
+def pay_by_line(place: NumberedRule, asked: LinesAsked, of_line: str, *, round_per_line: bool) -> list[str]:
+    """Pays a rule for what its lines add up to: line by line only where they are not all treated alike.
+
+    `of_line` is the expression for what one `line` counts.
+    """
+    counts = line_test(*asked)
+    lines = "counted" if counts else "lines"
+    n = place.number
+    statements = [f"awards.pay(rule_{n}, worth_of_lines(rule_{n}, {lines}, {place.taking()}))"]
+    if not round_per_line:
+        apart = statements
+        statements = ["basis = 0", f"for line in {lines}:", f"    basis += {of_line}", place.pay("basis")]
+        if place.by_line:
+            statements = [f"if taking & {place.by_line:#b}:", *indented(apart), "else:", *indented(statements)]
+    if counts:
+        statements = [*lines_that_pass(lines, "lines", counts), "if counted:", *indented(statements)]
+    return statements

@@ -1,0 +1,76 @@
+"""Rules of kind `spend`: points for every so many minor units of the lines that count."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from processors.decider.kinds.purchase_lines import pay_by_line
+from processors.decider.kinds.rule import EarningRule, LinesAsked, NumberedRule, when_schema
+from processors.decider.rules.conditions import LineConditions, When
+from processors.decider.rules.points import Counted
+from processors.decider.rules.problems import Problem
+from processors.decider.rules.scalars import Exact, Whole, number_schema
+from schemas.facts import FACT_KINDS, FactKind
+
+MAX_PER_MINOR: Final = 10**13
+# A bound on points per minor unit keeps every sum inside an int64.
+MAX_SPEND_RATE: Final = 10
+
+SpendPoints = Annotated[Exact, Field(gt=0), number_schema(exclusiveMinimum=0)]
+
+
+class SpendRule(EarningRule):
+    """`points` for every `per_minor` minor units of the lines that count."""
+
+    kind: Literal["spend"]
+    points: SpendPoints = Field(description="Points for every `per_minor`.")
+    per_minor: Annotated[Whole, Field(ge=1, le=MAX_PER_MINOR)] = Field(description="Minor units, such as cents.")
+    when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
+    lines: LineConditions | None = Field(default=None, description="Only lines that match count.")
+    exclude_lines: LineConditions | None = Field(default=None, description="Lines that match do not count.")
+    round_per: Literal["order", "line"] = Field(default="order", description="Round once per order, or every line.")
+
+    multiplied_by_default: ClassVar[bool] = True
+
+    def problems(self) -> list[Problem]:
+        """A rate beyond the bound."""
+        if self.points <= self.per_minor * MAX_SPEND_RATE:
+            return []
+        hint = f"at most {MAX_SPEND_RATE} points per minor unit; one per 1.00 is `points: 1, per_minor: 100`"
+        return [Problem(("points",), f"{self.points} points per {self.per_minor} minor units is too much", hint)]
+
+    @classmethod
+    def when_schemas(cls) -> list[dict[str, Any]]:
+        """`when` asks of a purchase."""
+        return [when_schema("purchase")]
+
+    def fact(self) -> FactKind:
+        """Purchases."""
+        return FACT_KINDS["purchase"]
+
+    def when_asked(self) -> When | None:
+        """The conditions on the order."""
+        return self.when
+
+    def lines_asked(self) -> LinesAsked:
+        """The conditions on its lines."""
+        return self.lines, self.exclude_lines
+
+    def counted(self) -> Counted:
+        """The minor units of lines."""
+        return Counted(
+            unit="minor",
+            rate=Fraction(self.points) / self.per_minor,
+            rate_text=f"{self.points:f}/{self.per_minor}",
+            of_line=attrgetter("amount_minor"),
+            round_per_line=self.round_per == "line",
+        )
+
+    def source(self, place: NumberedRule) -> list[str]:
+        """Pays what the amounts of the lines add up to."""
+        asked = self.lines_asked()
+        return pay_by_line(place, asked, "line.amount_minor", round_per_line=self.round_per == "line")
