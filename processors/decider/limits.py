@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from processors.decider.rules.local_day import LocalDay
+from processors.decider.local_day import LocalDay
 
 
 class Windowed(Protocol):

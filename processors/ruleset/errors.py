@@ -9,12 +9,12 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from processors.decider.fields.example import EXAMPLE_FACTS, example_kind
+from processors.decider.fields.expiry_and_limit import FixedExpiry, NoExpiry, RollingExpiry
+from processors.decider.fields.problems import Path, Problem, nearest, shown
+from processors.decider.fields.scalars import ID_PATTERN
 from processors.decider.kinds.registry import RULE_KINDS
-from processors.decider.rules.example import EXAMPLE_FACTS, example_kind
-from processors.decider.rules.expiry_and_limit import FixedExpiry, NoExpiry, RollingExpiry
-from processors.decider.rules.problems import Path, Problem, nearest, shown
 from processors.decider.rules.ruleset import Ruleset
-from processors.decider.rules.scalars import ID_PATTERN
 
 _EXPIRIES: Final[dict[str, type[BaseModel]]] = {"none": NoExpiry, "fixed": FixedExpiry, "rolling": RollingExpiry}
 # Which models may stand under a key, by the kind that is found in the data.

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from processors.decider.fields.expiry_and_limit import Limit
+from processors.decider.fields.problems import Path, Problem, nearest
 from processors.decider.kinds.registry import Rule
 from processors.decider.rules.checks import check_rules, find_warnings
-from processors.decider.rules.expiry_and_limit import Limit
-from processors.decider.rules.problems import Path, Problem, nearest
 from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.errors import problems_of, value_at
 from processors.ruleset.yaml_text import Place, Tree, read_yaml

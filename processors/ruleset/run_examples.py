@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from processors.decider.local_time import Zone
-from processors.decider.partition import SEMANTICS
-from processors.decider.partition_machine import Load, PartitionMachine
-from processors.decider.rules.example import (
+from processors.decider.fields.example import (
     Example,
     ExampleFact,
     ExamplePurchase,
@@ -21,8 +18,11 @@ from processors.decider.rules.example import (
     Expected,
     example_kind,
 )
+from processors.decider.fields.scalars import read_instant
+from processors.decider.local_time import Zone
+from processors.decider.partition import SEMANTICS
+from processors.decider.partition_machine import Load, PartitionMachine
 from processors.decider.rules.ruleset import Ruleset
-from processors.decider.rules.scalars import read_instant
 from processors.ruleset.parse import place_of, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS, EARLIEST_AT

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import yaml
 
-from processors.decider.rules.problems import Path
+from processors.decider.fields.problems import Path
 
 MAX_BYTES: Final = 512 * 1024
 MAX_DEPTH: Final = 24

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
 
+from processors.decider.fields.conditions import LineConditions, When
+from processors.decider.fields.problems import Path, Problem
+from processors.decider.fields.scalars import Exact, number_schema
 from processors.decider.kinds.purchase_lines import pay_by_line, pay_once
 from processors.decider.kinds.rule import EarningRule, LinesAsked, NumberedRule, Programme, when_schema
-from processors.decider.rules.conditions import LineConditions, When
-from processors.decider.rules.points import Counted
-from processors.decider.rules.problems import Path, Problem
-from processors.decider.rules.scalars import Exact, number_schema
+from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind, FixedOn, PurchaseLine
 
 MAX_POINTS: Final = 1_000_000

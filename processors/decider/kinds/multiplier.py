@@ -8,11 +8,10 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
-from processors.decider.kinds.rule import AnyRule, EarningRule, LinesAsked, Programme, field_keys, when_problems
-from processors.decider.rules.conditions import LineConditions, When
-from processors.decider.rules.expiry_and_limit import Limit
-from processors.decider.rules.problems import Path, Problem, listed, nearest, refuse_all, repeated
-from processors.decider.rules.satisfiable import (
+from processors.decider.fields.conditions import LineConditions, When
+from processors.decider.fields.expiry_and_limit import Limit
+from processors.decider.fields.problems import Path, Problem, listed, nearest, refuse_all, repeated
+from processors.decider.fields.satisfiable import (
     asked_of_fact,
     asked_of_line,
     empty_field,
@@ -20,7 +19,8 @@ from processors.decider.rules.satisfiable import (
     is_covered,
     together,
 )
-from processors.decider.rules.scalars import Exact, Id, number_schema
+from processors.decider.fields.scalars import Exact, Id, number_schema
+from processors.decider.kinds.rule import AnyRule, EarningRule, LinesAsked, Programme, field_keys, when_problems
 from schemas.facts import MemberFact
 
 MAX_FACTOR: Final = 100

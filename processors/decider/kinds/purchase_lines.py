@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from processors.decider.fields.condition_tests import line_test
 from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented
-from processors.decider.rules.condition_tests import line_test
 
 
 def lines_that_pass(name: str, lines: str, test: str) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
+from processors.decider.fields.condition_tests import FactTest
+from processors.decider.fields.problems import Path, Problem, refuse_all, repeated
+from processors.decider.fields.scalars import Flag, Whole
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme
-from processors.decider.rules.condition_tests import FactTest
-from processors.decider.rules.points import Counted
-from processors.decider.rules.problems import Path, Problem, refuse_all, repeated
-from processors.decider.rules.scalars import Flag, Whole
+from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind
 
 MAX_POINTS: Final = 1_000_000

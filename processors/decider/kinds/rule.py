@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Final, Protocol, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from processors.decider.fields.condition_tests import FactTest, fact_tests
+from processors.decider.fields.conditions import Active, LineConditions, RulesetModel, When
+from processors.decider.fields.expiry_and_limit import Expiry, FixedExpiry, Limit
+from processors.decider.fields.problems import Path, Problem, listed, nearest, refuse_all, repeated
+from processors.decider.fields.satisfiable import asked_of_fact, asked_of_line, empty_field, ever_active, is_covered
+from processors.decider.fields.scalars import Id
+from processors.decider.points import Counted
 from processors.decider.rounding import Rounding
-from processors.decider.rules.condition_tests import FactTest, fact_tests
-from processors.decider.rules.conditions import Active, LineConditions, RulesetModel, When
-from processors.decider.rules.expiry_and_limit import Expiry, FixedExpiry, Limit
-from processors.decider.rules.points import Counted
-from processors.decider.rules.problems import Path, Problem, listed, nearest, refuse_all, repeated
-from processors.decider.rules.satisfiable import asked_of_fact, asked_of_line, empty_field, ever_active, is_covered
-from processors.decider.rules.scalars import Id
 from schemas.facts import FACT_KINDS, FactKind, MemberFact
 
 MAX_LIMITS: Final = 200

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from processors.decider.fields.conditions import LineConditions, When
+from processors.decider.fields.problems import Problem
+from processors.decider.fields.scalars import Exact, Whole, number_schema
 from processors.decider.kinds.purchase_lines import pay_by_line
 from processors.decider.kinds.rule import EarningRule, LinesAsked, NumberedRule, when_schema
-from processors.decider.rules.conditions import LineConditions, When
-from processors.decider.rules.points import Counted
-from processors.decider.rules.problems import Problem
-from processors.decider.rules.scalars import Exact, Whole, number_schema
+from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind
 
 MAX_PER_MINOR: Final = 10**13

@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from processors.decider.fields.conditions import RulesetModel, When
+from processors.decider.fields.problems import Path, Problem
+from processors.decider.fields.scalars import Exact, Whole, number_schema
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme, when_schema
-from processors.decider.rules.conditions import RulesetModel, When
-from processors.decider.rules.points import Counted
-from processors.decider.rules.problems import Path, Problem
-from processors.decider.rules.scalars import Exact, Whole, number_schema
+from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind
 
 MAX_POINTS: Final = 1_000_000

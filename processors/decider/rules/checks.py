@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from processors.decider.fields.example import Example
+from processors.decider.fields.expiry_and_limit import Limit
+from processors.decider.fields.problems import Problem, listed, nearest
 from processors.decider.kinds.registry import RULE_KINDS
 from processors.decider.kinds.rule import AnyRule, EarningRule, Programme
-from processors.decider.rules.example import Example
-from processors.decider.rules.expiry_and_limit import Limit
-from processors.decider.rules.problems import Problem, listed, nearest
 
 
 def check_rules(

@@ -8,15 +8,15 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
+from processors.decider.fields.condition_tests import line_function, line_test
+from processors.decider.fields.expiry_and_limit import Expiry, Limit
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.kinds.rule import EarningRule, NumberedRule
 from processors.decider.limits import CompiledLimit
+from processors.decider.local_day import RuleDays, term
 from processors.decider.local_time import Zone
+from processors.decider.points import CompiledMultiplier, CompiledRule, worth_of_lines
 from processors.decider.rounding import ROUNDINGS
-from processors.decider.rules.condition_tests import line_function, line_test
-from processors.decider.rules.expiry_and_limit import Expiry, Limit
-from processors.decider.rules.local_day import RuleDays, term
-from processors.decider.rules.points import CompiledMultiplier, CompiledRule, worth_of_lines
 from processors.decider.rules.ruleset import Ruleset
 from processors.decider.rules.source import NumberedMultiplier, fact_type_of, fact_types_of, ruleset_source
 from schemas.entry_ids import claim_key

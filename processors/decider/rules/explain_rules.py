@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from processors.decider.fields.condition_tests import first_unmet, line_function, line_test
+from processors.decider.fields.conditions import LineConditions
 from processors.decider.kinds.rule import AnyRule, EarningRule
+from processors.decider.local_day import term
 from processors.decider.local_time import Moment, Zone, iso_day
-from processors.decider.rules.condition_tests import first_unmet, line_function, line_test
-from processors.decider.rules.conditions import LineConditions
-from processors.decider.rules.local_day import term
 from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import MemberFact, PurchaseLine, PurchaseRecorded
 

@@ -10,15 +10,15 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from processors.decider.fields.conditions import LineConditions, RulesetModel
+from processors.decider.fields.example import Example
+from processors.decider.fields.expiry_and_limit import Expiry, Limit, NoExpiry
+from processors.decider.fields.problems import refusal, refuse_all
+from processors.decider.fields.scalars import Id, Version
 from processors.decider.kinds.registry import Rule
 from processors.decider.kinds.rule import MAX_LIMITS
 from processors.decider.rounding import Rounding
 from processors.decider.rules.checks import check_examples, check_rules
-from processors.decider.rules.conditions import LineConditions, RulesetModel
-from processors.decider.rules.example import Example
-from processors.decider.rules.expiry_and_limit import Expiry, Limit, NoExpiry
-from processors.decider.rules.problems import refusal, refuse_all
-from processors.decider.rules.scalars import Id, Version
 from schemas.currencies import is_currency
 
 MAX_RULES: Final = 200

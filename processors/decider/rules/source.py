@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from processors.decider.fields.condition_tests import line_test, sums_asked
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.kinds.purchase_lines import lines_that_pass
 from processors.decider.kinds.rule import AnyRule, NumberedRule, indented
-from processors.decider.rules.condition_tests import line_test, sums_asked
 from processors.decider.rules.ruleset import Ruleset
 
 # Facts about which something is said even where no rule counts them: another currency, a claim that is settled.

@@ -10,14 +10,14 @@ from random import Random
 import msgspec
 import pytest
 
+from processors.decider.fields.condition_tests import line_test, number_test, text_test
+from processors.decider.fields.conditions import LineConditions, NumberCondition, TextCondition
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.local_time import Zone
 from processors.decider.partition_machine import PartitionMachine
+from processors.decider.points import MAX_CUTS_KEPT, MAX_WORTHS_KEPT
 from processors.decider.rules.compile import CompiledRuleset, compile_published
-from processors.decider.rules.condition_tests import line_test, number_test, text_test
-from processors.decider.rules.conditions import LineConditions, NumberCondition, TextCondition
 from processors.decider.rules.explain_rules import consider
-from processors.decider.rules.points import MAX_CUTS_KEPT, MAX_WORTHS_KEPT
 from processors.decider.rules.ruleset import Ruleset
 from schemas.bounds import DAY_MS
 from schemas.entry_ids import DERIVED_SOURCE

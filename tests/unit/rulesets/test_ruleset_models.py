@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from processors.decider.fields.conditions import Active, Hours, NumberCondition, TextCondition
+from processors.decider.fields.expiry_and_limit import FixedExpiry, Limit, NoExpiry, RollingExpiry
 from processors.decider.kinds.fixed import FixedRule
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.kinds.referral import ReferralRule
 from processors.decider.kinds.spend import SpendRule
 from processors.decider.kinds.streak import StreakRule, StreakStep
-from processors.decider.rules.conditions import Active, Hours, NumberCondition, TextCondition
-from processors.decider.rules.expiry_and_limit import FixedExpiry, Limit, NoExpiry, RollingExpiry
 from processors.decider.rules.ruleset import Ruleset
 from tests.unit.rulesets.documents import BASE, document, parsed
 

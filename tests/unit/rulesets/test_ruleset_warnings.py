@@ -7,11 +7,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.decider.fields.condition_tests import line_function, line_test
+from processors.decider.fields.conditions import Active, LineConditions
+from processors.decider.fields.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
+from processors.decider.local_day import term
 from processors.decider.local_time import Moment, Zone
-from processors.decider.rules.condition_tests import line_function, line_test
-from processors.decider.rules.conditions import Active, LineConditions
-from processors.decider.rules.local_day import term
-from processors.decider.rules.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
 from processors.ruleset.parse import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from processors.decider.rules.conditions import (
+from processors.decider.fields.conditions import (
     MINUTES_A_DAY,
     Active,
     LineConditions,

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
-from processors.decider.rules.conditions import RulesetModel
-from processors.decider.rules.problems import Problem, refusal, refuse_all
-from processors.decider.rules.scalars import Flag, Id, LocalDateTime, Whole, instant_text
+from processors.decider.fields.conditions import RulesetModel
+from processors.decider.fields.problems import Problem, refusal, refuse_all
+from processors.decider.fields.scalars import Flag, Id, LocalDateTime, Whole, instant_text
 from schemas.bounds import (
     MAX_AMOUNT_MINOR,
     MAX_ATTRIBUTE_LENGTH,

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from processors.decider.rules.conditions import RulesetModel
-from processors.decider.rules.problems import Problem, refusal, refuse_all
-from processors.decider.rules.scalars import Id, LocalDate, Whole
+from processors.decider.fields.conditions import RulesetModel
+from processors.decider.fields.problems import Problem, refusal, refuse_all
+from processors.decider.fields.scalars import Id, LocalDate, Whole
 
 MAX_EXPIRY_DAYS: Final = 36_600
 MAX_EXPIRY_MONTHS: Final = 1_200

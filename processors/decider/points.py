@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from processors.decider.fields.condition_tests import LineTest
 from processors.decider.limits import CompiledLimit
 from processors.decider.rounding import exact_text
-from processors.decider.rules.condition_tests import LineTest
 from schemas.facts import PurchaseLine
 from schemas.posting import Factor, Working
 

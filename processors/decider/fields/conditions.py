@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from processors.decider.rules.problems import Problem, first_repeated, refusal, refuse_all
-from processors.decider.rules.scalars import Hour, LocalDateTime, MonthDay, Text, Weekday, Whole, count
+from processors.decider.fields.problems import Problem, first_repeated, refusal, refuse_all
+from processors.decider.fields.scalars import Hour, LocalDateTime, MonthDay, Text, Weekday, Whole, count
 
 MAX_VALUES: Final = 1_000
 MAX_ATTRIBUTES: Final = 32

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from processors.decider.rules.conditions import LineConditions, NumberCondition, TextCondition, When
+from processors.decider.fields.conditions import LineConditions, NumberCondition, TextCondition, When
 from schemas.facts import MemberFact, PurchaseLine, PurchaseRecorded
 from schemas.generated import define
 

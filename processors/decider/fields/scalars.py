@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
-from processors.decider.rules.problems import refusal, shown
+from processors.decider.fields.problems import refusal, shown
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"

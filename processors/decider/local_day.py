@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from processors.decider.fields.conditions import MINUTES_A_DAY, Active
+from processors.decider.fields.expiry_and_limit import Expiry, FixedExpiry, NoExpiry, RollingExpiry
 from processors.decider.local_time import EPOCH_ORDINAL, Moment, Zone, add_months, period_end, window_name
-from processors.decider.rules.conditions import MINUTES_A_DAY, Active
-from processors.decider.rules.expiry_and_limit import Expiry, FixedExpiry, NoExpiry, RollingExpiry
 
 MAX_DAYS_KEPT: Final = 2_048
 _MINUTE_MS: Final = 60_000

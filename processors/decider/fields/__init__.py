@@ -1,0 +1,1 @@
+"""What the fields of a ruleset may hold: scalars, conditions, expiries, limits and examples."""
