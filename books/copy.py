@@ -12,7 +12,6 @@ import msgspec
 from books.encoded import postings_body
 from books.files.book_file import TAIL_BYTES, new_head, read_tail
 from books.files.commits import encode_commit, seal
-from books.files.container import encode_block, sync_marker
 from books.files.create import FIRST_COMMIT, born_whole
 from books.files.disk import REAL_FILES, AppendFile, FilePort
 from books.files.layout import (
@@ -24,9 +23,11 @@ from books.files.layout import (
     journal_file,
     ledger_file,
     scored_mark,
+    sync_marker,
 )
 from books.log import LogReader
 from schemas.avro.codecs import encode_edition, encode_page, encode_reject
+from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
 from schemas.posting import PostingBatch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from books.files.container import decode_long
 from schemas.avro.codecs import encode_page, encode_posting, encode_reject
+from schemas.avro.varints import read_long
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
 
@@ -55,7 +55,7 @@ def lines_of(page: bytes) -> int:
     "Binary Encoding", complex types). A count below 0 is one whose block's size stands after it.
 
     Raises:
-        EOFError, ValueError: these are not the bytes of a page.
+        IndexError, ValueError: these are not the bytes of a page.
     """
-    _, at = decode_long(page, 0)
-    return abs(decode_long(page, at)[0])
+    _, at = read_long(page, 0)
+    return abs(read_long(page, at)[0])

@@ -9,11 +9,11 @@ from zlib import crc32
 
 from books.errors import BooksForeign
 from books.files.book_file import read_tail
-from books.files.container import encode_block, sync_marker
 from books.files.disk import AppendFile
-from books.files.layout import journal_file, ledger_file
+from books.files.layout import journal_file, ledger_file, sync_marker
 from books.files.reader import FileLogReader
 from schemas.avro.codecs import encode_page, encode_posting
+from schemas.avro.containers import encode_block
 from schemas.pages import MAX_PAGE_LINES, BookLength, JournalPage
 from schemas.posting import Posting
 

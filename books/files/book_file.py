@@ -1,17 +1,25 @@
-"""One file of a book: its head is checked once, then it is read block by block up to a committed length."""
+"""One file of a book: its head is checked once, then it is read block by block up to a committed length.
+
+It is an Avro object container without compression (schemas.avro.containers).
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
 
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition
-from books.files.container import (
+from books.files.disk import FilePort, ReadFile
+from books.files.layout import Identity, metadata_of, schema_of, sync_marker, what_is_strange
+from schemas.avro.codecs import schema_json
+from schemas.avro.containers import (
+    MAX_BLOCK_BYTES,
     SYNC_BYTES,
     Block,
     ContainerDamaged,
@@ -19,15 +27,13 @@ from books.files.container import (
     encode_header,
     read_blocks,
     read_header,
-    read_last_block,
-    sync_marker,
 )
-from books.files.disk import FilePort, ReadFile
-from books.files.layout import Identity, metadata_of, schema_of, what_is_strange
-from schemas.avro.codecs import schema_json
 from schemas.pages import BookLength
 
 TAIL_BYTES: Final = 4_096
+CHUNK_BYTES: Final = 1 << 20
+FIRST_WINDOW_BYTES: Final = 1 << 16
+MAX_WINDOW_BYTES: Final = 4 * MAX_BLOCK_BYTES
 MAX_KNOWN_SCHEMAS: Final = 64
 MAX_BYTES_FLIPPED: Final = 2  # a schema that differs from ours in so few bytes, and not in length, is ours damaged
 _OTHERS: Final = "Restore the whole folder from one backup, or take the stranger away."
@@ -75,15 +81,19 @@ def open_book_file(files: FilePort, books: Path, name: str, identity: Identity) 
 def head_of(files: FilePort, books: Path, name: str) -> Header:
     """The head of a file, whoever it belongs to; raises BooksDamaged where there is none."""
     path = books / name
-    if files.size(path) is None:
+    size = files.size(path)
+    if size is None:
         raise BooksDamaged(name, None, "the file is missing")
     file = files.open_read(path)
     try:
-        return read_header(file)
+        header = read_header(_stream(file, 0, size))
     except ContainerDamaged as error:
-        raise BooksDamaged(name, error.offset, error.what) from error
+        raise BooksDamaged(name, error.offset, error.message) from error
     finally:
         file.close()
+    if header.codec != "null":
+        raise BooksDamaged(name, 0, "it is compressed, which no book is")
+    return header
 
 
 def check_end(files: FilePort, book: BookFile, committed: BookLength) -> None:
@@ -127,22 +137,76 @@ def blocks_of(files: FilePort, book: BookFile, start: int, end: int) -> Iterator
 def _blocks(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[Block]:
     file = files.open_read(book.path)
     try:
-        yield from read_blocks(file, start, end, book.sync)
+        for block in read_blocks(_stream(file, start, end), book.sync, start):
+            yield _with_records(book, block)
     except ContainerDamaged as error:
-        raise BooksDamaged(book.name, error.offset, error.what) from error
+        raise BooksDamaged(book.name, error.offset, error.message) from error
     finally:
         file.close()
 
 
 def last_block_of(files: FilePort, book: BookFile, end: int) -> Block | None:
-    """The last block before `end`; None where there is none. Raises BooksDamaged."""
-    file: ReadFile = files.open_read(book.path)
+    """The last block before `end`, found from behind; None where there is none. Raises BooksDamaged."""
+    if end == book.first:
+        return None
+    window = FIRST_WINDOW_BYTES
+    first_sync = book.first - SYNC_BYTES
+    file = files.open_read(book.path)
     try:
-        return read_last_block(file, book.first, end, book.sync)
-    except ContainerDamaged as error:
-        raise BooksDamaged(book.name, error.offset, error.what) from error
+        while True:
+            low = max(first_sync, end - window)
+            data = file.read_at(low, end - low)
+            if data[-SYNC_BYTES:] != book.sync or len(data) != end - low:
+                raise BooksDamaged(book.name, end, "the book does not end with the end of a block")
+            found = data.rfind(book.sync, 0, len(data) - SYNC_BYTES)
+            if found >= 0:
+                block = block_at(io.BytesIO(data), found + SYNC_BYTES, low, book)
+                if block is None or block.end != end:
+                    raise BooksDamaged(book.name, low + found + SYNC_BYTES, "the last block is not whole")
+                return _with_records(book, block)
+            if low == first_sync or window >= MAX_WINDOW_BYTES:
+                raise BooksDamaged(book.name, end, "no block ends here")
+            window *= 4
     finally:
         file.close()
+
+
+def block_at(window: io.BytesIO, at: int, low: int, book: BookFile) -> Block | None:
+    """The block at byte `at` of a part of the file that begins at byte `low`; None where no whole one begins there."""
+    window.seek(at)
+    try:
+        return next(read_blocks(window, book.sync, low + at), None)
+    except ContainerDamaged:
+        return None
+
+
+def _with_records(book: BookFile, block: Block) -> Block:
+    if block.records < 1:
+        raise BooksDamaged(book.name, block.offset, f"a block of {block.records} records")
+    return block
+
+
+def _stream(file: ReadFile, start: int, end: int) -> io.BufferedReader:
+    """The bytes from `start` to `end` as a stream."""
+    return io.BufferedReader(_Part(file, start, end), CHUNK_BYTES)
+
+
+class _Part(io.RawIOBase):
+    """A part of a file, read from its beginning to its end."""
+
+    def __init__(self, file: ReadFile, start: int, end: int) -> None:
+        self._file = file
+        self._at = start
+        self._end = end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read_at(self._at, min(len(buffer), self._end - self._at))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 @lru_cache(maxsize=MAX_KNOWN_SCHEMAS)

@@ -6,6 +6,7 @@ too. So at most one record can be torn, and only the last: whatever is broken *b
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -13,14 +14,12 @@ from zlib import crc32
 import msgspec
 
 from books.errors import BooksDamaged
-from books.files.book_file import BookFile, blocks_of
-from books.files.container import MAX_BLOCK_BYTES, SYNC_BYTES, Block, ContainerDamaged, encode_block, parse_block
+from books.files.book_file import FIRST_WINDOW_BYTES, MAX_WINDOW_BYTES, BookFile, block_at, blocks_of
 from books.files.disk import FilePort
 from schemas.avro.codecs import BodyDamaged, decode_round, encode_round
+from schemas.avro.containers import SYNC_BYTES, Block, encode_block
 from schemas.pages import RoundCommitted
 
-FIRST_WINDOW_BYTES: Final = 1 << 16
-MAX_WINDOW_BYTES: Final = 4 * MAX_BLOCK_BYTES
 # Fields equal to their default are left out, so a field that is added later does not change the sum of older records.
 _canonical: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -87,10 +86,11 @@ def _last_in(data: bytes, low: int, book: BookFile) -> LastRound | None:
     """The last whole commit in `data`, which begins at byte `low` of the file; only after a marker one may begin."""
     last: LastRound | None = None
     broken: int | None = None
+    window = io.BytesIO(data)
     marker = data.find(book.sync)
     while marker >= 0:
         at = marker + SYNC_BYTES
-        block = _block_at(data, at, low, book)
+        block = block_at(window, at, low, book)
         committed = block and _round_in(block, book)
         if block and committed:
             if broken is not None or (last is not None and committed.number != last.committed.number + 1):
@@ -101,14 +101,6 @@ def _last_in(data: bytes, low: int, book: BookFile) -> LastRound | None:
             broken = low + at
         marker = data.find(book.sync, at)
     return last
-
-
-def _block_at(data: bytes, at: int, low: int, book: BookFile) -> Block | None:
-    try:
-        found = parse_block(data, at, low + at, low + len(data), book.sync)
-    except ContainerDamaged:
-        return None
-    return None if isinstance(found, int) else found
 
 
 def _round_in(block: Block, book: BookFile) -> RoundCommitted | None:

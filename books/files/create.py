@@ -12,7 +12,6 @@ import msgspec
 from books.errors import BooksExist
 from books.files.book_file import TAIL_BYTES, new_head
 from books.files.commits import encode_commit, seal
-from books.files.container import encode_block, sync_marker
 from books.files.disk import REAL_FILES, FilePort
 from books.files.layout import (
     BOOKS,
@@ -29,9 +28,11 @@ from books.files.layout import (
     is_book_folder,
     journal_file,
     ledger_file,
+    sync_marker,
 )
 from books.files.lock import hold
 from schemas.avro.codecs import encode_edition, encode_page
+from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalLine, JournalPage, RoundCommitted

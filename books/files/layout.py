@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from books.files.container import Header, sync_marker
+from schemas.avro.containers import SYNC_BYTES, Header
 from schemas.canonical import canonical_fact
 from schemas.facts import JournalOpened
 
@@ -25,6 +25,8 @@ FIRST_EDITION: Final = "0001"
 PAGES: Final = "tallybook.pages"
 OFFSETS: Final = b"offsets"
 MAX_PARTITIONS: Final = 10_000
+
+_NOT_UTF8: Final = b"\xff"
 
 _EDITION: Final = re.compile(r"\d{4}")
 _LEDGER: Final = re.compile(r"ledger\.(\d{4})")
@@ -117,6 +119,15 @@ def identity_in(header: Header) -> Identity | None:
     if not book or not re.fullmatch(r"\d{1,9}", generation):
         return None
     return Identity(book, deployment, int(generation))
+
+
+def sync_marker(book: str, file: str) -> bytes:
+    """The 16 bytes that end each block of a file: made from the book's id and the file's name alone.
+
+    They are not random, as in other containers: so the same facts give the same bytes, and a block of another run is
+    recognised at once. The first byte never occurs in UTF-8, so no text that a publisher sends can imitate them.
+    """
+    return _NOT_UTF8 + sha256(f"{book}\n{file}".encode()).digest()[: SYNC_BYTES - 1]
 
 
 def scored_mark(partition: int) -> str:

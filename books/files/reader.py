@@ -12,7 +12,6 @@ from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded
 from books.errors import BooksDamaged, BooksForeign, UnknownEdition
 from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.files.commits import LastRound, read_last_round, read_rounds
-from books.files.container import Block
 from books.files.disk import FilePort
 from books.files.layout import (
     BOOKS,
@@ -30,6 +29,7 @@ from books.files.layout import (
     scored_mark,
 )
 from schemas.avro.codecs import BodyDamaged, decode_edition, decode_page, decode_postings, decode_reject
+from schemas.avro.containers import Block
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting

@@ -12,7 +12,6 @@ import msgspec
 
 from books.encoded import EncodedBlock, postings_body
 from books.errors import BooksDamaged
-from books.files.container import decode_long
 from books.kafka.client_errors import Record
 from schemas.avro.codecs import (
     BodyDamaged,
@@ -26,7 +25,7 @@ from schemas.avro.codecs import (
     encode_reject,
 )
 from schemas.avro.single_object import NotFramed, UnknownFingerprint, frame, unframe
-from schemas.avro.varints import long_bytes
+from schemas.avro.varints import long_bytes, read_long
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.posting import EditionOpened, PostingBatch
@@ -109,7 +108,7 @@ def page_block(record: Record) -> EncodedBlock:
     if writer_schema is not None:
         body = encode_page(page_of(record))
     else:
-        _, after = decode_long(body, 0)  # the number it was written with, which is none
+        _, after = read_long(body, 0)  # the number it was written with, which is none
         body = long_bytes(record.offset) + body[after:]
     return EncodedBlock(record.offset + 1, 1, body)
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from books.files.container import encode_block, encode_header, encode_long
 from projections.store import JOURNAL, LEDGER, REJECTS, Pieces
+from schemas.avro.containers import encode_block, encode_header
 from schemas.avro.contracts import load_schema
+from schemas.avro.varints import long_bytes
 
 _SCHEMAS: Final = {JOURNAL: "JournalPage", LEDGER: "Posting", REJECTS: "Reject"}
 # What is not asked for is passed over while it is read: no table shows it.
@@ -34,7 +35,7 @@ def avro_file(book: str, pieces: Pieces) -> bytes:
 def _parts(book: str, pieces: Pieces) -> Iterator[bytes]:
     yield _head(book)
     for partition, block in pieces:
-        data = encode_long(partition) + block.data if book == JOURNAL else block.data
+        data = long_bytes(partition) + block.data if book == JOURNAL else block.data
         yield encode_block(block.records, data, _SYNC)
 
 

@@ -175,19 +175,22 @@ def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
     container = open_container(file)
     read, name = _container_reader(container)
     for block in container.blocks():
-        body = io.BytesIO(block.body)
+        body = io.BytesIO(block.data)
         for number in range(block.first_record, block.first_record + block.records):
             try:
                 value = read(body)
             except _DAMAGE as error:
-                raise ContainerDamaged(number, f"the record does not fit the file's schema: {_told(error)}") from error
+                what = f"the record does not fit the file's schema: {_told(error)}"
+                raise ContainerDamaged(number, what, block.offset) from error
             record = _named_record(value, name)
             if record is None:
-                raise ContainerDamaged(number, f"a record is expected, not {type(value).__name__}")
+                what = f"a record is expected, not {type(value).__name__}"
+                raise ContainerDamaged(number, what, block.offset)
             yield record
-        if body.tell() != len(block.body):
+        if body.tell() != len(block.data):
             last = block.first_record + block.records - 1
-            raise ContainerDamaged(last, f"{len(block.body) - body.tell()} bytes follow the last record of its block")
+            what = f"{len(block.data) - body.tell()} bytes follow the last record of its block"
+            raise ContainerDamaged(last, what, block.offset)
 
 
 def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any], str]:

@@ -16,11 +16,11 @@ from msgspec.structs import replace
 
 from books.files.book_file import TAIL_BYTES, BookFile, blocks_of, open_book_file
 from books.files.commits import encode_commit, read_last_round, seal
-from books.files.container import encode_block, encode_header
 from books.files.disk import REAL_FILES
 from books.files.layout import BOOKS, ROUNDS, schema_of
 from books.files.reader import identity_in_folder
 from schemas.avro.codecs import decode_page, decode_postings, decode_reject, encode_page, encode_posting, encode_reject
+from schemas.avro.containers import encode_block, encode_header
 from schemas.pages import BookLength, JournalPage
 
 # Fields that stand last in their records, and the bytes of their defaults.

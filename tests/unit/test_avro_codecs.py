@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
+import fastavro
 import msgspec
 import pytest
 from hypothesis import given
@@ -186,3 +188,13 @@ def test_a_working_is_encoded_once_and_never_taken_for_another() -> None:
         # Nobody holds the one before any more, so this one may stand at its place in memory.
         posting = posting_with(Working("base", number, "minor", "1", str(number), number, number))
         assert decode_posting(codecs.encode_posting(posting)) == posting
+
+
+@given(st.integers(min_value=-(2**63), max_value=2**63 - 1))
+def test_a_long_comes_back(value: int) -> None:
+    data = varints.long_bytes(value)
+    assert varints.read_long(b"x" + data + b"y", 1) == (value, 1 + len(data))
+    assert fastavro.schemaless_reader(io.BytesIO(data), "long", None) == value
+    for short in range(len(data)):
+        with pytest.raises(IndexError):
+            varints.read_long(data[:short], 0)

@@ -13,9 +13,8 @@ import msgspec
 import pytest
 
 from books.errors import BooksDamaged, BooksError, BooksForeign
-from books.files.container import encode_header, read_header
-from books.files.disk import REAL_FILES
 from books.files.open import open_for_reading, open_for_writing
+from schemas.avro.containers import encode_header, read_header
 from tests.support.book_samples import OPENED, postings
 from tests.unit.books.folders import HOLDER, add_round, bytes_of, copied, make_books, read_back
 
@@ -51,7 +50,7 @@ def refused(folder: Path, kind: type[BooksError], *, deployment: str | None = No
 def with_head(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     """Rewrite the head of a file, its blocks as they are."""
     data = path.read_bytes()
-    header = read_header(REAL_FILES.open_read(path))
+    header = read_header(io.BytesIO(path.read_bytes()))
     change(header.metadata)
     path.write_bytes(encode_header(header.metadata, header.sync) + data[header.length :])
 
@@ -128,7 +127,7 @@ def test_records_of_another_version_may_be_read_and_not_written(shop: Path, name
 def test_a_byte_flipped_in_the_schema_of_a_head_is_damage(shop: Path, name: str, there: bytes, instead: bytes) -> None:
     path = shop / "books" / name
     before = path.read_bytes()
-    assert there in before[: read_header(REAL_FILES.open_read(path)).length]
+    assert there in before[: read_header(io.BytesIO(path.read_bytes())).length]
     path.write_bytes(before.replace(there, instead, 1))
     assert f"{name}: its head is damaged" in refused(shop, BooksDamaged)
 
@@ -233,7 +232,7 @@ def test_a_file_shorter_than_committed_is_refused(shop: Path, name: str) -> None
 
 def test_commits_without_a_whole_one_are_refused(shop: Path) -> None:
     path = shop / "books/rounds.avro"
-    head = read_header(REAL_FILES.open_read(path)).length
+    head = read_header(io.BytesIO(path.read_bytes())).length
     data = path.read_bytes()
     for rest in (b"", b"garbage", data[head:][:50]):
         path.write_bytes(data[:head] + rest)
@@ -254,7 +253,7 @@ def test_a_damaged_commit_before_a_whole_one_is_refused(shop: Path) -> None:
 
 
 def _ends(data: bytes, path: Path) -> list[int]:
-    sync = read_header(REAL_FILES.open_read(path)).sync
+    sync = read_header(io.BytesIO(path.read_bytes())).sync
     return [match.end() for match in re.finditer(re.escape(sync), data)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from books.files.container import encode_header, read_header
-from books.files.disk import REAL_FILES
 from books.files.open import open_for_reading
+from schemas.avro.containers import encode_header, read_header
 from tallybook import clock
 from tallybook.cli import books as commands_books
 from tallybook.exit_codes import Exit
@@ -88,7 +88,7 @@ def with_head(name: str, key: str, value: bytes) -> Spoil:
 
     def spoil(folder: Path, _: Path) -> None:
         path = folder / "books" / name
-        data, header = path.read_bytes(), read_header(REAL_FILES.open_read(path))
+        data, header = path.read_bytes(), read_header(io.BytesIO(path.read_bytes()))
         header.metadata[key] = value
         path.write_bytes(encode_header(header.metadata, header.sync) + data[header.length :])
 
