@@ -84,12 +84,13 @@ class LogReader(Protocol):
         """Give everything back."""
 
 
-class Appender(Protocol):
-    """What appends to the partitions of the books.
+class Appender(LogReader, Protocol):
+    """Appends to partitions that nobody else appends to, and reads what is committed.
 
-    Pages are numbered from 0 and postings from 1, without gaps, in each partition (and edition): a wrong number is a
-    fault of the program (ValueError). After any OSError nothing more is taken (RuntimeError): close it and open the
-    books again, which puts them back to the last commit.
+    It is the one writer, or works for it, perhaps in another process. Pages are numbered from 0 and postings from 1,
+    without gaps, in each partition (and edition): a wrong number is a fault of the program (ValueError). After any
+    OSError nothing more is taken (RuntimeError): close it and open the books again, which puts them back to the last
+    commit.
     """
 
     def next_page(self, partition: int) -> int:
@@ -104,15 +105,11 @@ class Appender(Protocol):
     def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
         """Append postings as one batch (or several, if it is large); the position after them."""
 
-
-class PartWriter(LogReader, Appender, Protocol):
-    """A part of the one writer: it appends to partitions that nobody else appends to, and is read up to the commits."""
-
     def seal(self) -> tuple[BookLength, ...]:
         """Make durable what was appended since; what the writer's next commit has to be given as `parts`."""
 
 
-class LogWriter(LogReader, Appender, Protocol):
+class LogWriter(Appender, Protocol):
     """The one writer of the books; it reads what is committed, like anybody else."""
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
@@ -121,11 +118,8 @@ class LogWriter(LogReader, Appender, Protocol):
     def open_edition(self, opened: EditionOpened) -> None:
         """Open a new edition of the ledger; ValueError if there is one of that name."""
 
-    def lock_handle(self) -> int | None:
-        """The descriptor that holds the books, for processes that write parts of them; None where there is none."""
-
     def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
-        """Make all that was appended durable and visible, at once, with what the parts of this writer have sealed.
+        """Make all that was appended durable and visible, at once, and what was sealed by those that append for it.
 
         The log fills in `number`, `lengths`, `rejects` (how many are kept in all) and `checksum`, and gives the record
         back. Commits are numbered from 0 (the creation of the books); a `number` other than 0 must be the one due.

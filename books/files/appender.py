@@ -1,15 +1,16 @@
-"""Appending to the files of the books: buffered, numbered without gaps, and true only once somebody commits it."""
+"""Appends to the files of the books: buffered, numbered without gaps, and no part of the books until a commit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 from zlib import crc32
 
 from books.errors import BooksForeign
 from books.files.book_file import read_tail
-from books.files.disk import AppendFile
+from books.files.disk import AppendFile, FilePort
 from books.files.layout import journal_file, ledger_file, sync_marker
 from books.files.reader import FileLogReader
 from schemas.avro.codecs import encode_page, encode_posting
@@ -21,13 +22,18 @@ BATCH_BYTES: Final = 1 << 20
 
 
 class FileAppender(FileLogReader):
-    """What a folder's one writer and the parts of it (see file_part) have in common. Not for several threads.
+    """Appends to books that are open for writing, and commits nothing; see Appender. Not for several threads.
 
-    After any OSError nothing more is taken (RuntimeError): the files are in a state that only opening them again tells.
+    The folder's one writer extends it. Each other process that decides some partitions for that writer has one of its
+    own: the writer has cut the files back to the last commit before, and commits nothing while it is being opened.
+    Such a process also holds a copy of the writer's lock (see FileLogWriter.lock_handle), so that nobody can open the
+    books for writing before the last of these processes has ended, however it ends.
     """
 
-    def _start(self) -> None:
-        """Begin at the committed ends; whoever extends this class calls it once the files are known to end there."""
+    def __init__(self, files: FilePort, folder: Path, *, deployment: str | None = None) -> None:
+        """Check the books as a reader does. Raises BooksForeign and BooksDamaged."""
+        super().__init__(files, folder, deployment=deployment)
+        self._must_be_of_this_version()
         self._ends = dict(self._lengths)
         self._appending: dict[str, AppendFile] = {}
         self._grown: set[str] = set()
@@ -80,19 +86,25 @@ class FileAppender(FileLogReader):
         self._next_numbers[edition, partition] = due + len(postings)
         return self._ends[name]
 
+    def seal(self) -> tuple[BookLength, ...]:
+        """Make durable what was appended; the lengths that the writer's next commit has to cover."""
+        with self._breaking():
+            return self._sync_grown()
+
+    def close(self) -> None:
+        """Drop what was not flushed."""
+        if not self._closed:
+            self._closed = True
+            self._sound = False
+            for file in self._appending.values():
+                file.close()
+
     def _sync_grown(self) -> tuple[BookLength, ...]:
         """Wait until the disk has all that was appended; the lengths of the files that grew."""
         self._files.do_together([self._appending[name].fsync for name in sorted(self._grown)])
         lengths = tuple(self._measured(name, self._ends[name]) for name in sorted(self._grown))
         self._grown.clear()
         return lengths
-
-    def _close_files(self) -> None:
-        """Drop what was not flushed."""
-        self._closed = True
-        self._sound = False
-        for file in self._appending.values():
-            file.close()
 
     def _append(self, name: str, records: int, data: bytes) -> int:
         block = encode_block(records, data, sync_marker(self._identity.book, name))

@@ -1,25 +1,25 @@
-"""The books of one folder, to be created, read or written: the Log port without any server."""
+"""Opens the books of one folder, to be created, read, appended to or written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from books.errors import LockHolder
+from books.files.appender import FileAppender
 from books.files.create import create_books
 from books.files.disk import REAL_FILES, FilePort
 from books.files.lock import this_process
-from books.files.part import FilePart
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 
 __all__ = [
+    "FileAppender",
     "FileLogReader",
     "FileLogWriter",
-    "FilePart",
     "create_books",
+    "open_for_appending",
     "open_for_reading",
     "open_for_writing",
-    "open_part",
     "this_process",
 ]
 
@@ -43,9 +43,9 @@ def open_for_writing(
     return FileLogWriter(files, folder, holder, deployment=deployment)
 
 
-def open_part(folder: Path, *, files: FilePort = REAL_FILES) -> FilePart:
+def open_for_appending(folder: Path, *, files: FilePort = REAL_FILES) -> FileAppender:
     """Open the books of `folder` to append to some of their partitions, on behalf of the process that has the lock.
 
     Raises BooksForeign and BooksDamaged.
     """
-    return FilePart(files, folder)
+    return FileAppender(files, folder)

@@ -1,4 +1,4 @@
-"""The write side of the Log port over a folder of Avro files: buffered appends, made true by one record at the end."""
+"""Writes the books of a folder: what was appended counts from the moment that one record of a commit is on the disk."""
 
 from __future__ import annotations
 
@@ -48,10 +48,8 @@ class FileLogWriter(FileAppender):
         self._lock = hold(files, folder, folder / BOOKS / LOCK)
         try:
             super().__init__(files, folder, deployment=deployment)
-            self._must_be_of_this_version()
             self._lock.write_note(note_of(holder))
             self.cut_bytes = self._cut()
-            self._start()
             # Who made this folder may have died before the disk knew its name.
             self._files.sync_folder(folder)
         except BaseException:
@@ -124,7 +122,7 @@ class FileLogWriter(FileAppender):
         return sealed
 
     def lock_handle(self) -> int | None:
-        """The file descriptor that holds the folder's lock, for the processes of its parts (see file_part)."""
+        """The descriptor that holds the folder's lock; processes that append for this writer keep a copy of it."""
         return self._lock.handle()
 
     def close(self) -> None:
@@ -132,7 +130,7 @@ class FileLogWriter(FileAppender):
         if self._closed:
             return
         try:
-            self._close_files()
+            super().close()
         finally:
             self._lock.release()
 

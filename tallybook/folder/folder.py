@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
     from importlib.resources.abc import Traversable
 
     from books.files.consumed import ConsumedCache
-    from books.log import LogReader, LogWriter
+    from books.files.open import FileLogWriter
+    from books.log import LogReader
     from books.snapshots.store import SnapshotStore
     from processors.decider.rules.ruleset import Ruleset
     from projections.store import Store
@@ -107,7 +108,7 @@ class Folder:
             log.close()
 
     @contextmanager
-    def writing(self, now: int) -> Iterator[LogWriter]:
+    def writing(self, now: int) -> Iterator[FileLogWriter]:
         """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
         if self.is_stream:
             raise FolderRefused(

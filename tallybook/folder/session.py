@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from books.files.consumed import ConsumedCache
-from books.log import LogReader, LogWriter, PartWriter
+from books.files.open import FileLogWriter
+from books.log import Appender, LogReader
 from processors.embedded.rounds import Rounds
 from processors.embedded.shares import DeskShare
 from processors.replay.recovery import recover_desk, save_snapshot
@@ -28,7 +29,7 @@ class Session:
     """Open books and the rounds that may be written to them."""
 
     def __init__(
-        self, log: LogWriter, rounds: Rounds, keep_snapshots: Callable[[], None], consumed: ConsumedCache
+        self, log: FileLogWriter, rounds: Rounds, keep_snapshots: Callable[[], None], consumed: ConsumedCache
     ) -> None:
         self.log = log
         self.rounds = rounds
@@ -52,7 +53,7 @@ class LocalDesks:
     def __init__(
         self,
         folder: Folder,
-        log: LogWriter | PartWriter,
+        log: Appender,
         partitions: Sequence[int],
         on_line: Callable[[], object] = lambda: None,
     ) -> None:
@@ -102,7 +103,7 @@ def cores() -> int:
 
 
 @contextmanager
-def _here(folder: Folder, log: LogWriter) -> Iterator[Session]:
+def _here(folder: Folder, log: FileLogWriter) -> Iterator[Session]:
     with progress("reading the books", None) as tick:
         desks = LocalDesks(folder, log, range(log.partitions), tick)
     share = desks.share
@@ -112,7 +113,7 @@ def _here(folder: Folder, log: LogWriter) -> Iterator[Session]:
 
 
 @contextmanager
-def _by_workers(folder: Folder, log: LogWriter, processes: int) -> Iterator[Session]:
+def _by_workers(folder: Folder, log: FileLogWriter, processes: int) -> Iterator[Session]:
     handle = log.lock_handle()
     if handle is None:
         raise AssertionError("books without a lock cannot be written by several processes")

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from books.files.open import open_part
+from books.files.open import open_for_appending
 from books.log import LogWriter
 from processors.desk import Owed
 from processors.embedded.share_messages import (
@@ -196,7 +196,7 @@ def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> Non
     from tallybook.garbage import collect_seldom
 
     collect_seldom()
-    with closing(open_part(root)) as log:
+    with closing(open_for_appending(root)) as log:
         desks = LocalDesks(Folder(root), log, partitions)
         share = desks.share
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from books.errors import LockHolder
 from books.files.disk import FilePort, RealFiles
-from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing, open_part
-from books.log import LogReader, LogWriter, PartWriter
+from books.files.open import FileLogWriter, create_books, open_for_appending, open_for_reading, open_for_writing
+from books.log import Appender, LogReader, LogWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting
 from tests.fakes.books import MemoryBooks
@@ -61,7 +61,7 @@ class Home(Protocol):
 
     def write(self) -> LogWriter: ...
 
-    def part(self) -> PartWriter:
+    def part(self) -> Appender:
         """A part of the present writer."""
 
     def die(self) -> None:
@@ -85,8 +85,8 @@ class FileHome:
         self.writer = open_for_writing(self.folder, HOLDER, files=self.files)
         return self.writer
 
-    def part(self) -> PartWriter:
-        return open_part(self.folder, files=self.files)
+    def part(self) -> Appender:
+        return open_for_appending(self.folder, files=self.files)
 
     def die(self) -> None:
         assert self.writer is not None

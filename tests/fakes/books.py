@@ -237,9 +237,6 @@ class MemoryLogWriter(MemoryLogReader):
         self._pending.editions[opened.edition] = opened
         self._pending.ledgers[opened.edition] = [[] for _ in range(opened.partitions)]
 
-    def lock_handle(self) -> int | None:
-        return None
-
     def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
         self._must_be_open()
         if len({length.file for length in parts}) != len(parts):
@@ -258,6 +255,16 @@ class MemoryLogWriter(MemoryLogReader):
         self.refresh()
         return sealed
 
+    def seal(self) -> tuple[BookLength, ...]:
+        self._must_be_open()
+        before = {length.file: length for length in self._books.sealed.lengths()}
+        grown = tuple(length for length in self._pending.lengths() if length != before[length.file])
+        sealed = self._books.sealed.copy()
+        for length in grown:
+            sealed.file(length.file)[:] = self._pending.file(length.file)
+        self._books.sealed = sealed
+        return grown
+
     def _take_over(self, length: BookLength) -> None:
         """What a part has sealed of one file becomes this writer's."""
         mine, sealed = self._pending.file(length.file), self._books.sealed.file(length.file)
@@ -275,17 +282,7 @@ class MemoryLogWriter(MemoryLogReader):
 
 
 class MemoryPart(MemoryLogWriter):
-    """The PartWriter over MemoryBooks."""
-
-    def seal(self) -> tuple[BookLength, ...]:
-        self._must_be_open()
-        before = {length.file: length for length in self._books.sealed.lengths()}
-        grown = tuple(length for length in self._pending.lengths() if length != before[length.file])
-        sealed = self._books.sealed.copy()
-        for length in grown:
-            sealed.file(length.file)[:] = self._pending.file(length.file)
-        self._books.sealed = sealed
-        return grown
+    """An Appender beside the writer of MemoryBooks."""
 
     def _must_be_open(self) -> None:
         if self._books.writer is None:

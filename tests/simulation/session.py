@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from books.files.appender import FileAppender
 from books.files.open import FileLogWriter
-from books.files.part import FilePart
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
 from processors.embedded.rounds import Rounds
@@ -56,7 +56,7 @@ class TellingWriter(FileLogWriter):
 class PartShare(DeskShare):
     """What a worker process does: it appends through a part of its own, and makes that durable when it is asked."""
 
-    def __init__(self, part: FilePart, desks: Sequence[object], edition: str, places: Sequence[object]) -> None:
+    def __init__(self, part: FileAppender, desks: Sequence[object], edition: str, places: Sequence[object]) -> None:
         super().__init__(part, desks, edition, places)  # type: ignore[arg-type]  # handed through as they are
         self.part = part
 
@@ -78,12 +78,12 @@ class Session:
         self.desks = new_desks(self.log, load)
         places = [recover_desk(self.log, EDITION, desk, snapshots, self._walked) for desk in self.desks]
         self.shares: list[DeskShare] = []
-        self.parts: list[FilePart] = []
+        self.parts: list[FileAppender] = []
         if shares == 1:
             self.shares.append(DeskShare(self.log, self.desks, EDITION, places))
         else:
             for number in range(min(shares, len(self.desks))):
-                part = FilePart(disk, SHOP)
+                part = FileAppender(disk, SHOP)
                 self.parts.append(part)
                 self.shares.append(PartShare(part, self.desks[number::shares], EDITION, places[number::shares]))
         first = self.shares[0]
