@@ -23,7 +23,7 @@ from typing import Final
 from benchmarks.demo_books import import_year, write_inbox
 from benchmarks.report import table, versions, write_block
 from benchmarks.timing import Timings, cpu_seconds
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 from books.log import LogReader
 from projections.clickhouse.client import open_chdb
 from projections.clickhouse.migrate import migrate

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-from books.encoded import postings_body
+from books.encoded_blocks import postings_body
 from books.files.book_file import TAIL_BYTES, new_head, read_tail
 from books.files.commits import encode_commit, seal
 from books.files.create import FIRST_COMMIT, born_whole

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting

@@ -1,4 +1,4 @@
-"""The two books open on one desk: each journal line beside the postings that the ledger recorded for it.
+"""Walks journal and ledger side by side: each journal line with the postings that the ledger recorded for it.
 
 Recovery, `verify` and `explain` (and a re-scoring) all walk this way, so that there is one place that knows which
 posting belongs to which line.
@@ -19,7 +19,7 @@ from schemas.pages import Folio, JournalLine, JournalPage
 from schemas.posting import Posting
 
 
-class Desk(msgspec.Struct, frozen=True, gc=False):
+class WalkedLine(msgspec.Struct, frozen=True, gc=False):
     """One journal line and its postings: one for a member's fact, none for a guest's or a book fact, any for a tick.
 
     `scored` is False from the first line on that the ledger does not vouch for: a member's fact without its posting,
@@ -50,11 +50,11 @@ _NONE: Final[tuple[Posting, ...]] = ()
 _RESTORE: Final = "Journal and ledger do not belong together: restore both from one backup, or import afresh."
 
 
-def walk(log: LogReader, edition: str, partition: int, start: Place = BEGINNING, *, complete: bool = False) -> DeskWalk:
-    """Walk one partition of the journal beside one edition of the ledger, as far as this covers it; see DeskWalk."""
+def walk(log: LogReader, edition: str, partition: int, start: Place = BEGINNING, *, complete: bool = False) -> Walk:
+    """Walk one partition of the journal beside one edition of the ledger, as far as this covers it; see Walk."""
     scored = log.scored_page(edition, partition)
     pages = log.read_journal(partition, start.journal)
-    return DeskWalk(
+    return Walk(
         pages if scored is None else takewhile(lambda item: item[1].page <= scored, pages),
         log.read_ledger(edition, partition, start.ledger),
         start,
@@ -74,11 +74,11 @@ def unscored(log: LogReader, edition: str, partition: int, start: int = 0) -> It
                 yield page
 
 
-class DeskWalk:
-    """An iterable, for one pass, over the desks of one partition; `place()` tells where it stands.
+class Walk:
+    """An iterable, for one pass, over the lines of one partition; `place()` tells where it stands.
 
     With `complete` the ledger must hold a posting for every line of a member, as in books that commit whole rounds;
-    without it the journal may be ahead (a worker died between its commits), and the desks there are not `scored`.
+    without it the journal may be ahead (a worker died between its commits), and the lines there are not `scored`.
     With `gaps` pages may be numbered with gaps, as by the offsets of a stream.
     Raises BooksDamaged for a posting without a line, out of order, of another member or with a wrong number.
     """
@@ -107,10 +107,10 @@ class DeskWalk:
         self._number = start.number
 
     def place(self) -> Place:
-        """Where the walk stands: after the last desk that it gave out, which must be a `scored` one."""
+        """Where the walk stands: after the last line that it gave out, which must be a `scored` one."""
         return Place(self._page_at, self._batch_at, self._folio, self._number)
 
-    def __iter__(self) -> Iterator[Desk]:
+    def __iter__(self) -> Iterator[WalkedLine]:
         postings = self._numbered_postings()
         ahead = next(postings, None)
         scored = True
@@ -138,7 +138,7 @@ class DeskWalk:
                     mine, ahead = self._of_tick(number, at, ahead, postings)
                     scored = ahead is not None or self._complete
                 folio = self._folio = Folio(number, at)
-                yield Desk(folio, line, mine, scored)
+                yield WalkedLine(folio, line, mine, scored)
         if ahead is not None:
             raise self._without_line(ahead)
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from books.encoded import EncodedBlock, lines_of
+from books.encoded_blocks import EncodedBlock, lines_of
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreError, renewal
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 
 Row = dict[str, object]
 Columns = Mapping[str, Sequence[object]]

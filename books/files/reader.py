@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import BooksDamaged, BooksForeign, UnknownEdition
 from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.files.commits import LastRound, read_last_round, read_rounds

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
 from books.kafka.client_errors import Place, Record
 from books.kafka.cluster import Cluster

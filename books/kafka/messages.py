@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from books.encoded import EncodedBlock, postings_body
+from books.encoded_blocks import EncodedBlock, postings_body
 from books.errors import BooksDamaged
 from books.kafka.client_errors import Record
 from schemas.avro.codecs import (

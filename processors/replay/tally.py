@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from books.walk import Desk
+from books.walk import WalkedLine
 from processors.embedded.rounds import guest_key
 from schemas.canonical import EMPTY_DIGEST, content_hash, next_journal_digest
 from schemas.facts import (
@@ -40,7 +40,7 @@ class Tally:
         self._referred: Counter[_Key] = Counter()
         self._book_facts = [EMPTY_DIGEST] * partitions
 
-    def count(self, partition: int, item: Desk) -> None:
+    def count(self, partition: int, item: WalkedLine) -> None:
         """Count one line and its recorded postings."""
         for posting in item.postings:
             for owed in posting.owed:

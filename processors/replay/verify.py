@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
-from books.walk import Desk, unscored, walk
+from books.walk import WalkedLine, unscored, walk
 from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk
 from processors.replay.tally import Tally
@@ -80,7 +80,7 @@ def verify_books(
 
 def _verify_partition(
     desk: PartitionDesk,
-    walking: Iterable[Desk],
+    walking: Iterable[WalkedLine],
     tally: Tally,
     result: Verified,
     on_postings: Callable[[int], object],
@@ -110,7 +110,7 @@ def _verify_partition(
         on_postings(len(postings))
 
 
-def _compare(desk: PartitionDesk, item: Desk, place: str, result: Verified) -> None:
+def _compare(desk: PartitionDesk, item: WalkedLine, place: str, result: Verified) -> None:
     decided = _decide(desk, item)
     if len(decided) != len(item.postings):
         result.found(desk.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}")
@@ -120,7 +120,7 @@ def _compare(desk: PartitionDesk, item: Desk, place: str, result: Verified) -> N
             result.found(desk.partition, place, _how_they_differ(recorded, again))
 
 
-def _decide(desk: PartitionDesk, item: Desk) -> list[Posting]:
+def _decide(desk: PartitionDesk, item: WalkedLine) -> list[Posting]:
     fact = item.line.fact
     if isinstance(fact, ClockTicked):
         return desk.machine.due_postings(fact)

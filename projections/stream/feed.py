@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 from books.kafka.client_errors import Place, Polled
 from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from books.log import LogReader
-from books.walk import Desk, walk
+from books.walk import WalkedLine, walk
 from processors.decider.account import Account
 from processors.decider.local_time import Zone
 from processors.decider.partition_machine import PartitionMachine
@@ -26,7 +26,7 @@ load: Final = lru_cache(MAX_RULESETS_KEPT)(load_published)
 class Moment:
     """The books just before one fact of the member (or a tick that had work for it) was entered."""
 
-    def __init__(self, desk: Desk, postings: list[Posting], machine: PartitionMachine, account: Account) -> None:
+    def __init__(self, desk: WalkedLine, postings: list[Posting], machine: PartitionMachine, account: Account) -> None:
         self.desk = desk
         self.postings = postings
         self.machine = machine

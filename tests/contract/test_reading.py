@@ -11,7 +11,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from books.encoded import encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import encoded_pages, encoded_postings, encoded_rejects
 from books.errors import NoSuchPosition, UnknownEdition
 from books.log import LogReader
 from schemas.facts import JournalOpened

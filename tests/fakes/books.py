@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import FolderHeld, NoSuchPosition, UnknownEdition
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened

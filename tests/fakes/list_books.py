@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import NoSuchPosition, UnknownEdition
 from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk, owed_by

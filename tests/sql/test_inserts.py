@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import inspect as mi
 
-from books.encoded import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.files.open import open_for_reading
 from books.log import LogReader
 from projections.clickhouse.client import ClickHouse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from books.encoded import EncodedBlock
+from books.encoded_blocks import EncodedBlock
 from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.store import JOURNAL, LEDGER, REJECTS, QueryFailed, StoreError, StoreHeld, StoreNotOpened
 from schemas.avro.codecs import encode_reject

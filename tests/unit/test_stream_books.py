@@ -10,7 +10,7 @@ import pytest
 from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
 from books.files.open import open_for_reading, open_for_writing
-from books.walk import DeskWalk, walk
+from books.walk import Walk, walk
 from processors.desk import PartitionDesk
 from processors.embedded.rounds import guest_key
 from processors.replay.recovery import recover_desk
@@ -136,11 +136,11 @@ def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
     stream = stream_of(5)
     assert len(list(walk(stream, EDITION, 0, complete=True))) > 2
     guests = [(5, JournalPage(4, (guest(1),))), (8, JournalPage(7, (guest(2),))), (9, JournalPage(6, (guest(3),)))]
-    assert [desk.folio.page for desk in DeskWalk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
+    assert [desk.folio.page for desk in Walk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
     with pytest.raises(BooksDamaged, match="page 6 follows where page 8 is due"):
-        list(DeskWalk(guests, (), complete=True, gaps=True))
+        list(Walk(guests, (), complete=True, gaps=True))
     with pytest.raises(BooksDamaged, match="page 4 follows where page 0 is due"):
-        list(DeskWalk(guests, (), complete=True))
+        list(Walk(guests, (), complete=True))
 
 
 def test_a_copy_is_never_written_to_and_never_over_other_books(tmp_path: Path) -> None:

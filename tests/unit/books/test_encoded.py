@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from books.encoded import lines_of
+from books.encoded_blocks import lines_of
 from books.errors import NoSuchPosition, UnknownEdition
 from books.files.open import create_books, open_for_reading, open_for_writing
 from books.log import LogReader, LogWriter

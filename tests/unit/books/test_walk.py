@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from books.errors import BooksDamaged
-from books.walk import BEGINNING, Desk, DeskWalk, Place, walk
+from books.walk import BEGINNING, Place, Walk, WalkedLine, walk
 from schemas.pages import Folio, JournalLine, JournalPage
 from schemas.posting import Posting
 from tests.fakes.books import MemoryBooks
@@ -42,19 +42,17 @@ def ledger(*batches: Sequence[tuple[int, int, int, str]]) -> Batches:
     return found
 
 
-def summary(desks: Sequence[Desk]) -> list[tuple[Folio, list[int], bool]]:
+def summary(desks: Sequence[WalkedLine]) -> list[tuple[Folio, list[int], bool]]:
     return [(desk.folio, [posting.number for posting in desk.postings], desk.scored) for desk in desks]
 
 
-def desks_of(pages: Pages, batches: Batches, start: Place = BEGINNING, *, complete: bool = False) -> list[Desk]:
-    return list(DeskWalk(pages, batches, start, complete=complete))
+def desks_of(pages: Pages, batches: Batches, start: Place = BEGINNING, *, complete: bool = False) -> list[WalkedLine]:
+    return list(Walk(pages, batches, start, complete=complete))
 
 
 def damage(pages: Pages, batches: Batches, start: Place = BEGINNING, *, complete: bool = False) -> BooksDamaged:
     with pytest.raises(BooksDamaged) as caught:
-        list(
-            DeskWalk(pages, batches, start, complete=complete, journal_name="journal/00", ledger_name="ledger.0001/00")
-        )
+        list(Walk(pages, batches, start, complete=complete, journal_name="journal/00", ledger_name="ledger.0001/00"))
     return caught.value
 
 
@@ -193,12 +191,12 @@ def test_numbers_with_a_gap_are_refused() -> None:
 # -- going on from a place
 
 
-def walked(pages: Pages, batches: Batches) -> list[tuple[Desk, Place]]:
-    walking = DeskWalk(pages, batches)
+def walked(pages: Pages, batches: Batches) -> list[tuple[WalkedLine, Place]]:
+    walking = Walk(pages, batches)
     return [(desk, walking.place()) for desk in walking]
 
 
-def resumed(pages: Pages, batches: Batches, place: Place) -> list[Desk]:
+def resumed(pages: Pages, batches: Batches, place: Place) -> list[WalkedLine]:
     """What a walk gives that starts from a place, as the books do: only what stands behind its positions."""
     return desks_of(
         [item for item in pages if item[0] > place.journal], [item for item in batches if item[0] > place.ledger], place
@@ -224,8 +222,8 @@ def test_a_walk_goes_on_from_every_line() -> None:
 
 def test_a_walk_that_has_not_begun_stands_at_its_start() -> None:
     place = Place(100, 10, Folio(1, 0), 1)
-    assert DeskWalk([], [], place).place() == place
-    assert DeskWalk([], []).place() == BEGINNING
+    assert Walk([], [], place).place() == place
+    assert Walk([], []).place() == BEGINNING
 
 
 def test_a_place_of_other_books_is_refused() -> None:
