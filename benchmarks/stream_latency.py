@@ -32,9 +32,9 @@ from benchmarks.kafka.measure import tree_seconds
 from benchmarks.kafka.peers import broker_for
 from benchmarks.kafka.purchases import FLUSH_SECONDS, WARNINGS
 from benchmarks.report import table, versions, write_block
-from books.kafka.client_errors import Place, Record
 from books.kafka.cluster import Cluster
 from books.kafka.messages import batch_of, page_of
+from books.kafka.records import Place, Record
 from schemas.avro.codecs import encode_fact
 from schemas.avro.single_object import frame
 from schemas.facts import CheckedIn, PurchaseLine, PurchaseRecorded

@@ -32,9 +32,9 @@ from benchmarks.kafka.peers import broker_for
 from benchmarks.kafka.purchases import COMPRESSION, FLUSH_SECONDS, WARNINGS
 from benchmarks.regulars import member_ids
 from benchmarks.report import table, versions, write_block
-from books.kafka.client_errors import Place
 from books.kafka.cluster import SESSION_MS, Cluster
 from books.kafka.messages import batch_of
+from books.kafka.records import Place
 from processors.stream.stage_counts import StageCounts
 from schemas.avro.codecs import encode_fact
 from schemas.avro.single_object import frame

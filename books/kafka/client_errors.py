@@ -1,12 +1,11 @@
-"""What Kafka's client library says when something goes wrong, as errors that say what one can do about it."""
+"""Turns the errors of Kafka's client library into those of books.kafka.errors, and repeats requests that may pass."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -70,60 +69,14 @@ LOST: Final = {
 }
 MISSING: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
 
-# What stands for headers that cannot be told, for one of them has a name that is no text. Known by identity: nothing
-# that a publisher sends can be taken for it.
-UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class Place(NamedTuple):
-    """A partition of a topic."""
-
-    topic: str
-    partition: int
-
-
-class Record(NamedTuple):
-    """One message; `timestamp` in UTC ms as its topic says (0: none), `headers` with text values, or UNREADABLE."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Mapping[str, str]
-
-    @property
-    def place(self) -> Place:
-        """Where it stands."""
-        return Place(self.topic, self.partition)
-
-
-class Polled(NamedTuple):
-    """What one look brought: records in order of each partition, and places that have no more for now.
-
-    `at_end` says up to which offset. A leader that is new may say so of an offset that it will soon be past: whoever
-    must know that there is no more compares it with an end that was asked for.
-    """
-
-    records: list[Record]
-    at_end: dict[Place, int]
-
-
-class GroupOffset(NamedTuple):
-    """What a consumer group has committed for a partition: the next offset, and a word beside it."""
-
-    offset: int
-    metadata: str
-
 
 @contextmanager
-def told(bootstrap: str) -> Iterator[None]:
+def typed_errors(bootstrap: str) -> Iterator[None]:
     """Turn the library's errors of the body into typed ones."""
     try:
         yield
     except KafkaException as error:
-        raise clear(bootstrap, error.args[0]) from error
+        raise typed_error(bootstrap, error.args[0]) from error
 
 
 def ask_again(ask: Callable[[], Answer], seconds: float) -> Answer:
@@ -152,7 +105,7 @@ def _passes(cause: object) -> bool:
     return cause.retriable() or cause.code() in UNREACHABLE
 
 
-def clear(bootstrap: str, cause: object) -> BooksError:
+def typed_error(bootstrap: str, cause: object) -> BooksError:
     """The typed error for one of the library's."""
     if not isinstance(cause, KafkaError):
         return KafkaRefused(f"Kafka at {bootstrap}: {cause}")

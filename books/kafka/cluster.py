@@ -16,19 +16,11 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from books.kafka.client_errors import (
-    MAX_MESSAGE_BYTES,
-    MISSING,
-    REQUEST_SECONDS,
-    Answer,
-    GroupOffset,
-    Place,
-    ask_again,
-    told,
-)
-from books.kafka.consumer import Member, Reader
-from books.kafka.groups import GroupMember, GroupView
+from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, REQUEST_SECONDS, Answer, ask_again, typed_errors
+from books.kafka.consumer import GroupConsumer, Reader
+from books.kafka.groups import ConsumerInGroup, GroupView
 from books.kafka.producer import Publisher, TransactionalProducer
+from books.kafka.records import GroupOffset, Place
 
 TRANSACTION_SECONDS: Final = 10.0
 SESSION_MS: Final = 10_000
@@ -185,7 +177,7 @@ class Cluster:
 
         The library was seen to end the process when brokers came back after a request to a coordinator had timed out.
         """
-        with told(self.bootstrap):
+        with typed_errors(self.bootstrap):
             ask_again(lambda: self._client().list_topics(timeout=HARMLESS_SECONDS), HARMLESS_SECONDS)
 
     def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
@@ -212,9 +204,9 @@ class Cluster:
         usual = {"group.id": "tallybook-reader", "fetch.wait.max.ms": READER_WAIT_MS}
         return Reader(self.bootstrap, self._consumer_settings({**usual, **(settings or {})}))
 
-    def member(self, group: str, instance: str) -> Member:
+    def group_consumer(self, group: str, instance: str) -> GroupConsumer:
         """A member of a consumer group, static under the name `instance`."""
-        return Member(
+        return GroupConsumer(
             self.bootstrap,
             self._consumer_settings(
                 {
@@ -253,7 +245,7 @@ class Cluster:
 
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         """What the brokers answer, asked again while leaders or coordinators change hands. Raises typed errors."""
-        with told(self.bootstrap):
+        with typed_errors(self.bootstrap):
             return ask_again(ask, REQUEST_SECONDS)
 
     def _producer_settings(self) -> dict[str, Any]:
@@ -297,7 +289,7 @@ def _without_errors(partitions: list[TopicPartition]) -> list[TopicPartition]:
 
 def _view(described: Any) -> GroupView:
     members = tuple(
-        GroupMember(
+        ConsumerInGroup(
             one.group_instance_id or one.member_id,
             frozenset(Place(at.topic, at.partition) for at in one.assignment.topic_partitions),
         )

@@ -9,9 +9,10 @@ from typing import Any, Final
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from books.kafka.client_errors import MISSING, UNREACHABLE, UNREADABLE, Place, Polled, Record, clear, told
+from books.kafka.client_errors import MISSING, UNREACHABLE, typed_error, typed_errors
 from books.kafka.errors import Fenced, TopicsMissing
 from books.kafka.headers import header_text
+from books.kafka.records import UNREADABLE, Place, Polled, Record
 
 # What passes by itself while one goes on polling.
 PATIENT: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}
@@ -29,12 +30,12 @@ class Reader:
 
     def set_on(self, places: Mapping[Place, int]) -> None:
         """Read these places, each from an offset on, and no others."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
 
     def leave(self, places: Iterable[Place]) -> None:
         """Read no more of these places, and go on with the others as before."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
 
     def poll(self, most: int, wait_seconds: float) -> Polled:
@@ -56,7 +57,7 @@ class Reader:
                 # Kafka has but one such error for a member of a group; the library hides its code.
                 raise Fenced(f"another process has this one's name in its group ({error.str()}). Nothing is lost.")
             elif error.fatal() or error.code() not in PATIENT:
-                raise clear(self._bootstrap, error)
+                raise typed_error(self._bootstrap, error)
         return Polled(records, at_end)
 
     def close(self) -> None:
@@ -64,7 +65,7 @@ class Reader:
         self._consumer.close()
 
 
-class Member(Reader):
+class GroupConsumer(Reader):
     """A member of a group: what it reads is given to it, and taken away, while it polls."""
 
     def subscribe(
@@ -85,22 +86,22 @@ class Member(Reader):
         def revoked(_: Consumer, taken: list[TopicPartition]) -> None:
             on_revoked({Place(each.topic, each.partition) for each in taken})
 
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
 
     def pause(self, places: Iterable[Place]) -> None:
         """Fetch nothing from these places until they are resumed."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.pause([TopicPartition(*place) for place in places])
 
     def resume(self, places: Iterable[Place]) -> None:
         """Fetch from these places again."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.resume([TopicPartition(*place) for place in places])
 
     def note(self, offsets: Mapping[Place, int]) -> None:
         """Commit offsets for others to see, later and if possible: nothing rests on them."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._consumer.commit(
                 offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=True
             )

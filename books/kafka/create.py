@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from books.errors import BooksForeign
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable
 from books.kafka.log import POLL_SECONDS
 from books.kafka.messages import edition_message, opening_of, page_message
+from books.kafka.records import Place
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine

@@ -14,7 +14,6 @@ import msgspec
 
 from books.encoded_blocks import EncodedBlock
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
-from books.kafka.client_errors import Place, Record
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable, TopicsMissing
 from books.kafka.messages import (
@@ -27,6 +26,7 @@ from books.kafka.messages import (
     reject_block,
     reject_of,
 )
+from books.kafka.records import Place, Record
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting, PostingBatch

@@ -12,7 +12,7 @@ import msgspec
 
 from books.encoded_blocks import EncodedBlock, postings_body
 from books.errors import BooksDamaged
-from books.kafka.client_errors import Record
+from books.kafka.records import Record
 from schemas.avro.codecs import (
     BodyDamaged,
     decode_batch,

@@ -11,8 +11,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from books.errors import BooksError
-from books.kafka.client_errors import FENCED, REQUEST_SECONDS, GroupOffset, Place, ask_again, clear, told
+from books.kafka.client_errors import FENCED, REQUEST_SECONDS, ask_again, typed_error, typed_errors
 from books.kafka.errors import KafkaRefused, KafkaUnreachable, TransactionAborted, TransactionLost
+from books.kafka.records import GroupOffset, Place
 
 # How long a step of a transaction is tried again before the process gives up and is started anew.
 COMMIT_SECONDS: Final = 30.0
@@ -76,7 +77,7 @@ class Publisher:
             raise self._typed(error) from error
         if self._failed is not None:
             failed, self._failed = self._failed, None
-            raise clear(self._bootstrap, failed)
+            raise typed_error(self._bootstrap, failed)
         if left:
             raise KafkaUnreachable(self._bootstrap, f"{left} messages have not arrived in {seconds:.0f} s")
 
@@ -95,7 +96,7 @@ class Publisher:
             cause = self._fatal or cause
         elif cause.fatal():
             self._fatal = cause
-        return clear(self._bootstrap, cause)
+        return typed_error(self._bootstrap, cause)
 
     def _delivered(self, error: KafkaError | None, _message: object) -> None:
         if error is not None and self._failed is None:
@@ -113,16 +114,16 @@ class TransactionalProducer(Publisher):
 
     def open(self) -> None:
         """Fence all other producers of this id, and end what they left open. Raises KafkaUnreachable and others."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             ask_again(lambda: self._producer.init_transactions(COMMIT_SECONDS), COMMIT_SECONDS)
 
     def begin(self) -> None:
         """Begin a transaction. Raises Fenced."""
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             self._producer.begin_transaction()
 
     def commit(self, offsets: Mapping[Place, int | GroupOffset] | None = None, group: object | None = None) -> None:
-        """Make all that was sent visible, and `offsets` the group's (see Member.metadata), at once.
+        """Make all that was sent visible, and `offsets` the group's (see GroupConsumer.metadata), at once.
 
         Raises:
             TransactionAborted: nothing of it will ever be seen.
@@ -184,10 +185,10 @@ class TransactionalProducer(Publisher):
             cause = error.args[0]
             if cause.txn_requires_abort() and cause.code() not in FENCED:
                 raise self._undone(cause) from error
-            raise clear(self._bootstrap, cause) from error
+            raise typed_error(self._bootstrap, cause) from error
 
     def _undo(self) -> None:
-        with told(self._bootstrap):
+        with typed_errors(self._bootstrap):
             ask_again(lambda: self._producer.abort_transaction(REQUEST_SECONDS), COMMIT_SECONDS)
 
     def _undone(self, cause: KafkaError) -> BooksError:

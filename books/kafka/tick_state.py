@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from books.errors import BooksDamaged
-from books.kafka.client_errors import GroupOffset, Place
 from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
+from books.kafka.records import GroupOffset, Place
 from schemas.facts import ClockTicked, RulesetPublished
 from schemas.topics import Topics
 

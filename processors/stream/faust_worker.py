@@ -24,8 +24,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from books.errors import BooksError
-from books.kafka.client_errors import Record
 from books.kafka.errors import Fenced, KafkaUnreachable, TransactionAborted
+from books.kafka.records import Record
 from books.kafka.security import Security, security_of
 from processors.decider.partition import UnknownSemanticsError
 from processors.stream.scoring import PartitionScorer, keep_due_snapshot

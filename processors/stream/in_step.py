@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
-from books.kafka.client_errors import Place, Polled, Record
+from books.kafka.records import Place, Polled, Record
 
 # Records that stand so near to each other may come in any order.
 STEP_MS: Final = 500

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from books.errors import BooksError
-from books.kafka.client_errors import UNREADABLE, Place, Record
 from books.kafka.cluster import Cluster
 from books.kafka.errors import TopicsMissing
 from books.kafka.messages import reject_message
+from books.kafka.records import UNREADABLE, Place, Record
 from books.kafka.tick_state import TickState, last_tick_state, read_tick_state
 from processors.intake.door import judge_time
 from processors.intake.refusal import Refusal
@@ -88,7 +88,7 @@ class StreamIntake:
         self._rules_looked_at: int | None = None
         self._membership: object = None
         self._producer = cluster.producer(topics.transactional_id(STAGE, instance))
-        self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
+        self._member = cluster.group_consumer(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
 
     def open(self) -> None:
         """Fence whoever held this name before, and join the group.

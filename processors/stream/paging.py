@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from books.kafka.client_errors import Record
+from books.kafka.records import Record
 from processors.embedded.rounds import guest_key
 from schemas.avro.codecs import encode_fact
 from schemas.avro.page_parts import line_part, page_of_parts

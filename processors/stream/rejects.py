@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from books.kafka.client_errors import UNREADABLE, Record
 from books.kafka.headers import header_text
+from books.kafka.records import UNREADABLE, Record
 from processors.intake.records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
 from schemas.bounds import MAX_EVENT_BYTES

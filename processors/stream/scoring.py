@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from books.errors import BooksError
-from books.kafka.client_errors import Record
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import page_message, page_of
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import Record
 from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import Place as BookPlace

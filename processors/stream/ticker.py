@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.create import TICKER
 from books.kafka.errors import Fenced, TransactionAborted
-from books.kafka.first_and_last import first_records
 from books.kafka.messages import page_message
+from books.kafka.peek import first_records
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import Place
 from books.kafka.tick_state import GROUP, TickState, kept_with, last_tick_state, read_tick_state
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.intake import Now, Say
@@ -52,7 +52,7 @@ class Ticker:
         self._partitions = partitions
         self._now = now
         self._say = say
-        self._member = cluster.member(topics.group(TICKER), f"{topics.group(TICKER)}-{instance}")
+        self._member = cluster.group_consumer(topics.group(TICKER), f"{topics.group(TICKER)}-{instance}")
         self._state_group = cluster.group_named(topics.group(GROUP))
         self._producer: TransactionalProducer | None = None
         self._state = TickState()

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from books.encoded_blocks import EncodedBlock
-from books.kafka.client_errors import Place, Polled
 from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_block, batch_of, page_block, reject_block
+from books.kafka.records import Place, Polled
 from projections.store import JOURNAL, LEDGER, REJECTS
 from schemas.facts import JournalOpened
 from schemas.topics import Topics
@@ -56,7 +56,7 @@ class StreamFeed:
         self._scored: dict[int, int] = {}
         self._noted: dict[Place, int] = {}
         self._passed: dict[Place, int] = {}
-        self._member = cluster.member(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
+        self._member = cluster.group_consumer(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
         self._held_bytes = 0
         self._paused: set[Place] = set()
         self.waiting_bytes = 0

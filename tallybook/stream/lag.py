@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from books.kafka.client_errors import Place, Record
 from books.kafka.cluster import Cluster
-from books.kafka.first_and_last import first_records
+from books.kafka.peek import first_records
+from books.kafka.records import Place, Record
 from processors.stream.intake import STAGE as INTAKE
 from projections.stream.feed import STAGE as PROJECTION
 from schemas.topics import FIRST_EDITION, Topics

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from books.kafka.client_errors import Place
 from books.kafka.groups import GroupView
+from books.kafka.records import Place
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
 from schemas.instants import format_instant
 from tallybook.stream.lag import Waiting
@@ -74,7 +74,7 @@ def judge_stage(work: Work, first: Look, second: Look, seconds: float) -> Progre
         verdict = f"nothing waits for {work.stage}"
     return Progress(
         work.stage,
-        len(second.group.members),
+        len(second.group.consumers),
         total,
         _named([one.place for one in waits]),
         bool(moved),
@@ -93,9 +93,9 @@ def _stuck(work: Work, waiting: int, places: list[Place], group: GroupView, seco
 
 
 def _advice(work: Work, group: GroupView) -> str:
-    if not group.members:
+    if not group.consumers:
         return f"none is up. Start one: `tallybook {work.command}`"
-    names = ", ".join(sorted(member.instance for member in group.members)[:MAX_PARTITIONS_SHOWN])
+    names = ", ".join(sorted(member.instance for member in group.consumers)[:MAX_PARTITIONS_SHOWN])
     if not group.is_settled:
         return f"the partitions change hands among {names}; look again in 15 s"
     return f"{names} should do it. See the log there, and /health if it runs with --metrics"
@@ -148,4 +148,4 @@ def judge_time(first: Time, second: Time, group: GroupView, seconds: float) -> P
         verdict = "no time passes before rules are published: `tallybook rules publish FILE`"
     else:
         verdict = "nothing waits for ticker"
-    return Progress(TICKER.stage, len(group.members), int(bool(second.due)), (), moves, is_stuck, verdict)
+    return Progress(TICKER.stage, len(group.consumers), int(bool(second.due)), (), moves, is_stuck, verdict)

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from books.kafka.client_errors import Place
 from books.kafka.create import TICKER
-from books.kafka.first_and_last import last_records
 from books.kafka.groups import GroupView
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_of
+from books.kafka.peek import last_records
+from books.kafka.records import Place
 from books.kafka.tick_state import TickState, read_tick_state, search_tick_state
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import NOTHING_SCORED

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from books.files.open import open_for_reading
-from books.kafka.client_errors import Place, Record
+from books.kafka.records import Place, Record
 from books.log import LogReader
 from processors.replay.verify import verify_books
 from projections.audits.run import run_audits

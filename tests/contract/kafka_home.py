@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_message, page_message, reject_message
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import Place
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting, PostingBatch

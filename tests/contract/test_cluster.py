@@ -8,12 +8,12 @@ from typing import Final, cast
 import pytest
 
 from books.errors import BooksError
-from books.kafka.client_errors import GroupOffset, Place, Record
 from books.kafka.cluster import Cluster
-from books.kafka.consumer import Member, Reader
+from books.kafka.consumer import GroupConsumer, Reader
 from books.kafka.errors import Fenced, KafkaRefused, TransactionAborted
-from books.kafka.first_and_last import first_records
+from books.kafka.peek import first_records
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import GroupOffset, Place, Record
 from tests.contract.kafka_home import OPEN_SECONDS
 from tests.fakes.kafka import FakeCluster
 from tests.support.waiting import wait_for, wait_until_settled
@@ -168,9 +168,9 @@ def test_offsets_are_kept_in_the_transaction_of_what_they_became(kafka: Kafka) -
     producer.close()
 
 
-def joined(kafka: Kafka, group: str, instance: str) -> tuple[Member, set[Place], list[str]]:
+def joined(kafka: Kafka, group: str, instance: str) -> tuple[GroupConsumer, set[Place], list[str]]:
     """A member, the places that it has (kept up to date), and what it was told."""
-    member = kafka.cluster.member(group, instance)
+    member = kafka.cluster.group_consumer(group, instance)
     has: set[Place] = set()
     told: list[str] = []
 
@@ -187,7 +187,7 @@ def joined(kafka: Kafka, group: str, instance: str) -> tuple[Member, set[Place],
     return member, has, told
 
 
-def poll_all(*members: Member) -> bool:
+def poll_all(*members: GroupConsumer) -> bool:
     """Let all of them hear what is new; True, so that it can stand in a condition."""
     for member in members:
         member.poll(1, 0.1)

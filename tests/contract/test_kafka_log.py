@@ -13,13 +13,13 @@ import pytest
 
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
 from books.kafka import log as kafka_log
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.consumer import Reader
 from books.kafka.create import create_topics, open_stream
 from books.kafka.errors import KafkaUnreachable, TopicsMissing
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_message, page_message
+from books.kafka.records import Place
 from schemas.avro.single_object import FRAME_BYTES, MARKER
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.posting import PostingBatch

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from books.kafka.client_errors import Place, Record
 from books.kafka.errors import Fenced, KafkaRefused
 from books.kafka.messages import page_message
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import Place, Record
 from tests.contract.kafka_home import KafkaHome
 from tests.support.book_samples import page
 from tests.support.waiting import wait_for

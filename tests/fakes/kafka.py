@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from books.kafka.client_errors import GroupOffset, Place, Polled, Record
 from books.kafka.errors import Fenced, TopicsMissing, TransactionAborted
+from books.kafka.records import GroupOffset, Place, Polled, Record
 
 OnEffect = Callable[[str], None]
 MAX_MESSAGE_BYTES: Final = 8 << 20
@@ -127,7 +127,7 @@ class FakeCluster:
     def reader(self, settings: Mapping[str, object] | None = None) -> FakeReader:
         return FakeReader(self, committed=(settings or {}).get("isolation.level") != "read_uncommitted")
 
-    def member(self, group: str, instance: str) -> FakeMember:
+    def group_consumer(self, group: str, instance: str) -> FakeMember:
         del instance
         self._members += 1
         return FakeMember(self, group, self._members)
@@ -209,7 +209,7 @@ class FakeReader:
 
 
 class FakeMember(FakeReader):
-    """Stands for books.kafka.consumer.Member; it hears of a new generation when it polls.
+    """Stands for books.kafka.consumer.GroupConsumer; it hears of a new generation when it polls.
 
     `fetched_polls` says how many polls it can still serve from what it fetched before: of a member that stood still for
     longer than its session, those hear of nothing.

@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Producer
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.create import TICKER, create_topics, open_stream
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import page_message
+from books.kafka.records import Place
 from books.kafka.tick_state import GROUP, TickState, kept_with
 from processors.stream.intake import StreamIntake
 from processors.stream.messages import WriterSchemas

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka.client_errors import Place
+from books.kafka.records import Place
 from tallybook.folder.folder import EDITION
 from tests.integration.small_stream import Process, SmallStream, check_in, member_in
 from tests.support.waiting import wait_for

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from books.kafka.client_errors import Place
 from books.kafka.messages import page_message
+from books.kafka.records import Place
 from books.kafka.tick_state import TickState
 from processors.decider.partition import SEMANTICS
 from processors.stream.messages import NO_REGISTRY

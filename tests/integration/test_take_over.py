@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from books.kafka.client_errors import Place
 from books.kafka.errors import Fenced
 from books.kafka.messages import batch_of, page_of
+from books.kafka.records import Place
 from books.snapshots.shared import UrlPlace
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from processors.decider.accounts_digest import accounts_digest

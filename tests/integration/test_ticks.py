@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka.client_errors import Place
 from books.kafka.create import TICKER
 from books.kafka.errors import Fenced
 from books.kafka.messages import page_message
+from books.kafka.records import Place
 from books.kafka.tick_state import TickState, read_tick_state
 from processors.stream.intake import StreamIntake
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS, Ticker

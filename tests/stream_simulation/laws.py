@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple, cast
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
+from books.kafka.records import Place
 from processors.intake.door import admit_json
 from processors.intake.refusal import Refusal
 from processors.replay.verify import verify_books

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from books.errors import BooksError
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
+from books.kafka.records import Place
 from books.snapshots.store import SnapshotStore
 from processors.stream.intake import StreamIntake
 from processors.stream.messages import NO_REGISTRY
@@ -69,7 +69,7 @@ class ScoringProcess:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._member = world.cluster.member(world.topics.group("scoring"), "any")
+        self._member = world.cluster.group_consumer(world.topics.group("scoring"), "any")
         self._scorers: dict[int, PartitionScorer] = {}
         self._kept: dict[int, PartitionScorer] = {}
 

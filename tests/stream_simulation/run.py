@@ -9,10 +9,10 @@ from typing import Final, cast
 import msgspec
 
 from books.errors import BooksError
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.create import TICKER, create_topics, open_stream
 from books.kafka.messages import page_message
+from books.kafka.records import Place
 from books.kafka.tick_state import GROUP, TickState, kept_with
 from books.snapshots.store import SnapshotStore
 from projections.stream import projection as projecting

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
+from books.kafka.records import Place
 
 MAX_WAIT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.05

@@ -17,8 +17,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from books.errors import BooksError
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
+from books.kafka.records import Place
 from processors.decider.account import FAR_FUTURE, Account
 from processors.stream.scoring import STAGE, PartitionScorer
 from projections.serving.http_server import HttpAnswer

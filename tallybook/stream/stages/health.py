@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from books.kafka.client_errors import Place
 from books.kafka.groups import GroupView
+from books.kafka.records import Place
 from tallybook.stream.lag import Waiting
 
 # So long one piece of work may take; the group has given the partitions to others by then.
@@ -65,7 +65,7 @@ def judge(pulse: Pulse, watched: Watched, instance: str, now: float) -> Health:
     missing = [*_of_itself(pulse), *_of_group(pulse, watched, instance, now)]
     if missing:
         return Health(True, False, tuple(missing))
-    member = watched.group.member(instance)
+    member = watched.group.consumer(instance)
     held = len(member.places) if member is not None else 0
     return Health(True, True, (f"works on {held} partitions" if held else "joined and idle: others hold everything",))
 
@@ -85,7 +85,7 @@ def _of_group(pulse: Pulse, watched: Watched, instance: str, now: float) -> list
         return [watched.error or "Kafka was not asked yet"]
     if now - watched.looked_at > FRESH_SECONDS:
         return [f"Kafka was last asked {now - watched.looked_at:.0f} s ago"]
-    member = watched.group.member(instance)
+    member = watched.group.consumer(instance)
     if member is None:
         return [f"its group has no member {instance}"]
     if not watched.group.is_settled:

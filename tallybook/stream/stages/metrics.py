@@ -121,10 +121,10 @@ class _Stage(Collector):
         for one in watched.waiting:
             lag.add_metric([*self._own, one.place.topic, str(one.place.partition)], one.waiting)
         yield lag
-        member = watched.group.member(self._shown.member)
+        member = watched.group.consumer(self._shown.member)
         held = 0 if member is None else len(member.places)
         yield self._gauge("partitions_held", "Partitions that the group has given to this process.", held)
-        yield self._gauge("group_members", "Processes in the stage's group.", len(watched.group.members))
+        yield self._gauge("group_members", "Processes in the stage's group.", len(watched.group.consumers))
         if any(one.oldest_at for one in watched.waiting) or self._own[1] == "intake":
             oldest = min((one.oldest_at for one in watched.waiting if one.oldest_at), default=0)
             age = max(0, self._shown.now_ms() - oldest) / 1000 if oldest else 0.0

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from books.kafka.client_errors import Place
 from books.kafka.cluster import Cluster
 from books.kafka.create import TICKER
+from books.kafka.records import Place
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import STAGE as SCORING
 from processors.stream.scoring import PartitionScorer
@@ -166,7 +166,7 @@ class Observer:
     def _differs_seconds(self, held: frozenset[Place], now: float) -> float:
         """For how long the worker has been seen to hold other places than its group gives it."""
         watched = self._watch.latest
-        member = watched.group.member(self._member)
+        member = watched.group.consumer(self._member)
         differs = watched.group.is_settled and not watched.error and member is not None and member.places != held
         self._differs_since = (self._differs_since or now) if differs else 0.0
         return now - self._differs_since if differs else 0.0

@@ -17,7 +17,6 @@ from books.errors import BooksError
 from books.kafka import client_errors as kafka_access
 from books.kafka import cluster as kafka_cluster
 from books.kafka import producer as kafka_producing
-from books.kafka.client_errors import GroupOffset, Place
 from books.kafka.cluster import Cluster
 from books.kafka.errors import (
     Fenced,
@@ -29,6 +28,7 @@ from books.kafka.errors import (
 )
 from books.kafka.groups import GroupView
 from books.kafka.producer import TransactionalProducer
+from books.kafka.records import GroupOffset, Place
 
 PLACE: Final = Place("facts", 0)
 HERE: Final = "memory:9092"

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from books.errors import BooksError
-from books.kafka.client_errors import clear
+from books.kafka.client_errors import typed_error
 from books.kafka.errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionLost
 from processors.stream.faust_worker import PASSING
 from tallybook.stream.stages.run import TROUBLE
@@ -25,7 +25,7 @@ CODES = [
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("fatal", [False, True])
 def test_what_passes_is_tried_again_by_every_stage(code: int, *, fatal: bool) -> None:
-    told = clear("kafka:9092", KafkaError(code, "what the broker said", fatal))
+    told = typed_error("kafka:9092", KafkaError(code, "what the broker said", fatal))
     assert isinstance(told, TROUBLE)
     assert isinstance(told, PASSING)
     assert "what the broker said" in str(told)
@@ -42,11 +42,11 @@ def test_what_passes_is_tried_again_by_every_stage(code: int, *, fatal: bool) ->
     ],
 )
 def test_what_does_not_pass_is_not(code: int, kind: type[BooksError]) -> None:
-    assert type(clear("kafka:9092", KafkaError(code, "said"))) is kind
+    assert type(typed_error("kafka:9092", KafkaError(code, "said"))) is kind
 
 
 def test_a_lost_transaction_says_what_happens_next() -> None:
-    told = clear("kafka:9092", KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state"))
+    told = typed_error("kafka:9092", KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state"))
     assert isinstance(told, TransactionLost)
     assert isinstance(told, KafkaUnreachable)
     assert "made again" in str(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books.kafka.client_errors import Place, Polled, Record
+from books.kafka.records import Place, Polled, Record
 from processors.stream.in_step import BEHIND_MS, MAX_HELD, MAX_HELD_BYTES, MAX_TAKEN_BYTES, PATIENCE_MS, STEP_MS, InStep
 
 SALES, VISITS = Place("sales", 0), Place("visits", 0)

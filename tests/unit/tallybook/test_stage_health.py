@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from books.kafka.client_errors import Place
-from books.kafka.groups import GroupMember, GroupView
+from books.kafka.groups import ConsumerInGroup, GroupView
+from books.kafka.records import Place
 from tallybook.stream.stages.health import ALIVE_SECONDS, FRESH_SECONDS, STEPPING_SECONDS, Pulse, Watched, judge
 
 OWN = "shop-scoring-1"
 NOW = 1_000.0
 PLACES = frozenset({Place("shop.journal", 0), Place("shop.journal", 1)})
 WELL = Pulse(0.0, 0.1)
-SETTLED = GroupView(is_settled=True, members=(GroupMember(OWN, PLACES),))
+SETTLED = GroupView(is_settled=True, consumers=(ConsumerInGroup(OWN, PLACES),))
 SEEN = Watched(NOW - 1, SETTLED)
 
 
@@ -26,7 +26,7 @@ SEEN = Watched(NOW - 1, SETTLED)
         (WELL, Watched(error="Kafka at k:1 does not answer"), "Kafka at k:1 does not answer"),
         (WELL, Watched(NOW - FRESH_SECONDS - 5, SETTLED), "Kafka was last asked 35 s ago"),
         (WELL, Watched(NOW, GroupView()), f"its group has no member {OWN}"),
-        (WELL, Watched(NOW, GroupView(is_settled=False, members=SETTLED.members)), "partitions change hands"),
+        (WELL, Watched(NOW, GroupView(is_settled=False, consumers=SETTLED.consumers)), "partitions change hands"),
         (Pulse(0.0, 0.1, held=frozenset()), SEEN, "it is taking over the partitions"),
     ],
 )
@@ -44,7 +44,7 @@ def test_ready(pulse: Pulse) -> None:
 
 
 def test_a_spare_is_ready() -> None:
-    group = GroupView(is_settled=True, members=(GroupMember(OWN, frozenset()), GroupMember("other", PLACES)))
+    group = GroupView(is_settled=True, consumers=(ConsumerInGroup(OWN, frozenset()), ConsumerInGroup("other", PLACES)))
     health = judge(WELL, Watched(NOW, group), OWN, NOW)
     assert health.ready
     assert health.reasons == ("joined and idle: others hold everything",)

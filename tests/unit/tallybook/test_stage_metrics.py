@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from books.kafka.client_errors import Place
-from books.kafka.groups import GroupMember, GroupView
+from books.kafka.groups import ConsumerInGroup, GroupView
+from books.kafka.records import Place
 from processors.stream.stage_counts import COMMIT_BOUNDS_SECONDS, StageCounts
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stages.health import Health, Watched
@@ -17,7 +17,7 @@ NOW_MS = 1_700_000_000_000
 PLACE = Place("shop.facts.purchases", 3)
 SEEN = Watched(
     1.0,
-    GroupView(is_settled=True, members=(GroupMember(MEMBER, frozenset({PLACE})),)),
+    GroupView(is_settled=True, consumers=(ConsumerInGroup(MEMBER, frozenset({PLACE})),)),
     (Waiting(PLACE, 10, 7, NOW_MS - 2_500),),
 )
 

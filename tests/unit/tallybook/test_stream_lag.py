@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from books.kafka.client_errors import Place, Record
+from books.kafka.records import Place, Record
 from tallybook.stream.lag import FEW_OFFSETS, Lag, Waiting
 
 PLACE = Place("shop.journal", 0)

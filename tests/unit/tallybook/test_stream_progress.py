@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from books.kafka.client_errors import Place
-from books.kafka.groups import GroupMember, GroupView
+from books.kafka.groups import ConsumerInGroup, GroupView
+from books.kafka.records import Place
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
 from tallybook.stream.lag import Waiting
 from tallybook.stream.progress import SCORING, Look, Time, judge_stage, judge_time
@@ -15,9 +15,9 @@ NOW = 490_000 * HOUR_MS + 60_000
 HOUR = 490_000 * HOUR_MS
 WORKERS = GroupView(
     is_settled=True,
-    members=(
-        GroupMember("shop-scoring-1", frozenset(PLACES[:4])),
-        GroupMember("shop-scoring-2", frozenset(PLACES[4:])),
+    consumers=(
+        ConsumerInGroup("shop-scoring-1", frozenset(PLACES[:4])),
+        ConsumerInGroup("shop-scoring-2", frozenset(PLACES[4:])),
     ),
 )
 NOBODY = GroupView()
@@ -59,7 +59,7 @@ def test_a_stage_that_catches_up_is_not_stuck() -> None:
 
 
 def test_a_partition_that_nobody_holds_is_stuck_though_others_move() -> None:
-    group = GroupView(is_settled=True, members=WORKERS.members[:1])
+    group = GroupView(is_settled=True, consumers=WORKERS.consumers[:1])
     found = judge_stage(SCORING, look({0: (5, 90), 7: (5, 8)}, group), look({0: (9, 86), 7: (5, 9)}, group), 3)
     assert found.is_stuck
     assert "up to 9 pages waiting in journal partition 7 " in found.verdict
@@ -71,7 +71,7 @@ def test_what_came_after_the_first_look_had_no_time() -> None:
 
 
 def test_partitions_that_change_hands_are_told() -> None:
-    group = GroupView(is_settled=False, members=WORKERS.members)
+    group = GroupView(is_settled=False, consumers=WORKERS.consumers)
     first = look({3: (5, 2)}, group)
     assert "change hands" in judge_stage(SCORING, first, first, 3).verdict
 

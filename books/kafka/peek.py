@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from books.kafka.client_errors import Place, Record
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable
+from books.kafka.records import Place, Record
 
 POLL_RECORDS: Final = 64
 POLL_SECONDS: Final = 0.5
