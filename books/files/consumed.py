@@ -1,6 +1,6 @@
-"""How far every input was consumed, as of one commit: a cache that saves reading all commits, and is never needed.
+"""Keeps how far every input was consumed, as of one commit: a cache that saves reading all commits.
 
-A file is JSON and the SHA-256 of it. Whatever is wrong with one, it is as if it were not there.
+A file is JSON and the SHA-256 of it. One that is damaged, or of other books, is taken for none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from books.errors import BooksDamaged, NoSuchPosition
 from books.files.disk import REAL_FILES, FilePort
+from books.files.whole_file import read_file, replace_file
 from books.log import LogReader
 from schemas.facts import JournalOpened
 from schemas.pages import InputConsumed, RoundCommitted
@@ -20,7 +21,6 @@ from schemas.pages import InputConsumed, RoundCommitted
 LAYOUT: Final = 1
 FILE: Final = "consumed.inputs"
 _SUM_BYTES: Final = 32
-_TEMPORARY: Final = ".new"
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -56,19 +56,7 @@ class ConsumedCache:
             return
         summary = _Summary(LAYOUT, log.opened(), log.last_commit_at(), committed, self.consumed(log))
         content = msgspec.json.encode(summary)
-        path = self._folder / FILE
-        temporary = path.with_name(path.name + _TEMPORARY)
-        self._files.make_folder(self._folder)
-        if self._files.size(temporary) is not None:
-            self._files.remove(temporary)
-        file = self._files.open_append(temporary)
-        try:
-            file.append(content + sha256(content).digest())
-            file.fsync()
-        finally:
-            file.close()
-        self._files.rename(temporary, path)
-        self._files.sync_folder(self._folder)
+        replace_file(self._files, self._folder / FILE, (content, sha256(content).digest()))
 
     def _begin(self, log: LogReader) -> tuple[dict[tuple[str, bool], InputConsumed], int]:
         """What the summary says, and the position from which commits are still to be read."""
@@ -86,16 +74,10 @@ class ConsumedCache:
     def _load(self) -> _Summary | None:
         if self._folder is None:
             return None
-        path = self._folder / FILE
         try:
-            size = self._files.size(path)
-            if size is None:
+            data = read_file(self._files, self._folder / FILE)
+            if data is None:
                 return None
-            file = self._files.open_read(path)
-            try:
-                data = file.read_at(0, size)
-            finally:
-                file.close()
             content, found = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
             return msgspec.json.decode(content, type=_Summary) if sha256(content).digest() == found else None
         except (OSError, msgspec.MsgspecError):

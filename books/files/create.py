@@ -1,4 +1,4 @@
-"""A book is born whole: it is written beside its place and renamed into it, so that no half of one is ever found."""
+"""Creates books whole: they are written beside their place and renamed into it, so that half a book is never found."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from books.files.layout import (
     sync_marker,
 )
 from books.files.lock import hold
+from books.files.whole_file import write_new_file
 from schemas.avro.codecs import encode_edition, encode_page
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
@@ -116,20 +117,11 @@ def _write_all(files: FilePort, creating: Path, opened: JournalOpened) -> RoundC
     )
     rounds = new_head(identity, ROUNDS) + encode_commit(committed, sync_marker(identity.book, ROUNDS))
     for name, data in (contents | {ROUNDS: rounds}).items():
-        _write(files, creating / name, data)
+        files.make_folder((creating / name).parent)
+        write_new_file(files, creating / name, (data,))
     for parent in sorted({(creating / name).parent for name in contents}):
         files.sync_folder(parent)
     return committed
-
-
-def _write(files: FilePort, path: Path, data: bytes) -> None:
-    files.make_folder(path.parent)
-    file = files.open_append(path)
-    try:
-        file.append(data)
-        file.fsync()
-    finally:
-        file.close()
 
 
 def _clear(files: FilePort, creating: Path) -> None:

@@ -1,7 +1,7 @@
-"""Snapshots of accounts: a cache that saves reading a ledger from its beginning, and is never needed for anything else.
+"""Keeps snapshots of accounts: a cache that saves reading a ledger from its beginning.
 
-A file is a magic word, the length of the header, the header as JSON, the payload, and SHA-256 over all of that.
-Whatever is wrong with one, it is as if it were not there.
+A file is a magic word, the length of the header, the header as JSON, the payload, and SHA-256 over all of that. One
+that is damaged is taken for none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from books.files.disk import REAL_FILES, FilePort
+from books.files.whole_file import read_file, replace_file
 from books.walk import Place
 from schemas.pages import Folio
 
@@ -22,7 +23,6 @@ MAX_HEADER_BYTES: Final = 1 << 16
 _MAGIC: Final = b"TALLYSNAP\n"
 _LENGTH_BYTES: Final = 4
 _SUM_BYTES: Final = 32
-_TEMPORARY: Final = ".new"
 
 
 class SnapshotHeader(msgspec.Struct, frozen=True):
@@ -73,32 +73,11 @@ class FolderPlace:
 
     def put(self, name: str, pieces: Sequence[bytes]) -> None:
         """See SnapshotPlace; the bytes are on the disk before the name is theirs."""
-        path = self._folder / name
-        temporary = path.with_name(path.name + _TEMPORARY)
-        self._files.make_folder(self._folder)
-        if self._files.size(temporary) is not None:
-            self._files.remove(temporary)
-        file = self._files.open_append(temporary)
-        try:
-            for piece in pieces:
-                file.append(piece)
-            file.fsync()
-        finally:
-            file.close()
-        self._files.rename(temporary, path)
-        self._files.sync_folder(self._folder)
+        replace_file(self._files, self._folder / name, pieces)
 
     def get(self, name: str) -> bytes | None:
         """See SnapshotPlace."""
-        path = self._folder / name
-        size = self._files.size(path)
-        if size is None:
-            return None
-        file = self._files.open_read(path)
-        try:
-            return file.read_at(0, size)
-        finally:
-            file.close()
+        return read_file(self._files, self._folder / name)
 
     def remove(self, name: str) -> None:
         """See SnapshotPlace."""
