@@ -1,4 +1,4 @@
-"""What stands in the records of the books' topics: Avro single-object messages, and pages that count by offset.
+"""Encodes and decodes the records of the books' topics, which are Avro single-object messages.
 
 Several processes append pages to one partition, so that none can number them: a page is written as page 0, and its
 number is the offset at which the broker put it.
@@ -6,7 +6,8 @@ number is the offset at which the broker put it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -30,7 +31,8 @@ from schemas.facts import JournalOpened
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.posting import EditionOpened, PostingBatch
 
-_RESTORE = "Restore the topic from a backup, or make a new deployment and publish its facts again."
+_T = TypeVar("_T")
+_RESTORE: Final = "Restore the topic from a backup, or make a new deployment and publish its facts again."
 
 
 def page_message(lines: Iterable[JournalLine], inputs: Iterable[str] = ("",)) -> bytes:
@@ -55,44 +57,23 @@ def edition_message(opened: EditionOpened) -> bytes:
 
 def page_of(record: Record) -> JournalPage:
     """The page of a record. Raises BooksDamaged."""
-    body, writer_schema = _body(record, "JournalPage")
-    try:
-        page = decode_page(body, writer_schema)
-    except BodyDamaged as error:
-        raise _damaged(record, f"a page cannot be read ({error})") from error
+    page = _decoded(record, "JournalPage", decode_page)
     return JournalPage(record.offset, page.lines, page.inputs)
 
 
 def batch_of(record: Record) -> PostingBatch | None:
     """The batch of a record of the ledger; None for the edition's opening. Raises BooksDamaged."""
-    if _name(record) == "EditionOpened":
-        return None
-    body, writer_schema = _body(record, "PostingBatch")
-    try:
-        return decode_batch(body, writer_schema)
-    except BodyDamaged as error:
-        raise _damaged(record, f"postings cannot be read ({error})") from error
+    return None if _name(record) == "EditionOpened" else _decoded(record, "PostingBatch", decode_batch)
 
 
 def reject_of(record: Record) -> Reject:
     """The reject of a record, with its number. Raises BooksDamaged."""
-    body, writer_schema = _body(record, "Reject")
-    try:
-        reject = decode_reject(body, writer_schema)
-    except BodyDamaged as error:
-        raise _damaged(record, f"a reject cannot be read ({error})") from error
-    return msgspec.structs.replace(reject, number=record.offset + 1)
+    return msgspec.structs.replace(_decoded(record, "Reject", decode_reject), number=record.offset + 1)
 
 
 def edition_of(record: Record) -> EditionOpened | None:
     """The edition's opening; None for another record of the ledger. Raises BooksDamaged."""
-    if _name(record) != "EditionOpened":
-        return None
-    body, writer_schema = _body(record, "EditionOpened")
-    try:
-        return decode_edition(body, writer_schema)
-    except BodyDamaged as error:
-        raise _damaged(record, f"the edition's opening cannot be read ({error})") from error
+    return _decoded(record, "EditionOpened", decode_edition) if _name(record) == "EditionOpened" else None
 
 
 def opening_of(record: Record) -> JournalOpened | None:
@@ -121,6 +102,15 @@ def batch_block(record: Record, batch: PostingBatch) -> EncodedBlock:
 def reject_block(record: Record) -> EncodedBlock:
     """A reject as bytes of the present schema, its number in them."""
     return EncodedBlock(record.offset + 1, 1, encode_reject(reject_of(record)))
+
+
+def _decoded(record: Record, expected: str, decode: Callable[[bytes, str | None], _T]) -> _T:
+    """What a record holds, which must be of the schema `expected`. Raises BooksDamaged."""
+    body, writer_schema = _body(record, expected)
+    try:
+        return decode(body, writer_schema)
+    except BodyDamaged as error:
+        raise _damaged(record, f"a {expected} cannot be read ({error})") from error
 
 
 def _name(record: Record) -> str:
