@@ -32,9 +32,10 @@ from benchmarks.kafka.peers import broker_for
 from benchmarks.kafka.purchases import COMPRESSION, FLUSH_SECONDS, WARNINGS
 from benchmarks.regulars import member_ids
 from benchmarks.report import table, versions, write_block
-from books.kafka.cluster import SESSION_MS, Cluster
+from books.kafka.cluster import Cluster
 from books.kafka.messages import batch_of
 from books.kafka.records import Place
+from books.kafka.take_over import SESSION_SECONDS
 from processors.stream.stage_counts import StageCounts
 from schemas.avro.codecs import encode_fact
 from schemas.avro.single_object import frame
@@ -281,7 +282,7 @@ def main() -> int:
         ) as deployment,
     ):
         rows = measure(deployment, asked.members, asked.visits, asked.partitions)
-    session = f"A killed worker's session ends after {SESSION_MS / 1000:g} s, which are in the figures. "
+    session = f"A killed worker's session ends after {SESSION_SECONDS:g} s, which are in the figures. "
     session += "After both kills the whole ledger is what the rules make of the journal (`verify`)."
     lines = [*table(HEADS, rows), "", session, "", versions()]
     print("\n".join(lines))

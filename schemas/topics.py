@@ -1,4 +1,8 @@
-"""The topics of a deployment in one table: what is in them, how they are cut, and how long they are kept."""
+"""The topics of a deployment in one table: what is in them, their partitions, sizes and retention.
+
+Facts are kept for FACTS_KEPT_MS, journal, ledger and rejects for ever. `tallybook topics create` makes them so, and
+`tallybook topics check` (books.kafka.create) says where a cluster differs.
+"""
 
 from __future__ import annotations
 

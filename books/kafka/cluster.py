@@ -21,9 +21,8 @@ from books.kafka.consumer import GroupConsumer, Reader
 from books.kafka.groups import ConsumerInGroup, GroupView
 from books.kafka.producer import Publisher, TransactionalProducer
 from books.kafka.records import GroupOffset, Place
+from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS, TRANSACTION_SECONDS
 
-TRANSACTION_SECONDS: Final = 10.0
-SESSION_MS: Final = 10_000
 # So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
 READER_WAIT_MS: Final = 10
 # What the client fetches ahead of each partition; its own default would be 64 MB.
@@ -213,8 +212,8 @@ class Cluster:
                     "group.id": group,
                     "group.instance.id": instance,
                     "auto.offset.reset": "earliest",
-                    "session.timeout.ms": SESSION_MS,
-                    "heartbeat.interval.ms": SESSION_MS // 5,
+                    "session.timeout.ms": int(SESSION_SECONDS * 1000),
+                    "heartbeat.interval.ms": int(SESSION_SECONDS / HEARTBEATS_PER_SESSION * 1000),
                     "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
                     "partition.assignment.strategy": "range,roundrobin",
                     "queued.max.messages.kbytes": QUEUED_KBYTES,

@@ -27,6 +27,7 @@ from books.kafka.messages import (
     reject_of,
 )
 from books.kafka.records import Place, Record
+from books.kafka.take_over import SETTLE_SECONDS
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting, PostingBatch
@@ -38,9 +39,8 @@ POLL_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 30
 # Steps back in search of the last record, doubled each time: over the markers of ended transactions.
 FIRST_STEP_BACK: Final = 8
-# The time-out of a transaction, and of the broker's look at these, with room to spare.
-SETTLE_TRIES: Final = 300
-SETTLE_SECONDS: Final = 0.2
+SETTLE_PAUSE_SECONDS: Final = 0.2
+SETTLE_TRIES: Final = int(SETTLE_SECONDS / SETTLE_PAUSE_SECONDS)
 
 
 class KafkaLogReader:
@@ -107,10 +107,9 @@ class KafkaLogReader:
             self._ends |= self.cluster.ends(places)
             if all(self._ends[place] >= end for place, end in written.items()):
                 return
-            time.sleep(SETTLE_SECONDS)
-        seconds = SETTLE_TRIES * SETTLE_SECONDS
+            time.sleep(SETTLE_PAUSE_SECONDS)
         raise KafkaUnreachable(
-            self.cluster.bootstrap, f"a transaction in the journal has been open for {seconds:.0f} s"
+            self.cluster.bootstrap, f"a transaction in the journal has been open for {SETTLE_SECONDS:.0f} s"
         )
 
     def committed(self) -> RoundCommitted | None:

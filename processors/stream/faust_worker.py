@@ -27,17 +27,17 @@ from books.errors import BooksError
 from books.kafka.errors import Fenced, KafkaUnreachable, TransactionAborted
 from books.kafka.records import Record
 from books.kafka.security import Security, security_of
+from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS
+from books.snapshots.due import LOOK_EVERY_SECONDS
 from processors.decider.partition import UnknownSemanticsError
 from processors.stream.scoring import PartitionScorer, keep_due_snapshot
 
-SESSION_SECONDS: Final = 10.0
 FETCH_WAIT_MS: Final = 100
 # Pages that wait decoded in memory, each of about a megabyte at most.
 PAGES_AHEAD: Final = 64
 # Pages that one transaction of a partition may hold; it ends sooner when no more are waiting.
 PAGES_PER_COMMIT: Final = 16
 THREADS: Final = 8
-SNAPSHOT_EVERY_SECONDS: Final = 10.0
 # To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
 SEEK_SECONDS: Final = 30.0
 NOTE_EVERY_SECONDS: Final = 5.0
@@ -246,7 +246,7 @@ class ScoringWorker:
             consumer_group_instance_id=f"{group}-{instance}",
             consumer_auto_offset_reset="earliest",
             broker_session_timeout=SESSION_SECONDS,
-            broker_heartbeat_interval=SESSION_SECONDS / 5,
+            broker_heartbeat_interval=SESSION_SECONDS / HEARTBEATS_PER_SESSION,
             broker_request_timeout=60.0,
             broker_commit_every=None,
             broker_commit_interval=NOTE_EVERY_SECONDS,
@@ -266,7 +266,7 @@ class ScoringWorker:
         app.on_rebalance_complete.connect(self._rebalanced, weak=False)
         topic = app.topic(self._journal, value_type=bytes, value_serializer="raw", key_serializer="raw")
         app.agent(topic, name="tallybook-scoring", concurrency=1)(self._score)
-        app.timer(SNAPSHOT_EVERY_SECONDS)(self._keep_snapshots)
+        app.timer(LOOK_EVERY_SECONDS)(self._keep_snapshots)
         return app
 
     async def _score(self, stream: Any) -> None:

@@ -18,6 +18,7 @@ from books.kafka.messages import page_message, page_of
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Record
 from books.log import LogReader
+from books.snapshots.due import POSTINGS_WHILE_SCORING
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import Place as BookPlace
 from processors.decider.partition_machine import Load
@@ -38,7 +39,6 @@ STAGE: Final = "scoring"
 _LAST_LINE: Final = MAX_PAGE_LINES
 BATCH_BYTES: Final = 1_000_000
 # Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
-SNAPSHOT_AFTER_POSTINGS: Final = 20_000
 NOTHING_SCORED: Final = -1
 # Accounts of one partition that are kept unpacked, some kilobytes each: a stream comes back to the same members, and to
 # pack and unpack an account for every fact costs more than to decide it.
@@ -219,7 +219,7 @@ class PartitionScorer:
 
 def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], None]) -> None:
     """Keep a snapshot of the first that has decided enough since its last one: meanwhile nothing is scored."""
-    due = (one for one in scorers if one.postings_since_snapshot >= SNAPSHOT_AFTER_POSTINGS and not one.has_pending)
+    due = (one for one in scorers if one.postings_since_snapshot >= POSTINGS_WHILE_SCORING and not one.has_pending)
     scorer = next(due, None)
     if scorer is None:
         return

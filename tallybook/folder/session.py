@@ -10,6 +10,7 @@ from typing import Final
 from books.files.consumed import ConsumedCache
 from books.files.open import FileLogWriter
 from books.log import Appender, LogReader
+from books.snapshots.due import POSTINGS_AT_THE_END
 from processors.embedded.rounds import Rounds
 from processors.embedded.shares import DeskShare
 from processors.replay.recovery import recover_desk, save_snapshot
@@ -18,8 +19,6 @@ from tallybook.folder.import_rounds import new_desks
 from tallybook.folder.workers import ProcessShare, worker_shares
 from tallybook.screen import note, progress
 
-# Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
-SNAPSHOT_AFTER_POSTINGS: Final = 5_000
 # What is to be read before other processes are worth their start (half a second of a core each).
 BYTES_WORTH_WORKERS: Final = 8 << 20
 MAX_PROCESSES: Final = 64
@@ -85,7 +84,7 @@ def writing_session(folder: Folder, now: int, processes: int = 1) -> Iterator[Se
         _here(folder, log) if processes == 1 else _by_workers(folder, log, processes) as session,
     ):
         yield session
-        if session.rounds.postings_committed >= SNAPSHOT_AFTER_POSTINGS:
+        if session.rounds.postings_committed >= POSTINGS_AT_THE_END:
             session.keep_snapshots()
 
 

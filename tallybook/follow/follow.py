@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final
 
 from books.files.disk import REAL_FILES, FilePort
+from books.snapshots.due import POSTINGS_WHILE_FOLLOWING
 from processors.intake.formats import Format
 from processors.intake.mapping import ColumnMapping
 from schemas.instants import format_instant
@@ -31,7 +32,6 @@ IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
 MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too
 LINE_SECONDS: Final = 1.0  # between two lines on a terminal
 LOG_SECONDS: Final = 10.0  # and where there is none, if there was anything to say
-SNAPSHOT_POSTINGS: Final = 1_000_000  # decided since the last snapshot: time for one, once nothing waits
 
 
 class Stop:
@@ -186,7 +186,7 @@ class _Following:
 
     def _keep_snapshots(self) -> None:
         postings = self._follower.done.postings
-        if postings - self._kept_postings >= SNAPSHOT_POSTINGS and self._follower.is_idle:
+        if postings - self._kept_postings >= POSTINGS_WHILE_FOLLOWING and self._follower.is_idle:
             self._session.keep_snapshots()
             self._kept_postings = postings
 

@@ -64,7 +64,7 @@ def make_quick(orders: Orders) -> None:
     stream = processors.stream.intake
     put(stream, "TICK_AGE_MS", stream.TICK_AGE_MS * orders.speed // 10)
     cluster = books.kafka.cluster
-    put(cluster, "SESSION_MS", int(orders.session_seconds * 1000))
+    put(cluster, "SESSION_SECONDS", orders.session_seconds)
     put(cluster, "REQUEST_SECONDS", min(REQUEST_SECONDS, orders.session_seconds))
     _set_default(cluster.Cluster.producer, "timeout_seconds", orders.session_seconds)
 
@@ -74,8 +74,8 @@ def make_quick_worker(orders: Orders) -> None:
     from processors.stream import faust_worker, scoring  # noqa: PLC0415 only a scoring worker needs it
 
     put(faust_worker, "SESSION_SECONDS", orders.session_seconds)
-    put(scoring, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
-    put(faust_worker, "SNAPSHOT_EVERY_SECONDS", SNAPSHOT_EVERY_SECONDS)
+    put(scoring, "POSTINGS_WHILE_SCORING", SNAPSHOT_AFTER_POSTINGS)
+    put(faust_worker, "LOOK_EVERY_SECONDS", SNAPSHOT_EVERY_SECONDS)
 
 
 def _set_default(function: Callable[..., object], name: str, value: float) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from books.kafka.cluster import TRANSACTION_SECONDS
 from books.kafka.create import create_topics
 from books.kafka.create import open_stream as open_books
 from books.kafka.messages import page_message, page_of
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Place, Record
+from books.kafka.take_over import TRANSACTION_SECONDS
 from books.snapshots.store import SnapshotStore
 from processors.ruleset.parse import parse_ruleset
 from processors.stream.scoring import PartitionScorer

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from books.kafka.cluster import TRANSACTION_SECONDS
 from books.kafka.records import Place
+from books.kafka.take_over import TRANSACTION_SECONDS
 from schemas.partitions import partition_of
 from tests.integration.small_stream import PARTITIONS, SmallStream, check_in, member_in
 from tests.support.small_imports import RULES
