@@ -1,19 +1,26 @@
 """The Log port: what every other room may ask of the two books, whether they lie in files or on Kafka.
 
 A *position* is an opaque place between two records of one book and partition: 0, or one that the log gave out; a later
-place has a greater one (the projection keeps the greatest). Nothing
-appended is seen by a reader before it is committed, and a reader sees whole commits only.
+place has a greater one (the projection keeps the greatest). Nothing appended is seen by a reader before it is
+committed, and a reader sees whole commits only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from books.encoded_blocks import EncodedBlock
 from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting
+
+
+class RecordedDigests(NamedTuple):
+    """The digests of one partition after a commit, as hex."""
+
+    journal: str
+    ledger: str
 
 
 class LogReader(Protocol):
@@ -32,15 +39,6 @@ class LogReader(Protocol):
 
     def refresh(self) -> None:
         """Look for what was committed since."""
-
-    def committed(self) -> RoundCommitted | None:
-        """The last commit; None in a log that does not commit in rounds."""
-
-    def last_commit_at(self) -> int:
-        """The position right before the last commit, for `commits`."""
-
-    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
-        """All commits from a position on, in order."""
 
     def editions(self) -> tuple[str, ...]:
         """The editions of the ledger, in order."""
@@ -74,6 +72,15 @@ class LogReader(Protocol):
         decided.
         """
 
+    def recorded_digests(self, edition: str, partition: int, commit_at: int | None = None) -> RecordedDigests | None:
+        """The digests that the commit at a place recorded for a partition (None: the last commit).
+
+        None where no commit stands at that place, or it recorded none.
+        """
+
+    def input_names(self) -> dict[str, str]:
+        """What people call each input that pages name otherwise, by the name in the pages."""
+
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""
 
@@ -84,7 +91,20 @@ class LogReader(Protocol):
         """Give everything back."""
 
 
-class Appender(LogReader, Protocol):
+class CommittedRounds(LogReader, Protocol):
+    """Committed books that are written in rounds, as one machine does: each commit is a record of its own."""
+
+    def committed(self) -> RoundCommitted:
+        """The last commit."""
+
+    def last_commit_at(self) -> int:
+        """The position right before the last commit, for `commits`."""
+
+    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
+        """All commits from a position on, in order, the creation of the books first (number 0)."""
+
+
+class Appender(CommittedRounds, Protocol):
     """Appends to partitions that nobody else appends to, and reads what is committed.
 
     It is the one writer, or works for it, perhaps in another process. Pages are numbered from 0 and postings from 1,

@@ -14,7 +14,7 @@ import msgspec
 from books.errors import BooksDamaged, NoSuchPosition
 from books.files.disk import REAL_FILES, FilePort
 from books.files.whole_file import read_file, replace_file
-from books.log import LogReader
+from books.log import CommittedRounds
 from schemas.facts import JournalOpened
 from schemas.pages import InputConsumed, RoundCommitted
 
@@ -38,7 +38,7 @@ class ConsumedCache:
         self._folder = folder
         self._files = files
 
-    def consumed(self, log: LogReader) -> list[InputConsumed]:
+    def consumed(self, log: CommittedRounds) -> list[InputConsumed]:
         """How far each input was taken in, the last word of each (input, as it is) in the order of their first ones.
 
         The commits after the summary are read, all of them where there is no summary that these books made.
@@ -49,16 +49,15 @@ class ConsumedCache:
                 inputs[consumed.sha256, consumed.as_is] = consumed
         return list(inputs.values())
 
-    def save(self, log: LogReader) -> None:
+    def save(self, log: CommittedRounds) -> None:
         """Keep the summary as of the last commit. Raises OSError where the cache cannot be written."""
-        committed = log.committed()
-        if committed is None or self._folder is None:
+        if self._folder is None:
             return
-        summary = _Summary(LAYOUT, log.opened(), log.last_commit_at(), committed, self.consumed(log))
+        summary = _Summary(LAYOUT, log.opened(), log.last_commit_at(), log.committed(), self.consumed(log))
         content = msgspec.json.encode(summary)
         replace_file(self._files, self._folder / FILE, (content, sha256(content).digest()))
 
-    def _begin(self, log: LogReader) -> tuple[dict[tuple[str, bool], InputConsumed], int]:
+    def _begin(self, log: CommittedRounds) -> tuple[dict[tuple[str, bool], InputConsumed], int]:
         """What the summary says, and the position from which commits are still to be read."""
         summary = self._load()
         if summary is None or summary.layout != LAYOUT or summary.opened != log.opened():

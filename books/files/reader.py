@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
-from books.errors import BooksDamaged, BooksForeign, UnknownEdition
+from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
 from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.files.commits import LastRound, read_last_round, read_rounds
 from books.files.disk import FilePort
@@ -28,6 +28,7 @@ from books.files.layout import (
     ledger_file,
     scored_mark,
 )
+from books.log import RecordedDigests
 from schemas.avro.codecs import BodyDamaged, decode_edition, decode_page, decode_postings, decode_reject
 from schemas.avro.containers import Block
 from schemas.facts import JournalOpened
@@ -159,6 +160,22 @@ class FileLogReader:
         self._must_have(edition)
         mark = scored_mark(partition)
         return next((one.record - 1 for one in self._last.committed.inputs if one.name == mark), -1)
+
+    def recorded_digests(self, edition: str, partition: int, commit_at: int | None = None) -> RecordedDigests | None:
+        """The digests that the commit at a position recorded for a partition (None: the last); None where none did."""
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        try:
+            commit = self.committed() if commit_at is None else next(self.commits(commit_at), None)
+        except NoSuchPosition:
+            return None
+        if commit is None or not commit.ledger_digests:
+            return None
+        return RecordedDigests(commit.journal_digests[partition], commit.ledger_digests[partition])
+
+    def input_names(self) -> dict[str, str]:
+        """The name of each file that was taken in, by its SHA-256."""
+        return {one.sha256: one.name for commit in self.commits() for one in commit.inputs}
 
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""

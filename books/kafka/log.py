@@ -28,8 +28,9 @@ from books.kafka.messages import (
 )
 from books.kafka.records import Place, Record
 from books.kafka.take_over import SETTLE_SECONDS
+from books.log import RecordedDigests
 from schemas.facts import JournalOpened
-from schemas.pages import JournalPage, Reject, RoundCommitted
+from schemas.pages import JournalPage, Reject
 from schemas.posting import EditionOpened, Posting, PostingBatch
 from schemas.topics import FIRST_EDITION, Topics
 
@@ -112,20 +113,6 @@ class KafkaLogReader:
             self.cluster.bootstrap, f"a transaction in the journal has been open for {SETTLE_SECONDS:.0f} s"
         )
 
-    def committed(self) -> RoundCommitted | None:
-        """None: a stream does not commit in rounds."""
-        return None
-
-    def last_commit_at(self) -> int:
-        """0: a stream does not commit in rounds."""
-        return 0
-
-    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
-        """None."""
-        if start:
-            raise NoSuchPosition("commits", start)
-        return iter(())
-
     def editions(self) -> tuple[str, ...]:
         """The edition that is read here."""
         return (self._edition,)
@@ -176,6 +163,19 @@ class KafkaLogReader:
         """See LogReader; it is in the last batch of the ledger."""
         last = self.last_batch(edition, partition)
         return -1 if last is None else last[1].scored_page
+
+    def recorded_digests(self, edition: str, partition: int, commit_at: int | None = None) -> RecordedDigests | None:
+        """The digests in the batch of the ledger at an offset (None: in the last batch); None where there are none."""
+        if commit_at is None:
+            last = self.last_batch(edition, partition)
+            batch = None if last is None else last[1]
+        else:
+            batch = self.batch_at(edition, partition, commit_at)
+        return RecordedDigests(batch.journal_digest, batch.ledger_digest) if batch and batch.ledger_digest else None
+
+    def input_names(self) -> dict[str, str]:
+        """None: pages name the inputs of a stream as people do, by topic and partition."""
+        return {}
 
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from books.errors import BooksDamaged, NoSuchPosition
+from books.errors import BooksDamaged
 from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
@@ -17,7 +17,6 @@ from schemas.facts import JournalOpened, RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
 PAYLOAD_LAYOUT: Final = 4
-MadeBy = Callable[[LogReader, SnapshotHeader], bool]
 
 
 class _Payload(msgspec.Struct):
@@ -40,17 +39,16 @@ def save_snapshot(
     desk: PartitionDesk,
     place: Place,
     *,
-    commit_at: int | None = None,
+    commit_at: int,
 ) -> None:
-    """Keep the state of a desk that stands at `place`, the end of the committed books; `log` is refreshed.
+    """Keep the state of a desk that stands at `place`, the end of the committed books.
 
-    `commit_at` is where the commit stands that left the books so (None: it is the log's last one).
+    `commit_at` is where the commit stands that left the books so.
 
     Raises:
         OSError: the cache cannot be written.
     """
     machine = desk.machine
-    log.refresh()
     payload = _Payload(
         PAYLOAD_LAYOUT,
         log.opened(),
@@ -70,7 +68,7 @@ def save_snapshot(
         journal_digest=desk.journal_digest.hex(),
         ledger_digest=desk.ledger_digest.hex(),
         last_tick=desk.last_tick,
-        commit_at=log.last_commit_at() if commit_at is None else commit_at,
+        commit_at=commit_at,
     )
     store.save(edition, desk.partition, _encoder.encode(payload), header)
 
@@ -81,17 +79,13 @@ def recover_desk(
     desk: PartitionDesk,
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
-    *,
-    made_by: MadeBy | None = None,
 ) -> Place:
     """Bring a fresh desk to the end of what the ledger covers and give its place there.
-
-    `made_by` says whether the books left a partition as a snapshot has it (None: the log's rounds say so).
 
     Raises:
         BooksDamaged: the two books do not belong together.
     """
-    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots, made_by or _made_by)
+    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots)
     walking = walk(log, edition, desk.partition, place, complete=True)
     for item in walking:
         try:
@@ -107,10 +101,10 @@ def recover_desk(
     return walking.place()
 
 
-def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore, made_by: MadeBy) -> Place:
+def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore) -> Place:
     """The place of the snapshot, taken over by the desk; the beginning where there is none that these books made."""
     kept = snapshots.load(edition, desk.partition)
-    if kept is None or kept[0].folio is None or not made_by(log, kept[0]):
+    if kept is None or kept[0].folio is None or not _is_made_by(log, kept[0]):
         return BEGINNING
     header, payload = kept
     try:
@@ -133,13 +127,10 @@ def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: Snaps
     return header.place()
 
 
-def _made_by(log: LogReader, header: SnapshotHeader) -> bool:
+def _is_made_by(log: LogReader, header: SnapshotHeader) -> bool:
     """Whether the commit that the snapshot names left the partition as the snapshot has it."""
     try:
-        commit = next(log.commits(header.commit_at), None)
-    except (NoSuchPosition, BooksDamaged):
-        return False  # of other books; and what is damaged in these will be told by whoever needs it
-    if commit is None or not commit.journal_digests:
-        return False
-    found = (commit.journal_digests[header.partition], commit.ledger_digests[header.partition])
-    return found == (header.journal_digest, header.ledger_digest)
+        recorded = log.recorded_digests(header.edition, header.partition, header.commit_at)
+    except BooksDamaged:
+        return False  # whoever reads what is damaged will say so
+    return recorded == (header.journal_digest, header.ledger_digest)

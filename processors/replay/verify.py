@@ -72,7 +72,7 @@ def verify_books(
                 tally.count_unscored(desk.partition, line)
     for partition, place, what in tally.problems():
         result.found(partition, place, what)
-    _compare_digests(log, desks, result)
+    _compare_digests(log, edition, desks, result)
     result.journal_digest = printed_digest([desk.journal_digest for desk in desks])
     result.ledger_digest = printed_digest([desk.ledger_digest for desk in desks])
     return result
@@ -137,12 +137,12 @@ def _how_they_differ(recorded: Posting, decided: Posting) -> str:
     raise AssertionError("two equal postings differ")
 
 
-def _compare_digests(log: LogReader, desks: list[PartitionDesk], result: Verified) -> None:
-    last = log.committed()
-    if last is None or not last.ledger_digests:
-        return
+def _compare_digests(log: LogReader, edition: str, desks: list[PartitionDesk], result: Verified) -> None:
     for desk in desks:
-        if desk.journal_digest.hex() != last.journal_digests[desk.partition]:
+        recorded = log.recorded_digests(edition, desk.partition)
+        if recorded is None:
+            continue
+        if desk.journal_digest.hex() != recorded.journal:
             result.found(desk.partition, "the whole journal", "its digest is not the one that was committed")
-        if desk.ledger_digest.hex() != last.ledger_digests[desk.partition]:
+        if desk.ledger_digest.hex() != recorded.ledger:
             result.found(desk.partition, "the whole ledger", "its digest is not the one that was committed")

@@ -17,9 +17,8 @@ from books.kafka.log import KafkaLogReader
 from books.kafka.messages import page_message, page_of
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Record
-from books.log import LogReader
 from books.snapshots.due import POSTINGS_WHILE_SCORING
-from books.snapshots.store import SnapshotHeader, SnapshotStore
+from books.snapshots.store import SnapshotStore
 from books.walk import Place as BookPlace
 from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk, owed_by
@@ -199,7 +198,7 @@ class PartitionScorer:
             self._since_snapshot += 1
             on_line()
 
-        recover_desk(log, self._edition, desk, self._snapshots, read, made_by=left_so_by)
+        recover_desk(log, self._edition, desk, self._snapshots, read)
         self.desk = desk
 
     def _batches(self, desk: PartitionDesk) -> Iterator[bytes]:
@@ -230,17 +229,6 @@ def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], N
         say(f"{what}; a restart reads the ledger instead of a snapshot")
     except KafkaUnreachable as error:
         say(f"no snapshot of partition {scorer.partition} was kept: {error}")
-
-
-def left_so_by(log: LogReader, header: SnapshotHeader) -> bool:
-    """Whether the ledger of a stream has, at the place that a snapshot names, the batch that left the books so."""
-    if not isinstance(log, KafkaLogReader):
-        raise TypeError("snapshots of a stream are checked against the stream")
-    batch = log.batch_at(header.edition, header.partition, header.commit_at)
-    return batch is not None and (batch.journal_digest, batch.ledger_digest) == (
-        header.journal_digest,
-        header.ledger_digest,
-    )
 
 
 def _stands_at(desk: PartitionDesk, last: tuple[int, PostingBatch] | None, scored_page: int) -> bool:

@@ -24,7 +24,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
     Raises:
         BooksError: there are no books here, or damaged ones.
     """
-    with folder.reading() as log:
+    with folder.reading_files() as log:
         opened = log.opened()
         commits = list(log.commits())
         last = commits[-1] if commits else None

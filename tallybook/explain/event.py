@@ -17,7 +17,7 @@ from schemas.posting import EntryType, Posting
 from tallybook.explain.account_walk import AccountWalk
 from tallybook.explain.model import EventExplained, PostingSeen, Repeat, Station
 from tallybook.explain.posting import explain_posting, reason_of
-from tallybook.explain.search import Found, Hit, input_names
+from tallybook.explain.search import Found, Hit
 from tallybook.folder.publish_rules import in_force
 
 Reached = Callable[[Hit, int], bool | None]
@@ -32,7 +32,7 @@ def explain_events(
 
     `is_projected` says whether a hit, and its posting of a number (0: none), stand in the tables (None: not known).
     """
-    names = input_names(log)
+    names = log.input_names()
     events: dict[tuple[str, str], list[Hit]] = {}
     for hit in found.hits:
         fact = _fact(hit)

@@ -108,8 +108,3 @@ def _awarding_entry(log: LogReader, what: str) -> str | None:
                     if entry.lot == int(lot):
                         return entry.entry_id
     return None
-
-
-def input_names(log: LogReader) -> dict[str, str]:
-    """What people call each input, by its SHA-256."""
-    return {one.sha256: one.name for commit in log.commits() for one in commit.inputs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
     from importlib.resources.abc import Traversable
 
     from books.files.consumed import ConsumedCache
-    from books.files.open import FileLogWriter
+    from books.files.open import FileLogReader, FileLogWriter
     from books.log import LogReader
     from books.snapshots.store import SnapshotStore
     from processors.decider.rules.ruleset import Ruleset
@@ -97,11 +97,18 @@ class Folder:
         if self.is_stream:
             from tallybook.stream.open import open_stream_log  # an installation for files alone has no Kafka client
 
-            log: LogReader = open_stream_log(self.root)
+            with closing(open_stream_log(self.root)) as log:
+                yield log
         else:
-            from books.files.open import open_for_reading
+            with self.reading_files() as files:
+                yield files
 
-            log = open_for_reading(self.root)
+    @contextmanager
+    def reading_files(self) -> Iterator[FileLogReader]:
+        """The committed books in the folder's own files, read-only."""
+        from books.files.open import open_for_reading
+
+        log = open_for_reading(self.root)
         try:
             yield log
         finally:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from books.files.consumed import NO_CACHE, ConsumedCache
-from books.log import LogReader
+from books.log import CommittedRounds, LogReader
 from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk
 from processors.embedded.rounds import Rounds, Taken
@@ -190,7 +190,7 @@ def new_desks(log: LogReader, load: Load, partitions: Iterable[int] | None = Non
     return [PartitionDesk(partition, opened, load) for partition in chosen]
 
 
-def consumed_before(log: LogReader, cache: ConsumedCache = NO_CACHE) -> list[InputConsumed]:
+def consumed_before(log: CommittedRounds, cache: ConsumedCache = NO_CACHE) -> list[InputConsumed]:
     """How far each input was taken in by earlier runs: by time, as it is, or each for a part."""
     return cache.consumed(log)
 

@@ -71,9 +71,9 @@ def horizon_of(folder: Folder) -> tuple[int, int]:
     """
     if not folder.books.is_dir():
         return 0, 0
-    with folder.reading() as log:
+    with folder.reading_files() as log:
         commit = log.committed()
-        return (commit.last_tick, log.opened().horizon_ms) if commit is not None and commit.last_tick else (0, 0)
+        return (commit.last_tick, log.opened().horizon_ms) if commit.last_tick else (0, 0)
 
 
 def checked(

@@ -9,7 +9,7 @@ from typing import Final
 
 from books.files.consumed import ConsumedCache
 from books.files.open import FileLogWriter
-from books.log import Appender, LogReader
+from books.log import Appender
 from books.snapshots.due import POSTINGS_AT_THE_END
 from processors.embedded.rounds import Rounds
 from processors.embedded.shares import DeskShare
@@ -57,15 +57,17 @@ class LocalDesks:
         on_line: Callable[[], object] = lambda: None,
     ) -> None:
         self._snapshots = folder.snapshot_store()
-        self._log: LogReader = log
+        self._log = log
         desks = new_desks(log, load_published, partitions)
         places = [recover_desk(log, EDITION, desk, self._snapshots, on_line) for desk in desks]
         self.share = DeskShare(log, desks, EDITION, places)
 
     def keep_snapshots(self) -> None:
         """Keep the state of these desks, right after a commit. Raises OSError."""
+        self._log.refresh()
+        commit_at = self._log.last_commit_at()
         for desk, place in zip(self.share.desks, self.share.places(), strict=True):
-            save_snapshot(self._snapshots, self._log, EDITION, desk, place)
+            save_snapshot(self._snapshots, self._log, EDITION, desk, place, commit_at=commit_at)
 
 
 @contextmanager

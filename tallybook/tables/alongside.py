@@ -240,7 +240,7 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
 
     folder = Folder(root)
     with ExitStack() as opened:
-        log = opened.enter_context(folder.reading())
+        log = opened.enter_context(folder.reading_files())
         store = _open_tables(folder, log, opened, words, tell)
         if serves:
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
@@ -251,7 +251,7 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
             ending = words.is_ending
             log.refresh()
             committed = log.committed()
-            if committed is not None and committed.number != last:
+            if committed.number != last:
                 started = time.perf_counter()
                 postings += projector.project().postings
                 seconds += time.perf_counter() - started

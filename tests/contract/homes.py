@@ -10,7 +10,7 @@ from typing import Protocol
 from books.errors import LockHolder
 from books.files.disk import FilePort, RealFiles
 from books.files.open import FileLogWriter, create_books, open_for_appending, open_for_reading, open_for_writing
-from books.log import Appender, LogReader, LogWriter
+from books.log import Appender, CommittedRounds, LogReader, LogWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting
 from tests.fakes.books import MemoryBooks
@@ -57,7 +57,7 @@ class LogHome(Protocol):
 class Home(Protocol):
     """Where books live that commit in rounds: what a folder is to the file adapter."""
 
-    def read(self) -> LogReader: ...
+    def read(self) -> CommittedRounds: ...
 
     def write(self) -> LogWriter: ...
 
@@ -78,7 +78,7 @@ class FileHome:
         self.writer: FileLogWriter | None = None
         create_books(folder, OPENED, files=files)
 
-    def read(self) -> LogReader:
+    def read(self) -> CommittedRounds:
         return open_for_reading(self.folder, files=self.files)
 
     def write(self) -> LogWriter:

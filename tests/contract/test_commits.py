@@ -1,9 +1,10 @@
 """What every Log must do with its commits: the part of the suite that asks for them from a position on."""
 
+import msgspec
 import pytest
 
-from books.errors import NoSuchPosition
-from books.log import LogWriter
+from books.errors import NoSuchPosition, UnknownEdition
+from books.log import LogWriter, RecordedDigests
 from tests.contract.homes import Home
 from tests.support.book_samples import round_of
 
@@ -37,3 +38,21 @@ def test_a_reader_knows_of_no_later_commit_before_it_looks(home: Home, writer: L
     assert log.last_commit_at() == before
     log.refresh()
     assert log.last_commit_at() == writer.last_commit_at() > before
+
+
+def test_the_digests_that_a_commit_recorded_are_found_at_its_place(home: Home, writer: LogWriter) -> None:
+    digests = [(f"{number:02x}" * 32, f"{number:02x}" * 32) for number in (1, 2)]
+    places = []
+    for both in digests:
+        writer.commit(msgspec.structs.replace(round_of(1), journal_digests=both, ledger_digests=both))
+        places.append(writer.last_commit_at())
+    log = home.read()
+    for place, both in zip(places, digests, strict=True):
+        for partition, digest in enumerate(both):
+            assert log.recorded_digests("0001", partition, place) == RecordedDigests(digest, digest)
+    assert log.recorded_digests("0001", 1) == RecordedDigests(digests[-1][1], digests[-1][1])
+    assert log.recorded_digests("0001", 0, 10**9) is None
+    writer.commit(round_of(1))
+    assert home.read().recorded_digests("0001", 0) is None
+    with pytest.raises(UnknownEdition):
+        log.recorded_digests("0009", 0)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
+from books.errors import BooksDamaged, BooksForeign, UnknownEdition
 from books.kafka import log as kafka_log
 from books.kafka.cluster import Cluster
 from books.kafka.consumer import Reader
@@ -58,11 +58,9 @@ def written(home: KafkaHome) -> KafkaWriter:
     return writer
 
 
-def test_a_stream_commits_in_no_rounds(kafka_home: KafkaHome) -> None:
+def test_new_books_have_recorded_nothing_yet(kafka_home: KafkaHome) -> None:
     log = kafka_home.read()
-    assert (log.committed(), log.last_commit_at(), list(log.commits())) == (None, 0, [])
-    with pytest.raises(NoSuchPosition):
-        log.commits(1)
+    assert [log.recorded_digests("0001", 0, commit_at) for commit_at in (None, 0, 1_000_000)] == [None, None, None]
     assert [log.scored_page("0001", partition) for partition in (0, 1)] == [-1, -1]
     assert [log.last_batch("0001", partition) for partition in (0, 1)] == [None, None]
     for of_edition in (log.scored_page, log.last_batch, log.read_batches):

@@ -11,6 +11,7 @@ import msgspec
 
 from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
 from books.errors import FolderHeld, NoSuchPosition, UnknownEdition
+from books.log import RecordedDigests
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
 from schemas.pages import MAX_PAGE_LINES, BookLength, JournalLine, JournalPage, Reject, RoundCommitted
@@ -159,6 +160,18 @@ class MemoryLogReader:
         self._ledgers(edition)
         self._check(partition)
         return None
+
+    def recorded_digests(self, edition: str, partition: int, commit_at: int | None = None) -> RecordedDigests | None:
+        self._ledgers(edition)
+        self._check(partition)
+        at = self.last_commit_at() if commit_at is None else commit_at
+        commit = self._seen.rounds[at] if 0 <= at < len(self._seen.rounds) else None
+        if commit is None or not commit.ledger_digests:
+            return None
+        return RecordedDigests(commit.journal_digests[partition], commit.ledger_digests[partition])
+
+    def input_names(self) -> dict[str, str]:
+        return {one.sha256: one.name for commit in self.commits() for one in commit.inputs}
 
     def last_page(self, partition: int) -> JournalPage | None:
         self._check(partition)

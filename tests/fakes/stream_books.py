@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
-from books.errors import NoSuchPosition, UnknownEdition
+from books.errors import UnknownEdition
+from books.log import RecordedDigests
 from processors.decider.partition_machine import Load
 from processors.desk import PartitionDesk, owed_by
 from schemas.facts import JournalOpened
-from schemas.pages import Folio, JournalLine, JournalPage, Reject, RoundCommitted
+from schemas.pages import Folio, JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
 from schemas.posting import EditionOpened, Posting, PostingBatch
 
@@ -72,17 +73,6 @@ class MemoryStream:
     def refresh_settled(self) -> None:
         pass
 
-    def committed(self) -> RoundCommitted | None:
-        return None
-
-    def last_commit_at(self) -> int:
-        return 0
-
-    def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
-        if start:
-            raise NoSuchPosition("commits", start)
-        return iter(())
-
     def editions(self) -> tuple[str, ...]:
         return (EDITION,)
 
@@ -119,6 +109,14 @@ class MemoryStream:
     def scored_page(self, edition: str, partition: int) -> int | None:
         self._must_have(edition)
         return self.ledger[partition][-1][1].scored_page if self.ledger[partition] else -1
+
+    def recorded_digests(self, edition: str, partition: int, commit_at: int | None = None) -> RecordedDigests | None:
+        self._must_have(edition)
+        of_place = [batch for at, batch in self.ledger[partition] if commit_at is None or at == commit_at]
+        return RecordedDigests(of_place[-1].journal_digest, of_place[-1].ledger_digest) if of_place else None
+
+    def input_names(self) -> dict[str, str]:
+        return {}
 
     def last_page(self, partition: int) -> JournalPage | None:
         return self.journal[partition][-1][1] if self.journal[partition] else None

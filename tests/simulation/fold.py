@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from books.log import LogReader
+from books.log import CommittedRounds, LogReader
 from processors.desk import PartitionDesk
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
@@ -33,7 +33,7 @@ class Fold:
         self._ledger = [0 for _ in self.desks]
         self._pages = [0 for _ in self.desks]
 
-    def catch_up(self, log: LogReader) -> None:
+    def catch_up(self, log: CommittedRounds) -> None:
         """Decide what is new in the journal; the ledger must say the same, posting by posting, and the commit too."""
         for desk in self.desks:
             partition = desk.partition
@@ -43,9 +43,7 @@ class Fold:
                 self._ledger[partition] = position
                 recorded += batch
             require(recorded == decided, "the ledger is what the journal and the rules make", partition=partition)
-        committed = log.committed()
-        if committed is not None:
-            self.agrees(committed)
+        self.agrees(log.committed())
 
     def agrees(self, committed: RoundCommitted) -> None:
         """A commit must name the digests of this fold."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from books.log import LogReader
+from books.log import CommittedRounds, LogReader
 from schemas.facts import JournalFact, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Reject
 from tallybook.folder.folder import EDITION
@@ -32,7 +32,7 @@ def require(holds: bool, law: str, **where: object) -> None:  # noqa: FBT001 - t
         raise LawBroken(f"{law} ({at})" if at else law)
 
 
-def audit(log: LogReader, fold: Fold, inputs: Sequence[BytesInput]) -> None:
+def audit(log: CommittedRounds, fold: Fold, inputs: Sequence[BytesInput]) -> None:
     """All laws that the committed books alone can break."""
     _books_are_whole(log, fold)
     rejects = rejects_in(log)
@@ -46,7 +46,7 @@ def rejects_in(log: LogReader) -> list[Reject]:
     return [reject for _, batch in log.read_rejects() for reject in batch]
 
 
-def _books_are_whole(log: LogReader, fold: Fold) -> None:
+def _books_are_whole(log: CommittedRounds, fold: Fold) -> None:
     """Read from their beginning, the books hold what the fold has seen being committed, numbered without a gap."""
     for partition, written in enumerate(fold.written):
         pages = [page for _, page in log.read_journal(partition)]
@@ -61,7 +61,7 @@ def _books_are_whole(log: LogReader, fold: Fold) -> None:
     rejects = [reject.number for reject in rejects_in(log)]
     require(rejects == list(range(1, len(rejects) + 1)), "rejects have no gap")
     committed = log.committed()
-    require(committed is not None and committed.rejects == len(rejects), "a commit counts the rejects")
+    require(committed.rejects == len(rejects), "a commit counts the rejects")
 
 
 def _every_record_once(fold: Fold, rejects: Sequence[Reject], inputs: Sequence[BytesInput]) -> None:

@@ -96,7 +96,7 @@ class Session:
         """Keep a snapshot of each partition; right after a commit only."""
         for share in self.shares:
             for desk, place in zip(share.desks, share.places(), strict=True):
-                save_snapshot(store, self.log, EDITION, desk, place)
+                save_snapshot(store, self.log, EDITION, desk, place, commit_at=self.log.last_commit_at())
 
     def close(self) -> None:
         """End without dying."""

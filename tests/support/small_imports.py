@@ -125,7 +125,7 @@ def take(
             (share,) = rounds.shares
             assert isinstance(share, DeskShare)
             for desk, place in zip(share.desks, share.places(), strict=True):
-                save_snapshot(snapshots, log, EDITION, desk, place)
+                save_snapshot(snapshots, log, EDITION, desk, place, commit_at=log.last_commit_at())
         return done
     finally:
         books.die()

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 
 from books.files.consumed import FILE, ConsumedCache
-from books.log import LogReader
+from books.log import CommittedRounds
 from schemas.pages import InputConsumed, RoundCommitted
 from tests.fakes.books import MemoryBooks, MemoryLogReader
 from tests.fakes.disk import DiedError, FakeDisk
@@ -43,7 +43,7 @@ def go_on(books: MemoryBooks, random: Random, commits: int) -> None:
     writer.close()
 
 
-def read_all(log: LogReader) -> list[InputConsumed]:
+def read_all(log: CommittedRounds) -> list[InputConsumed]:
     return list({(one.sha256, one.as_is): one for commit in log.commits() for one in commit.inputs}.values())
 
 
