@@ -25,7 +25,7 @@ from schemas.bounds import DAY_MS
 from schemas.facts import PublishedFact
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import DEFAULT_PARTITIONS, Folder
-from tallybook.folder.session import LocalDesks, writing_session
+from tallybook.folder.session import RecoveredPartitions, writing_session
 from tallybook.garbage import collect_seldom
 
 DEFAULT_MEMBERS: Final = 20_000
@@ -69,14 +69,14 @@ def make_books(root: str, members: int, visits: int) -> int:
 
 
 def open_books(root: str) -> Opened:
-    """Bring desks to the end of the books, as every start does."""
+    """Bring scorers to the end of the books, as every start does."""
     collect_seldom()
     folder = Folder(Path(root))
     before, started, cpu = resident_bytes(), time.perf_counter(), time.process_time()
     with folder.writing(DEMO_YEAR_STARTS_AT) as log:
-        desks = LocalDesks(folder, log, range(log.partitions)).share.desks
+        scorers = RecoveredPartitions(folder, log, range(log.partitions)).group.scorers
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        members = sum(len(desk.machine.accounts) for desk in desks)
+        members = sum(len(scorer.machine.accounts) for scorer in scorers)
         return Opened(members, seconds, cpu, resident_bytes() - before)
 
 

@@ -21,7 +21,7 @@ from typing import Final
 from benchmarks.kafka.categories import category_of
 from benchmarks.kafka.measure import Marks, warm_events
 from benchmarks.kafka.sampling import Sampler
-from processors.stream.scoring import PartitionScorer
+from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from tallybook.garbage import collect_seldom
 from tallybook.stream.open import Stream, open_stream
@@ -94,7 +94,7 @@ def run_scoring(stream: Stream, marks: StepMarks) -> None:
     counts: dict[int, StageCounts] = {}
     lock = Lock()
 
-    def make(partition: int) -> PartitionScorer:
+    def make(partition: int) -> StreamScorer:
         counted = counts.setdefault(partition, StageCounts())
         scorer = make_scorer(stream, partition, stream.snapshot_store(), counted)
         commit = scorer.commit

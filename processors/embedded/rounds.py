@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from books.log import LogWriter
-from processors.embedded.shares import Order, Share
+from processors.embedded.partition_group import LineToScore, PartitionGroup
 from schemas.facts import (
     ClockTicked,
     JournalFact,
@@ -21,9 +21,7 @@ from schemas.pages import InputConsumed, Reject, RoundCommitted
 from schemas.partitions import partition_of
 
 NO_TICK: Final = 0
-ORDERS_TOGETHER: Final = (
-    500  # handed to a share at a time: few enough that it starts soon, enough to be worth a message
-)
+LINES_TOGETHER: Final = 500  # handed to a group at a time: few enough that it starts soon, enough to be worth a message
 
 
 class Taken(NamedTuple):
@@ -47,26 +45,26 @@ class RoundCounts(msgspec.Struct):
 
 
 class Rounds:
-    """Takes rounds of facts into the books of one folder, its partitions divided among shares.
+    """Takes rounds of facts into the books of one folder, its partitions divided among groups.
 
-    Nothing is visible to readers before `commit`. The caller owns `log`; the shares stand at the end of the books, with
+    Nothing is visible to readers before `commit`. The caller owns `log`; the groups stand at the end of the books, with
     the last tick and the publications given. `postings_committed` counts since then.
 
-    What a round's facts owe is asked for only when the next round (or the commit) begins: until then the shares decide
+    What a round's facts owe is asked for only when the next round (or the commit) begins: until then the groups decide
     while the caller reads on.
     """
 
     def __init__(
-        self, log: LogWriter, shares: Sequence[Share], last_tick: int, publications: Sequence[RulesetPublished]
+        self, log: LogWriter, groups: Sequence[PartitionGroup], last_tick: int, publications: Sequence[RulesetPublished]
     ) -> None:
         self.log = log
-        self.shares = shares
+        self.groups = groups
         self.publications = list(publications)
-        self._share_of = {partition: number for number, share in enumerate(shares) for partition in share.partitions}
-        self._partitions = len(self._share_of)
-        if sorted(self._share_of) != list(range(log.opened().partitions)):
-            raise AssertionError(f"shares of partitions {sorted(self._share_of)}")
-        self._orders: list[list[Order]] = [[] for _ in shares]
+        self._group_of = {partition: number for number, group in enumerate(groups) for partition in group.partitions}
+        self._partitions = len(self._group_of)
+        if sorted(self._group_of) != list(range(log.opened().partitions)):
+            raise AssertionError(f"groups of partitions {sorted(self._group_of)}")
+        self._waiting: list[list[LineToScore]] = [[] for _ in groups]
         self._last_tick = last_tick
         self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
         self._counts = RoundCounts()
@@ -85,7 +83,7 @@ class Rounds:
     def publish(self, published: RulesetPublished, received_at: int) -> None:
         """Write a publication to all partitions at once."""
         self._finish_round()
-        self._order_everywhere(published, received_at)
+        self._write_everywhere(published, received_at)
         self.publications.append(published)
 
     def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
@@ -96,10 +94,10 @@ class Rounds:
             for member_id in members_of(fact):
                 key = member_id if member_id is not None else guest_key(fact)
                 partition = partition_of(key, self._partitions)
-                self._order(Order(partition, fact, member_id, source, record), received_at)
+                self._write(LineToScore(partition, fact, member_id, source, record), received_at)
         self._hand_out(received_at)
-        for share in self.shares:
-            share.ask_owed()
+        for group in self.groups:
+            group.ask_owed()
         self._unfinished = (tick_at if tick_at > self._last_tick else NO_TICK, received_at)
         self._last_tick = max(tick_at, self._last_tick)
 
@@ -115,9 +113,9 @@ class Rounds:
             The counts of what was committed.
         """
         self._finish_round()
-        for share in self.shares:
-            share.ask_seal()
-        sealed = [share.sealed() for share in self.shares]
+        for group in self.groups:
+            group.ask_seal()
+        sealed = [group.sealed() for group in self.groups]
         counts, self._counts = self._counts, RoundCounts()
         for each in sealed:
             counts.postings += each.postings
@@ -142,38 +140,38 @@ class Rounds:
         return counts
 
     def _finish_round(self) -> None:
-        """What the last round's facts owe, in an order that no share has a hand in, and then its tick."""
+        """What the last round's facts owe, in an order that no group has a hand in, and then its tick."""
         if self._unfinished is None:
             return
         (tick_at, received_at), self._unfinished = self._unfinished, None
-        owed = [item for share in self.shares for item in share.owed()]
+        owed = [item for group in self.groups for item in group.owed()]
         owed.sort(key=lambda item: item[:4])
         for item in owed:
             fact = item.fact
-            self._order(Order(partition_of(fact.member_id, self._partitions), fact, fact.member_id), received_at)
+            self._write(LineToScore(partition_of(fact.member_id, self._partitions), fact, fact.member_id), received_at)
         if tick_at != NO_TICK:
-            self._order_everywhere(ClockTicked(tick_at), received_at)
+            self._write_everywhere(ClockTicked(tick_at), received_at)
         self._hand_out(received_at)
 
-    def _order_everywhere(self, fact: JournalFact, received_at: int) -> None:
+    def _write_everywhere(self, fact: JournalFact, received_at: int) -> None:
         for partition in range(self._partitions):
-            self._order(Order(partition, fact), received_at)
+            self._write(LineToScore(partition, fact), received_at)
         self._hand_out(received_at)
 
-    def _order(self, order: Order, received_at: int) -> None:
+    def _write(self, line: LineToScore, received_at: int) -> None:
         self._counts.lines += 1
-        number = self._share_of[order.partition]
-        orders = self._orders[number]
-        orders.append(order)
-        if len(orders) >= ORDERS_TOGETHER:
-            self.shares[number].score(orders, received_at)
-            self._orders[number] = []
+        number = self._group_of[line.partition]
+        lines = self._waiting[number]
+        lines.append(line)
+        if len(lines) >= LINES_TOGETHER:
+            self.groups[number].score(lines, received_at)
+            self._waiting[number] = []
 
     def _hand_out(self, received_at: int) -> None:
-        for number, orders in enumerate(self._orders):
-            if orders:
-                self.shares[number].score(orders, received_at)
-                self._orders[number] = []
+        for number, lines in enumerate(self._waiting):
+            if lines:
+                self.groups[number].score(lines, received_at)
+                self._waiting[number] = []
 
 
 def guest_key(fact: JournalFact) -> str:

@@ -16,8 +16,8 @@ import msgspec
 
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
+from processors.intake.fact_shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build, keeps_bounds
 from processors.intake.refusal import Problem, Refusal, quoted
-from processors.intake.shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build, keeps_bounds
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import (
     EARLIEST_AT,

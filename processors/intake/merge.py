@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from processors.intake.door import Judge
-from processors.intake.inputs import Input
-from processors.intake.records import Read
+from processors.intake.input_files import Input
+from processors.intake.input_records import Read
 from processors.intake.spill import MAX_HELD_BYTES, Arrived, Spill, by_time
 from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import EARLIEST_AT

@@ -13,8 +13,8 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from processors.intake.fact_shapes import AnyShape, build
 from processors.intake.refusal import Refusal
-from processors.intake.shapes import AnyShape, build
 from schemas.facts import PublishedFact
 
 MAX_HELD_BYTES: Final = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Brings scoring desks back to the end of the books: from a snapshot if one fits, else from the first page."""
+"""Brings the scorers of partitions to the end of the books: from a snapshot if one fits, else from the first page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, Place, walk
 from processors.decider.partition import SEMANTICS
-from processors.desk import PartitionDesk
+from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RulesetPublished
 
 # What a snapshot's payload looks like; counted up when Account changes its fields.
@@ -36,19 +36,19 @@ def save_snapshot(
     store: SnapshotStore,
     log: LogReader,
     edition: str,
-    desk: PartitionDesk,
+    scorer: PartitionScorer,
     place: Place,
     *,
     commit_at: int,
 ) -> None:
-    """Keep the state of a desk that stands at `place`, the end of the committed books.
+    """Keep the state of a scorer that stands at `place`, the end of the committed books.
 
     `commit_at` is where the commit stands that left the books so.
 
     Raises:
         OSError: the cache cannot be written.
     """
-    machine = desk.machine
+    machine = scorer.machine
     payload = _Payload(
         PAYLOAD_LAYOUT,
         log.opened(),
@@ -59,51 +59,51 @@ def save_snapshot(
     )
     header = SnapshotHeader(
         edition=edition,
-        partition=desk.partition,
+        partition=scorer.partition,
         semantics=SEMANTICS,
         number=place.number,
         folio=place.folio,
         journal_position=place.journal,
         ledger_position=place.ledger,
-        journal_digest=desk.journal_digest.hex(),
-        ledger_digest=desk.ledger_digest.hex(),
-        last_tick=desk.last_tick,
+        journal_digest=scorer.journal_digest.hex(),
+        ledger_digest=scorer.ledger_digest.hex(),
+        last_tick=scorer.last_tick,
         commit_at=commit_at,
     )
-    store.save(edition, desk.partition, _encoder.encode(payload), header)
+    store.save(edition, scorer.partition, _encoder.encode(payload), header)
 
 
-def recover_desk(
+def recover_partition(
     log: LogReader,
     edition: str,
-    desk: PartitionDesk,
+    scorer: PartitionScorer,
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
 ) -> Place:
-    """Bring a fresh desk to the end of what the ledger covers and give its place there.
+    """Bring a fresh scorer to the end of what the ledger covers and give its place there.
 
     Raises:
         BooksDamaged: the two books do not belong together.
     """
-    place = BEGINNING if snapshots is None else _restore(log, edition, desk, snapshots)
-    walking = walk(log, edition, desk.partition, place, complete=True)
+    place = BEGINNING if snapshots is None else _restore(log, edition, scorer, snapshots)
+    walking = walk(log, edition, scorer.partition, place, complete=True)
     for item in walking:
         try:
-            desk.recover(item.line, list(item.postings))
+            scorer.recover(item.line, list(item.postings))
         except AssertionError as impossible:
             # Fresh postings cannot get here: these were read back, so the books say what no account can follow.
-            where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {desk.partition}"
+            where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {scorer.partition}"
             raise BooksDamaged(
-                f"ledger.{edition}/{desk.partition:02d}.avro", None, f"at {where}: {impossible}"
+                f"ledger.{edition}/{scorer.partition:02d}.avro", None, f"at {where}: {impossible}"
             ) from impossible
-        desk.page = item.folio.page
+        scorer.page = item.folio.page
         on_line()
     return walking.place()
 
 
-def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: SnapshotStore) -> Place:
-    """The place of the snapshot, taken over by the desk; the beginning where there is none that these books made."""
-    kept = snapshots.load(edition, desk.partition)
+def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: SnapshotStore) -> Place:
+    """The place of the snapshot, taken over by the scorer; the beginning where there is none that these books made."""
+    kept = snapshots.load(edition, scorer.partition)
     if kept is None or kept[0].folio is None or not _is_made_by(log, kept[0]):
         return BEGINNING
     header, payload = kept
@@ -114,10 +114,10 @@ def _restore(log: LogReader, edition: str, desk: PartitionDesk, snapshots: Snaps
     # Books that were made again may say the same on other pages, where this place is none.
     if state.layout != PAYLOAD_LAYOUT or state.opened != log.opened():
         return BEGINNING
-    desk.page, desk.number = header.folio.page if header.folio else -1, header.number
-    desk.journal_digest = bytes.fromhex(header.journal_digest)
-    desk.ledger_digest = bytes.fromhex(header.ledger_digest)
-    desk.machine.restore(
+    scorer.page, scorer.number = header.folio.page if header.folio else -1, header.number
+    scorer.journal_digest = bytes.fromhex(header.journal_digest)
+    scorer.ledger_digest = bytes.fromhex(header.ledger_digest)
+    scorer.machine.restore(
         state.members,
         state.accounts,
         state.due_work,

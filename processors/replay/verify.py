@@ -10,8 +10,8 @@ import msgspec
 from books.log import LogReader
 from books.walk import WalkedLine, unscored, walk
 from processors.decider.partition_machine import Load
-from processors.desk import PartitionDesk
-from processors.replay.tally import Tally
+from processors.partition_scorer import PartitionScorer
+from processors.replay.cross_checks import CrossChecks
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.posting import Posting
@@ -61,27 +61,27 @@ def verify_books(
         BooksDamaged: journal or ledger cannot be read, or do not belong together.
     """
     result = Verified()
-    tally = Tally(log.partitions)
-    desks = [PartitionDesk(number, log.opened(), load) for number in range(log.partitions)]
-    for desk in desks:
-        walking = walk(log, edition, desk.partition, complete=True)
-        _verify_partition(desk, walking, tally, result, on_postings)
-        for page in unscored(log, edition, desk.partition, walking.place().journal):
+    checks = CrossChecks(log.partitions)
+    scorers = [PartitionScorer(number, log.opened(), load) for number in range(log.partitions)]
+    for scorer in scorers:
+        walking = walk(log, edition, scorer.partition, complete=True)
+        _verify_partition(scorer, walking, checks, result, on_postings)
+        for page in unscored(log, edition, scorer.partition, walking.place().journal):
             result.unscored += len(page.lines)
             for line in page.lines:
-                tally.count_unscored(desk.partition, line)
-    for partition, place, what in tally.problems():
+                checks.count_unscored(scorer.partition, line)
+    for partition, place, what in checks.problems():
         result.found(partition, place, what)
-    _compare_digests(log, edition, desks, result)
-    result.journal_digest = printed_digest([desk.journal_digest for desk in desks])
-    result.ledger_digest = printed_digest([desk.ledger_digest for desk in desks])
+    _compare_digests(log, edition, scorers, result)
+    result.journal_digest = printed_digest([scorer.journal_digest for scorer in scorers])
+    result.ledger_digest = printed_digest([scorer.ledger_digest for scorer in scorers])
     return result
 
 
 def _verify_partition(
-    desk: PartitionDesk,
+    scorer: PartitionScorer,
     walking: Iterable[WalkedLine],
-    tally: Tally,
+    checks: CrossChecks,
     result: Verified,
     on_postings: Callable[[int], object],
 ) -> None:
@@ -93,40 +93,42 @@ def _verify_partition(
         result.lines += 1
         result.postings += len(postings)
         result.entries += sum(len(recorded.entries) for recorded in postings)
-        tally.count(desk.partition, item)
-        misplaced = tally.misplaced(desk.partition, item.line)
+        checks.count(scorer.partition, item)
+        misplaced = checks.misplaced(scorer.partition, item.line)
         if misplaced is not None:
-            result.found(desk.partition, place, misplaced)
+            result.found(scorer.partition, place, misplaced)
         if is_followed:
-            _compare(desk, item, place, result)
+            _compare(scorer, item, place, result)
             try:
-                desk.recover(item.line, postings)
+                scorer.recover(item.line, postings)
             except AssertionError as impossible:
                 # No account can be brought forward by such a posting: there is nothing to decide the next facts with.
                 is_followed = False
-                result.found(desk.partition, place, f"{impossible}; the rest of this partition was not decided again")
+                result.found(scorer.partition, place, f"{impossible}; the rest of this partition was not decided again")
         else:
-            desk.pass_by(item.line, postings)
+            scorer.pass_by(item.line, postings)
         on_postings(len(postings))
 
 
-def _compare(desk: PartitionDesk, item: WalkedLine, place: str, result: Verified) -> None:
-    decided = _decide(desk, item)
+def _compare(scorer: PartitionScorer, item: WalkedLine, place: str, result: Verified) -> None:
+    decided = _decide(scorer, item)
     if len(decided) != len(item.postings):
-        result.found(desk.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}")
+        result.found(
+            scorer.partition, place, f"{len(item.postings)} postings stand here, the rules make {len(decided)}"
+        )
     for recorded, again in zip(item.postings, decided, strict=False):
         again.number, again.page, again.line, again.sub = recorded.number, recorded.page, recorded.line, recorded.sub
         if again != recorded:
-            result.found(desk.partition, place, _how_they_differ(recorded, again))
+            result.found(scorer.partition, place, _how_they_differ(recorded, again))
 
 
-def _decide(desk: PartitionDesk, item: WalkedLine) -> list[Posting]:
+def _decide(scorer: PartitionScorer, item: WalkedLine) -> list[Posting]:
     fact = item.line.fact
     if isinstance(fact, ClockTicked):
-        return desk.machine.due_postings(fact)
+        return scorer.machine.due_postings(fact)
     if item.line.member_id is None or isinstance(fact, JournalOpened | RulesetPublished):
         return []
-    return [desk.machine.decide_line(item.line)]
+    return [scorer.machine.decide_line(item.line)]
 
 
 def _how_they_differ(recorded: Posting, decided: Posting) -> str:
@@ -137,12 +139,12 @@ def _how_they_differ(recorded: Posting, decided: Posting) -> str:
     raise AssertionError("two equal postings differ")
 
 
-def _compare_digests(log: LogReader, edition: str, desks: list[PartitionDesk], result: Verified) -> None:
-    for desk in desks:
-        recorded = log.recorded_digests(edition, desk.partition)
+def _compare_digests(log: LogReader, edition: str, scorers: list[PartitionScorer], result: Verified) -> None:
+    for scorer in scorers:
+        recorded = log.recorded_digests(edition, scorer.partition)
         if recorded is None:
             continue
-        if desk.journal_digest.hex() != recorded.journal:
-            result.found(desk.partition, "the whole journal", "its digest is not the one that was committed")
-        if desk.ledger_digest.hex() != recorded.ledger:
-            result.found(desk.partition, "the whole ledger", "its digest is not the one that was committed")
+        if scorer.journal_digest.hex() != recorded.journal:
+            result.found(scorer.partition, "the whole journal", "its digest is not the one that was committed")
+        if scorer.ledger_digest.hex() != recorded.ledger:
+            result.found(scorer.partition, "the whole ledger", "its digest is not the one that was committed")

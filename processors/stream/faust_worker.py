@@ -30,7 +30,7 @@ from books.kafka.security import Security, security_of
 from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS
 from books.snapshots.due import LOOK_EVERY_SECONDS
 from processors.decider.partition import UnknownSemanticsError
-from processors.stream.scoring import PartitionScorer, keep_due_snapshot
+from processors.stream.scoring import StreamScorer, keep_due_snapshot
 
 FETCH_WAIT_MS: Final = 100
 # Pages that wait decoded in memory, each of about a megabyte at most.
@@ -51,9 +51,9 @@ FAILED: Final = 1
 REFUSED: Final = 3
 PASSING: Final = (Fenced, KafkaUnreachable, TransactionAborted)
 
-MakeScorer = Callable[[int], PartitionScorer]
+MakeScorer = Callable[[int], StreamScorer]
 Say = Callable[[str], None]
-Scorers = Mapping[int, PartitionScorer]
+Scorers = Mapping[int, StreamScorer]
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -181,13 +181,13 @@ class ScoringWorker:
         Raises:
             KafkaRefused: they name a way that scoring does not know.
         """
-        self.scorers: dict[int, PartitionScorer] = {}
+        self.scorers: dict[int, StreamScorer] = {}
         self._journal = journal
         self._make_scorer = make_scorer
         self._say = say
         self._on_held = on_held
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._kept: dict[int, PartitionScorer] = {}
+        self._kept: dict[int, StreamScorer] = {}
         self._positions: dict[int, int] = {}
         self._events: list[Any] = []
         self._assignment = 0

@@ -19,8 +19,8 @@ from books.kafka.tick_state import TickState, last_tick_state, read_tick_state
 from processors.intake.door import judge_time
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from processors.stream.in_step import InStep
-from processors.stream.messages import MessageDoor, RegistryUnreachable, WriterSchemas
+from processors.stream.arrival_order import ArrivalOrder
+from processors.stream.message_door import MessageDoor, RegistryUnreachable, WriterSchemas
 from processors.stream.paging import Pages
 from processors.stream.rejects import reject_from
 from processors.stream.stage_counts import StageCounts
@@ -77,7 +77,7 @@ class StreamIntake:
         self._now = now
         self._say = say
         self._door = MessageDoor(schemas, self.unknown, self._judge)
-        self._in_step = InStep()
+        self._in_step = ArrivalOrder()
         self._batch: list[Record] = []
         self._received_at = 0
         self._last_tick = 0

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 import urllib3
 
-from processors.stream.messages import NO_REGISTRY, RegistryUnreachable, WriterSchemas
+from processors.stream.message_door import NO_REGISTRY, RegistryUnreachable, WriterSchemas
 from schemas.avro.contracts import schema_json
 
 __all__ = ["NO_REGISTRY", "Registered", "RegistrySchemas", "RegistryUnreachable", "WriterSchemas", "register_contracts"]

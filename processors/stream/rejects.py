@@ -8,7 +8,7 @@ from typing import Final
 
 from books.kafka.headers import header_text
 from books.kafka.records import UNREADABLE, Record
-from processors.intake.records import MAX_KEPT_BYTES
+from processors.intake.input_records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject

@@ -1,6 +1,6 @@
 """Scores one partition of the stream's journal: pages in, postings and what they owe out, each time in one transaction.
 
-Whoever opens the partition's producer fences all others; it then brings its desk to the end of what the ledger covers
+Whoever opens the partition's producer fences all others; it then brings its state to the end of what the ledger covers
 and goes on with the next page. The offsets of a consumer group decide nothing here.
 """
 
@@ -21,8 +21,8 @@ from books.snapshots.due import POSTINGS_WHILE_SCORING
 from books.snapshots.store import SnapshotStore
 from books.walk import Place as BookPlace
 from processors.decider.partition_machine import Load
-from processors.desk import PartitionDesk, owed_by
-from processors.replay.recovery import recover_desk, save_snapshot
+from processors.partition_scorer import PartitionScorer, owed_by
+from processors.replay.recovery import recover_partition, save_snapshot
 from processors.stream.stage_counts import StageCounts
 from schemas.avro.codecs import encode_batch, encode_posting
 from schemas.avro.single_object import frame
@@ -44,7 +44,7 @@ NOTHING_SCORED: Final = -1
 LIVE_ACCOUNTS: Final = 4_096
 
 
-class PartitionScorer:
+class StreamScorer:
     """One partition: `take_over`, then `score` and `commit` by turns, `release`; not for several threads at a time."""
 
     def __init__(
@@ -60,7 +60,7 @@ class PartitionScorer:
     ) -> None:
         self.partition = partition
         self.counts = counts or StageCounts()
-        self.desk: PartitionDesk | None = None
+        self.state: PartitionScorer | None = None
         self._cluster = cluster
         self._topics = topics
         self._edition = edition
@@ -103,7 +103,7 @@ class PartitionScorer:
         producer.open()
         log = KafkaLogReader(self._cluster, self._topics, self._edition)
         last = log.last_batch(self._edition, self.partition)
-        if self.desk is None or self.has_pending or not _stands_at(self.desk, last, self._scored_page):
+        if self.state is None or self.has_pending or not _stands_at(self.state, last, self._scored_page):
             self._recover(log, on_line)
         self._postings, self._owed = [], []
         self._scored_page = self._committed_page = NOTHING_SCORED if last is None else last[1].scored_page
@@ -119,15 +119,15 @@ class PartitionScorer:
             BooksDamaged: the record is no page.
             UnknownSemanticsError: it publishes rules that this program does not know how to follow.
         """
-        desk = self.desk
-        if desk is None or self._producer is None:
+        state = self.state
+        if state is None or self._producer is None:
             raise AssertionError(f"partition {self.partition} is scored by somebody who does not hold it")
         if record.offset <= self._scored_page:
             return False
         page = page_of(record)
         number = page.page
         for at, line in enumerate(page.lines):
-            postings = desk.score(line, Folio(number, at))
+            postings = state.score(line, Folio(number, at))
             if postings:
                 self._postings += postings
                 for posting in postings:
@@ -135,7 +135,7 @@ class PartitionScorer:
                         if isinstance(line.fact, RefereePurchased):
                             raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
                         self._owed += [(owed.fact, line.received_at) for owed in owed_by(self.partition, posting)]
-        desk.page = self._scored_page = number
+        state.page = self._scored_page = number
         self.counts.facts += len(page.lines)
         return True
 
@@ -146,19 +146,19 @@ class PartitionScorer:
             Fenced: another process holds the partition; it has done this work, or will.
             TransactionAborted, KafkaUnreachable: take the partition over again, or end.
         """
-        producer, desk = self._producer, self.desk
-        if producer is None or desk is None or not self.has_pending:
+        producer, state = self._producer, self.state
+        if producer is None or state is None or not self.has_pending:
             return
         started = time.perf_counter()
         try:
             producer.begin()
-            for message in self._batches(desk):
+            for message in self._batches(state):
                 producer.send(self._topics.ledger(self._edition), message, partition=self.partition)
             for partition, message in _owed_pages(self._owed, self._partitions):
                 producer.send(self._topics.journal, message, partition=partition)
             producer.commit()
         except BooksError:
-            self.desk = None  # it has gone on from what may never be true
+            self.state = None  # it has gone on from what may never be true
             self.release()
             raise
         self.counts.committed(time.perf_counter() - started, len(self._postings))
@@ -167,7 +167,7 @@ class PartitionScorer:
         self._committed_page = self._scored_page
 
     def release(self) -> None:
-        """Let go of the partition; the desk is kept, for it may come back."""
+        """Let go of the partition; the state is kept, for it may come back."""
         if self._producer is not None:
             self._producer.close()
             self._producer = None
@@ -178,30 +178,30 @@ class PartitionScorer:
         Raises:
             OSError: the cache cannot be written.
         """
-        if self._snapshots is None or self.desk is None or self.has_pending or not self._since_snapshot:
+        if self._snapshots is None or self.state is None or self.has_pending or not self._since_snapshot:
             return False
         log = KafkaLogReader(self._cluster, self._topics, self._edition)
         last = log.last_batch(self._edition, self.partition)
-        if last is None or not _stands_at(self.desk, last, self._scored_page):
+        if last is None or not _stands_at(self.state, last, self._scored_page):
             return False
         at, batch = last
-        place = BookPlace(batch.scored_page + 1, at + 1, Folio(batch.scored_page, _LAST_LINE), self.desk.number)
-        save_snapshot(self._snapshots, log, self._edition, self.desk, place, commit_at=at)
+        place = BookPlace(batch.scored_page + 1, at + 1, Folio(batch.scored_page, _LAST_LINE), self.state.number)
+        save_snapshot(self._snapshots, log, self._edition, self.state, place, commit_at=at)
         self._since_snapshot = 0
         return True
 
     def _recover(self, log: KafkaLogReader, on_line: Callable[[], object]) -> None:
-        desk = PartitionDesk(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
+        state = PartitionScorer(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
         self._since_snapshot = 0
 
         def read() -> None:
             self._since_snapshot += 1
             on_line()
 
-        recover_desk(log, self._edition, desk, self._snapshots, read)
-        self.desk = desk
+        recover_partition(log, self._edition, state, self._snapshots, read)
+        self.state = state
 
-    def _batches(self, desk: PartitionDesk) -> Iterator[bytes]:
+    def _batches(self, state: PartitionScorer) -> Iterator[bytes]:
         """The postings as messages of the ledger; the last of them says how far the journal is decided by it."""
         bodies: list[bytes] = []
         size = 0
@@ -212,11 +212,11 @@ class PartitionScorer:
                 bodies, size = [], 0
             bodies.append(body)
             size += len(body)
-        end = PostingBatch((), self._scored_page, desk.journal_digest.hex(), desk.ledger_digest.hex())
+        end = PostingBatch((), self._scored_page, state.journal_digest.hex(), state.ledger_digest.hex())
         yield _batch(bodies, end)
 
 
-def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], None]) -> None:
+def keep_due_snapshot(scorers: Iterable[StreamScorer], say: Callable[[str], None]) -> None:
     """Keep a snapshot of the first that has decided enough since its last one: meanwhile nothing is scored."""
     due = (one for one in scorers if one.postings_since_snapshot >= POSTINGS_WHILE_SCORING and not one.has_pending)
     scorer = next(due, None)
@@ -231,12 +231,12 @@ def keep_due_snapshot(scorers: Iterable[PartitionScorer], say: Callable[[str], N
         say(f"no snapshot of partition {scorer.partition} was kept: {error}")
 
 
-def _stands_at(desk: PartitionDesk, last: tuple[int, PostingBatch] | None, scored_page: int) -> bool:
-    """Whether a desk stands just where the ledger ends."""
+def _stands_at(state: PartitionScorer, last: tuple[int, PostingBatch] | None, scored_page: int) -> bool:
+    """Whether a state stands just where the ledger ends."""
     if last is None:
-        return desk.number == 0 and scored_page == NOTHING_SCORED
+        return state.number == 0 and scored_page == NOTHING_SCORED
     batch = last[1]
-    digests = (desk.journal_digest.hex(), desk.ledger_digest.hex())
+    digests = (state.journal_digest.hex(), state.ledger_digest.hex())
     return scored_page == batch.scored_page and digests == (batch.journal_digest, batch.ledger_digest)
 
 

@@ -74,8 +74,8 @@ def _refusals() -> tuple[type[Exception], ...]:
     """What refuses with a message for people; asked only when something was raised, for much comes in with it."""
     from books.errors import BooksError
     from processors.decider.partition import UnknownSemanticsError
+    from processors.intake.input_records import InputRefused
     from processors.intake.mapping import MappingRefused
-    from processors.intake.records import InputRefused
     from processors.ruleset.parse import RulesetRefused
     from projections.store import StoreError
     from tallybook.folder.folder import FolderRefused

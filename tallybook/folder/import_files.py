@@ -10,7 +10,7 @@ import msgspec
 
 from processors.intake.door import Judge, judge_time
 from processors.intake.formats import Format
-from processors.intake.inputs import Input
+from processors.intake.input_files import Input
 from processors.intake.merge import Gathered, Survey, gather
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.instants import format_instant

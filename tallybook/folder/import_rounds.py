@@ -11,11 +11,11 @@ import msgspec
 from books.files.consumed import NO_CACHE, ConsumedCache
 from books.log import CommittedRounds, LogReader
 from processors.decider.partition_machine import Load
-from processors.desk import PartitionDesk
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
 from processors.intake.refusal import Refusal
 from processors.intake.spill import Arrived
+from processors.partition_scorer import PartitionScorer
 from schemas.bounds import DAY_MS
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
@@ -51,7 +51,7 @@ class Imported(msgspec.Struct):
 
 
 class Importer:
-    """One import into books that are open for writing, with desks recovered to their end.
+    """One import into books that are open for writing, with scorers recovered to their end.
 
     `now` (UTC ms) is the door's clock: nothing that happened after it is taken.
     """
@@ -183,11 +183,11 @@ class Importer:
         self.done.rejects += counts.rejects
 
 
-def new_desks(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionDesk]:
-    """A fresh desk for every partition of the books (or for those given), still to be recovered."""
+def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:
+    """A fresh scorer for every partition of the books (or for those given), still to be recovered."""
     opened = log.opened()
     chosen = range(opened.partitions) if partitions is None else partitions
-    return [PartitionDesk(partition, opened, load) for partition in chosen]
+    return [PartitionScorer(partition, opened, load) for partition in chosen]
 
 
 def consumed_before(log: CommittedRounds, cache: ConsumedCache = NO_CACHE) -> list[InputConsumed]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from processors.intake.door import judge_time
 from processors.intake.formats import Format
-from processors.intake.inputs import Input, open_input
+from processors.intake.input_files import Input, open_input
 from processors.intake.mapping import ColumnMapping, parse_mapping
 from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset.parse import decode_ruleset

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from processors.intake.door import admit_json
-from processors.intake.inputs import open_input
+from processors.intake.input_files import open_input
 from schemas.instants import format_instant
 from schemas.pages import Reject
 from tallybook.folder.folder import Folder, FolderRefused

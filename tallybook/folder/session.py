@@ -1,4 +1,4 @@
-"""A writing session: the folder's lock, the books, and desks brought back to their end, here or in other processes."""
+"""A writing session: the folder's lock, the books, and scorers brought to their end, here or in other processes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from books.files.consumed import ConsumedCache
 from books.files.open import FileLogWriter
 from books.log import Appender
 from books.snapshots.due import POSTINGS_AT_THE_END
+from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
-from processors.embedded.shares import DeskShare
-from processors.replay.recovery import recover_desk, save_snapshot
+from processors.replay.recovery import recover_partition, save_snapshot
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.import_rounds import new_desks
-from tallybook.folder.workers import ProcessShare, worker_shares
+from tallybook.folder.import_rounds import new_scorers
+from tallybook.folder.workers import WorkerPartitionGroup, worker_groups
 from tallybook.screen import note, progress
 
 # What is to be read before other processes are worth their start (half a second of a core each).
@@ -46,8 +46,8 @@ class Session:
             note(f"{where}{error.strerror}; the next start reads the books instead of a snapshot")
 
 
-class LocalDesks:
-    """The desks of some partitions, brought to the end of the books in this process, as one share."""
+class RecoveredPartitions:
+    """The scorers of some partitions, brought to the end of the books in this process, as one group."""
 
     def __init__(
         self,
@@ -58,23 +58,23 @@ class LocalDesks:
     ) -> None:
         self._snapshots = folder.snapshot_store()
         self._log = log
-        desks = new_desks(log, load_published, partitions)
-        places = [recover_desk(log, EDITION, desk, self._snapshots, on_line) for desk in desks]
-        self.share = DeskShare(log, desks, EDITION, places)
+        scorers = new_scorers(log, load_published, partitions)
+        places = [recover_partition(log, EDITION, scorer, self._snapshots, on_line) for scorer in scorers]
+        self.group = LocalPartitionGroup(log, scorers, EDITION, places)
 
     def keep_snapshots(self) -> None:
-        """Keep the state of these desks, right after a commit. Raises OSError."""
+        """Keep the state of these scorers, right after a commit. Raises OSError."""
         self._log.refresh()
         commit_at = self._log.last_commit_at()
-        for desk, place in zip(self.share.desks, self.share.places(), strict=True):
-            save_snapshot(self._snapshots, self._log, EDITION, desk, place, commit_at=commit_at)
+        for scorer, place in zip(self.group.scorers, self.group.places(), strict=True):
+            save_snapshot(self._snapshots, self._log, EDITION, scorer, place, commit_at=commit_at)
 
 
 @contextmanager
 def writing_session(folder: Folder, now: int, processes: int = 1) -> Iterator[Session]:
     """Hold the folder, recover every partition, and keep snapshots of what was decided on the way out.
 
-    With `processes` above 1 so many other processes decide, each a share of the partitions; the books are the same.
+    With `processes` above 1 so many other processes decide, each a group of the partitions; the books are the same.
 
     Raises:
         FolderHeld: another process holds the folder.
@@ -106,10 +106,13 @@ def cores() -> int:
 @contextmanager
 def _here(folder: Folder, log: FileLogWriter) -> Iterator[Session]:
     with progress("reading the books", None) as tick:
-        desks = LocalDesks(folder, log, range(log.partitions), tick)
-    share = desks.share
+        recovered = RecoveredPartitions(folder, log, range(log.partitions), tick)
+    group = recovered.group
     yield Session(
-        log, Rounds(log, [share], share.last_tick, share.publications), desks.keep_snapshots, folder.consumed_cache()
+        log,
+        Rounds(log, [group], group.last_tick, group.publications),
+        recovered.keep_snapshots,
+        folder.consumed_cache(),
     )
 
 
@@ -118,18 +121,18 @@ def _by_workers(folder: Folder, log: FileLogWriter, processes: int) -> Iterator[
     handle = log.lock_handle()
     if handle is None:
         raise AssertionError("books without a lock cannot be written by several processes")
-    with worker_shares(folder.root, log, handle, processes) as shares:
-        with progress(f"reading the books in {len(shares)} processes", None):
-            readies = [share.ready() for share in shares]
+    with worker_groups(folder.root, log, handle, processes) as groups:
+        with progress(f"reading the books in {len(groups)} processes", None):
+            readies = [group.ready() for group in groups]
         if len({(ready.last_tick, len(ready.publications)) for ready in readies}) != 1:
-            raise AssertionError(f"shares that stand at different ticks: {[ready.last_tick for ready in readies]}")
-        rounds = Rounds(log, shares, readies[0].last_tick, readies[0].publications)
-        yield Session(log, rounds, lambda: _keep_everywhere(shares), folder.consumed_cache())
+            raise AssertionError(f"groups that stand at different ticks: {[ready.last_tick for ready in readies]}")
+        rounds = Rounds(log, groups, readies[0].last_tick, readies[0].publications)
+        yield Session(log, rounds, lambda: _keep_everywhere(groups), folder.consumed_cache())
 
 
-def _keep_everywhere(shares: Sequence[ProcessShare]) -> None:
-    for share in shares:
-        share.ask_keep()
-    failures = [failure for failure in [share.kept() for share in shares] if failure is not None]
+def _keep_everywhere(groups: Sequence[WorkerPartitionGroup]) -> None:
+    for group in groups:
+        group.ask_keep()
+    failures = [failure for failure in [group.kept() for group in groups] if failure is not None]
     if failures:
         raise failures[0]

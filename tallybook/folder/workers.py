@@ -1,4 +1,4 @@
-"""Decides shares of the partitions in processes of their own; this one reads, puts in order and commits.
+"""Decides groups of the partitions in processes of their own; this one reads, puts in order and commits.
 
 A worker is spawned, not forked. It holds a copy of the lock's descriptor, so the folder stays held until the last
 worker has gone, and it ends as soon as its pipe does: whoever dies, the next run finds nobody else at the files.
@@ -24,19 +24,19 @@ import msgspec
 
 from books.files.open import open_for_appending
 from books.log import LogWriter
-from processors.desk import Owed
-from processors.embedded.share_messages import (
+from processors.embedded.group_messages import (
     Ready,
-    decode_orders,
+    decode_lines,
     decode_owed,
     decode_ready,
     decode_sealed,
-    encode_orders,
+    encode_lines,
     encode_owed,
     encode_ready,
     encode_sealed,
 )
-from processors.embedded.shares import Order, Sealed
+from processors.embedded.partition_group import LineToScore, Sealed
+from processors.partition_scorer import Owed
 
 STOP_SECONDS: Final = 30.0
 
@@ -54,8 +54,8 @@ class _Ask(IntEnum):
     ANSWER = 6
 
 
-class ProcessShare:
-    """A share that another process decides; see processors.embedded.shares.Share."""
+class WorkerPartitionGroup:
+    """A group that another process decides; see processors.embedded.partition_group.PartitionGroup."""
 
     def __init__(self, connection: Connection, process: BaseProcess, partitions: Sequence[int]) -> None:
         self._connection = connection
@@ -64,16 +64,16 @@ class ProcessShare:
 
     @property
     def partitions(self) -> Sequence[int]:
-        """The partitions of this share."""
+        """The partitions of this group."""
         return self._partitions
 
     def ready(self) -> Ready:
-        """Wait until the share stands at the end of the books."""
+        """Wait until the group stands at the end of the books."""
         return decode_ready(self._answer())
 
-    def score(self, orders: Sequence[Order], received_at: int) -> None:
-        """Journal and decide lines; see Share."""
-        self._ask(_Ask.SCORE, encode_orders(orders, received_at))
+    def score(self, lines: Sequence[LineToScore], received_at: int) -> None:
+        """Journal and decide lines; see PartitionGroup."""
+        self._ask(_Ask.SCORE, encode_lines(lines, received_at))
 
     def ask_owed(self) -> None:
         """Ask for the derived facts."""
@@ -136,15 +136,15 @@ class _SharedLock:
 
 
 @contextmanager
-def worker_shares(root: Path, log: LogWriter, handle: int, processes: int) -> Iterator[list[ProcessShare]]:
-    """So many processes, each deciding its share of the partitions of the folder `root`, which `log` holds.
+def worker_groups(root: Path, log: LogWriter, handle: int, processes: int) -> Iterator[list[WorkerPartitionGroup]]:
+    """So many processes, each deciding its group of the partitions of the folder `root`, which `log` holds.
 
     `handle` is the descriptor of the lock. At the end all workers are gone.
     """
     partitions = range(log.opened().partitions)
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
-        shares = []
+        groups = []
         for number in range(min(processes, len(partitions))):
             mine = tuple(partitions[number::processes])
             ours, theirs = context.Pipe()
@@ -153,8 +153,8 @@ def worker_shares(root: Path, log: LogWriter, handle: int, processes: int) -> It
                 process.start()
             theirs.close()
             stack.callback(_end, process, ours)
-            shares.append(ProcessShare(ours, process, mine))
-        yield shares
+            groups.append(WorkerPartitionGroup(ours, process, mine))
+        yield groups
 
 
 def _end(process: BaseProcess, connection: Connection) -> None:
@@ -192,26 +192,26 @@ def _work(root: Path, partitions: Sequence[int], connection: Connection, lock: _
 
 def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> None:
     from tallybook.folder.folder import Folder
-    from tallybook.folder.session import LocalDesks
+    from tallybook.folder.session import RecoveredPartitions
     from tallybook.garbage import collect_seldom
 
     collect_seldom()
     with closing(open_for_appending(root)) as log:
-        desks = LocalDesks(Folder(root), log, partitions)
-        share = desks.share
+        recovered = RecoveredPartitions(Folder(root), log, partitions)
+        group = recovered.group
 
         def score(data: bytes) -> None:
-            share.score(*decode_orders(data))
+            group.score(*decode_lines(data))
 
         def owed(_: bytes) -> bytes:
-            return encode_owed(share.owed())
+            return encode_owed(group.owed())
 
         def seal(_: bytes) -> bytes:
-            return encode_sealed(msgspec.structs.replace(share.sealed(), lengths=log.seal()))
+            return encode_sealed(msgspec.structs.replace(group.sealed(), lengths=log.seal()))
 
         def keep(_: bytes) -> bytes:
             try:
-                desks.keep_snapshots()
+                recovered.keep_snapshots()
             except OSError as error:  # no reason to end: a snapshot is a cache
                 return pickle.dumps(error)
             return b""
@@ -222,7 +222,7 @@ def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> Non
             _Ask.SEAL: seal,
             _Ask.KEEP: keep,
         }
-        _answer(connection, encode_ready(Ready(share.last_tick, share.publications)))
+        _answer(connection, encode_ready(Ready(group.last_tick, group.publications)))
         while True:
             asked = connection.recv_bytes()
             answer = answers[asked[0]](asked[1:])

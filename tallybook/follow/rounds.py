@@ -10,10 +10,10 @@ import msgspec
 from books.log import LogReader
 from processors.embedded.rounds import RoundCounts, Rounds, Taken
 from processors.intake.door import judge_time
-from processors.intake.inputs import Input, open_input
+from processors.intake.input_files import Input, open_input
+from processors.intake.input_records import InputRefused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import records_as_they_come
-from processors.intake.records import InputRefused
 from processors.intake.refusal import Refusal
 from processors.intake.spill import Arrived
 from processors.intake.unknown_fields import UnknownFields

@@ -13,7 +13,7 @@ from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
 from books.snapshots.shared import PlaceRefused, UrlPlace
 from books.snapshots.store import SnapshotStore
-from processors.stream.messages import NO_REGISTRY, WriterSchemas
+from processors.stream.message_door import NO_REGISTRY, WriterSchemas
 from processors.stream.registry import RegistrySchemas
 from projections.clickhouse.lock import holder_of
 from projections.store import Store

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from processors.intake.formats import Format
-from processors.intake.inputs import Input
+from processors.intake.input_files import Input
 from processors.intake.merge import Gathered, gather
 from schemas.avro.codecs import encode_fact
 from schemas.avro.single_object import frame

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 import books.kafka.cluster
-import processors.stream.in_step
+import processors.stream.arrival_order
 import processors.stream.intake
 import tallybook.clock
 from books.kafka.client_errors import REQUEST_SECONDS
@@ -58,7 +58,7 @@ def put(owner: object, name: str, value: object) -> None:
 def make_quick(orders: Orders) -> None:
     """Live by the orders' clock; what is waited for by that clock is waited for as long as before."""
     put(tallybook.clock, "now_ms", orders.now_ms)
-    in_step = processors.stream.in_step
+    in_step = processors.stream.arrival_order
     for name in ("STEP_MS", "BEHIND_MS", "PATIENCE_MS"):
         put(in_step, name, getattr(in_step, name) * orders.speed)
     stream = processors.stream.intake

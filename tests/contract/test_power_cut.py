@@ -8,15 +8,15 @@ from random import Random
 import pytest
 
 from books.files.open import create_books, open_for_reading, open_for_writing
+from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
-from processors.embedded.shares import DeskShare
-from processors.intake.inputs import open_input
+from processors.intake.input_files import open_input
 from processors.intake.merge import gather
-from processors.replay.recovery import recover_desk
+from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
+from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_scorers
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.deciders import load, published
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
@@ -41,10 +41,10 @@ def new_disk() -> FakeDisk:
 def take(disk: FakeDisk, file: Path) -> None:
     """One import from its start to its end, committing after every round."""
     with open_for_writing(SHOP, HOLDER, files=disk) as log:
-        desks = new_desks(log, load, range(PARTITIONS))
-        places = [recover_desk(log, EDITION, desk) for desk in desks]
-        share = DeskShare(log, desks, EDITION, places)
-        rounds = Rounds(log, [share], share.last_tick, share.publications)
+        scorers = new_scorers(log, load, range(PARTITIONS))
+        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
+        group = LocalPartitionGroup(log, scorers, EDITION, places)
+        rounds = Rounds(log, [group], group.last_tick, group.publications)
         if not rounds.publications:
             rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), START)
         one = open_input(file)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from processors.stream.messages import RegistryUnreachable
+from processors.stream.message_door import RegistryUnreachable
 
 UNKNOWN_SCHEMA: Final = {"error_code": 40403, "message": "Schema not found"}
 

@@ -10,7 +10,7 @@ from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, 
 from books.errors import UnknownEdition
 from books.log import RecordedDigests
 from processors.decider.partition_machine import Load
-from processors.desk import PartitionDesk, owed_by
+from processors.partition_scorer import PartitionScorer, owed_by
 from schemas.facts import JournalOpened
 from schemas.pages import Folio, JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
@@ -27,7 +27,7 @@ class MemoryStream:
         self.journal: list[list[tuple[int, JournalPage]]] = [[] for _ in range(opened.partitions)]
         self.ledger: list[list[tuple[int, PostingBatch]]] = [[] for _ in range(opened.partitions)]
         self.rejected: list[tuple[int, Reject]] = []
-        self.desks = [PartitionDesk(number, opened, load) for number in range(opened.partitions)]
+        self.scorers = [PartitionScorer(number, opened, load) for number in range(opened.partitions)]
         self._opened = opened
         for partition in range(opened.partitions):
             opening = msgspec.structs.replace(opened, partition=partition)
@@ -45,19 +45,19 @@ class MemoryStream:
 
     def score(self, partition: int, pages: int = 1_000) -> None:
         """Decide up to so many pages, as one batch; what they owe goes into the journal at once."""
-        desk = self.desks[partition]
-        waiting = [page for _, page in self.journal[partition] if page.page > desk.page][:pages]
+        scorer = self.scorers[partition]
+        waiting = [page for _, page in self.journal[partition] if page.page > scorer.page][:pages]
         postings: list[Posting] = []
         for page in waiting:
             for at, line in enumerate(page.lines):
-                for posting in desk.score(line, Folio(page.page, at)):
+                for posting in scorer.score(line, Folio(page.page, at)):
                     postings.append(posting)
                     for owed in owed_by(partition, posting):
                         target = partition_of(owed.fact.member_id, self.partitions)
                         self.append(target, [JournalLine(owed.fact, line.received_at, owed.fact.member_id)])
-            desk.page = page.page
+            scorer.page = page.page
         if waiting:
-            batch = PostingBatch(tuple(postings), desk.page, desk.journal_digest.hex(), desk.ledger_digest.hex())
+            batch = PostingBatch(tuple(postings), scorer.page, scorer.journal_digest.hex(), scorer.ledger_digest.hex())
             self.ledger[partition].append((len(self.ledger[partition]) * self.gap + 1, batch))
 
     @property

@@ -23,9 +23,9 @@ import msgspec
 
 from processors.intake.door import admit, admit_json, judge_time
 from processors.intake.formats import Format
-from processors.intake.inputs import open_input
+from processors.intake.input_files import open_input
+from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import MappingRefused, parse_mapping
-from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
 from schemas.avro.codecs import decode_reject, encode_fact, encode_reject

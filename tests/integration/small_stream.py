@@ -17,7 +17,7 @@ from books.kafka.records import Place, Record
 from books.kafka.take_over import TRANSACTION_SECONDS
 from books.snapshots.store import SnapshotStore
 from processors.ruleset.parse import parse_ruleset
-from processors.stream.scoring import PartitionScorer
+from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from schemas.canonical import canonical_fact
 from schemas.facts import CheckedIn, ClockTicked, JournalFact, JournalOpened, PublishedFact
@@ -151,13 +151,13 @@ class SmallStream:
 
     def scorer(
         self, partition: int, snapshots: SnapshotStore | None = None, counts: StageCounts | None = None
-    ) -> PartitionScorer:
+    ) -> StreamScorer:
         """Somebody who may take over a partition."""
-        return PartitionScorer(
+        return StreamScorer(
             self.cluster, self.topics, EDITION, partition, load_published, snapshots=snapshots, counts=counts
         )
 
-    def score_all(self, scorer: PartitionScorer) -> int:
+    def score_all(self, scorer: StreamScorer) -> int:
         """Take the partition over and score and commit what its journal has; how many pages that were."""
         start = scorer.take_over()
         scored = sum(scorer.score(record) for record in self.pages(scorer.partition, start))

@@ -16,7 +16,7 @@ from books.kafka.messages import page_message
 from books.kafka.records import Place
 from books.kafka.tick_state import GROUP, TickState, kept_with
 from processors.stream.intake import StreamIntake
-from processors.stream.messages import WriterSchemas
+from processors.stream.message_door import WriterSchemas
 from processors.stream.stage_counts import StageCounts
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalOpened

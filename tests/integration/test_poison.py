@@ -14,9 +14,9 @@ from typing import Final
 
 import pytest
 
-from processors.intake.records import MAX_KEPT_BYTES
+from processors.intake.input_records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal
-from processors.stream.messages import NO_REGISTRY
+from processors.stream.message_door import NO_REGISTRY
 from processors.stream.registry import RegistrySchemas
 from processors.stream.rejects import MAX_HEADERS_BYTES, MAX_KEY_BYTES
 from schemas.bounds import MAX_EVENT_BYTES

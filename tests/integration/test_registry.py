@@ -12,7 +12,7 @@ import pytest
 
 from processors.intake.refusal import Refusal
 from processors.stream import registry
-from processors.stream.messages import MessageDoor, RegistryUnreachable
+from processors.stream.message_door import MessageDoor, RegistryUnreachable
 from processors.stream.registry import (
     MAX_ASKS,
     UNKNOWN_FOR_S,

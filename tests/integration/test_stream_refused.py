@@ -18,7 +18,7 @@ from books.kafka.messages import page_message
 from books.kafka.records import Place
 from books.kafka.tick_state import TickState
 from processors.decider.partition import SEMANTICS
-from processors.stream.messages import NO_REGISTRY
+from processors.stream.message_door import NO_REGISTRY
 from schemas.facts import RulesetPublished
 from schemas.pages import JournalLine
 from tallybook.folder.folder import EDITION, Folder

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from processors.stream.messages import NO_REGISTRY
+from processors.stream.message_door import NO_REGISTRY
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 from tallybook.stream import rejects as stream_rejects

@@ -16,8 +16,8 @@ from books.kafka.records import Place
 from books.snapshots.shared import UrlPlace
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from processors.decider.accounts_digest import accounts_digest
-from processors.desk import PartitionDesk
-from processors.stream.scoring import BATCH_BYTES, PartitionScorer
+from processors.partition_scorer import PartitionScorer
+from processors.stream.scoring import BATCH_BYTES, StreamScorer
 from processors.stream.stage_counts import StageCounts
 from schemas.bounds import MAX_ID_LENGTH
 from schemas.facts import ClockTicked, PurchaseLine, PurchaseRecorded, RefereePurchased
@@ -60,16 +60,16 @@ def snapshots(tmp_path: Path) -> SnapshotStore:
     return SnapshotStore(tmp_path / "snapshots")
 
 
-def standing(desk: PartitionDesk | None) -> tuple[object, ...]:
-    """All that tells where a desk stands, and with which accounts."""
-    assert desk is not None
-    machine = desk.machine
-    digests = (desk.journal_digest, desk.ledger_digest, accounts_digest(machine))
+def standing(state: PartitionScorer | None) -> tuple[object, ...]:
+    """All that tells where a state stands, and with which accounts."""
+    assert state is not None
+    machine = state.machine
+    digests = (state.journal_digest, state.ledger_digest, accounts_digest(machine))
     versions = [published.version for published in machine.partition.publications]
-    return (desk.partition, desk.number, desk.page, desk.last_tick, versions, *digests)
+    return (state.partition, state.number, state.page, state.last_tick, versions, *digests)
 
 
-def score(stream: SmallStream, scorer: PartitionScorer, start: int) -> None:
+def score(stream: SmallStream, scorer: StreamScorer, start: int) -> None:
     for record in stream.pages(scorer.partition, start):
         scorer.score(record)
 
@@ -84,7 +84,7 @@ def test_who_is_fenced_leaves_nothing_and_may_come_back(stream: SmallStream) -> 
         first.commit()
     stream.settle()
     assert stream.postings(0) == []
-    assert (first.desk, first.counts.transactions) == (None, 0)
+    assert (first.state, first.counts.transactions) == (None, 0)
 
     score(stream, second, start)
     second.commit()
@@ -103,7 +103,7 @@ def test_who_is_fenced_leaves_nothing_and_may_come_back(stream: SmallStream) -> 
     assert [posting.number for posting in stream.postings(0)] == [1, 2, 3]
     fresh = stream.scorer(0)
     fresh.take_over()
-    assert standing(fresh.desk) == standing(first.desk)
+    assert standing(fresh.state) == standing(first.state)
 
 
 def test_a_commit_on_its_way_when_the_next_one_comes_is_none(stream: SmallStream) -> None:
@@ -113,7 +113,7 @@ def test_a_commit_on_its_way_when_the_next_one_comes_is_none(stream: SmallStream
     producer = first._producer
     assert producer is not None
     producer.begin()
-    for message in first._batches(first.desk or PartitionDesk(0, stream.opened, first._load)):
+    for message in first._batches(first.state or PartitionScorer(0, stream.opened, first._load)):
         producer.send(stream.topics.ledger(), message, partition=0)
     producer.flush()
     start = second.take_over()
@@ -134,19 +134,19 @@ def test_a_desk_that_comes_back_unchanged_reads_nothing_again(stream: SmallStrea
     scorer.commit()
     scorer.release()
     stream.settle()
-    desk, at = scorer.desk, scorer.committed_page
+    state, at = scorer.state, scorer.committed_page
     assert scorer.take_over(lambda: read.append(1)) == at + 1
-    assert scorer.desk is desk
+    assert scorer.state is state
     assert read == []
     scorer.release()
 
     stream.write_page(0, [purchase(2, ANN)])
     assert stream.score_all(stream.scorer(0)) == 1
     scorer.take_over(lambda: read.append(1))
-    assert scorer.desk is not desk  # the ledger has gone on without it
+    assert scorer.state is not state  # the ledger has gone on without it
     assert len(read) == 4  # the opening, the rules and two purchases
-    assert scorer.desk is not None
-    assert scorer.desk.number == 2
+    assert scorer.state is not None
+    assert scorer.state.number == 2
 
 
 def with_snapshot(stream: SmallStream, snapshots: SnapshotStore) -> None:
@@ -171,7 +171,7 @@ def test_a_snapshot_gives_the_same_desk_sooner(
     without, with_one = stream.scorer(0), stream.scorer(0, snapshots)
     start = without.take_over(lambda: read.append("without"))
     assert with_one.take_over(lambda: read.append("with")) == start
-    assert standing(with_one.desk) == standing(without.desk)
+    assert standing(with_one.state) == standing(without.state)
     assert Counter(read) == {"without": 24, "with": 2}
     for n, scorer in enumerate((without, with_one)):  # and they go on alike
         scorer.take_over()
@@ -183,7 +183,7 @@ def test_a_snapshot_gives_the_same_desk_sooner(
     assert numbers == list(range(1, len(numbers) + 1))
     fresh = stream.scorer(0)
     fresh.take_over()
-    assert standing(fresh.desk) == standing(with_one.desk)
+    assert standing(fresh.state) == standing(with_one.state)
 
 
 def changes() -> Iterable[tuple[str, Callable[[SnapshotHeader], SnapshotHeader]]]:
@@ -216,7 +216,7 @@ def test_a_snapshot_with_which_the_ledger_disagrees_is_disregarded(
     snapshots.remove(EDITION, 0)
     without = stream.scorer(0, snapshots)
     without.take_over()
-    assert standing(torn.desk) == standing(without.desk)
+    assert standing(torn.state) == standing(without.state)
 
 
 def test_the_snapshot_of_another_deployment_is_disregarded(
@@ -308,4 +308,4 @@ def test_a_tick_with_more_postings_than_a_batch_holds_is_one_transaction(stream:
     assert {posting.balance for posting in expired} == {0}
     fresh = stream.scorer(0)
     fresh.take_over()
-    assert standing(fresh.desk) == standing(scorer.desk)
+    assert standing(fresh.state) == standing(scorer.state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from books.log import CommittedRounds, LogReader
-from processors.desk import PartitionDesk
+from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
 from schemas.posting import Posting
@@ -27,17 +27,17 @@ class Fold:
     """All partitions, decided once and in the order of the journal; it reads only what is new."""
 
     def __init__(self, opened: JournalOpened) -> None:
-        self.desks = [PartitionDesk(partition, opened, load) for partition in range(opened.partitions)]
-        self.written: list[list[Written]] = [[] for _ in self.desks]
-        self._journal = [0 for _ in self.desks]
-        self._ledger = [0 for _ in self.desks]
-        self._pages = [0 for _ in self.desks]
+        self.scorers = [PartitionScorer(partition, opened, load) for partition in range(opened.partitions)]
+        self.written: list[list[Written]] = [[] for _ in self.scorers]
+        self._journal = [0 for _ in self.scorers]
+        self._ledger = [0 for _ in self.scorers]
+        self._pages = [0 for _ in self.scorers]
 
     def catch_up(self, log: CommittedRounds) -> None:
         """Decide what is new in the journal; the ledger must say the same, posting by posting, and the commit too."""
-        for desk in self.desks:
-            partition = desk.partition
-            decided = self._read_journal(log, desk)
+        for scorer in self.scorers:
+            partition = scorer.partition
+            decided = self._read_journal(log, scorer)
             recorded: list[Posting] = []
             for position, batch in log.read_ledger(EDITION, partition, self._ledger[partition]):
                 self._ledger[partition] = position
@@ -48,17 +48,17 @@ class Fold:
     def agrees(self, committed: RoundCommitted) -> None:
         """A commit must name the digests of this fold."""
         mine = (
-            tuple(desk.journal_digest.hex() for desk in self.desks),
-            tuple(desk.ledger_digest.hex() for desk in self.desks),
+            tuple(scorer.journal_digest.hex() for scorer in self.scorers),
+            tuple(scorer.ledger_digest.hex() for scorer in self.scorers),
         )
         theirs = committed.journal_digests, committed.ledger_digests
         require(mine == theirs, "a commit names the digests of its books", commit=committed.number)
-        ticks = {desk.last_tick for desk in self.desks}
+        ticks = {scorer.last_tick for scorer in self.scorers}
         require(ticks == {committed.last_tick}, "a commit names the last tick of all partitions", found=ticks)
 
     def hashes(self) -> list[str]:
         """The canonical hash of the accounts of each partition."""
-        return [accounts_hash(desk.machine) for desk in self.desks]
+        return [accounts_hash(scorer.machine) for scorer in self.scorers]
 
     def lines(self) -> int:
         """How many lines there are."""
@@ -70,13 +70,13 @@ class Fold:
             fact for written in self.written for item in written for posting in item.postings for fact in posting.owed
         ]
 
-    def _read_journal(self, log: LogReader, desk: PartitionDesk) -> list[Posting]:
-        partition, decided = desk.partition, list[Posting]()
+    def _read_journal(self, log: LogReader, scorer: PartitionScorer) -> list[Posting]:
+        partition, decided = scorer.partition, list[Posting]()
         for position, page in log.read_journal(partition, self._journal[partition]):
             require(page.page == self._pages[partition], "pages have no gap", partition=partition, page=page.page)
             self._journal[partition], self._pages[partition] = position, page.page + 1
             for number, line in enumerate(page.lines):
-                postings = desk.score(line, Folio(page.page, number))
+                postings = scorer.score(line, Folio(page.page, number))
                 self.written[partition].append(Written(line, page.inputs[line.input], postings))
                 decided += postings
         return decided

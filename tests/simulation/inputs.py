@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 from processors.intake.door import Door, Judge
-from processors.intake.inputs import Input
-from processors.intake.records import Read
+from processors.intake.input_files import Input
+from processors.intake.input_records import Read
 from processors.intake.unknown_fields import UnknownFields
 
 

@@ -117,7 +117,7 @@ def _first(owed: Counter[bytes], derived: Counter[bytes]) -> str:
 
 def _the_reference_agrees(opened: JournalOpened, fold: Fold) -> None:
     """The second, slow and obvious reading of the rules makes the same postings and balances of this journal."""
-    for desk, written in zip(fold.desks, fold.written, strict=True):
+    for scorer, written in zip(fold.scorers, fold.written, strict=True):
         reference = ReferenceLedger(opened)
         points: Counter[str] = Counter()
         for item in written:
@@ -125,10 +125,10 @@ def _the_reference_agrees(opened: JournalOpened, fold: Fold) -> None:
             got = [compared(posting) for posting in item.postings]
             if got != expected:
                 what = f"{type(item.line.fact).__name__} for {item.line.member_id}"
-                require(False, "the reference ledger agrees", partition=desk.partition, fact=what)  # noqa: FBT003 - it never holds here
+                require(False, "the reference ledger agrees", partition=scorer.partition, fact=what)  # noqa: FBT003 - it never holds here
             for posting in item.postings:
                 points[posting.member_id] += sum(entry.points for entry in posting.entries)
                 require(points[posting.member_id] == posting.balance, "a balance is the sum of its entries")
-        balances = balances_of(desk.machine)
+        balances = balances_of(scorer.machine)
         theirs = {member: account.balance() for member, account in reference.accounts.items()}
-        require(balances == theirs, "the reference ledger has the same balances", partition=desk.partition)
+        require(balances == theirs, "the reference ledger has the same balances", partition=scorer.partition)

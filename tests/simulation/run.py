@@ -42,7 +42,7 @@ class Run:
         self.session: Session | None = None
         self.acknowledged: Acknowledged
         self.projecting = Projecting(self.disk, SHOP, self.rng, seen) if self.rng.random() < 0.6 else None
-        self.shares = self.rng.choice((1, 1, 2))
+        self.groups = self.rng.choice((1, 1, 2))
         self.inboxes = {act: MemoryInbox(self.disk, act) for act in self.plan.acts if isinstance(act, Follow)}
         self.backup: tuple[int, dict[str, bytes]] | None = None
         self.trouble = self.rng.choice((0.1, 0.25, 0.5))
@@ -166,8 +166,8 @@ class Run:
         """After an act: what was committed is what the fold makes of it."""
         assert self.session is not None
         self.fold.catch_up(self.session.log)
-        for desk, mine in zip(self.session.desks, self.fold.desks, strict=True):
-            require(desk.number == mine.number, "the desks stand where the books end", after=act.told())
+        for scorer, mine in zip(self.session.scorers, self.fold.scorers, strict=True):
+            require(scorer.number == mine.number, "the scorers stand where the books end", after=act.told())
 
     def project(self) -> None:
         """A projector does its work, if this world has one."""
@@ -198,7 +198,7 @@ class Run:
         if use:
             spoil_snapshots(self.disk, self.rng, self.seen)
         store = SnapshotStore(SNAPSHOTS, files=self.disk)
-        self.session = Session(self.disk, self.acknowledged, store if use else None, self.shares)
+        self.session = Session(self.disk, self.acknowledged, store if use else None, self.groups)
         log = self.session.log
         self.seen["restarts"] += 1
         self.seen["bytes cut at a restart"] += log.cut_bytes
@@ -211,17 +211,17 @@ class Run:
             raise DiedError("anything was done with a commit that nobody had been told of")
 
     def compare_desks(self) -> None:
-        """Every desk of the new life stands where the fold does, with the same accounts."""
+        """Every scorer of the new life stands where the fold does, with the same accounts."""
         assert self.session is not None
         from_snapshot = self.session.walked < self.fold.lines()
         self.seen["restarts from a snapshot" if from_snapshot else "restarts from the first page"] += 1
-        for desk, mine in zip(self.session.desks, self.fold.desks, strict=True):
-            where = {"partition": desk.partition, "from_snapshot": from_snapshot}
-            require(desk.number == mine.number, "a restart knows the last posting", **where)
-            require(desk.journal_digest == mine.journal_digest, "a restart knows the journal's digest", **where)
-            require(desk.ledger_digest == mine.ledger_digest, "a restart knows the ledger's digest", **where)
-            require(desk.last_tick == mine.last_tick, "a restart knows the last tick", **where)
-        theirs = [accounts_hash(desk.machine) for desk in self.session.desks]
+        for scorer, mine in zip(self.session.scorers, self.fold.scorers, strict=True):
+            where = {"partition": scorer.partition, "from_snapshot": from_snapshot}
+            require(scorer.number == mine.number, "a restart knows the last posting", **where)
+            require(scorer.journal_digest == mine.journal_digest, "a restart knows the journal's digest", **where)
+            require(scorer.ledger_digest == mine.ledger_digest, "a restart knows the ledger's digest", **where)
+            require(scorer.last_tick == mine.last_tick, "a restart knows the last tick", **where)
+        theirs = [accounts_hash(scorer.machine) for scorer in self.session.scorers]
         require(theirs == self.fold.hashes(), "a restart has the accounts of a fold that never stopped")
 
     def require_acknowledged(self, found: RoundCommitted) -> None:

@@ -13,14 +13,14 @@ from books.files.appender import FileAppender
 from books.files.open import FileLogWriter
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
+from processors.embedded.partition_group import LocalPartitionGroup, Sealed
 from processors.embedded.rounds import Rounds
-from processors.embedded.shares import DeskShare, Sealed
 from processors.intake.door import Judge, judge_time
 from processors.intake.merge import gather
-from processors.replay.recovery import recover_desk, save_snapshot
+from processors.replay.recovery import recover_partition, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_desks
+from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_scorers
 from tallybook.folder.publish_rules import publish_ruleset
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
@@ -53,50 +53,52 @@ class TellingWriter(FileLogWriter):
         return sealed
 
 
-class PartShare(DeskShare):
+class SealingPartitionGroup(LocalPartitionGroup):
     """What a worker process does: it appends through a part of its own, and makes that durable when it is asked."""
 
-    def __init__(self, part: FileAppender, desks: Sequence[object], edition: str, places: Sequence[object]) -> None:
-        super().__init__(part, desks, edition, places)  # type: ignore[arg-type]  # handed through as they are
+    def __init__(self, part: FileAppender, scorers: Sequence[object], edition: str, places: Sequence[object]) -> None:
+        super().__init__(part, scorers, edition, places)  # type: ignore[arg-type]  # handed through as they are
         self.part = part
 
     def sealed(self) -> Sealed:
-        """See Share."""
+        """See PartitionGroup."""
         return msgspec.structs.replace(super().sealed(), lengths=self.part.seal())
 
 
 class Session:
-    """Open books with recovered desks, decided by one share, or by several that write through parts of their own."""
+    """Open books with recovered scorers, decided by one group, or by several that write through parts of their own."""
 
     def __init__(
-        self, disk: SimulatedDisk, acknowledged: Acknowledged, snapshots: SnapshotStore | None, shares: int
+        self, disk: SimulatedDisk, acknowledged: Acknowledged, snapshots: SnapshotStore | None, groups: int
     ) -> None:
         self.disk = disk
         self.log = TellingWriter(disk, SHOP, HOLDER)
         self.log.acknowledged = acknowledged
         self.walked = 0
-        self.desks = new_desks(self.log, load)
-        places = [recover_desk(self.log, EDITION, desk, snapshots, self._walked) for desk in self.desks]
-        self.shares: list[DeskShare] = []
+        self.scorers = new_scorers(self.log, load)
+        places = [recover_partition(self.log, EDITION, scorer, snapshots, self._walked) for scorer in self.scorers]
+        self.groups: list[LocalPartitionGroup] = []
         self.parts: list[FileAppender] = []
-        if shares == 1:
-            self.shares.append(DeskShare(self.log, self.desks, EDITION, places))
+        if groups == 1:
+            self.groups.append(LocalPartitionGroup(self.log, self.scorers, EDITION, places))
         else:
-            for number in range(min(shares, len(self.desks))):
+            for number in range(min(groups, len(self.scorers))):
                 part = FileAppender(disk, SHOP)
                 self.parts.append(part)
-                self.shares.append(PartShare(part, self.desks[number::shares], EDITION, places[number::shares]))
-        first = self.shares[0]
-        self.rounds = Rounds(self.log, self.shares, first.last_tick, first.publications)
+                self.groups.append(
+                    SealingPartitionGroup(part, self.scorers[number::groups], EDITION, places[number::groups])
+                )
+        first = self.groups[0]
+        self.rounds = Rounds(self.log, self.groups, first.last_tick, first.publications)
 
     def _walked(self) -> None:
         self.walked += 1
 
     def save_snapshots(self, store: SnapshotStore) -> None:
         """Keep a snapshot of each partition; right after a commit only."""
-        for share in self.shares:
-            for desk, place in zip(share.desks, share.places(), strict=True):
-                save_snapshot(store, self.log, EDITION, desk, place, commit_at=self.log.last_commit_at())
+        for group in self.groups:
+            for scorer, place in zip(group.scorers, group.places(), strict=True):
+                save_snapshot(store, self.log, EDITION, scorer, place, commit_at=self.log.last_commit_at())
 
     def close(self) -> None:
         """End without dying."""

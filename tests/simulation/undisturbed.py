@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.replay.recovery import recover_desk
+from processors.replay.recovery import recover_partition
 from schemas.pages import Reject
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import new_desks
+from tallybook.folder.import_rounds import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish
@@ -39,8 +39,8 @@ def undisturbed(plan: Plan) -> Undisturbed:
     """Take all acts in, one after another, in one life."""
     books = MemoryBooks(plan.opened)
     log = books.writer = QuickWriter(books)
-    desks = new_desks(log, load)
-    rounds = rounds_here(log, desks, EDITION, [recover_desk(log, EDITION, desk) for desk in desks])
+    scorers = new_scorers(log, load)
+    rounds = rounds_here(log, scorers, EDITION, [recover_partition(log, EDITION, scorer) for scorer in scorers])
     for act in plan.acts:
         if isinstance(act, Publish):
             publish(rounds, act)

@@ -10,8 +10,8 @@ from books.kafka.cluster import Cluster
 from books.kafka.records import Place
 from books.snapshots.store import SnapshotStore
 from processors.stream.intake import StreamIntake
-from processors.stream.messages import NO_REGISTRY
-from processors.stream.scoring import PartitionScorer
+from processors.stream.message_door import NO_REGISTRY
+from processors.stream.scoring import StreamScorer
 from processors.stream.ticker import Ticker
 from projections.store import Columns, Staged
 from projections.stream.projection import StreamProjection
@@ -70,8 +70,8 @@ class ScoringProcess:
     def __init__(self, world: World) -> None:
         self._world = world
         self._member = world.cluster.group_consumer(world.topics.group("scoring"), "any")
-        self._scorers: dict[int, PartitionScorer] = {}
-        self._kept: dict[int, PartitionScorer] = {}
+        self._scorers: dict[int, StreamScorer] = {}
+        self._kept: dict[int, StreamScorer] = {}
 
     @property
     def member(self) -> FakeMember:
@@ -115,9 +115,9 @@ class ScoringProcess:
             self._kept[number] = scorer
         self._scorers = {}
 
-    def _new(self, partition: int) -> PartitionScorer:
+    def _new(self, partition: int) -> StreamScorer:
         cluster = cast(Cluster, self._world.cluster)
-        return PartitionScorer(cluster, self._world.topics, EDITION, partition, load, snapshots=self._world.snapshots)
+        return StreamScorer(cluster, self._world.topics, EDITION, partition, load, snapshots=self._world.snapshots)
 
 
 def new_process(world: World, stage: str, name: str) -> Process:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from books.log import LogWriter
 from books.walk import Place
-from processors.desk import PartitionDesk
+from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
-from processors.embedded.shares import DeskShare
+from processors.partition_scorer import PartitionScorer
 
 
-def rounds_here(log: LogWriter, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> Rounds:
-    """Rounds that are decided in this very process, by one recovered desk per partition and its place in the books."""
-    share = DeskShare(log, desks, edition, places)
-    return Rounds(log, [share], share.last_tick, share.publications)
+def rounds_here(log: LogWriter, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[Place]) -> Rounds:
+    """Rounds that are decided in this very process, by a recovered scorer for each partition, and its place."""
+    group = LocalPartitionGroup(log, scorers, edition, places)
+    return Rounds(log, [group], group.last_tick, group.publications)

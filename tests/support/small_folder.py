@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from processors.desk import PartitionDesk
 from processors.embedded.rounds import Taken
-from processors.replay.recovery import recover_desk
+from processors.partition_scorer import PartitionScorer
+from processors.replay.recovery import recover_partition
 from processors.ruleset.parse import parse_ruleset
 from schemas.facts import (
     CheckedIn,
@@ -143,9 +143,9 @@ def build_folder(
     (folder.rulesets / "corner-shop").mkdir()
     (folder.rulesets / "corner-shop" / "1.yaml").write_text(rules, encoding="utf-8")
     with folder.writing(OPENED_AT) as log:
-        desks = [PartitionDesk(partition, log.opened(), load_published) for partition in range(log.partitions)]
-        places = [recover_desk(log, EDITION, desk) for desk in desks]
-        rounds = rounds_here(log, desks, EDITION, places)
+        scorers = [PartitionScorer(partition, log.opened(), load_published) for partition in range(log.partitions)]
+        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
+        rounds = rounds_here(log, scorers, EDITION, places)
         ruleset, _ = parse_ruleset(rules, "1.yaml")
         publish_ruleset(rounds, rules, ruleset, effective_from=effective_from, now=OPENED_AT)
         record = 0

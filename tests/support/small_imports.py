@@ -11,11 +11,11 @@ import msgspec
 
 from books.snapshots.store import SnapshotStore
 from processors.decider.accounts_digest import canonical_account
+from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
-from processors.embedded.shares import DeskShare
-from processors.intake.inputs import Input, open_input
+from processors.intake.input_files import Input, open_input
 from processors.intake.merge import gather
-from processors.replay.recovery import recover_desk, save_snapshot
+from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
@@ -31,7 +31,7 @@ from schemas.facts import (
 from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before, new_desks
+from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before, new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published
@@ -87,8 +87,10 @@ def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int
 
 def rounds_of(log: MemoryLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
     """The rounds of open books, recovered to their end."""
-    desks = new_desks(log, load)
-    return rounds_here(log, desks, EDITION, [recover_desk(log, EDITION, desk, snapshots) for desk in desks])
+    scorers = new_scorers(log, load)
+    return rounds_here(
+        log, scorers, EDITION, [recover_partition(log, EDITION, scorer, snapshots) for scorer in scorers]
+    )
 
 
 def take(
@@ -122,10 +124,10 @@ def take(
             )
             done = importer.take_all(gathered.arrivals())
         if snapshots is not None:
-            (share,) = rounds.shares
-            assert isinstance(share, DeskShare)
-            for desk, place in zip(share.desks, share.places(), strict=True):
-                save_snapshot(snapshots, log, EDITION, desk, place, commit_at=log.last_commit_at())
+            (group,) = rounds.groups
+            assert isinstance(group, LocalPartitionGroup)
+            for scorer, place in zip(group.scorers, group.places(), strict=True):
+                save_snapshot(snapshots, log, EDITION, scorer, place, commit_at=log.last_commit_at())
         return done
     finally:
         books.die()
@@ -199,12 +201,12 @@ def digests(books: MemoryBooks) -> tuple[str, str]:
 
 def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list[list[bytes]]:
     """Every partition's accounts in the order in which they were opened, in canonical form."""
-    desks = new_desks(books.write(), load)
+    scorers = new_scorers(books.write(), load)
     log = books.read()
-    for desk in desks:
-        recover_desk(log, EDITION, desk, snapshots)
+    for scorer in scorers:
+        recover_partition(log, EDITION, scorer, snapshots)
     books.die()
-    machines = [desk.machine for desk in desks]
+    machines = [scorer.machine for scorer in scorers]
     return [[canonical_account(machine.partition, one) for one in machine.accounts] for machine in machines]
 
 

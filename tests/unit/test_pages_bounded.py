@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from processors.embedded.partition_group import FULL_PAGE_BYTES
 from processors.embedded.rounds import Taken
-from processors.embedded.shares import FULL_PAGE_BYTES
-from processors.replay.recovery import recover_desk
+from processors.replay.recovery import recover_partition
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.import_rounds import new_desks
+from tallybook.folder.import_rounds import new_scorers
 from tests.support.rounds_here import rounds_here
 
 AT = 1_735_689_600_000
@@ -22,9 +22,9 @@ def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None
     lines = tuple(PurchaseLine(f"sku-{n:0>180}", 100, category="c" * 190, brand="b" * 190) for n in range(1000))
     facts = [PurchaseRecorded("pos", str(n), AT + n, f"o{n}", "EUR", lines, member_id="m") for n in range(12)]
     with folder.writing(AT) as log:
-        desks = new_desks(log, load_published)
-        places = [recover_desk(log, EDITION, desk) for desk in desks]
-        rounds = rounds_here(log, desks, EDITION, places)
+        scorers = new_scorers(log, load_published)
+        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
+        rounds = rounds_here(log, scorers, EDITION, places)
         rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
         rounds.commit([])
     with folder.reading() as log:

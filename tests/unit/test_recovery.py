@@ -10,12 +10,12 @@ import pytest
 
 from books.errors import BooksDamaged
 from books.snapshots.store import SnapshotHeader, SnapshotStore
-from processors.replay.recovery import recover_desk
+from processors.replay.recovery import recover_partition
 from schemas.facts import PublishedFact
 from schemas.pages import JournalPage
 from schemas.posting import Entry
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import new_desks
+from tallybook.folder.import_rounds import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogReader
 from tests.support import small_imports as small
 from tests.support.deciders import load
@@ -83,8 +83,8 @@ def test_a_snapshot_saves_reading_the_books(tmp_path: Path) -> None:
     read = {}
     for name, store in (("with", snapshots), ("without", None)):
         log = CountsPages(books)
-        for desk in new_desks(books.write(), load):
-            recover_desk(log, EDITION, desk, store)
+        for scorer in new_scorers(books.write(), load):
+            recover_partition(log, EDITION, scorer, store)
         books.die()
         read[name] = log.pages
     assert read["with"] < read["without"] / 2

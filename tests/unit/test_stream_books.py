@@ -11,9 +11,9 @@ from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
 from books.files.open import open_for_reading, open_for_writing
 from books.walk import Walk, walk
-from processors.desk import PartitionDesk
 from processors.embedded.rounds import guest_key
-from processors.replay.recovery import recover_desk
+from processors.partition_scorer import PartitionScorer
+from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
@@ -105,11 +105,11 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
     stream = stream_of(2, behind=True)
     copy_books(stream, EDITION, tmp_path)
     for log in (stream, open_for_reading(tmp_path)):
-        desk = PartitionDesk(1, OPENED, load)
-        recover_desk(log, EDITION, desk)
+        scorer = PartitionScorer(1, OPENED, load)
+        recover_partition(log, EDITION, scorer)
         batch = stream.ledger[1][-1][1]
-        assert (desk.page, desk.number) == (batch.scored_page, batch.postings[-1].number)
-        assert (desk.journal_digest.hex(), desk.ledger_digest.hex()) == (batch.journal_digest, batch.ledger_digest)
+        assert (scorer.page, scorer.number) == (batch.scored_page, batch.postings[-1].number)
+        assert (scorer.journal_digest.hex(), scorer.ledger_digest.hex()) == (batch.journal_digest, batch.ledger_digest)
 
 
 def test_a_derived_fact_that_never_came_is_found() -> None:
@@ -136,7 +136,7 @@ def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
     stream = stream_of(5)
     assert len(list(walk(stream, EDITION, 0, complete=True))) > 2
     guests = [(5, JournalPage(4, (guest(1),))), (8, JournalPage(7, (guest(2),))), (9, JournalPage(6, (guest(3),)))]
-    assert [desk.folio.page for desk in Walk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
+    assert [walked.folio.page for walked in Walk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
     with pytest.raises(BooksDamaged, match="page 6 follows where page 8 is due"):
         list(Walk(guests, (), complete=True, gaps=True))
     with pytest.raises(BooksDamaged, match="page 4 follows where page 0 is due"):

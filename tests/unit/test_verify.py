@@ -8,9 +8,9 @@ from functools import cache
 import msgspec
 import pytest
 
-from processors.desk import Owed
+from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
-from processors.embedded.shares import DeskShare, Order
+from processors.partition_scorer import Owed
 from processors.replay.verify import MAX_DIFFERENCES_SHOWN, Verified
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.facts import (
@@ -198,8 +198,8 @@ def is_derived(line: JournalLine) -> bool:
     return isinstance(line.fact, RefereePurchased) and line.member_id == line.fact.referrer_id
 
 
-class Forgetful(DeskShare):
-    """A share that forgets to tell referrers, as a faulty program might."""
+class Forgetful(LocalPartitionGroup):
+    """A group that forgets to tell referrers, as a faulty program might."""
 
     def owed(self) -> list[Owed]:
         return [item for item in super().owed() if item.fact.member_id != item.fact.referrer_id]
@@ -207,10 +207,10 @@ class Forgetful(DeskShare):
 
 def test_a_lost_derived_fact_is_named(books: MemoryBooks) -> None:
     log = books.write()
-    (whole,) = rounds_of(log).shares
-    assert isinstance(whole, DeskShare)
-    share = Forgetful(log, whole.desks, EDITION, whole.places())
-    faulty = Rounds(log, [share], share.last_tick, share.publications)
+    (whole,) = rounds_of(log).groups
+    assert isinstance(whole, LocalPartitionGroup)
+    group = Forgetful(log, whole.scorers, EDITION, whole.places())
+    faulty = Rounds(log, [group], group.last_tick, group.publications)
     buyer = PurchaseRecorded("pos", "buys", START + 6 * DAY_MS, "o", "EUR", (), "new", referrer_id="m-1")
     faulty.take([Taken(buyer, "ab" * 32, 1)], START + 7 * DAY_MS, START + 7 * DAY_MS)
     faulty.commit([])
@@ -238,8 +238,8 @@ def test_an_extra_derived_fact_is_named(books: MemoryBooks) -> None:
     again = pages[page][at]
     assert isinstance(again.fact, RefereePurchased)
     rounds = rounds_of(books.write())
-    order = Order(partition_of(again.fact.member_id, small.PARTITIONS), again.fact, again.fact.member_id)
-    rounds.shares[0].score([order], again.received_at)
+    order = LineToScore(partition_of(again.fact.member_id, small.PARTITIONS), again.fact, again.fact.member_id)
+    rounds.groups[0].score([order], again.received_at)
     rounds.commit([])
     text = said(verified(books))
     assert f"{again.fact.event_id} for {again.member_id}: this derived fact is in the journal and owed by no" in text
@@ -270,7 +270,7 @@ def test_a_referral_that_stands_for_one_party_alone_is_named(books: MemoryBooks)
 def test_a_fact_in_another_partition_than_its_members_is_named(books: MemoryBooks) -> None:
     line = JournalLine(CheckedIn("app", "lost", START + 6 * DAY_MS, "m-1"), START, "m-1")
     rounds = rounds_of(books.write())
-    rounds.shares[0].score([Order(n, line.fact, line.member_id) for n in range(small.PARTITIONS)], START)
+    rounds.groups[0].score([LineToScore(n, line.fact, line.member_id) for n in range(small.PARTITIONS)], START)
     rounds.commit([])
     found = verified(books)
     assert found.differences == small.PARTITIONS - 1
@@ -281,7 +281,7 @@ def test_a_fact_in_another_partition_than_its_members_is_named(books: MemoryBook
 def test_a_fact_in_the_account_of_somebody_else_is_named(books: MemoryBooks) -> None:
     fact = CheckedIn("app", "foreign", START + 6 * DAY_MS, "m-1")
     rounds = rounds_of(books.write())
-    rounds.shares[0].score([Order(partition_of("m-2", small.PARTITIONS), fact, "m-2")], START)
+    rounds.groups[0].score([LineToScore(partition_of("m-2", small.PARTITIONS), fact, "m-2")], START)
     rounds.commit([])
     assert "app/foreign" in said(verified(books))
 
@@ -293,7 +293,7 @@ def test_book_facts_that_differ_between_partitions_are_named(
     (again,) = [line for line in small.journal(books, 0) if isinstance(line.fact, kind)][-1:]
     fact = ClockTicked(again.fact.at + 1) if isinstance(again.fact, ClockTicked) else again.fact
     rounds = rounds_of(books.write())
-    rounds.shares[0].score([Order(1, fact)], again.received_at)
+    rounds.groups[0].score([LineToScore(1, fact)], again.received_at)
     rounds.commit([])
     found = verified(books)
     assert found.differences == 1, said(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from processors.intake.door import Door
-from processors.intake.records import MAX_KEPT_BYTES, InputRefused, Read, as_json, refused
+from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused, Read, as_json, refused
 from processors.intake.refusal import Refusal
 from schemas.avro.codecs import read_container
 from schemas.avro.containers import ContainerDamaged

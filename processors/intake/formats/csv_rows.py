@@ -8,9 +8,9 @@ from typing import BinaryIO, Final
 
 from processors.intake.door import Door
 from processors.intake.formats.csv_text import Row, csv_rows
-from processors.intake.formats.table_rows import MAX_ROWS, Order, Plan, disagreement
+from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, disagreement
+from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ColumnMapping
-from processors.intake.records import InputRefused, Read
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
@@ -89,15 +89,15 @@ class CsvReader:
         problem = row.problem or self._shifted(row)
         self._record += 1
         if problem is not None:
-            order = Order(row.at_line, [])
+            order = EventRows(row.at_line, [])
             order.problem = problem
         else:
             order = self._order(row)
             order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
         return self._plan.read(self._record, order, self._door, row.raw, row.size)
 
-    def _order(self, row: Row) -> Order:
-        return Order(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
+    def _order(self, row: Row) -> EventRows:
+        return EventRows(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
 
     def _add(self, group: _Group, row: Row) -> None:
         """One more good row of an order."""
@@ -138,7 +138,7 @@ class _Group:
 
     __slots__ = ("head", "key", "last_line", "order", "raw", "size")
 
-    def __init__(self, key: str | None, order: Order, at_line: int, head: Sequence[str]) -> None:
+    def __init__(self, key: str | None, order: EventRows, at_line: int, head: Sequence[str]) -> None:
         self.key = key
         self.order = order
         self.last_line = at_line

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from processors.intake.door import Door
 from processors.intake.formats.text_lines import text_lines
-from processors.intake.records import Read, refused
+from processors.intake.input_records import Read, refused
 from processors.intake.refusal import Refusal
 from schemas.bounds import MAX_EVENT_BYTES
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from processors.intake.door import Door
-from processors.intake.formats.table_rows import MAX_ROWS, Order, Plan, Slot, disagreement
+from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, Slot, disagreement
+from processors.intake.input_records import InputRefused, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
-from processors.intake.records import InputRefused, Read, as_json, refused
 from processors.intake.refusal import Refusal, quoted
 from processors.intake.unknown_fields import nearest_name
 
@@ -85,7 +85,7 @@ class ParquetReader:
         for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=mapping.columns()):
             heads, lines = _columns(plan, batch)
             for at, head in enumerate(heads):
-                order = Order(self._record + 1, head)
+                order = EventRows(self._record + 1, head)
                 order.lines.append(lines[at])
                 yield self._read(plan, order, batch, at, 1)
 
@@ -95,7 +95,7 @@ class ParquetReader:
         if rows is not None:
             table = table.take(rows)
         names = [slot.column for slot in (*plan.head, *plan.attributes)]
-        order: Order | None = None
+        order: EventRows | None = None
         begin, code = 0, -1
         for start in range(0, table.num_rows, BATCH_ROWS):
             batch = table.slice(start, BATCH_ROWS)
@@ -106,7 +106,7 @@ class ParquetReader:
                 if order is None or of_rows[at] != code or code == nulls:
                     if order is not None:
                         yield self._read(plan, order, table, begin, start + at - begin)
-                    order, begin, code = Order(numbers[at] + 1, head), start + at, of_rows[at]
+                    order, begin, code = EventRows(numbers[at] + 1, head), start + at, of_rows[at]
                 elif head != order.head and order.problem is None:
                     pair = (order.at_line, numbers[at] + 1)
                     order.problem = disagreement(order.head, head, names, pair)
@@ -115,7 +115,7 @@ class ParquetReader:
         if order is not None:
             yield self._read(plan, order, table, begin, table.num_rows - begin)
 
-    def _read(self, plan: Plan, order: Order, rows: Any, begin: int, length: int) -> Read:
+    def _read(self, plan: Plan, order: EventRows, rows: Any, begin: int, length: int) -> Read:
         self._record += 1
         read = plan.read(self._record, order, self._door)
         if read.refusal is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from processors.intake.records import MAX_KEPT_BYTES
+from processors.intake.input_records import MAX_KEPT_BYTES
 from schemas.bounds import MAX_EVENT_BYTES
 
 BOM: Final = b"\xef\xbb\xbf"

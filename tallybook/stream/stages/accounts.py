@@ -20,7 +20,7 @@ from books.errors import BooksError
 from books.kafka.cluster import Cluster
 from books.kafka.records import Place
 from processors.decider.account import FAR_FUTURE, Account
-from processors.stream.scoring import STAGE, PartitionScorer
+from processors.stream.scoring import STAGE, StreamScorer
 from projections.serving.http_server import HttpAnswer
 from schemas.bounds import MAX_ID_LENGTH
 from schemas.instants import format_instant
@@ -42,7 +42,7 @@ SENT_ON: Final = "sent_on"
 class Worker(Protocol):
     """The scoring worker of this process, as other threads may ask it."""
 
-    def read_between_commits(self, read: Callable[[Mapping[int, PartitionScorer]], Any], wait_seconds: float) -> Any:
+    def read_between_commits(self, read: Callable[[Mapping[int, StreamScorer]], Any], wait_seconds: float) -> Any:
         """What `read` makes of the scorers that are held, while all that they hold is committed.
 
         Raises:
@@ -155,20 +155,20 @@ class Accounts:
         said = "send the header `Authorization: Bearer TOKEN`, with the token that the workers were started with"
         return json_answer(HTTPStatus.UNAUTHORIZED, {"error": said}, {"WWW-Authenticate": 'Bearer realm="Tallybook"'})
 
-    def _state(self, scorer: PartitionScorer | None, member_id: str) -> dict[str, Any] | None:
+    def _state(self, scorer: StreamScorer | None, member_id: str) -> dict[str, Any] | None:
         """What is known of the member; None where its partition is not held here."""
-        desk = None if scorer is None else scorer.desk
-        if desk is None:
+        state = None if scorer is None else scorer.state
+        if state is None:
             return None
         found = {
             "member_id": member_id,
             "deployment": self._deployment,
             "edition": FIRST_EDITION,
-            "partition": desk.partition,
-            "posting_number": desk.number,
-            "last_tick": format_instant(desk.last_tick) if desk.last_tick else None,
+            "partition": state.partition,
+            "posting_number": state.number,
+            "last_tick": format_instant(state.last_tick) if state.last_tick else None,
         }
-        account = desk.machine.accounts.get(member_id)
+        account = state.machine.accounts.get(member_id)
         return found | ({"error": "there is no such account"} if account is None else _shown(account))
 
     def _elsewhere(self, asked: Asked, member_id: str, partition: int) -> HttpAnswer:

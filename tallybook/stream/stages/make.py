@@ -9,7 +9,7 @@ from typing import cast
 
 from books.snapshots.store import SnapshotStore
 from processors.stream.intake import StreamIntake
-from processors.stream.scoring import PartitionScorer
+from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from processors.stream.ticker import Ticker
 from projections.serving.serve import Served, serving
@@ -42,9 +42,9 @@ def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) ->
     return Ticker(stream.cluster, stream.topics, partitions, instance=instance, now=now_ms, say=say, counts=counts)
 
 
-def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> PartitionScorer:
+def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> StreamScorer:
     """The scorer of one partition."""
-    return PartitionScorer(
+    return StreamScorer(
         stream.cluster,
         stream.topics,
         EDITION,

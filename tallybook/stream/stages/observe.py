@@ -14,7 +14,7 @@ from books.kafka.create import TICKER
 from books.kafka.records import Place
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import STAGE as SCORING
-from processors.stream.scoring import PartitionScorer
+from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from projections.serving.http_server import HttpAnswer
 from projections.stream.feed import STAGE as PROJECTION
@@ -41,7 +41,7 @@ _PATHS: Final = "/metrics, /health, /health/live and /health/ready"
 class Worker(AccountsWorker, Protocol):
     """The scoring worker of this process, as its observer sees it."""
 
-    scorers: dict[int, PartitionScorer]
+    scorers: dict[int, StreamScorer]
 
     def answers(self, wait_seconds: float) -> bool:
         """Whether its loop still turns."""

@@ -12,7 +12,7 @@ from processors.decider.partition_machine import PartitionMachine
 from schemas.pages import JournalLine
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import Folder
-from tallybook.folder.session import LocalDesks
+from tallybook.folder.session import RecoveredPartitions
 
 MEMBERS = 6
 LOTS = 4
@@ -42,9 +42,9 @@ def test_a_start_finds_every_member_with_snapshots_and_without(tmp_path: Path) -
     digests = []
     for _ in range(2):
         with folder.writing(DEMO_YEAR_STARTS_AT) as log:
-            desks = LocalDesks(folder, log, range(log.partitions)).share.desks
-        assert sum(len(desk.machine.accounts) for desk in desks) == 20
-        digests.append([accounts_digest(desk.machine) for desk in desks])
+            scorers = RecoveredPartitions(folder, log, range(log.partitions)).group.scorers
+        assert sum(len(scorer.machine.accounts) for scorer in scorers) == 20
+        digests.append([accounts_digest(scorer.machine) for scorer in scorers])
         if folder.snapshots.exists():
             folder.snapshots.rename(tmp_path / "away")
     assert digests[0] == digests[1]

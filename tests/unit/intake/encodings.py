@@ -16,7 +16,7 @@ import msgspec
 
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from processors.stream.messages import MessageDoor
+from processors.stream.message_door import MessageDoor
 from schemas.avro.codecs import encode_fact
 from schemas.avro.contracts import load_schema, schema_json
 from schemas.avro.single_object import frame

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.intake.door import judge_time
-from processors.intake.inputs import Input, open_input
+from processors.intake.input_files import Input, open_input
+from processors.intake.input_records import Read
 from processors.intake.mapping import ColumnMapping, parse_mapping
-from processors.intake.records import Read
 from processors.intake.refusal import Refusal
 from schemas.instants import parse_instant
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from processors.intake.inputs import open_input
+from processors.intake.input_files import open_input
+from processors.intake.input_records import Read
 from processors.intake.mapping import ColumnMapping, parse_mapping
-from processors.intake.records import Read
 from processors.intake.refusal import Refusal
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from processors.intake.diagnosis import diagnose
 from processors.intake.door import LATEST_AT, admit, admit_json, judge_time
+from processors.intake.fact_shapes import SHAPES, build
 from processors.intake.refusal import MAX_MESSAGE
-from processors.intake.shapes import SHAPES, build
 from processors.intake.unknown_fields import MAX_UNKNOWN_FIELDS, UnknownFields
 from schemas.bounds import DAY_MS, EARLIEST_AT, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_FUTURE_MS, MAX_QUANTITY_MILLI
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
-from processors.intake.inputs import open_input
+from processors.intake.input_files import open_input
+from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused
 from processors.intake.merge import gather
-from processors.intake.records import MAX_KEPT_BYTES, InputRefused
 from processors.intake.refusal import RejectReason
 from schemas.pages import REJECT_REASONS
 from tests.hostile.large import LargeCase, large_cases

@@ -16,8 +16,8 @@ import pytest
 
 from processors.intake.formats import FORMATS, Format
 from processors.intake.formats.text_lines import Line, text_lines
-from processors.intake.inputs import open_input
-from processors.intake.records import MAX_KEPT_BYTES, InputRefused
+from processors.intake.input_files import open_input
+from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused
 from schemas.avro.contracts import load_schema
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import PurchaseRecorded

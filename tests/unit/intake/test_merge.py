@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from processors.intake.door import judge_time
-from processors.intake.inputs import Input, open_input
+from processors.intake.input_files import Input, open_input
+from processors.intake.input_records import InputRefused
 from processors.intake.merge import RECORDS_PER_REPORT, gather
-from processors.intake.records import InputRefused
 from processors.intake.spill import Arrived, Spill, by_time
 from schemas.bounds import DAY_MS, EARLIEST_AT
 from schemas.pages import InputConsumed

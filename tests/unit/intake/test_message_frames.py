@@ -9,7 +9,7 @@ import pytest
 
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from processors.stream.messages import MAX_WRITERS, NO_REGISTRY, MessageDoor, RegistryUnreachable
+from processors.stream.message_door import MAX_WRITERS, NO_REGISTRY, MessageDoor, RegistryUnreachable
 from schemas.avro.codecs import encode_fact
 from schemas.avro.contracts import PREVIOUS, load_schema, schema_json
 from schemas.avro.single_object import MARKER, frame

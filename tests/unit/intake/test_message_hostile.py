@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processors.intake.door import judge_time, without_nulls
 from processors.intake.refusal import Refusal
-from processors.stream.messages import MessageDoor
+from processors.stream.message_door import MessageDoor
 from schemas.avro.contracts import load_schema
 from schemas.avro.single_object import MARKER, frame
 from schemas.facts import PublishedFact

@@ -12,8 +12,8 @@ import pytest
 from books.errors import BooksError
 from books.kafka.cluster import Cluster
 from processors.decider.account import FAR_FUTURE, Account, Lot
-from processors.desk import PartitionDesk
-from processors.stream.scoring import PartitionScorer
+from processors.partition_scorer import PartitionScorer
+from processors.stream.scoring import StreamScorer
 from projections.serving.http_server import HttpAnswer
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
@@ -32,12 +32,12 @@ OPENED = JournalOpened("shop", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, 0)
 class FakeWorker:
     """A worker between two commits; with `is_busy` it never is."""
 
-    def __init__(self, scorers: Mapping[int, PartitionScorer], *, is_busy: bool = False) -> None:
+    def __init__(self, scorers: Mapping[int, StreamScorer], *, is_busy: bool = False) -> None:
         self.scorers = scorers
         self.is_busy = is_busy
         self.reads = 0
 
-    def read_between_commits(self, read: Callable[[Mapping[int, PartitionScorer]], Any], wait_seconds: float) -> Any:
+    def read_between_commits(self, read: Callable[[Mapping[int, StreamScorer]], Any], wait_seconds: float) -> Any:
         assert wait_seconds > 0
         self.reads += 1
         if self.is_busy:
@@ -59,12 +59,12 @@ class FakeOwners:
         return self._owner
 
 
-def scorer_with(account: Account, partition: int) -> PartitionScorer:
+def scorer_with(account: Account, partition: int) -> StreamScorer:
     """A scorer that holds a partition, of which one account is known."""
-    scorer = PartitionScorer(Cluster("nowhere:1"), Topics("shop"), "0001", partition, load_published)
-    scorer.desk = PartitionDesk(partition, OPENED, load_published)
-    scorer.desk.number = 17
-    scorer.desk.machine.accounts.put(account)
+    scorer = StreamScorer(Cluster("nowhere:1"), Topics("shop"), "0001", partition, load_published)
+    scorer.state = PartitionScorer(partition, OPENED, load_published)
+    scorer.state.number = 17
+    scorer.state.machine.accounts.put(account)
     return scorer
 
 
@@ -167,7 +167,7 @@ def test_without_an_owner_it_is_for_later(owners: FakeOwners, said: bytes) -> No
 
 def test_a_worker_that_lost_its_state_does_not_answer() -> None:
     worker = holding("anna")
-    next(iter(worker.scorers.values())).desk = None
+    next(iter(worker.scorers.values())).state = None
     assert ask(worker, "anna", owners=FakeOwners(None)).status == 503
 
 

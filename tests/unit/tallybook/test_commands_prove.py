@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.desk import PartitionDesk
-from processors.replay.recovery import recover_desk
+from processors.partition_scorer import PartitionScorer
+from processors.replay.recovery import recover_partition
 from schemas.facts import CheckedIn
 from schemas.pages import JournalLine, JournalPage, RoundCommitted
 from schemas.partitions import partition_of
@@ -22,11 +22,11 @@ def forge(root: Path, *, balance: int = 0) -> None:
     """Put a fact into the books whose posting pays two points more than the rules say (and as much in the balance)."""
     with Folder(root).writing(OPENED_AT) as log:
         partition = partition_of("cleo", log.partitions)
-        desk = PartitionDesk(partition, log.opened(), load_published)
-        recover_desk(log, EDITION, desk)
+        scorer = PartitionScorer(partition, log.opened(), load_published)
+        recover_partition(log, EDITION, scorer)
         page = log.next_page(partition)
         line = JournalLine(FACT, FACT.occurred_at, "cleo")
-        (posting,) = desk.machine.feed(line)
+        (posting,) = scorer.machine.feed(line)
         (award,) = posting.entries
         forged = msgspec.structs.replace(
             posting,

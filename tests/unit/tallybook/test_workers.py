@@ -13,9 +13,9 @@ import pytest
 
 from books.errors import FolderHeld
 from processors.decider.partition import UnknownSemanticsError
+from processors.embedded.group_messages import decode_lines, decode_owed, encode_lines, encode_owed
+from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
-from processors.embedded.share_messages import decode_orders, decode_owed, encode_orders, encode_owed
-from processors.embedded.shares import DeskShare, Order
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact
 from tallybook.folder.folder import EDITION, Folder
@@ -152,17 +152,17 @@ def test_snapshots_that_cannot_be_kept_end_nothing(folder: Folder, capfd: pytest
 def test_messages_bring_every_kind_of_fact_as_it_was() -> None:
     publication = published(RULES, "Europe/Berlin", version="1", effective_from=0)
     facts = random_facts(3, a_day=30)
-    orders = [Order(number % 3, fact, "m", "ab" * 32, number) for number, fact in enumerate(facts)]
-    orders += [Order(0, ClockTicked(START)), Order(1, publication)]
-    told, received_at = decode_orders(encode_orders(orders, START))
+    orders = [LineToScore(number % 3, fact, "m", "ab" * 32, number) for number, fact in enumerate(facts)]
+    orders += [LineToScore(0, ClockTicked(START)), LineToScore(1, publication)]
+    told, received_at = decode_lines(encode_lines(orders, START))
     assert (told, received_at) == (orders, START)
     assert [type(order.fact) for order in told] == [type(order.fact) for order in orders]
     books = small.new_books()
     rounds = rounds_of(books.write())
-    (share,) = rounds.shares
-    assert isinstance(share, DeskShare)
-    share.score([order for order in orders if order.partition == 0][:-1], START)
-    owed = share.owed()
+    (group,) = rounds.groups
+    assert isinstance(group, LocalPartitionGroup)
+    group.score([order for order in orders if order.partition == 0][:-1], START)
+    owed = group.owed()
     assert decode_owed(encode_owed(owed)) == owed
 
 

@@ -1,4 +1,4 @@
-"""The scoring desk of one partition: lines in, stamped postings out, with both digests carried along."""
+"""Scores one partition: turns journal lines into numbered postings, and carries both digests along."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Owed(NamedTuple):
     fact: RefereePurchased
 
 
-class PartitionDesk:
+class PartitionScorer:
     """A partition's machine together with its place in both books.
 
     `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none), `line_bytes` is about

@@ -17,8 +17,8 @@ from processors.intake.formats import FORMATS, Format
 from processors.intake.formats.avro import check_container, read_avro_container
 from processors.intake.formats.csv_rows import CsvReader
 from processors.intake.formats.json_lines import read_json_lines
+from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ColumnMapping
-from processors.intake.records import InputRefused, Read
 from processors.intake.unknown_fields import UnknownFields
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ MAX_HELD_BYTES: Final = 64 << 20
 MAX_TAKEN_BYTES: Final = 16 << 20
 
 
-class InStep:
+class ArrivalOrder:
     """Holds fetched records until all partitions have come as far. All instants are UTC ms by the door's own clock."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a process that decides a share is told, and what it answers, as bytes: MessagePack with the facts' own shapes.
+"""What a process that decides a group is told, and what it answers, as bytes: MessagePack with the facts' own shapes.
 
 The facts passed the door already, so they are read as their shapes, without the patterns that they passed there.
 """
@@ -10,22 +10,22 @@ from typing import Any, Final
 
 import msgspec
 
-from processors.desk import Owed
-from processors.embedded.shares import Order, Sealed
-from processors.intake.shapes import SHAPES, AnyShape, build
+from processors.embedded.partition_group import LineToScore, Sealed
+from processors.intake.fact_shapes import SHAPES, AnyShape, build
+from processors.partition_scorer import Owed
 from schemas.facts import ClockTicked, RefereePurchased, RulesetPublished
 
 _SHAPES: Final = frozenset(SHAPES.values())
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the partitions of a share have in common when they stand at the end of the books."""
+    """What the partitions of a group have in common when they stand at the end of the books."""
 
     last_tick: int
     publications: list[RulesetPublished]
 
 
-class _Order(msgspec.Struct, array_like=True, gc=False):
+class _LineToScore(msgspec.Struct, array_like=True, gc=False):
     partition: int
     fact: AnyShape | RefereePurchased | ClockTicked | RulesetPublished
     member_id: str | None
@@ -33,28 +33,30 @@ class _Order(msgspec.Struct, array_like=True, gc=False):
     record: int
 
 
-class _Orders(msgspec.Struct, array_like=True, gc=False):
+class _LinesToScore(msgspec.Struct, array_like=True, gc=False):
     received_at: int
-    orders: list[_Order]
+    lines: list[_LineToScore]
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode_orders: Final = msgspec.msgpack.Decoder(_Orders).decode
+_decode_lines: Final = msgspec.msgpack.Decoder(_LinesToScore).decode
 _decode_owed: Final = msgspec.msgpack.Decoder(list[Owed]).decode
 _decode_sealed: Final = msgspec.msgpack.Decoder(Sealed).decode
 _decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
 
 
-def encode_orders(orders: Sequence[Order], received_at: int) -> bytes:
+def encode_lines(lines: Sequence[LineToScore], received_at: int) -> bytes:
     """Lines to be scored."""
-    return _encode((received_at, orders))
+    return _encode((received_at, lines))
 
 
-def decode_orders(data: bytes) -> tuple[list[Order], int]:
+def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
     """Lines to be scored, and when they reached us."""
-    told = _decode_orders(data)
-    orders = [Order(each.partition, _fact(each.fact), each.member_id, each.source, each.record) for each in told.orders]
-    return orders, told.received_at
+    told = _decode_lines(data)
+    lines = [
+        LineToScore(each.partition, _fact(each.fact), each.member_id, each.source, each.record) for each in told.lines
+    ]
+    return lines, told.received_at
 
 
 def encode_owed(owed: Sequence[Owed]) -> bytes:
@@ -78,12 +80,12 @@ def decode_sealed(data: bytes) -> Sealed:
 
 
 def encode_ready(ready: Ready) -> bytes:
-    """Where a share begins."""
+    """Where a group begins."""
     return _encode(ready)
 
 
 def decode_ready(data: bytes) -> Ready:
-    """Where a share begins."""
+    """Where a group begins."""
     return _decode_ready(data)
 
 

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from books.kafka.records import Place, Polled, Record
-from processors.stream.in_step import BEHIND_MS, MAX_HELD, MAX_HELD_BYTES, MAX_TAKEN_BYTES, PATIENCE_MS, STEP_MS, InStep
+from processors.stream.arrival_order import (
+    BEHIND_MS,
+    MAX_HELD,
+    MAX_HELD_BYTES,
+    MAX_TAKEN_BYTES,
+    PATIENCE_MS,
+    STEP_MS,
+    ArrivalOrder,
+)
 
 SALES, VISITS = Place("sales", 0), Place("visits", 0)
 NOW = 1_700_000_000_000
@@ -20,8 +28,8 @@ def records(place: Place, *timestamps: int) -> list[Record]:
     return [record(place, offset, timestamp) for offset, timestamp in enumerate(timestamps)]
 
 
-def in_step(*places: Place) -> InStep:
-    fresh = InStep()
+def in_step(*places: Place) -> ArrivalOrder:
+    fresh = ArrivalOrder()
     fresh.assign(places)
     return fresh
 

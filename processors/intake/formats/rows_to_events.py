@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from processors.intake.door import Door, refusal_of
 from processors.intake.formats.cells import Clock, text, whole_number
+from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping, integer_fields, kind_of
-from processors.intake.records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.refusal import Problem, Refusal, quoted
 from schemas.bounds import MAX_LINES
 from schemas.facts import PurchaseLine
@@ -29,7 +29,7 @@ class Slot(NamedTuple):
     read: Callable[[Any], Any]
 
 
-class Order:
+class EventRows:
     """Rows that make one event: the cells of its head, and those of each line, in the order of the plan's slots."""
 
     __slots__ = ("at_line", "head", "lines", "problem")
@@ -66,7 +66,7 @@ class Plan:
         """How this mapping reads times."""
         return self._clock
 
-    def read(self, record: int, order: Order, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
+    def read(self, record: int, order: EventRows, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
         """The record that an order makes at the door; `raw`, of `size` bytes or less, is kept if it is refused."""
         event = self._event(order)
         if order.problem is not None:
@@ -95,7 +95,7 @@ class Plan:
                 cells.append(problem)
         return cells
 
-    def _event(self, order: Order) -> dict[str, Any]:
+    def _event(self, order: EventRows) -> dict[str, Any]:
         """The event that an order's cells say; a Problem may stand in it, which no field of a fact allows."""
         event = dict(self._fixed)
         heads = len(self.head)
@@ -149,7 +149,7 @@ class Plan:
         }
 
 
-def _first_unread(order: Order) -> Problem | None:
+def _first_unread(order: EventRows) -> Problem | None:
     """The problem of the first cell that could not be read."""
     for cell in order.head:
         if isinstance(cell, Problem):

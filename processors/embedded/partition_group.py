@@ -1,6 +1,6 @@
-"""A share of the partitions: journalled and decided in one place, so that several processes can divide a round.
+"""A group of the partitions: journalled and decided in one place, so that several processes can divide a round.
 
-Whatever the shares are, each partition gets the same lines in the same order, and cuts its pages by itself: so the
+Whatever the groups are, each partition gets the same lines in the same order, and cuts its pages by itself: so the
 books are the same, byte for byte, whatever the number of processes.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 
 from books.log import Appender
 from books.walk import Place
-from processors.desk import Owed, PartitionDesk, owed_by
+from processors.partition_scorer import Owed, PartitionScorer, owed_by
 from schemas.facts import JournalFact, RefereePurchased, RulesetPublished
 from schemas.pages import MAX_PAGE_LINES, BookLength, Folio, JournalLine, JournalPage
 from schemas.posting import Posting, Reason
@@ -22,7 +22,7 @@ MAX_POSTINGS_HELD: Final = 1_000
 FULL_PAGE_BYTES: Final = 1_000_000  # a page is closed at this size, so that large events make pages of few lines
 
 
-class Order(NamedTuple):
+class LineToScore(NamedTuple):
     """One line to be journalled and decided: in which partition and account, from which input (SHA-256) and record."""
 
     partition: int
@@ -42,9 +42,9 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """What a share made durable for one commit: counts since the last one, ends of its partitions, lengths of files.
+    """What a group made durable for one commit: counts since the last one, ends of its partitions, lengths of files.
 
-    `lengths` are those that the commit must be given; none where the share writes through the committing log itself.
+    `lengths` are those that the commit must be given; none where the group writes through the committing log itself.
     """
 
     postings: int
@@ -55,14 +55,14 @@ class Sealed(msgspec.Struct, frozen=True):
     lengths: tuple[BookLength, ...] = ()
 
 
-class Share(Protocol):
-    """Some partitions. `ask_…` only sets the work going, so that all shares work before the first answer is awaited."""
+class PartitionGroup(Protocol):
+    """Some partitions. `ask_…` only sets the work going, so that all groups work before the first answer is awaited."""
 
     @property
     def partitions(self) -> Sequence[int]:
-        """The partitions of this share."""
+        """The partitions of this group."""
 
-    def score(self, orders: Sequence[Order], received_at: int) -> None:
+    def score(self, lines: Sequence[LineToScore], received_at: int) -> None:
         """Journal and decide lines, in this order, that reached us at `received_at` (UTC ms)."""
 
     def ask_owed(self) -> None:
@@ -89,42 +89,44 @@ class _Writing(msgspec.Struct):
     bytes: int = 0
 
 
-class DeskShare:
-    """A share that is decided right here, by desks recovered to the end of the books, their places in `places`."""
+class LocalPartitionGroup:
+    """A group that is decided right here, by scorers recovered to the end of the books, their places in `places`."""
 
-    def __init__(self, log: Appender, desks: Sequence[PartitionDesk], edition: str, places: Sequence[Place]) -> None:
-        self.desks = desks
+    def __init__(
+        self, log: Appender, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[Place]
+    ) -> None:
+        self.scorers = scorers
         self._log = log
         self._edition = edition
-        self._desks = {desk.partition: desk for desk in desks}
+        self._scorers = {scorer.partition: scorer for scorer in scorers}
         self._writing = {
-            desk.partition: _Writing(desk.page + 1, place) for desk, place in zip(desks, places, strict=True)
+            scorer.partition: _Writing(scorer.page + 1, place) for scorer, place in zip(scorers, places, strict=True)
         }
         self._owed: list[Owed] = []
         self._postings = self._entries = self._duplicates = self._conflicts = 0
 
     @property
     def partitions(self) -> Sequence[int]:
-        """The partitions of this share."""
-        return list(self._desks)
+        """The partitions of this group."""
+        return list(self._scorers)
 
     @property
     def last_tick(self) -> int:
         """The last tick in UTC ms, the same in all partitions between rounds; 0 for none."""
-        return self.desks[0].last_tick
+        return self.scorers[0].last_tick
 
     @property
     def publications(self) -> list[RulesetPublished]:
         """What was published, the same in all partitions."""
-        return list(self.desks[0].machine.partition.publications)
+        return list(self.scorers[0].machine.partition.publications)
 
-    def score(self, orders: Sequence[Order], received_at: int) -> None:
-        """Journal and decide lines; see Share."""
-        for partition, fact, member_id, source, record in orders:
+    def score(self, lines: Sequence[LineToScore], received_at: int) -> None:
+        """Journal and decide lines; see PartitionGroup."""
+        for partition, fact, member_id, source, record in lines:
             writing = self._writing[partition]
             inputs = writing.inputs
             index = inputs[source] if source in inputs else inputs.setdefault(source, len(inputs))
-            self._write(self._desks[partition], writing, JournalLine(fact, received_at, member_id, index, record))
+            self._write(self._scorers[partition], writing, JournalLine(fact, received_at, member_id, index, record))
 
     def ask_owed(self) -> None:
         """Nothing: `owed` has it."""
@@ -139,12 +141,12 @@ class DeskShare:
 
     def sealed(self) -> Sealed:
         """Turn all pages and hand over all postings; the log's own commit makes them durable."""
-        for partition, desk in self._desks.items():
-            self._turn_page(desk, self._writing[partition])
-            self._hand_over_postings(desk, self._writing[partition])
+        for partition, scorer in self._scorers.items():
+            self._turn_page(scorer, self._writing[partition])
+            self._hand_over_postings(scorer, self._writing[partition])
         ends = tuple(
-            End(desk.partition, desk.journal_digest.hex(), desk.ledger_digest.hex(), place)
-            for desk, place in zip(self.desks, self.places(), strict=True)
+            End(scorer.partition, scorer.journal_digest.hex(), scorer.ledger_digest.hex(), place)
+            for scorer, place in zip(self.scorers, self.places(), strict=True)
         )
         sealed = Sealed(self._postings, self._entries, self._duplicates, self._conflicts, ends)
         self._postings = self._entries = self._duplicates = self._conflicts = 0
@@ -152,21 +154,21 @@ class DeskShare:
 
     def places(self) -> list[Place]:
         """Where each partition's books end; right after `sealed` only."""
-        return [self._writing[desk.partition].place for desk in self.desks]
+        return [self._writing[scorer.partition].place for scorer in self.scorers]
 
-    def _write(self, desk: PartitionDesk, writing: _Writing, line: JournalLine) -> None:
+    def _write(self, scorer: PartitionScorer, writing: _Writing, line: JournalLine) -> None:
         lines = writing.lines
         folio = Folio(writing.page, len(lines))
         lines.append(line)
-        postings = desk.score(line, folio)
+        postings = scorer.score(line, folio)
         if postings:
             writing.postings.extend(postings)
-            self._count(desk.partition, line, postings)
+            self._count(scorer.partition, line, postings)
             if len(writing.postings) >= MAX_POSTINGS_HELD:
-                self._hand_over_postings(desk, writing)
-        writing.bytes += desk.line_bytes
+                self._hand_over_postings(scorer, writing)
+        writing.bytes += scorer.line_bytes
         if len(lines) >= MAX_PAGE_LINES or writing.bytes >= FULL_PAGE_BYTES:
-            self._turn_page(desk, writing)
+            self._turn_page(scorer, writing)
 
     def _count(self, partition: int, line: JournalLine, postings: Sequence[Posting]) -> None:
         self._postings += len(postings)
@@ -179,20 +181,20 @@ class DeskShare:
                     raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
                 self._owed.extend(owed_by(partition, posting))
 
-    def _turn_page(self, desk: PartitionDesk, writing: _Writing) -> None:
+    def _turn_page(self, scorer: PartitionScorer, writing: _Writing) -> None:
         if not writing.lines:
             return
         page = JournalPage(writing.page, tuple(writing.lines), tuple(writing.inputs))
-        position = self._log.append_page(desk.partition, page)
+        position = self._log.append_page(scorer.partition, page)
         folio = Folio(page.page, len(page.lines) - 1)
         writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
-        desk.page = writing.page
+        scorer.page = writing.page
         writing.page += 1
         writing.lines, writing.inputs, writing.bytes = [], {"": 0}, 0
 
-    def _hand_over_postings(self, desk: PartitionDesk, writing: _Writing) -> None:
+    def _hand_over_postings(self, scorer: PartitionScorer, writing: _Writing) -> None:
         if writing.postings:
-            position = self._log.append_postings(self._edition, desk.partition, writing.postings)
+            position = self._log.append_postings(self._edition, scorer.partition, writing.postings)
             place = writing.place
             writing.place = Place(place.journal, position, place.folio, writing.postings[-1].number)
             writing.postings = []

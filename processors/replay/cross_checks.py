@@ -31,7 +31,7 @@ class _Key(NamedTuple):
     content: bytes
 
 
-class Tally:
+class CrossChecks:
     """Takes note of every line and posting of books in `partitions` parts; in the end all must come out even."""
 
     def __init__(self, partitions: int) -> None:
