@@ -13,13 +13,14 @@ import msgspec
 
 from books.log import Appender
 from books.walk import Place
+from processors.journal_pages import OpenPage
 from processors.partition_scorer import Owed, PartitionScorer, owed_by
+from processors.run_counts import RunCounts
 from schemas.facts import JournalFact, RefereePurchased, RulesetPublished
-from schemas.pages import MAX_PAGE_LINES, BookLength, Folio, JournalLine, JournalPage
-from schemas.posting import Posting, Reason
+from schemas.pages import BookLength, Folio, JournalLine, JournalPage
+from schemas.posting import Posting
 
 MAX_POSTINGS_HELD: Final = 1_000
-FULL_PAGE_BYTES: Final = 1_000_000  # a page is closed at this size, so that large events make pages of few lines
 
 
 class LineToScore(NamedTuple):
@@ -47,10 +48,7 @@ class Sealed(msgspec.Struct, frozen=True):
     `lengths` are those that the commit must be given; none where the group writes through the committing log itself.
     """
 
-    postings: int
-    entries: int
-    duplicates: int
-    conflicts: int
+    counts: RunCounts
     ends: tuple[End, ...]
     lengths: tuple[BookLength, ...] = ()
 
@@ -81,12 +79,10 @@ class PartitionGroup(Protocol):
 class _Writing(msgspec.Struct):
     """The page that a partition is filling, and its postings not yet handed to the log."""
 
-    page: int
+    number: int
     place: Place
-    lines: list[JournalLine] = []
-    inputs: dict[str, int] = msgspec.field(default_factory=lambda: {"": 0})  # index 0: what Tallybook itself wrote
+    page: OpenPage[JournalLine] = msgspec.field(default_factory=OpenPage)
     postings: list[Posting] = []
-    bytes: int = 0
 
 
 class LocalPartitionGroup:
@@ -103,7 +99,7 @@ class LocalPartitionGroup:
             scorer.partition: _Writing(scorer.page + 1, place) for scorer, place in zip(scorers, places, strict=True)
         }
         self._owed: list[Owed] = []
-        self._postings = self._entries = self._duplicates = self._conflicts = 0
+        self._counts = RunCounts()
 
     @property
     def partitions(self) -> Sequence[int]:
@@ -124,9 +120,8 @@ class LocalPartitionGroup:
         """Journal and decide lines; see PartitionGroup."""
         for partition, fact, member_id, source, record in lines:
             writing = self._writing[partition]
-            inputs = writing.inputs
-            index = inputs[source] if source in inputs else inputs.setdefault(source, len(inputs))
-            self._write(self._scorers[partition], writing, JournalLine(fact, received_at, member_id, index, record))
+            line = JournalLine(fact, received_at, member_id, writing.page.input_number(source), record)
+            self._write(self._scorers[partition], writing, line)
 
     def ask_owed(self) -> None:
         """Nothing: `owed` has it."""
@@ -148,49 +143,43 @@ class LocalPartitionGroup:
             End(scorer.partition, scorer.journal_digest.hex(), scorer.ledger_digest.hex(), place)
             for scorer, place in zip(self.scorers, self.places(), strict=True)
         )
-        sealed = Sealed(self._postings, self._entries, self._duplicates, self._conflicts, ends)
-        self._postings = self._entries = self._duplicates = self._conflicts = 0
-        return sealed
+        counts, self._counts = self._counts, RunCounts()
+        return Sealed(counts, ends)
 
     def places(self) -> list[Place]:
         """Where each partition's books end; right after `sealed` only."""
         return [self._writing[scorer.partition].place for scorer in self.scorers]
 
     def _write(self, scorer: PartitionScorer, writing: _Writing, line: JournalLine) -> None:
-        lines = writing.lines
-        folio = Folio(writing.page, len(lines))
-        lines.append(line)
-        postings = scorer.score(line, folio)
+        page = writing.page
+        postings = scorer.score(line, Folio(writing.number, len(page.lines)))
         if postings:
             writing.postings.extend(postings)
             self._count(scorer.partition, line, postings)
             if len(writing.postings) >= MAX_POSTINGS_HELD:
                 self._hand_over_postings(scorer, writing)
-        writing.bytes += scorer.line_bytes
-        if len(lines) >= MAX_PAGE_LINES or writing.bytes >= FULL_PAGE_BYTES:
+        if page.add(line, scorer.line_bytes):
             self._turn_page(scorer, writing)
 
     def _count(self, partition: int, line: JournalLine, postings: Sequence[Posting]) -> None:
-        self._postings += len(postings)
         for posting in postings:
-            self._entries += len(posting.entries)
-            self._duplicates += posting.reason == Reason.DUPLICATE
-            self._conflicts += posting.reason == Reason.CONFLICT
+            self._counts.count(posting)
             if posting.owed:
                 if isinstance(line.fact, RefereePurchased):
                     raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
                 self._owed.extend(owed_by(partition, posting))
 
     def _turn_page(self, scorer: PartitionScorer, writing: _Writing) -> None:
-        if not writing.lines:
+        lines = tuple(writing.page.lines)
+        if not lines:
             return
-        page = JournalPage(writing.page, tuple(writing.lines), tuple(writing.inputs))
+        page = JournalPage(writing.number, lines, tuple(writing.page.inputs))
         position = self._log.append_page(scorer.partition, page)
-        folio = Folio(page.page, len(page.lines) - 1)
+        folio = Folio(writing.number, len(lines) - 1)
         writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
-        scorer.page = writing.page
-        writing.page += 1
-        writing.lines, writing.inputs, writing.bytes = [], {"": 0}, 0
+        scorer.page = writing.number
+        writing.number += 1
+        writing.page = OpenPage()
 
     def _hand_over_postings(self, scorer: PartitionScorer, writing: _Writing) -> None:
         if writing.postings:

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from books.log import LogWriter
 from processors.embedded.partition_group import LineToScore, PartitionGroup
-from schemas.facts import (
-    ClockTicked,
-    JournalFact,
-    PublishedFact,
-    PurchaseRecorded,
-    RulesetPublished,
-    members_of,
-)
+from processors.journal_pages import partition_of_line
+from processors.run_counts import RunCounts
+from schemas.facts import ClockTicked, JournalFact, PublishedFact, RulesetPublished, members_of
 from schemas.pages import InputConsumed, Reject, RoundCommitted
-from schemas.partitions import partition_of
 
 NO_TICK: Final = 0
 LINES_TOGETHER: Final = 500  # handed to a group at a time: few enough that it starts soon, enough to be worth a message
@@ -30,18 +22,6 @@ class Taken(NamedTuple):
     fact: PublishedFact
     input: str
     record: int
-
-
-class RoundCounts(msgspec.Struct):
-    """What has been taken in since the last commit."""
-
-    facts: int = 0
-    lines: int = 0
-    postings: int = 0
-    entries: int = 0
-    rejects: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
 
 
 class Rounds:
@@ -67,7 +47,7 @@ class Rounds:
         self._waiting: list[list[LineToScore]] = [[] for _ in groups]
         self._last_tick = last_tick
         self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
-        self._counts = RoundCounts()
+        self._counts = RunCounts()
         self.postings_committed = 0
 
     @property
@@ -92,8 +72,7 @@ class Rounds:
         self._counts.facts += len(facts)
         for fact, source, record in facts:
             for member_id in members_of(fact):
-                key = member_id if member_id is not None else guest_key(fact)
-                partition = partition_of(key, self._partitions)
+                partition = partition_of_line(fact, member_id, self._partitions)
                 self._write(LineToScore(partition, fact, member_id, source, record), received_at)
         self._hand_out(received_at)
         for group in self.groups:
@@ -106,7 +85,7 @@ class Rounds:
         self._counts.rejects += len(rejects)
         return self.log.append_rejects(rejects)
 
-    def commit(self, inputs: Sequence[InputConsumed]) -> RoundCounts:
+    def commit(self, inputs: Sequence[InputConsumed]) -> RunCounts:
         """Make everything since the last commit durable and visible, as one.
 
         Returns:
@@ -116,12 +95,9 @@ class Rounds:
         for group in self.groups:
             group.ask_seal()
         sealed = [group.sealed() for group in self.groups]
-        counts, self._counts = self._counts, RoundCounts()
+        counts, self._counts = self._counts, RunCounts()
         for each in sealed:
-            counts.postings += each.postings
-            counts.entries += each.entries
-            counts.duplicates += each.duplicates
-            counts.conflicts += each.conflicts
+            counts.add(each.counts)
         self.postings_committed += counts.postings
         ends = sorted((end for each in sealed for end in each.ends), key=lambda end: end.partition)
         self.log.commit(
@@ -148,7 +124,8 @@ class Rounds:
         owed.sort(key=lambda item: item[:4])
         for item in owed:
             fact = item.fact
-            self._write(LineToScore(partition_of(fact.member_id, self._partitions), fact, fact.member_id), received_at)
+            partition = partition_of_line(fact, fact.member_id, self._partitions)
+            self._write(LineToScore(partition, fact, fact.member_id), received_at)
         if tick_at != NO_TICK:
             self._write_everywhere(ClockTicked(tick_at), received_at)
         self._hand_out(received_at)
@@ -172,10 +149,3 @@ class Rounds:
             if lines:
                 self.groups[number].score(lines, received_at)
                 self._waiting[number] = []
-
-
-def guest_key(fact: JournalFact) -> str:
-    """What decides the partition of a fact without a member: the order id of a guest's purchase."""
-    if isinstance(fact, PurchaseRecorded):
-        return fact.order_id
-    raise AssertionError(f"a {type(fact).__name__} has a member")

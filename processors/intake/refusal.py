@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from schemas.pages import Reject
+
 RejectReason = Literal[
     "malformed",
     "too_large",
@@ -42,6 +44,40 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     event_id: str = ""
     occurred_at: int | None = None
+
+
+def reject_of(
+    refusal: Refusal,
+    raw: bytes,
+    *,
+    source_input: tuple[str, str],
+    record: int,
+    at_line: int = 0,
+    received_at: int = 0,
+    headers: dict[str, str],
+    resubmit_of: int = 0,
+) -> Reject:
+    """The reject that keeps a refused record; its number is given where it is kept.
+
+    `source_input` is what the books call the input (a file's SHA-256, a topic's partition) and what people call it.
+    """
+    identity, name = source_input
+    return Reject(
+        reason=refusal.reason,
+        message=refusal.message,
+        raw=raw,
+        field=refusal.field,
+        input=identity,
+        input_name=name,
+        record=record,
+        at_line=at_line,
+        fact_type=refusal.fact_type,
+        source=refusal.source,
+        event_id=refusal.event_id,
+        received_at=received_at,
+        headers=headers,
+        resubmit_of=resubmit_of,
+    )
 
 
 class Problem(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from books.walk import WalkedLine
-from processors.embedded.rounds import guest_key
+from processors.journal_pages import partition_of_line
 from schemas.canonical import EMPTY_DIGEST, content_hash, next_journal_digest
 from schemas.facts import (
     ClockTicked,
@@ -19,7 +19,6 @@ from schemas.facts import (
     members_of,
 )
 from schemas.pages import JournalLine
-from schemas.partitions import partition_of
 
 
 class _Key(NamedTuple):
@@ -65,7 +64,7 @@ class CrossChecks:
         name = f"{fact.source}/{fact.event_id}"
         if line.member_id not in members_of(fact):
             return f"{name} stands in the account of {line.member_id}, whom it does not name"
-        due = partition_of(guest_key(fact) if line.member_id is None else line.member_id, self._partitions)
+        due = partition_of_line(fact, line.member_id, self._partitions)
         return None if due == partition else f"{name} of member {line.member_id} belongs in partition {due}"
 
     def problems(self) -> Iterator[tuple[int, str, str]]:

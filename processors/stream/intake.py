@@ -21,7 +21,7 @@ from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
 from processors.stream.arrival_order import ArrivalOrder
 from processors.stream.message_door import MessageDoor, RegistryUnreachable, WriterSchemas
-from processors.stream.paging import Pages
+from processors.stream.page_messages import PageMessages
 from processors.stream.rejects import reject_from
 from processors.stream.stage_counts import StageCounts
 from schemas.facts import JournalOpened, PublishedFact
@@ -140,7 +140,7 @@ class StreamIntake:
         self._member.close()
 
     def _take_in(self, batch: list[Record], now: int) -> None:
-        pages = Pages(self._opened.partitions)
+        pages = PageMessages(self._opened.partitions)
         rejects: list[Reject] = []
         self._look_at_ticks(now)
         for record in batch:
@@ -149,7 +149,13 @@ class StreamIntake:
             if isinstance(admitted, Refusal):
                 rejects.append(reject_from(record, admitted, self._received_at))
             else:
-                pages.add(admitted, record, self._received_at, self._door.body_of(record.value))
+                pages.add(
+                    admitted,
+                    self._received_at,
+                    input_name=f"{record.topic}/{record.partition}",
+                    record=record.offset + 1,
+                    body=self._door.body_of(record.value),
+                )
         started = time.perf_counter()
         self._producer.begin()
         try:

@@ -9,7 +9,7 @@ from typing import Final
 from books.kafka.headers import header_text
 from books.kafka.records import UNREADABLE, Record
 from processors.intake.input_records import MAX_KEPT_BYTES
-from processors.intake.refusal import Refusal
+from processors.intake.refusal import Refusal, reject_of
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 
@@ -52,17 +52,11 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
     if len(raw) > MAX_EVENT_BYTES:
         noted |= {TRUNCATED: "true", "bytes": str(len(raw)), "sha256": sha256(raw).hexdigest()}
         raw = raw[:MAX_KEPT_BYTES]
-    return Reject(
-        reason=refusal.reason,
-        message=refusal.message,
-        raw=raw,
-        field=refusal.field,
-        input=f"{record.topic}/{record.partition}",
-        input_name=record.topic,
+    return reject_of(
+        refusal,
+        raw,
+        source_input=(f"{record.topic}/{record.partition}", record.topic),
         record=record.offset + 1,
-        fact_type=refusal.fact_type,
-        source=refusal.source,
-        event_id=refusal.event_id,
         received_at=received_at,
         headers=kept | noted,
         resubmit_of=_mends(record.headers),

@@ -14,22 +14,22 @@ from books.errors import BooksError
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable
 from books.kafka.log import KafkaLogReader
-from books.kafka.messages import page_message, page_of
+from books.kafka.messages import page_of
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Record
 from books.snapshots.due import POSTINGS_WHILE_SCORING
 from books.snapshots.store import SnapshotStore
 from books.walk import Place as BookPlace
 from processors.decider.partition_machine import Load
-from processors.partition_scorer import PartitionScorer, owed_by
+from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
+from processors.stream.page_messages import PageMessages
 from processors.stream.stage_counts import StageCounts
 from schemas.avro.codecs import encode_batch, encode_posting
 from schemas.avro.single_object import frame
 from schemas.avro.varints import long_bytes
 from schemas.facts import RefereePurchased
-from schemas.pages import MAX_PAGE_LINES, Folio, JournalLine
-from schemas.partitions import partition_of
+from schemas.pages import MAX_PAGE_LINES, Folio
 from schemas.posting import Posting, PostingBatch
 from schemas.topics import Topics
 
@@ -69,9 +69,9 @@ class StreamScorer:
         self._producer: TransactionalProducer | None = None
         self._committed_page = self._scored_page = NOTHING_SCORED
         self._postings: list[Posting] = []
-        self._owed: list[tuple[RefereePurchased, int]] = []
-        self._since_snapshot = 0
         self._partitions = 0
+        self._owed = PageMessages(0)
+        self._since_snapshot = 0
 
     @property
     def has_pending(self) -> bool:
@@ -105,10 +105,10 @@ class StreamScorer:
         last = log.last_batch(self._edition, self.partition)
         if self.state is None or self.has_pending or not _stands_at(self.state, last, self._scored_page):
             self._recover(log, on_line)
-        self._postings, self._owed = [], []
+        self._partitions = log.partitions
+        self._postings, self._owed = [], PageMessages(self._partitions)
         self._scored_page = self._committed_page = NOTHING_SCORED if last is None else last[1].scored_page
         self._producer = producer
-        self._partitions = log.partitions
         self.counts.took_over(time.perf_counter() - started)
         return self._scored_page + 1
 
@@ -134,7 +134,8 @@ class StreamScorer:
                     if posting.owed:
                         if isinstance(line.fact, RefereePurchased):
                             raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
-                        self._owed += [(owed.fact, line.received_at) for owed in owed_by(self.partition, posting)]
+                        for fact in posting.owed:
+                            self._owed.add(fact, line.received_at)
         state.page = self._scored_page = number
         self.counts.facts += len(page.lines)
         return True
@@ -154,7 +155,7 @@ class StreamScorer:
             producer.begin()
             for message in self._batches(state):
                 producer.send(self._topics.ledger(self._edition), message, partition=self.partition)
-            for partition, message in _owed_pages(self._owed, self._partitions):
+            for partition, message in self._owed.messages():
                 producer.send(self._topics.journal, message, partition=partition)
             producer.commit()
         except BooksError:
@@ -163,7 +164,7 @@ class StreamScorer:
             raise
         self.counts.committed(time.perf_counter() - started, len(self._postings))
         self._since_snapshot += len(self._postings)
-        self._postings, self._owed = [], []
+        self._postings, self._owed = [], PageMessages(self._partitions)
         self._committed_page = self._scored_page
 
     def release(self) -> None:
@@ -244,14 +245,3 @@ def _batch(bodies: list[bytes], end: PostingBatch) -> bytes:
     """A batch of postings that are encoded already: Avro writes an array as its count, its items and an empty rest."""
     head = long_bytes(len(bodies)) if bodies else b""
     return frame("PostingBatch", head + b"".join(bodies) + encode_batch(end))
-
-
-def _owed_pages(owed: list[tuple[RefereePurchased, int]], partitions: int) -> Iterator[tuple[int, bytes]]:
-    """The derived facts as pages of their members' partitions."""
-    lines: dict[int, list[JournalLine]] = {}
-    for fact, received_at in owed:
-        partition = partition_of(fact.member_id, partitions)
-        lines.setdefault(partition, []).append(JournalLine(fact, received_at, fact.member_id))
-    for partition, those in lines.items():
-        for start in range(0, len(those), MAX_PAGE_LINES):
-            yield partition, page_message(those[start : start + MAX_PAGE_LINES])

@@ -21,9 +21,6 @@ class StreamProjection:
     """One projection process into an opened, migrated store. It does nothing between two calls of `step`."""
 
     def __init__(self, cluster: Cluster, topics: Topics, edition: str, store: Store, *, instance: str) -> None:
-        self.postings = 0
-        self.facts = 0
-        self.rejects = 0
         self._store = store
         self._edition = edition
         self._projector: Projector | None = None
@@ -36,8 +33,8 @@ class StreamProjection:
         require_same_books(self._feed.opened(), self._store)
         self._feed.open()
 
-    def step(self) -> bool:
-        """Fetch, and project if it is time; whether anything was projected.
+    def step(self) -> Projected | None:
+        """Fetch, and project if it is time; what was projected, None for nothing.
 
         Raises:
             StoreUnreachable, KafkaUnreachable: start anew; no answer changes by it.
@@ -46,17 +43,14 @@ class StreamProjection:
         self._feed.poll(POLL_SECONDS)
         feed, projector = self._feed, self._projector
         if projector is None or not feed.waiting_bytes:
-            return False
+            return None
         is_time = time.monotonic() - self._last_at >= GAP_SECONDS
         if not is_time and feed.waiting_bytes < BATCH_BYTES:
-            return False
-        done: Projected = projector.project()
+            return None
+        done = projector.project()
         self._last_at = time.monotonic()
-        self.postings += done.postings
-        self.facts += done.facts
-        self.rejects += done.rejects
         feed.note_progress()
-        return True
+        return done
 
     def close(self) -> None:
         """Leave the group."""

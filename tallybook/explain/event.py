@@ -10,7 +10,7 @@ import msgspec
 
 from books.log import LogReader
 from processors.decider.local_time import Zone
-from processors.embedded.rounds import guest_key
+from processors.journal_pages import guest_key
 from schemas.facts import MemberFact, PurchaseRecorded, RefereePurchased, RulesetPublished
 from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting

@@ -13,9 +13,10 @@ from books.log import CommittedRounds, LogReader
 from processors.decider.partition_machine import Load
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
-from processors.intake.refusal import Refusal
+from processors.intake.refusal import Refusal, reject_of
 from processors.intake.spill import Arrived
 from processors.partition_scorer import PartitionScorer
+from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
@@ -34,18 +35,11 @@ class Source(msgspec.Struct, frozen=True):
     resubmit_of: int = 0
 
 
-class Imported(msgspec.Struct):
+class Imported(RunCounts):
     """What an import brought in; `seconds` is the time spent reading and deciding."""
 
     records: int = 0
-    facts: int = 0
-    lines: int = 0
-    postings: int = 0
-    entries: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    rejects: int = 0
-    rejects_by_reason: dict[str, int] = {}
+    rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     first_reject: int = 0
     seconds: float = 0.0
 
@@ -125,18 +119,12 @@ class Importer:
         # What became too old on the way was a fact to its reader, who kept no bytes of it.
         raw = item.raw if item.fact is None else canonical_fact(item.fact)
         self._refused.append(
-            Reject(
-                reason=refusal.reason,
-                message=refusal.message,
-                raw=raw,
-                field=refusal.field,
-                input=source.sha256,
-                input_name=source.name,
+            reject_of(
+                refusal,
+                raw,
+                source_input=(source.sha256, source.name),
                 record=item.record,
                 at_line=item.at_line,
-                fact_type=refusal.fact_type,
-                source=refusal.source,
-                event_id=refusal.event_id,
                 headers=item.headers,
                 resubmit_of=source.resubmit_of,
             )
@@ -172,15 +160,8 @@ class Importer:
     def _commit(self) -> None:
         if not self._consumed and self._rounds.is_empty:
             return  # not even a publication
-        counts = self._rounds.commit(list(self._consumed.values()))
+        self.done.add(self._rounds.commit(list(self._consumed.values())))
         self._consumed, self._uncommitted = {}, 0
-        self.done.facts += counts.facts
-        self.done.lines += counts.lines
-        self.done.postings += counts.postings
-        self.done.entries += counts.entries
-        self.done.duplicates += counts.duplicates
-        self.done.conflicts += counts.conflicts
-        self.done.rejects += counts.rejects
 
 
 def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:

@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
-from processors.embedded.rounds import RoundCounts, Rounds, Taken
+from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import records_as_they_come
-from processors.intake.refusal import Refusal
+from processors.intake.refusal import Refusal, reject_of
 from processors.intake.spill import Arrived
 from processors.intake.unknown_fields import UnknownFields
+from processors.run_counts import RunCounts
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed, Reject
@@ -33,29 +34,13 @@ BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is no
 MAX_REMEMBERED: Final = 50_000  # inputs known by their content; one that comes again later is a heap of duplicates
 
 
-class Followed(msgspec.Struct):
+class Followed(RunCounts):
     """What a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did."""
 
-    facts: int = 0
-    postings: int = 0
-    entries: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    rejects: int = 0
     files: int = 0
     files_refused: int = 0
     commits: int = 0
     committed_at: int = 0
-
-    def count(self, counts: RoundCounts) -> None:
-        """Add what one commit covered."""
-        self.facts += counts.facts
-        self.postings += counts.postings
-        self.entries += counts.entries
-        self.duplicates += counts.duplicates
-        self.conflicts += counts.conflicts
-        self.rejects += counts.rejects
-        self.commits += 1
 
 
 class _Reading(msgspec.Struct):
@@ -256,18 +241,12 @@ class Follower:
 
     def _refuse(self, item: Arrived, refusal: Refusal, one: Input) -> None:
         self._refused.append(
-            Reject(
-                reason=refusal.reason,
-                message=refusal.message,
-                raw=item.raw,
-                field=refusal.field,
-                input=one.sha256,
-                input_name=one.name,
+            reject_of(
+                refusal,
+                item.raw,
+                source_input=(one.sha256, one.name),
                 record=item.record,
                 at_line=item.at_line,
-                fact_type=refusal.fact_type,
-                source=refusal.source,
-                event_id=refusal.event_id,
                 received_at=self._now,
                 headers=item.headers,
             )
@@ -304,7 +283,8 @@ class Follower:
         if self._refused:
             self._rounds.reject(self._refused)
         if self._began is not None or tick_at:
-            self.done.count(self._rounds.commit(list(self._moved.values())))
+            self.done.add(self._rounds.commit(list(self._moved.values())))
+            self.done.commits += 1
             self.done.committed_at = self._now
             self._on_commit()
         self._has_facts = self._has_facts or bool(self._round)

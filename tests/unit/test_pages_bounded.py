@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from processors.embedded.partition_group import FULL_PAGE_BYTES
 from processors.embedded.rounds import Taken
+from processors.journal_pages import FULL_PAGE_BYTES
 from processors.replay.recovery import recover_partition
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES

@@ -11,7 +11,7 @@ from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
 from books.files.open import open_for_reading, open_for_writing
 from books.walk import Walk, walk
-from processors.embedded.rounds import guest_key
+from processors.journal_pages import partition_of_line
 from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
@@ -19,7 +19,6 @@ from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
 from schemas.pages import JournalLine, JournalPage, Reject
-from schemas.partitions import partition_of
 from tests.fakes.stream_books import EDITION, MemoryStream
 from tests.support.book_samples import guest
 from tests.support.deciders import load, published
@@ -44,7 +43,7 @@ def stream_of(seed: int, *, behind: bool = False) -> MemoryStream:
                 flush(stream, partition, waiting)
                 stream.append(partition, [JournalLine(ClockTicked(START + day * DAY_MS), START)])
         for member_id in members_of(fact):
-            partition = partition_of(guest_key(fact) if member_id is None else member_id, PARTITIONS)
+            partition = partition_of_line(fact, member_id, PARTITIONS)
             waiting[partition].append(JournalLine(fact, fact.occurred_at, member_id, record=1))
             if rng.random() < 0.4:
                 flush(stream, partition, waiting)

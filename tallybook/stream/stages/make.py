@@ -87,13 +87,12 @@ class ProjectionStage:
         projection = self._projection
         if projection is None:
             raise AssertionError("a projection is opened before it is stepped")
-        facts, postings, began = projection.facts, projection.postings, time.perf_counter()
-        worked = projection.step()
-        if worked:
-            # The counters of the process go on where a projection that ended has left them.
-            self._counts.committed(time.perf_counter() - began, projection.postings - postings)
-            self._counts.facts += projection.facts - facts
-        return worked
+        began = time.perf_counter()
+        done = projection.step()
+        if done is not None:
+            self._counts.committed(time.perf_counter() - began, done.postings)
+            self._counts.facts += done.facts
+        return done
 
     def close(self) -> None:
         """Leave the group and close the tables."""
