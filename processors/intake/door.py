@@ -116,7 +116,9 @@ def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(lines, list):
         lines = [line[1] if isinstance(line, tuple) else line for line in lines]
         event["lines"] = [
-            {name: value for name, value in line.items() if value is not None} if isinstance(line, dict) else line
+            {name: value for name, value in line.items() if value is not None}
+            if isinstance(line, dict) and None in line.values()
+            else line
             for line in lines
         ]
     return event

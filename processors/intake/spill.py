@@ -1,4 +1,4 @@
-"""What arrives is held in memory up to a bound, then put down in sorted runs on disk: an external sort."""
+"""Sorts the records of an import by time: in memory up to a bound, beyond it in sorted runs in a temporary file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_RUNS: Final = 500
 _CHUNK: Final = 1 << 16
 
 
-class Arrived(msgspec.Struct, gc=False):
+class Arrived(msgspec.Struct, array_like=True, gc=False):
     """One record in the order of arrival: exactly one of `fact` and `refusal` is there.
 
     `occurred_at` (UTC ms) is the instant that it is sorted by. `input_index` counts the inputs as they were given, from
@@ -41,18 +41,10 @@ class Arrived(msgspec.Struct, gc=False):
     headers: dict[str, str]
 
 
-class _Stored(msgspec.Struct, array_like=True, gc=False):
+class _Stored(Arrived):
     """Arrived as it is read back: the fact is decoded as its shape, without the patterns that it passed already."""
 
-    occurred_at: int
-    rank: int
-    record: int
-    input_index: int
-    at_line: int
     fact: AnyShape | None
-    refusal: Refusal | None
-    raw: bytes
-    headers: dict[str, str]
 
 
 def by_time(arrived: Arrived) -> tuple[int, int, int]:
@@ -61,7 +53,7 @@ def by_time(arrived: Arrived) -> tuple[int, int, int]:
 
 
 class Spill:
-    """Holds what arrives and gives it back in order, `key` None meaning the order of arrival.
+    """Holds what arrives and gives it back in the order of `key`; None: in the order in which it came.
 
     At most about `held_bytes` are held in memory, in terms of what the records took in their input; the rest lies in a
     temporary file in `folder` (None: the system's), which vanishes with close(). Its runs are joined into one whenever
@@ -84,7 +76,7 @@ class Spill:
         self._file: IO[bytes] | None = None
 
     def add(self, arrived: Arrived, size: int) -> None:
-        """Take in one more; `size` is what it takes, in bytes."""
+        """Add one more, which takes `size` bytes."""
         self._held.append(arrived)
         self._room -= size
         if self._room < 0:
@@ -121,7 +113,7 @@ class Spill:
         return heapq.merge(*runs, key=self._key)
 
     def _put_down(self, run: Iterable[Arrived]) -> None:
-        """Write one more run."""
+        """Write one more run of sorted records."""
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder, prefix="tallybook-")  # noqa: SIM115 close() closes it
         begin = self._file.seek(0, os.SEEK_END)
@@ -170,38 +162,11 @@ def _read_run(file: int, begin: int, end: int) -> Iterator[Arrived]:
             chunk, at, begin = chunk[at:] + more, 0, begin + len(more)
             continue
         at += _LENGTH_BYTES + length
-        yield _arrived(_decode(chunk[at - length : at]))
+        stored = _decode(chunk[at - length : at])
+        if stored.fact is not None:
+            stored.fact = build(stored.fact)
+        yield Arrived(*msgspec.structs.astuple(stored))
 
 
-def _arrived(stored: _Stored) -> Arrived:
-    return Arrived(
-        stored.occurred_at,
-        stored.rank,
-        stored.record,
-        stored.input_index,
-        stored.at_line,
-        None if stored.fact is None else build(stored.fact),
-        stored.refusal,
-        stored.raw,
-        stored.headers,
-    )
-
-
-def _encode(arrived: Arrived) -> bytes:
-    return _encoder.encode(
-        (
-            arrived.occurred_at,
-            arrived.rank,
-            arrived.record,
-            arrived.input_index,
-            arrived.at_line,
-            arrived.fact,
-            arrived.refusal,
-            arrived.raw,
-            arrived.headers,
-        )
-    )
-
-
-_encoder: Final = msgspec.msgpack.Encoder()
+_encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Stored).decode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from processors.intake.door import Door
+from processors.intake.door import Door, without_nulls
 from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused, Read, as_json, refused
 from processors.intake.refusal import Refusal
 from schemas.avro.codecs import read_container
@@ -47,7 +47,7 @@ def read_avro_container(stream: BinaryIO, name: str, door: Door) -> Iterator[Rea
         here = stream.tell()
         if here != block_end:
             block_start, block_end = block_end, here
-        event = _without_nulls(fields)
+        event = without_nulls(fields)
         event.setdefault("type", kind)
         admitted = door.admit(event)
         if isinstance(admitted, Refusal):
@@ -72,17 +72,3 @@ def _damaged(stream: BinaryIO, record: int, damage: ContainerDamaged, offset: in
         "taken, none after it; write the file again and import it"
     )
     return refused(record, record, Refusal("damaged", message), kept, headers={"offset": str(offset)}, size=size)
-
-
-def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
-    """What is null in an Avro union was not given."""
-    event = {name: value for name, value in fields.items() if value is not None}
-    lines = event.get("lines")
-    if isinstance(lines, list):
-        event["lines"] = [
-            {name: value for name, value in line.items() if value is not None}
-            if isinstance(line, dict) and None in line.values()
-            else line
-            for line in lines
-        ]
-    return event
