@@ -1,8 +1,8 @@
-"""Carries the committed books into ClickHouse: rows first, the marker that speaks of them last, and twice does no harm.
+"""Fills the tables of ClickHouse from the committed books: the rows first, then the marker of how far they go.
 
 The records are passed on as the Avro that they are, and ClickHouse makes rows of them. Nothing here asks whether a row
-is already in: each has an identity, so a second copy of it is the same row. The marker only saves the work of reading
-the books from their beginning.
+is already there: each row has an identity, so a second copy of it changes nothing. The marker only saves reading the
+books from their beginning.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from schemas.facts import JournalOpened
 from schemas.instants import format_instant
 
 FIRST_EDITION: Final = "0001"
-# Bytes of a book that go in at once, some 95,000 postings or 300,000 lines: large enough that a part of a table is
-# worth its making, small enough for the memory (ClickHouse holds three times as much while it makes rows of them).
+# Bytes of a book that are inserted at once, some 95,000 postings or 300,000 lines: large enough for an efficient part
+# of a table, small enough for the memory (ClickHouse holds three times as much while it makes rows of them).
 BATCH_BYTES: Final = 32 << 20
 
 
@@ -168,7 +168,7 @@ class Projector:
 
 
 class _Batches:
-    """One call's way through the books: blocks are gathered until they are worth an insert."""
+    """Reads the books for one call, and gathers blocks until they are large enough for an insert."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class _Batches:
         self._moved: dict[_Key, _Marker] = {}
 
     def take(self, book: str, batch_bytes: int) -> None:
-        """Bring in a book; what is too little for a batch is not marked yet."""
+        """Insert what is new of a book; `mark` notes the rest that did not fill a batch."""
         pieces: list[tuple[int, EncodedBlock]] = []
         gathered = 0
         for partition, block in self._blocks(book):
@@ -204,7 +204,7 @@ class _Batches:
             self._insert(book, pieces)
 
     def mark(self) -> None:
-        """Note how far all is in that was inserted."""
+        """Write markers for all that was inserted."""
         if self._moved:
             moved, self._moved = self._moved, {}
             columns: dict[str, list[object]] = {

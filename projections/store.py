@@ -1,4 +1,4 @@
-"""What the projections ask of a ClickHouse, so that the embedded one and a server fit the same hole."""
+"""The port to ClickHouse: what projections and readers ask of it, whether it is embedded or a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pieces = Sequence[tuple[int, EncodedBlock]]  # blocks of a book, each with the p
 JOURNAL: Final = "journal"
 LEDGER: Final = "ledger"
 REJECTS: Final = "rejects"
-# The tables of each book, in the order in which they are filled: whoever sees a state finds its ledger rows.
+# The tables of each book in the order in which they are filled, so that a state never appears before its ledger rows.
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     LEDGER: (
         "ledger",
@@ -84,7 +84,7 @@ class QueryFailed(StoreError):
 
 
 class Staged(Protocol):
-    """Records that a store has taken in, to be laid into its tables one by one."""
+    """Records that a store has taken in, from which its tables are filled one by one."""
 
     @property
     def book(self) -> str:
@@ -141,7 +141,7 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the store; the object is of no use afterwards."""
+        """Close the store; the object is of no use afterwards."""
 
 
 def renewal(store: Store) -> str:

@@ -1,4 +1,7 @@
-"""Writes docs/tables.md from the comments in the database itself, so that the page cannot say anything else."""
+"""Writes docs/tables.md from the comments of tables, views and columns in the database.
+
+A column's comment stands in the `.sql` file that makes its table (`migrations/`) or its view (`views/`).
+"""
 
 from __future__ import annotations
 

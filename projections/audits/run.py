@@ -1,4 +1,4 @@
-"""Runs the audits: queries that must return no rows, each the proof of one law over everything that is projected."""
+"""Runs the audits, one `.sql` file each in this folder: queries that must return no rows, the proof of a law."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from projections.store import Row, Store
 
 
 def run_audits(store: Store) -> list[tuple[str, list[Row]]]:
-    """Every audit by name with the rows that it found, at most 1,000 each; an empty list is a law that holds.
+    """Every audit by name with the rows that it found, at most 1,000 each; an empty list means that the law holds.
 
     They look at all editions, and at the tables themselves rather than the views.
     """

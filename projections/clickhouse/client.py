@@ -17,12 +17,12 @@ import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
 
-from projections.clickhouse.faults import no_room_on_the_way
+from projections.clickhouse.disk_errors import no_room_on_the_way
 from projections.clickhouse.json_rows import FORMAT, json_rows
 from projections.clickhouse.lock import StoreLock
-from projections.clickhouse.reader_guard import ReaderGuard
+from projections.clickhouse.query_guard import ReaderGuard
 from projections.clickhouse.replaced_parts import clear_replaced_parts
-from projections.clickhouse.servers import (
+from projections.clickhouse.server_errors import (
     Server,
     cannot_answer_now,
     lost_session,
@@ -31,8 +31,14 @@ from projections.clickhouse.servers import (
     unreachable,
 )
 from projections.clickhouse.sessions import READING, Sessions
-from projections.clickhouse.staged_inserts import FILLED, KINDS, insert_statement, line_columns, lines_statement
-from projections.clickhouse.staging import avro_file, staged_columns
+from projections.clickhouse.staging import (
+    avro_file,
+    found_query,
+    insert_statement,
+    line_columns,
+    lines_statement,
+    staged_columns,
+)
 from projections.store import (
     FOLDER_RENEWAL,
     JOURNAL,
@@ -52,20 +58,20 @@ from projections.store import (
 
 ROWS: Final = "tallybook_rows"
 VIEWS: Final = "tallybook"
-_Client: TypeAlias = Any  # the common face of the embedded and the server client is not exported
+_Client: TypeAlias = Any  # the common interface of the embedded and the server client is not exported
 
 _TYPES: Final = "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}"
 _IN_SESSION: Final = "SELECT 1 AS there FROM system.tables WHERE is_temporary AND name = {staged:String}"
-# What the client puts around the server's own message when it comes over HTTP.
+# The client library wraps the server's own message in this when it comes over HTTP.
 _OVER_HTTP: Final = re.compile(r"^Received ClickHouse exception.*?server response: | \(for url [^ ]*\)$", re.DOTALL)
 CONNECT_SECONDS: Final = 5
-# Longer than a served query waits and runs, so that the server says what is the matter, and not the client.
+# Longer than a served query may wait and run, so that the error comes from the server, not from the client.
 SERVED_SECONDS: Final = 90
-# Without a byte from the server, of which an insert that goes well is never a tenth.
+# How long the server may send nothing; an insert that succeeds takes less than a tenth of it.
 SERVER_SECONDS: Final = 120
-# Between two statements; a session holds what was staged, which lies in the server's memory until then.
+# How long a session lives between two statements; what is staged stays in the server's memory as long.
 SESSION_SECONDS: Final = 60
-# Up to here it costs more to hand rows from thread to thread than one thread needs to make them all.
+# Up to this size one thread is faster than several that hand rows to each other.
 FEW_BYTES: Final = 1 << 20
 # Staged in turn before the disk is cleared of the parts that merges have replaced meanwhile, some ten for each.
 STAGED_BEFORE_CLEARING: Final = 128
@@ -177,7 +183,7 @@ class ClickHouse:
         self._threads = count
 
     def _in_lines(self, pages: _Staged) -> _Staged:
-        """The lines of staged pages, which are forgotten."""
+        """The lines of staged pages in a table of their own; the pages are dropped."""
         lines = _Staged(pages.book, f"{pages.name}_lines")
         self.command(f"CREATE TEMPORARY TABLE {lines.name} ({line_columns()}) ENGINE = Memory")
         try:
@@ -190,10 +196,10 @@ class ClickHouse:
         return lines
 
     def _found_in(self, staged: _Staged) -> frozenset[str]:
-        """What the staged records have rows for: a statement that inserts none costs some milliseconds all the same."""
+        """What the staged records have rows for, so that no statement runs that would insert none."""
         if staged.book == REJECTS:
             return frozenset()
-        (row,) = self.rows(KINDS if staged.book == JOURNAL else FILLED, {"staged": staged.name})
+        (row,) = self.rows(found_query(staged.book), {"staged": staged.name})
         found = row["found"]
         return frozenset(found) if isinstance(found, list) else frozenset()
 
@@ -240,7 +246,7 @@ class ClickHouse:
 
     @contextmanager
     def _in_session(self, staged: _Staged) -> Iterator[None]:
-        """Tell a statement that a server refuses from one whose staged records went with their session."""
+        """Tell a statement that a server refuses from one whose staged records were lost with their session."""
         try:
             yield
         except QueryFailed as error:
@@ -273,12 +279,12 @@ class ClickHouse:
         return Sessions(self._lock.folder)
 
     def announce(self, address: Address | None) -> None:
-        """Say in the folder's lock where this process serves the store; None: nowhere, or no longer."""
+        """Write into the folder's lock where this process serves the store; None: not, or no longer."""
         if self._lock is not None:
             self._lock.announce(address)
 
     def close(self) -> None:
-        """Close the engine and let go of the folder, or hang up."""
+        """Close the engine and release the folder, or close the connections to the server."""
         self._of_this_process()
         try:
             self._clear(is_closing=True)

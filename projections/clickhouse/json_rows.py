@@ -1,4 +1,4 @@
-"""Writes a few rows as the JSON lines that ClickHouse reads: markers and notes, of which there are never many."""
+"""Writes a few rows as JSON lines for ClickHouse: markers and notes, of which there are never many."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import msgspec
 from projections.store import Address, StoreHeld
 
 LOCK_FILE: Final = "tallybook.lock"
-# Whoever asks for the address holds the lock for an instant, which nobody should be turned away for.
+# Whoever reads the address holds the lock for a moment; nobody should be refused because of that.
 ATTEMPTS: Final = 5
 ATTEMPT_SECONDS: Final = 0.01
 _NOTE_BYTES: Final = 4096
@@ -34,7 +34,7 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StoreLock:
-    """Holds a folder from its making until `release`, or until the process ends however it ends."""
+    """Holds a folder from its construction until `release`, or until the process ends in whatever way."""
 
     def __init__(self, folder: Path) -> None:
         """Take the lock in `folder`, which is made if need be.
@@ -61,15 +61,15 @@ class StoreLock:
         os.ftruncate(self._fd, len(content))
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
 
 def holder_of(folder: Path) -> Note | None:
-    """Who holds a folder now, or None: nobody does, or the holder is just changing.
+    """Who holds a folder now; None if nobody does, or if the holder is just changing.
 
-    What a process that died left in the file is never given: its lock died with it.
+    A note left by a process that died is never returned: its lock ended with it.
     """
     try:
         fd = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)

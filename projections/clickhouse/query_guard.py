@@ -1,10 +1,15 @@
-"""Decides whether a reader's query only reads the tables: an engine set read-only still writes and reads files."""
+"""Refuses a reader's query unless it only reads the tables: an engine set to read-only still reads and writes files.
+
+ClickHouse itself writes the query down before it runs, so that what was checked is what runs.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Protocol
+
+from projections.store import Parameters, QueryFailed, Row
 
 _READING: Final = frozenset({"select", "with", "from", "show", "describe", "desc", "exists", "explain"})
 # Table functions that make rows of nothing but their own arguments; every other one reaches a file, a net or a program.
@@ -36,6 +41,42 @@ _CLAUSES: Final = {
     ("insert", "into"): "INSERT is refused: the tables are readonly",
     ("parallel", "with"): "PARALLEL WITH is refused: ask one query at a time",
 }
+# ClickHouse parses a reader's query as a text, which runs nothing of it, and refuses more than one.
+_FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
+_TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
+# What the parser's error message says of the query in which the reader's is a parameter.
+_AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
+
+
+class Asked(Protocol):
+    """The part of a store that the guard uses."""
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """The answer of a query as one dict a row (see Store)."""
+
+
+class ReaderGuard:
+    """Lets queries pass that only read."""
+
+    def __init__(self, store: Asked) -> None:
+        self._store = store
+        self._table_functions: frozenset[str] | None = None
+
+    def checked(self, query: str) -> str:
+        """The query as ClickHouse writes it, which is what shall run.
+
+        Raises:
+            QueryFailed: it does anything but read, or is no query.
+        """
+        try:
+            formatted = str(self._store.rows(_FORMATTED, {"query": query})[0]["query"])
+        except QueryFailed as error:
+            raise QueryFailed(_AROUND.sub("", str(error))) from error
+        if self._table_functions is None:
+            self._table_functions = frozenset(str(row["name"]) for row in self._store.rows(_TABLE_FUNCTIONS))
+        if (reason := why_refused(formatted, self._table_functions)) is not None:
+            raise QueryFailed(f"refused: {reason}")
+        return formatted
 
 
 def why_refused(formatted: str, table_functions: frozenset[str], limits: Mapping[str, int] | None = None) -> str | None:

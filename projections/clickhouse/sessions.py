@@ -1,7 +1,7 @@
 """The one file that knows chdb itself: read-only sessions beside the store's own, in threads of the same process.
 
-Sessions of one engine run at the same time and hold no lock of Python's meanwhile, so a long query does not stop the
-inserts of the process. A session costs a fraction of a millisecond: each query has its own, and leaves nothing behind.
+Sessions of one engine run at the same time and release Python's lock, so a long query does not stop the inserts of the
+process. A session costs a fraction of a millisecond, so each query has one of its own and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ with _as_if_not_installed("pyarrow"):
 READING: Final = {"do_not_merge_across_partitions_select_final": "1"}
 Texts = Mapping[str, str]
 _SETTING_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-# What the engine's own message says before it.
+# The part of an error's text that is ClickHouse's own message.
 _MESSAGE: Final = re.compile(r"Code: \d+\..*", re.DOTALL)
 
 
@@ -111,7 +111,7 @@ class Sessions:
             session.close()
 
     def close(self) -> None:
-        """Ask nothing any more: a session would open the engine again, behind the back of the lock."""
+        """Refuse all further queries: a new session would open the engine again, without the lock."""
         self._is_closed = True
 
 

@@ -1,4 +1,4 @@
-"""Lays blocks of the books into one Avro file that ClickHouse reads by itself, and says which columns that makes.
+"""Stages blocks of the books in ClickHouse as Avro, and says which statements make rows of what is staged.
 
 The bodies are passed on as they stand in the books: no record is decoded on the way. Formats: Avro 1.12 specification,
 "Object Container Files"; ClickHouse's mapping of Avro types to its own is that of its documentation, "Avro".
@@ -7,25 +7,33 @@ The bodies are passed on as they stand in the books: no record is decoded on the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from projections.store import JOURNAL, LEDGER, REJECTS, Pieces
+from projections.sql_files import sql_file, sql_files
+from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Pieces
 from schemas.avro.containers import encode_block, encode_header
 from schemas.avro.contracts import load_schema
 from schemas.avro.varints import long_bytes
 
 _SCHEMAS: Final = {JOURNAL: "JournalPage", LEDGER: "Posting", REJECTS: "Reject"}
-# What is not asked for is passed over while it is read: no table shows it.
+# Fields that no table shows: ClickHouse skips them while it reads.
 _UNUSED: Final = {JOURNAL: frozenset[str](), LEDGER: frozenset({"charges", "owed"}), REJECTS: frozenset[str]()}
 _PARTITION: Final = "partition"
 _SYNC: Final = b"\xfftallybook stage"
 _TYPES: Final = {"string": "String", "bytes": "String", "long": "Int64", "boolean": "Bool"}
+_KINDS: Final = "SELECT groupUniqArray(toString(variantType(said))) AS found FROM {staged:Identifier}"
+_MAYBE_EMPTY: Final = ("members", "lot_states", "check_in_days")
+_NEEDS: Final = {"fact_lines": "PurchaseRecorded", "rulesets": "RulesetPublished", "ticks": "ClockTicked"}
+# In the files a kind of fact stands for the type by which ClickHouse knows it.
+_KIND_AS_NAME: Final = re.compile(r"`(\w+)`")
+_KIND_AS_TEXT: Final = re.compile(r"\{([A-Z]\w+):String\}")
 
 
 def avro_file(book: str, pieces: Pieces) -> bytes:
-    """An Avro object container of the records of a book.
+    """An Avro object container file of the records of a book.
 
     A page (one record a block) begins with its partition; the partition of a posting follows from its member.
     """
@@ -100,9 +108,70 @@ def _head(book: str) -> bytes:
 
 
 def _bare(node: Any) -> Any:
-    """A schema without what ClickHouse would only read over, again for every batch."""
+    """A schema without what ClickHouse does not need and would read again in every batch."""
     if isinstance(node, list):
         return [_bare(item) for item in node]
     if isinstance(node, dict):
         return {key: _bare(value) for key, value in node.items() if key not in {"doc", "default"}}
     return node
+
+
+def found_query(book: str) -> str:
+    """Asks what staged records of the journal or a ledger have rows for, as `found`: types of facts, or tables."""
+    return _KINDS if book == JOURNAL else _sql("staging", "filled_tables")
+
+
+def insert_statement(table: str, found: frozenset[str]) -> str | None:
+    """The statement that inserts the rows of a table, given what `found_query` found; None where there are no rows.
+
+    The statement takes `staged`, `edition` and `partitions`.
+    """
+    if table in TABLES[LEDGER]:
+        return _statement(table) if table in found or table not in _MAYBE_EMPTY else None
+    types = fact_types()
+    if table == "facts":
+        kinds = tuple(kind for kind in _kinds() if types[kind] in found)
+        return _facts(kinds) if kinds else None
+    return _statement(table) if table not in _NEEDS or types[_NEEDS[table]] in found else None
+
+
+def lines_statement() -> str:
+    """The statement that puts the lines of staged pages (`staged`) into a table `lines` of the columns line_columns."""
+    return _sql("staging", "journal_lines")
+
+
+@cache
+def line_columns() -> str:
+    """The columns of a table of journal lines, as CREATE TABLE takes them."""
+    said = ", ".join(sorted(fact_types().values()))
+    return (
+        "partition Int64, page Int64, line UInt32, member_id String, received_at DateTime64(3), input String, "
+        f"record Int64, said Variant({said})"
+    )
+
+
+@cache
+def _sql(folder: str, name: str) -> str:
+    return sql_file(folder, name).statement
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    return tuple(file.name for file in sql_files("facts_of"))
+
+
+@cache
+def _facts(kinds: tuple[str, ...]) -> str:
+    selects = [_with_types(_sql("facts_of", kind)) for kind in kinds]
+    return "\n".join((_sql("inserts", "facts"), "\nUNION ALL\n".join(selects)))
+
+
+@cache
+def _statement(table: str) -> str:
+    return _with_types(_sql("inserts", table))
+
+
+def _with_types(statement: str) -> str:
+    types = fact_types()
+    named = _KIND_AS_NAME.sub(lambda found: f"`{types[found[1]]}`", statement)
+    return _KIND_AS_TEXT.sub(lambda found: f"'{types[found[1]]}'", named)

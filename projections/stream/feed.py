@@ -1,7 +1,7 @@
-"""What a projection reads of the stream: the books of the partitions that its group gave it, as they come.
+"""Reads the books of a stream for the projection: those of the partitions that its group assigned, as they come.
 
-Where to begin is told by the markers in ClickHouse, beside the rows that they speak of. A page of the journal is held
-back until the ledger covers it, so that the tables never show a tick whose due work is still to come.
+It begins where the markers in ClickHouse say. A page of the journal is held back until the ledger covers it, so that
+the tables never show a tick whose due work is still to come.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from schemas.topics import Topics
 STAGE: Final = "projection"
 POLL_RECORDS: Final = 500
 NOT_YET: Final = -1
-# Pages that the ledger does not cover yet; of more than this the journal is not read on until half of it is given out.
+# Of pages that the ledger does not cover yet: beyond this the journal is paused until half of them are given out.
 MAX_HELD_BYTES: Final = 64 << 20
 
 Position = tuple[str, int]  # a book and a partition
 
 
 class OnAssigned(Protocol):
-    """Whoever is told what the group has given."""
+    """What is called when the group has assigned partitions."""
 
     def __call__(self, partitions: tuple[int, ...], *, rejects: bool) -> Mapping[Position, int]:
         """From which positions to read these partitions, and the rejects where these are given too."""
 
 
 class StreamFeed:
-    """The books as a member of the projection's group is given them; `poll`, then read the blocks that have come.
+    """The books as the projection's group assigns them to this process; `poll`, then read the blocks that have come.
 
     `on_assigned` is told the partitions and whether the rejects are among what was given, and answers from which
     positions to read: those that the markers say.
@@ -147,7 +147,7 @@ class StreamFeed:
             self._put((JOURNAL, partition), block)
 
     def _look_at_pace(self) -> None:
-        """Scoring may be far behind, or away: then its ledger is waited for without reading the whole journal."""
+        """Pause the journal while scoring is far behind or away, rather than hold all of it in memory."""
         if not self._paused and self._held_bytes >= MAX_HELD_BYTES:
             self._paused = {Place(self._topics.journal, partition) for partition in self._held}
             self._member.pause(self._paused)

@@ -1,4 +1,4 @@
-"""The projection of the stream: what its group gives it goes into ClickHouse, a moment after it is committed."""
+"""Projects a stream: what its group assigns is inserted into ClickHouse a moment after it is committed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from projections.stream.feed import Position, StreamFeed
 from schemas.topics import Topics
 
 POLL_SECONDS: Final = 0.1
-# Between two projections: each makes a part of every table, which ClickHouse has to merge.
+# The pause between two projections: each makes a part of every table, which ClickHouse has to merge.
 GAP_SECONDS: Final = 0.4
 
 

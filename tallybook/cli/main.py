@@ -48,7 +48,7 @@ def _run() -> None:
     except _held() as held:
         _fail(str(held), Exit.HELD)
     except _refusals() as refused:
-        from projections.clickhouse.faults import StoreFull
+        from projections.clickhouse.disk_errors import StoreFull
         from projections.store import TablesLeftBehind
 
         _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull | TablesLeftBehind) else Exit.REFUSED)

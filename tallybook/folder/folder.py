@@ -143,7 +143,7 @@ class Folder:
             StoreError: it cannot be opened, or what the body asks of it fails; told in words that say what to do.
         """
         from projections.clickhouse.client import open_chdb  # slow to load, and most commands do not ask it
-        from projections.clickhouse.faults import told_clearly
+        from projections.clickhouse.disk_errors import told_clearly
         from projections.clickhouse.migrate import migrate
 
         with told_clearly(self.clickhouse):

@@ -10,7 +10,7 @@ import pytest
 from projections.clickhouse import client as clickhouse
 from projections.clickhouse.client import ClickHouse, open_server
 from projections.clickhouse.migrate import migrate
-from projections.clickhouse.servers import MAX_SAID_LENGTH, Server, cannot_answer_now, parse_server, unreachable
+from projections.clickhouse.server_errors import MAX_SAID_LENGTH, Server, cannot_answer_now, parse_server, unreachable
 from projections.projector import project
 from projections.store import LEDGER, QueryFailed, Staged, Store, StoreNotOpened, StoreUnreachable
 from tests.fakes.faulty_stores import CallsBefore

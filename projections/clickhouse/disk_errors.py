@@ -1,7 +1,7 @@
-"""What an embedded ClickHouse says of a disk that is full or a folder that is damaged, in words that say what to do.
+"""Turns an embedded ClickHouse's errors about a full disk or a damaged folder into messages that say what to do.
 
-ClickHouse tells such things in its own long sentences, with a code in capitals at the end (its `ErrorCodes.cpp`), or
-with the words of the operating system in the midst of them. All else it says is left as it is.
+ClickHouse's own messages are long and end with an error code in capitals (its `ErrorCodes.cpp`), or contain the words
+of the operating system. All its other errors are left as they are.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StoreDamaged(StoreError):
 
 @contextmanager
 def told_clearly(folder: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn what the ClickHouse of `folder` says into clear words; while `opening` it, whatever it says is damage.
+    """Turn errors of the ClickHouse in `folder` into clear ones; while `opening` it, every error means damage.
 
     Raises:
         StoreFull: the disk is full, or a file would be larger than is allowed.
@@ -64,7 +64,7 @@ def told_clearly(folder: Path, *, opening: bool = False) -> Iterator[None]:
 
 
 def no_room_on_the_way(error: OSError) -> StoreFull | None:
-    """What to raise where what goes into the tables found no room among temporary files; None for any other error."""
+    """The error to raise if there was no room for the temporary files of an insert; None for any other error."""
     if error.filename is not None or error.errno not in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
         return None
     return StoreFull(

@@ -1,4 +1,4 @@
-"""Says where a ClickHouse server is, and tells one that cannot answer now from one that refuses what it was asked."""
+"""Parses the address of a ClickHouse server, and tells errors that pass by themselves from refusals of a statement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from projections.store import StoreNotOpened, StoreUnreachable
 MAX_SAID_LENGTH: Final = 300
 _PORTS: Final = {"http": 8123, "https": 8443}
 _FORM: Final = "write http://HOST:8123 or https://HOST:8443; user and password are given beside it"
-# What passes by itself or with a new session. Numbers: ClickHouse, src/Common/ErrorCodes.cpp.
+# Errors that pass by themselves or with a new session. Numbers: ClickHouse, src/Common/ErrorCodes.cpp.
 _PASSING: Final = frozenset({
     202,  # TOO_MANY_SIMULTANEOUS_QUERIES
     209,  # SOCKET_TIMEOUT
@@ -24,9 +24,9 @@ _PASSING: Final = frozenset({
     373,  # SESSION_IS_LOCKED: a statement that we gave up on still runs in it
     394,  # QUERY_WAS_CANCELLED: by the server's end, or by somebody who ended it
 })  # fmt: skip
-# What stands in front of a server says so, and not the server itself.
+# A proxy in front of the server answers so, not the server itself.
 _GATEWAY: Final = re.compile(r"HTTP status 5\d\d")
-# What the client wraps around the words of the system is long, and another each time.
+# The cause in the client library's message, which is long and differs each time.
 _CAUSE: Final = re.compile(r"""Caused by \w+\(["'](?:.*: )?(.+?)["']\)""")
 
 
@@ -74,7 +74,7 @@ def cannot_answer_now(code: int | None, said: str, *, on_the_way: bool) -> bool:
 
 
 def unreachable(server: Server, said: str) -> StoreUnreachable:
-    """What to raise where a server cannot answer now."""
+    """The error to raise where a server cannot answer now."""
     cause = _CAUSE.search(said)
     said = cause[1] if cause is not None else said
     short = said.strip() if len(said) <= MAX_SAID_LENGTH else said[:MAX_SAID_LENGTH].strip() + "…"
@@ -85,7 +85,7 @@ def unreachable(server: Server, said: str) -> StoreUnreachable:
 
 
 def lost_session(server: Server, staged: str) -> StoreUnreachable:
-    """What to raise where the session that held a temporary table is no longer there."""
+    """The error to raise where the session that held a temporary table is gone."""
     return unreachable(server, f"it has forgotten the temporary table {staged}: it was started anew, or we were asleep")
 
 
