@@ -28,8 +28,8 @@ from tallybook.demo.year import DemoYear, write_demo_year
 from tallybook.folder.folder import EDITION, Folder, FolderRefused
 from tallybook.screen import progress, say, show_table
 from tallybook.stream.open import open_stream
-from tallybook.tables.answers import print_leaderboard
 from tallybook.tables.catch_up import caught_up
+from tallybook.tables.reports import print_leaderboard
 
 DEPLOYMENT = "demo"
 PROGRAMME = "coffee-chain"

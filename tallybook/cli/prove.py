@@ -101,8 +101,8 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
     Example: tallybook audit
     """
     from projections.audits.run import run_audits
-    from tallybook.tables.answers import as_of
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.reports import as_of
 
     with caught_up(Folder(context.obj)) as store:
         results = run_audits(store)

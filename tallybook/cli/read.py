@@ -32,8 +32,8 @@ def balance(context: typer.Context, member: Member, as_json: AsJson = False) -> 
 
     Example: tallybook balance member-1
     """
-    from tallybook.tables.answers import balance_of, print_balance
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.reports import balance_of, print_balance
 
     with caught_up(Folder(context.obj)) as store:
         if as_json:
@@ -52,8 +52,8 @@ def statement(
 
     Example: tallybook statement member-1 --limit 50
     """
-    from tallybook.tables.answers import print_statement, statement_of
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.reports import print_statement, statement_of
 
     with caught_up(Folder(context.obj)) as store:
         if as_json:
@@ -76,8 +76,8 @@ def leaderboard(
 
     Example: tallybook leaderboard --period month --at 2026-11-30 --store store-1
     """
-    from tallybook.tables.answers import PERIODS, leaderboard_of, print_leaderboard
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.reports import PERIODS, leaderboard_of, print_leaderboard
 
     if period not in PERIODS:
         raise typer.BadParameter(f"{period!r} is no period; there are: {', '.join(PERIODS)}")
@@ -105,8 +105,8 @@ def members(
     Example: tallybook members --after member-100
     """
     from projections.readers import queries as readers
-    from tallybook.tables.answers import as_of, plain
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.reports import as_of, plain
 
     with caught_up(Folder(context.obj)) as store:
         rows = [plain(line) for line in readers.members(store, after, limit)]
@@ -137,8 +137,8 @@ def sql(
 
     Example: tallybook sql "SELECT * FROM statement" --parquet --output statement.parquet
     """
-    from tallybook.cli.sql_prompt import FORMATS, answer, prompt
     from tallybook.tables.catch_up import caught_up
+    from tallybook.tables.sql import FORMATS, answer, prompt
 
     asked = [name for name, wanted in (("csv", as_csv), ("parquet", as_parquet), ("json", as_json)) if wanted]
     if len(asked) > 1:

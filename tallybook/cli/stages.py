@@ -31,7 +31,7 @@ def intake(
 
     Example: tallybook intake --instance intake-1
     """
-    from tallybook.stream.stages.process import run_intake
+    from tallybook.stream.stages.start import run_intake
 
     run_intake(context.obj, instance, metrics_port=metrics, as_json=json_logs)
 
@@ -43,7 +43,7 @@ def tick(context: typer.Context, instance: Instance = "", metrics: MetricsPort =
 
     Example: tallybook tick --instance tick-1
     """
-    from tallybook.stream.stages.process import run_ticker
+    from tallybook.stream.stages.start import run_ticker
 
     run_ticker(context.obj, instance, metrics_port=metrics, as_json=json_logs)
 
@@ -53,7 +53,7 @@ def score(context: typer.Context, instance: Instance = "", metrics: MetricsPort 
 
     Example: tallybook score --instance score-1
     """
-    from tallybook.stream.stages.process import run_scoring
+    from tallybook.stream.stages.start import run_scoring
 
     run_scoring(context.obj, instance, metrics_port=metrics, as_json=json_logs)
 
@@ -65,7 +65,7 @@ def project(
 
     Example: tallybook project --instance project-1
     """
-    from tallybook.stream.stages.process import run_projection
+    from tallybook.stream.stages.start import run_projection
 
     run_projection(context.obj, instance, metrics_port=metrics, as_json=json_logs)
 

@@ -18,9 +18,9 @@ from tallybook.explain.explain import explain_what
 from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
 from tallybook.folder.import_files import import_files
 from tallybook.screen import progress, say, show_table
-from tallybook.tables.alongside import projecting_alongside
-from tallybook.tables.answers import print_leaderboard, print_statement
 from tallybook.tables.catch_up import caught_up, project_folder
+from tallybook.tables.filler import projecting_alongside
+from tallybook.tables.reports import print_leaderboard, print_statement
 
 MARKER: Final = ".tallybook-demo"
 PROGRAMME: Final = "coffee-chain"

@@ -16,7 +16,7 @@ from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.import_rounds import Imported, Importer, Source, consumed_before
+from tallybook.folder.importer import Imported, Importer, Source, consumed_before
 from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, processes_for, writing_session

@@ -15,7 +15,7 @@ from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.replay.recovery import recover_partition, save_snapshot
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.import_rounds import new_scorers
+from tallybook.folder.importer import new_scorers
 from tallybook.folder.workers import WorkerPartitionGroup, worker_groups
 from tallybook.screen import note, progress
 

@@ -18,15 +18,15 @@ from processors.intake.mapping import ColumnMapping
 from schemas.instants import format_instant
 from tallybook.clock import Clock
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.import_rounds import consumed_before
+from tallybook.folder.importer import consumed_before
 from tallybook.folder.inputs import read_mapping, unknown_lines
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, writing_session
+from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import REFUSED, Inbox, Say
-from tallybook.follow.rounds import Followed, Follower, received_until
 from tallybook.follow.spool import Spool, SpoolingThread
 from tallybook.screen import live_line, note
-from tallybook.tables.alongside import Alongside
+from tallybook.tables.filler import Alongside
 
 IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
 MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too

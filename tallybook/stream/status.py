@@ -25,10 +25,10 @@ from projections.stream.feed import STAGE as PROJECTION
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from tallybook.folder.folder import EDITION, FolderRefused
-from tallybook.stream import progress as stream_progress
+from tallybook.stream import stuck as stream_progress
 from tallybook.stream.lag import intake_positions, lag_on, projection_positions
 from tallybook.stream.open import Stream, stream_answers
-from tallybook.stream.progress import Look, Progress, Time, judge_stage, judge_time
+from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
 # So many rulesets are named, the newest.
 MAX_RULESETS_SHOWN: Final = 10

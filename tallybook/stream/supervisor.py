@@ -22,7 +22,7 @@ from tallybook.follow.follow import Stop, stoppable
 from tallybook.screen import note
 from tallybook.stream.open import open_stream
 from tallybook.stream.stages.log import StageLog
-from tallybook.stream.stages.run import STARTED_BEFORE, SUPERVISED
+from tallybook.stream.stages.retry import STARTED_BEFORE, SUPERVISED
 
 UP_LOCK: Final = "up.lock"
 LOOK_SECONDS: Final = 0.1

@@ -22,7 +22,7 @@ from books.kafka.cluster import Cluster
 from deploy.local.server import free_ports
 from schemas.partitions import partition_of
 from tallybook.exit_codes import Exit
-from tallybook.stream.stages.observe import GROUPS
+from tallybook.stream.stages.endpoints import GROUPS
 from tests.support.command_line import run
 from tests.support.http_asking import Got, ask
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for

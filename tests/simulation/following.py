@@ -7,9 +7,9 @@ from typing import Final
 
 from books.log import LogWriter
 from processors.embedded.rounds import Rounds
-from tallybook.folder.import_rounds import consumed_before
+from tallybook.folder.importer import consumed_before
+from tallybook.follow.follower import Follower, _Reading, received_until
 from tallybook.follow.inbox import Inbox, Waiting
-from tallybook.follow.rounds import Follower, _Reading, received_until
 from tests.simulation.disk import EffectFailed, SimulatedDisk
 from tests.simulation.inputs import BytesInput
 from tests.simulation.plan import Follow

@@ -20,7 +20,7 @@ from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
 from tallybook.folder.folder import EDITION
-from tallybook.folder.import_rounds import Importer, Source, consumed_before, new_scorers
+from tallybook.folder.importer import Importer, Source, consumed_before, new_scorers
 from tallybook.folder.publish_rules import publish_ruleset
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow

@@ -11,9 +11,9 @@ from typing import Final
 from books.files.disk import RealFiles
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact, members_of
-from tallybook.folder.import_rounds import consumed_before
+from tallybook.folder.importer import consumed_before
+from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import Inbox
-from tallybook.follow.rounds import Followed, Follower, received_until
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small

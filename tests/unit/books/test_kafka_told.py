@@ -9,7 +9,7 @@ from books.errors import BooksError
 from books.kafka.client_errors import typed_error
 from books.kafka.errors import Fenced, KafkaRefused, KafkaUnreachable, TopicsMissing, TransactionLost
 from processors.stream.faust_worker import PASSING
-from tallybook.stream.stages.run import TROUBLE
+from tallybook.stream.stages.retry import TROUBLE
 
 CODES = [
     KafkaError.INVALID_TXN_STATE,

@@ -15,7 +15,7 @@ import pytest
 from projections.store import Store
 from tallybook.folder.folder import Folder
 from tallybook.screen import show_table
-from tallybook.tables import answers as reading
+from tallybook.tables import reports as reading
 from tallybook.tables.catch_up import caught_up, is_behind, project_folder, projected_positions
 from tests.support.command_line import run
 from tests.support.small_folder import purchase

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, PublishedFact
+from tallybook.follow.follower import ROUND_MS, ROUND_RECORDS
 from tallybook.follow.inbox import EMPTY_QUIET_MS, LONG_QUIET_MS, MAX_HELD_MS, QUIET_MS, RECHECK_MS
-from tallybook.follow.rounds import ROUND_MS, ROUND_RECORDS
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small
 from tests.support.follow import MINUTE_MS, NOON, STEP_MS, Stream, journalled, once_each

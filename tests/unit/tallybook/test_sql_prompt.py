@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from projections.store import QueryFailed
-from tallybook.cli.sql_prompt import FORMATS, answer, prompt
+from tallybook.tables.sql import FORMATS, answer, prompt
 
 
 class EchoStore:

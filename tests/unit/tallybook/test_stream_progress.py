@@ -8,7 +8,7 @@ from books.kafka.groups import ConsumerInGroup, GroupView
 from books.kafka.records import Place
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
 from tallybook.stream.lag import Waiting
-from tallybook.stream.progress import SCORING, Look, Time, judge_stage, judge_time
+from tallybook.stream.stuck import SCORING, Look, Time, judge_stage, judge_time
 
 PLACES = [Place("shop.journal", number) for number in range(8)]
 NOW = 490_000 * HOUR_MS + 60_000

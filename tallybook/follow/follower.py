@@ -21,7 +21,7 @@ from processors.run_counts import RunCounts
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed, Reject
-from tallybook.folder.import_rounds import REJECT_BYTES
+from tallybook.folder.importer import REJECT_BYTES
 from tallybook.follow.inbox import Inbox, Say, Waiting
 
 ROUND_MS: Final = 200  # a round is over so long after its first record

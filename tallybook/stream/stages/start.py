@@ -11,10 +11,10 @@ from typing import NamedTuple
 from processors.stream.stage_counts import StageCounts
 from tallybook.follow.follow import Stop, stoppable
 from tallybook.stream.open import Stream, instance_name, open_stream
+from tallybook.stream.stages.endpoints import Observer
 from tallybook.stream.stages.log import StageLog, last_words, set_up_logging
 from tallybook.stream.stages.make import ProjectionStage, make_intake, make_scorer, make_ticker
-from tallybook.stream.stages.observe import Observer
-from tallybook.stream.stages.run import STARTED_BEFORE, Stage, die_with_supervisor, run_stage
+from tallybook.stream.stages.retry import STARTED_BEFORE, Stage, die_with_supervisor, run_stage
 
 Make = Callable[[Stream, str, StageLog, StageCounts], Stage]
 
