@@ -63,7 +63,7 @@ def import_year(root: Path, file: Path) -> tuple[Folder, ImportDone]:
 
 def read_books(folder: Folder) -> DemoBooks:
     """Everything that the benchmarks need of a folder's journal, in memory."""
-    with folder.reading_files() as log:
+    with folder.reading() as log:
         pages = [[page for _, page in log.read_journal(partition)] for partition in range(log.partitions)]
         committed = log.committed()
         opened = log.opened()

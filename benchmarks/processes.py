@@ -51,7 +51,7 @@ def made_by(processes: int, fill: Callable[[Path, int], tuple[Folder, int]], pla
     folder, facts = fill(place / f"by-{processes}", processes)
     seconds = time.perf_counter() - started
     after = [resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    with folder.reading_files() as log:
+    with folder.reading() as log:
         last = log.committed()
     if last is None:
         raise AssertionError("books in files commit in rounds")

@@ -25,7 +25,8 @@ from schemas.bounds import DAY_MS
 from schemas.facts import PublishedFact
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import DEFAULT_PARTITIONS, Folder
-from tallybook.folder.session import RecoveredPartitions, writing_session
+from tallybook.folder.recovered_partitions import RecoveredPartitions
+from tallybook.folder.session import writing_session
 from tallybook.garbage import collect_seldom
 
 DEFAULT_MEMBERS: Final = 20_000

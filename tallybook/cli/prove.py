@@ -68,8 +68,9 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     Example: tallybook verify
     """
     from processors.replay.verify import verify_books
+    from tallybook.open_books import open_books
 
-    with Folder(context.obj).reading() as log:
+    with open_books(Folder(context.obj)) as log:
         ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
         with progress("deciding again", sum(end.number for end in ends if end is not None)) as tick:
             found = verify_books(log, EDITION, load_published, tick)

@@ -33,8 +33,8 @@ def check(
 
     Example: tallybook rules check rulesets/my-shop/2026.2.yaml
     """
-    from tallybook.folder.publish_rules import edited_files
     from tallybook.rules.check import check_ruleset
+    from tallybook.rules.timeline import edited_files
 
     folder = Folder(context.obj)
     chosen = files or folder.ruleset_files()
@@ -123,7 +123,7 @@ def publish(
     """
     from schemas.instants import format_instant
     from tallybook.rules.check import check_ruleset
-    from tallybook.rules.timeline import odd_in, publish_file
+    from tallybook.rules.publish import odd_in, publish_file
 
     checked = check_ruleset(file)
     for line in checked.report():

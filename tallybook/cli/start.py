@@ -89,10 +89,10 @@ def check(
 
     Example: tallybook example purchase | tallybook check -
     """
-    from tallybook.folder.inputs import checked, horizon_of, opened_inputs
+    from tallybook.folder.inputs import checked, opened_inputs
 
     with opened_inputs(files, mapping, form) as inputs:
-        records, refusals, unknown = checked(inputs, now_ms(), *horizon_of(Folder(context.obj)))
+        records, refusals, unknown = checked(inputs, now_ms(), *_last_tick_and_horizon(Folder(context.obj)))
     if as_json:
         show_json({"records": records, "refused": len(refusals), "refusals": refusals, "unknown_fields": unknown})
     else:
@@ -108,6 +108,19 @@ def check(
             note(line)
     if refusals:
         raise typer.Exit(Exit.FOUND)
+
+
+def _last_tick_and_horizon(folder: Folder) -> tuple[int, int]:
+    """The last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old for them.
+
+    Raises:
+        BooksError: there are books, and they are damaged.
+    """
+    if not folder.books.is_dir():
+        return 0, 0
+    with folder.reading() as log:
+        commit = log.committed()
+        return (commit.last_tick, log.opened().horizon_ms) if commit.last_tick else (0, 0)
 
 
 def demo(

@@ -19,6 +19,7 @@ from tallybook.explain.screen import print_event, print_member, print_reject
 from tallybook.explain.search import Found, find_event
 from tallybook.explain.tables import Tables, ask_tables
 from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.open_books import open_books
 from tallybook.screen import progress, say
 
 _TICK: Final = "tick:"
@@ -80,7 +81,7 @@ def explain_what(
         UnknownId: there is neither.
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log, progress("reading the books", None) as tick:
+    with open_books(folder) as log, progress("reading the books", None) as tick:
         if not event:
             return _member(log, member_id, newest, tick)
         tables = ask_tables(folder, event)

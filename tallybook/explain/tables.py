@@ -7,6 +7,7 @@ import msgspec
 from projections.store import StoreError
 from tallybook.explain.search import Hit
 from tallybook.folder.folder import Folder
+from tallybook.open_books import open_books
 from tallybook.tables.catch_up import are_of_other_books, projected_positions, projected_records
 from tallybook.tables.open_tables import opened_tables
 
@@ -44,7 +45,7 @@ def ask_tables(folder: Folder, what: str) -> Tables:
     if not folder.clickhouse.exists():
         return Tables()
     try:
-        with folder.reading() as log, opened_tables(folder) as tables:
+        with open_books(folder) as log, opened_tables(folder) as tables:
             store = tables.store
             if are_of_other_books(log, store):
                 return Tables()  # nothing of these books is in them; whoever reads them next makes them afresh

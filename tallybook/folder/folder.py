@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
 
     from books.files.consumed import ConsumedCache
     from books.files.open import FileLogReader, FileLogWriter
-    from books.log import LogReader
     from books.snapshots.store import SnapshotStore
     from processors.decider.rules.ruleset import Ruleset
     from projections.store import Store
@@ -92,20 +91,8 @@ class Folder:
         return sorted(self.rulesets.glob("*/*.yaml")) + sorted(self.rulesets.glob("*.yaml"))
 
     @contextmanager
-    def reading(self) -> Iterator[LogReader]:
-        """The committed books, read-only: of the folder, or of the stream that it speaks of."""
-        if self.is_stream:
-            from tallybook.stream.open import open_stream_log  # an installation for files alone has no Kafka client
-
-            with closing(open_stream_log(self.root)) as log:
-                yield log
-        else:
-            with self.reading_files() as files:
-                yield files
-
-    @contextmanager
-    def reading_files(self) -> Iterator[FileLogReader]:
-        """The committed books in the folder's own files, read-only."""
+    def reading(self) -> Iterator[FileLogReader]:
+        """The committed books in this folder's files, read-only; `tallybook.open_books` opens those on Kafka too."""
         from books.files.open import open_for_reading
 
         log = open_for_reading(self.root)

@@ -9,13 +9,11 @@ from typing import Final
 import msgspec
 
 from books.files.consumed import NO_CACHE, ConsumedCache
-from books.log import CommittedRounds, LogReader
-from processors.decider.partition_machine import Load
+from books.log import CommittedRounds
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
 from processors.intake.refusal import Refusal, reject_of
 from processors.intake.spill import Arrived
-from processors.partition_scorer import PartitionScorer
 from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS
 from schemas.canonical import canonical_fact
@@ -162,13 +160,6 @@ class Importer:
             return  # not even a publication
         self.done.add(self._rounds.commit(list(self._consumed.values())))
         self._consumed, self._uncommitted = {}, 0
-
-
-def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:
-    """A fresh scorer for every partition of the books (or for those given), still to be recovered."""
-    opened = log.opened()
-    chosen = range(opened.partitions) if partitions is None else partitions
-    return [PartitionScorer(partition, opened, load) for partition in chosen]
 
 
 def consumed_before(log: CommittedRounds, cache: ConsumedCache = NO_CACHE) -> list[InputConsumed]:

@@ -17,7 +17,7 @@ from processors.intake.mapping import ColumnMapping, parse_mapping
 from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset.parse import decode_ruleset
 from processors.ruleset.yaml_text import read_yaml
-from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.folder.folder import FolderRefused
 
 STANDARD_INPUT: Final = "-"
 _CHUNK: Final = 1 << 20
@@ -61,19 +61,6 @@ def read_mapping(file: Path) -> ColumnMapping:
         fault = tree.faults[0]
         raise FolderRefused(f"{file}:{fault.place.line}:{fault.place.column}: {fault.message} ({fault.hint})")
     return parse_mapping(tree.data, str(file))
-
-
-def horizon_of(folder: Folder) -> tuple[int, int]:
-    """The last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old for them.
-
-    Raises:
-        BooksError: there are books, and they are damaged.
-    """
-    if not folder.books.is_dir():
-        return 0, 0
-    with folder.reading_files() as log:
-        commit = log.committed()
-        return (commit.last_tick, log.opened().horizon_ms) if commit.last_tick else (0, 0)
 
 
 def checked(

@@ -99,7 +99,7 @@ def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublish
     before = rounds.publications
     if before:
         for file in folder.ruleset_files():
-            _require_unedited(file, before)
+            require_unedited(file, before)
         return None
     file = newest_ruleset(folder)
     text, ruleset = read_ruleset(file)
@@ -169,7 +169,8 @@ def _require_new_or_same(before: Sequence[RulesetPublished], ruleset: Ruleset, h
             )
 
 
-def _require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
+def require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
+    """Raise PublicationRefused where a file claims a version that was published with another text."""
     try:
         text = read_text(file)
         if ruleset_hash(text) in {published.ruleset_hash for published in before}:
@@ -182,30 +183,6 @@ def _require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
         return
     if any(published.version == ruleset.version for published in before):
         raise PublicationRefused(_edited(str(file), ruleset.version))
-
-
-def edited_files(folder: Folder) -> dict[Path, str]:
-    """The folder's ruleset files that claim a published version and have another text, each with what to do.
-
-    Raises:
-        BooksError: the books are damaged; where there are none, nothing is published.
-    """
-    if not folder.books.exists():
-        return {}
-    with folder.reading() as log:
-        before = [
-            line.fact
-            for _, page in log.read_journal(0)
-            for line in page.lines
-            if isinstance(line.fact, RulesetPublished)
-        ]
-    found = {}
-    for file in folder.ruleset_files():
-        try:
-            _require_unedited(file, before)
-        except PublicationRefused as refused:
-            found[file] = str(refused).removesuffix(" Nothing was changed.")
-    return found
 
 
 def _edited(what: str, version: str) -> str:

@@ -45,7 +45,7 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
     Raises:
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading_files() as log:
+    with folder.reading() as log:
         found = [reject for _, batch in log.read_rejects() for reject in batch]
         names = {one.name for commit in log.commits() for one in commit.inputs}
     sent_again = {int(match[1]) for match in map(_INPUT_NAME.fullmatch, names) if match is not None}

@@ -9,13 +9,10 @@ from typing import Final
 
 from books.files.consumed import ConsumedCache
 from books.files.open import FileLogWriter
-from books.log import Appender
 from books.snapshots.due import POSTINGS_AT_THE_END
-from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
-from processors.replay.recovery import recover_partition, save_snapshot
-from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.importer import new_scorers
+from tallybook.folder.folder import Folder
+from tallybook.folder.recovered_partitions import RecoveredPartitions
 from tallybook.folder.workers import WorkerPartitionGroup, worker_groups
 from tallybook.screen import note, progress
 
@@ -44,30 +41,6 @@ class Session:
             # All that was decided is committed; a cache that cannot be written costs only time at the next start.
             where = f"{error.filename}: " if error.filename else ""
             note(f"{where}{error.strerror}; the next start reads the books instead of a snapshot")
-
-
-class RecoveredPartitions:
-    """The scorers of some partitions, brought to the end of the books in this process, as one group."""
-
-    def __init__(
-        self,
-        folder: Folder,
-        log: Appender,
-        partitions: Sequence[int],
-        on_line: Callable[[], object] = lambda: None,
-    ) -> None:
-        self._snapshots = folder.snapshot_store()
-        self._log = log
-        scorers = new_scorers(log, load_published, partitions)
-        places = [recover_partition(log, EDITION, scorer, self._snapshots, on_line) for scorer in scorers]
-        self.group = LocalPartitionGroup(log, scorers, EDITION, places)
-
-    def keep_snapshots(self) -> None:
-        """Keep the state of these scorers, right after a commit. Raises OSError."""
-        self._log.refresh()
-        commit_at = self._log.last_commit_at()
-        for scorer, place in zip(self.group.scorers, self.group.places(), strict=True):
-            save_snapshot(self._snapshots, self._log, EDITION, scorer, place, commit_at=commit_at)
 
 
 @contextmanager

@@ -192,7 +192,7 @@ def _work(root: Path, partitions: Sequence[int], connection: Connection, lock: _
 
 def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> None:
     from tallybook.folder.folder import Folder
-    from tallybook.folder.session import RecoveredPartitions
+    from tallybook.folder.recovered_partitions import RecoveredPartitions
     from tallybook.garbage import collect_seldom
 
     collect_seldom()

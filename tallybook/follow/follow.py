@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from books.files.disk import REAL_FILES, FilePort
@@ -26,36 +24,13 @@ from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import REFUSED, Inbox, Say
 from tallybook.follow.spool import Spool, SpoolingThread
 from tallybook.screen import live_line, note
+from tallybook.stop import Stop, stoppable
 from tallybook.tables.filler import Alongside
 
 IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
 MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too
 LINE_SECONDS: Final = 1.0  # between two lines on a terminal
 LOG_SECONDS: Final = 10.0  # and where there is none, if there was anything to say
-
-
-class Stop:
-    """Whether somebody asked this process to stop; asked twice, it ends at once."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-
-    def ask(self, number: int, _frame: FrameType | None = None) -> None:
-        """Answer a signal; the next one is left to the system."""
-        self.is_asked = True
-        signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def stoppable() -> Iterator[Stop]:
-    """While the body runs, SIGINT and SIGTERM ask it to stop."""
-    stop = Stop()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, answer in before.items():
-            signal.signal(number, answer)
 
 
 def follow_folder(

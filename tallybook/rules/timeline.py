@@ -1,21 +1,19 @@
-"""The rule timeline of a folder's journal: what was published, and a new version put behind it."""
+"""Reads from the journal which rulesets were published, and which files were edited after that."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from schemas.bounds import DAY_MS
+from books.log import LogReader
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
-from tallybook.folder.folder import Folder, load_published, read_ruleset
-from tallybook.folder.publish_rules import publish_ruleset, read_effective_from
-from tallybook.folder.session import writing_session
-
-FAR_YEARS: Final = 10
-FAR_MS: Final = FAR_YEARS * 366 * DAY_MS
+from tallybook.folder.folder import Folder
+from tallybook.folder.publish_rules import PublicationRefused, require_unedited
+from tallybook.open_books import open_books
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -47,58 +45,39 @@ def timeline_of(folder: Folder) -> list[Publication]:
     Raises:
         BooksError: the folder has no books, or damaged ones.
     """
-    with folder.reading() as log:
-        return [
-            _publication(line.fact, line.received_at)
-            for _, page in log.read_journal(0)
-            for line in page.lines
-            if isinstance(line.fact, RulesetPublished)
-        ]
+    with open_books(folder) as log:
+        return [publication(fact, received_at) for fact, received_at in published_in(log)]
 
 
-def odd_in(folder: Folder, published: Publication) -> list[str]:
-    """What is allowed and hardly meant in a publication that was just made; instants in UTC ms."""
-    warnings = []
-    if published.effective_at - published.published_at > FAR_MS:
-        begins = format_instant(published.effective_at)
-        warnings.append(f"it takes effect at {begins}, more than {FAR_YEARS} years ahead: until then nothing changes")
-    others = [one for one in timeline_of(folder) if one.version != published.version]
-    currency = load_published(published.text).currency
-    if others and (before := load_published(others[-1].text).currency) != currency:
-        warnings.append(
-            f"its currency is {currency}, and that of version {others[-1].version} is {before}: purchases in {before} "
-            "earn nothing under it"
-        )
-    return warnings
+def published_in(log: LogReader) -> Iterator[tuple[RulesetPublished, int]]:
+    """Every publication in the order of the journal, each with the instant (UTC ms) at which it was received."""
+    for _, page in log.read_journal(0):
+        for line in page.lines:
+            if isinstance(line.fact, RulesetPublished):
+                yield line.fact, line.received_at
 
 
-def publish_file(folder: Folder, file: Path, effective_from: str, now: int) -> Publication | None:
-    """Publish a checked ruleset file; `effective_from` is what a person typed, or empty. None: nothing to publish.
+def edited_files(folder: Folder) -> dict[Path, str]:
+    """The folder's ruleset files that claim a published version and have another text, each with what to do.
 
     Raises:
-        PublicationRefused: the version, the programme or the instant cannot be (see publish_ruleset).
-        RulesetRefused: the file is no ruleset.
-        FolderHeld, BooksError: the books cannot be written.
+        BooksError: the books are damaged; where there are none, nothing is published.
     """
-    text, ruleset = read_ruleset(file)
-    at = read_effective_from(effective_from, ruleset.timezone) if effective_from else None
-    if folder.is_stream:
-        from tallybook.stream.publish_rules import (
-            stream_publications,  # an installation for files alone has no Kafka client
-        )
-
-        with stream_publications(folder) as publications:
-            published = publish_ruleset(publications, text, ruleset, effective_from=at, now=now)
-        return None if published is None else _publication(published, now)
-    with writing_session(folder, now) as session:
-        published = publish_ruleset(session.rounds, text, ruleset, effective_from=at, now=now)
-        if published is None:
-            return None
-        session.rounds.commit([])
-    return _publication(published, now)
+    if not folder.books.exists():
+        return {}
+    with open_books(folder) as log:
+        before = [fact for fact, _ in published_in(log)]
+    found = {}
+    for file in folder.ruleset_files():
+        try:
+            require_unedited(file, before)
+        except PublicationRefused as refused:
+            found[file] = str(refused).removesuffix(" Nothing was changed.")
+    return found
 
 
-def _publication(fact: RulesetPublished, published_at: int) -> Publication:
+def publication(fact: RulesetPublished, published_at: int) -> Publication:
+    """A fact of the journal as a publication."""
     return Publication(
         version=fact.version,
         ruleset_hash=fact.ruleset_hash,

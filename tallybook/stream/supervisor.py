@@ -18,8 +18,8 @@ from books.files.disk import REAL_FILES
 from books.files.lock import hold, note_of, this_process
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
-from tallybook.follow.follow import Stop, stoppable
 from tallybook.screen import note
+from tallybook.stop import Stop, stoppable
 from tallybook.stream.open import open_stream
 from tallybook.stream.stages.log import StageLog
 from tallybook.stream.stages.retry import STARTED_BEFORE, SUPERVISED

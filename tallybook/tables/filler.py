@@ -240,7 +240,7 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
 
     folder = Folder(root)
     with ExitStack() as opened:
-        log = opened.enter_context(folder.reading_files())
+        log = opened.enter_context(folder.reading())
         store = _open_tables(folder, log, opened, words, tell)
         if serves:
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one

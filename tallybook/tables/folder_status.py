@@ -7,11 +7,10 @@ from typing import Any
 from books.log import LogReader
 from projections.store import Store, StoreHeld
 from schemas.bounds import DAY_MS
-from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import EDITION, Folder
-from tallybook.folder.publish_rules import edited_files
+from tallybook.rules.timeline import edited_files, published_in
 from tallybook.tables.catch_up import are_of_other_books
 from tallybook.tables.open_tables import opened_tables
 
@@ -24,7 +23,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
     Raises:
         BooksError: there are no books here, or damaged ones.
     """
-    with folder.reading_files() as log:
+    with folder.reading() as log:
         opened = log.opened()
         commits = list(log.commits())
         last = commits[-1] if commits else None
@@ -62,12 +61,7 @@ def _input(one: InputConsumed) -> dict[str, Any]:
 
 
 def _rulesets(log: LogReader) -> list[str]:
-    return [
-        f"{line.fact.version} from {format_instant(line.fact.effective_from)}"
-        for _, page in log.read_journal(0)
-        for line in page.lines
-        if isinstance(line.fact, RulesetPublished)
-    ]
+    return [f"{fact.version} from {format_instant(fact.effective_from)}" for fact, _ in published_in(log)]
 
 
 def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:

@@ -16,7 +16,8 @@ from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Importer, Source, consumed_before, new_scorers
+from tallybook.folder.importer import Importer, Source, consumed_before
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.deciders import load, published
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines

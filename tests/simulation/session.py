@@ -20,8 +20,9 @@ from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Importer, Source, consumed_before, new_scorers
+from tallybook.folder.importer import Importer, Source, consumed_before
 from tallybook.folder.publish_rules import publish_ruleset
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
 from tests.simulation.plan import Act, Follow, Import, Publish

@@ -9,7 +9,7 @@ from processors.replay.recovery import recover_partition
 from schemas.pages import Reject
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import new_scorers
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish

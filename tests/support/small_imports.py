@@ -31,7 +31,8 @@ from schemas.facts import (
 from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Imported, Importer, Source, consumed_before, new_scorers
+from tallybook.folder.importer import Imported, Importer, Source, consumed_before
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published

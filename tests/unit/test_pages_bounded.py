@@ -10,7 +10,7 @@ from processors.replay.recovery import recover_partition
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.importer import new_scorers
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.support.rounds_here import rounds_here
 
 AT = 1_735_689_600_000

@@ -15,7 +15,7 @@ from schemas.facts import PublishedFact
 from schemas.pages import JournalPage
 from schemas.posting import Entry
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import new_scorers
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogReader
 from tests.support import small_imports as small
 from tests.support.deciders import load

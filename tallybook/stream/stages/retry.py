@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from books.kafka.errors import KafkaUnreachable, TransactionAborted
 from processors.stream.stage_counts import StageCounts
 from projections.store import StoreUnreachable
-from tallybook.follow.follow import Stop
+from tallybook.stop import Stop
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 5.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from processors.stream.stage_counts import StageCounts
-from tallybook.follow.follow import Stop, stoppable
+from tallybook.stop import Stop, stoppable
 from tallybook.stream.open import Stream, instance_name, open_stream
 from tallybook.stream.stages.endpoints import Observer
 from tallybook.stream.stages.log import StageLog, last_words, set_up_logging

@@ -12,7 +12,7 @@ from processors.decider.partition_machine import PartitionMachine
 from schemas.pages import JournalLine
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import Folder
-from tallybook.folder.session import RecoveredPartitions
+from tallybook.folder.recovered_partitions import RecoveredPartitions
 
 MEMBERS = 6
 LOTS = 4

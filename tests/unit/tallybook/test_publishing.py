@@ -25,7 +25,8 @@ from tallybook.folder.publish_rules import (
     version_order,
 )
 from tallybook.folder.session import writing_session
-from tallybook.rules.timeline import publish_file, timeline_of
+from tallybook.rules.publish import publish_file
+from tallybook.rules.timeline import timeline_of
 from tests.support.deciders import published as publication
 from tests.support.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
 

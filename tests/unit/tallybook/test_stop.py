@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tallybook.follow.follow import stoppable
+from tallybook.stop import stoppable
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
