@@ -45,7 +45,7 @@ from schemas.partitions import partition_of
 from schemas.topics import Topics
 from tallybook.demo.year import MENU, STORES
 from tallybook.stream.open import open_stream
-from tallybook.stream.stages.make import make_scorer
+from tallybook.stream.stages.start import make_scorer
 
 DEFAULT_MEMBERS: Final = 100_000
 DEFAULT_VISITS: Final = 2

@@ -25,7 +25,7 @@ from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from tallybook.garbage import collect_seldom
 from tallybook.stream.open import Stream, open_stream
-from tallybook.stream.stages.make import ProjectionStage, make_intake, make_scorer
+from tallybook.stream.stages.start import ProjectionStage, make_intake, make_scorer
 
 INSTANCE: Final = "bench"
 # Of fewer facts a step may take all, so that these are counted from the beginning.

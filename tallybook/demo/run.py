@@ -19,7 +19,7 @@ from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Fo
 from tallybook.folder.import_files import import_files
 from tallybook.screen import progress, say, show_table
 from tallybook.tables.catch_up import caught_up, project_folder
-from tallybook.tables.filler import projecting_alongside
+from tallybook.tables.filler import filling_tables
 from tallybook.tables.reports import print_leaderboard, print_statement
 
 MARKER: Final = ".tallybook-demo"
@@ -62,10 +62,10 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
         count.append(facts)
     folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
     folder.copy_ruleset(PROGRAMME)
-    with projecting_alongside(root) as beside, stages.stage("validate, journal, score", "facts") as count:
+    with filling_tables(root) as filled, stages.stage("validate, journal, score", "facts") as count:
         done = import_files(folder, [str(file) for file in files], None, now=now_ms())
         count.append(done.imported.facts)
-    stages.add("project into ClickHouse, beside it", beside.postings, "postings", beside.seconds)
+    stages.add("project into ClickHouse, beside it", filled.postings, "postings", filled.seconds)
     project_folder(folder)
     for line in done.report():
         say(line)

@@ -1,21 +1,18 @@
-"""Decides groups of the partitions in processes of their own; this one reads, puts in order and commits.
+"""Decides groups of partitions in processes of their own; this one reads, puts in order and commits.
 
-A worker is spawned, not forked. It holds a copy of the lock's descriptor, so the folder stays held until the last
-worker has gone, and it ends as soon as its pipe does: whoever dies, the next run finds nobody else at the files.
+A worker holds a copy of the lock's descriptor, so that the folder stays held until the last worker has ended: whoever
+dies, the next run finds no other process at the files.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
-import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from enum import IntEnum
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +34,9 @@ from processors.embedded.group_messages import (
 )
 from processors.embedded.partition_group import LineToScore, Sealed
 from processors.partition_scorer import Owed
+from tallybook.child_process import Child
+from tallybook.folder.folder import Folder
+from tallybook.folder.recovered_partitions import RecoveredPartitions
 
 STOP_SECONDS: Final = 30.0
 
@@ -57,9 +57,8 @@ class _Ask(IntEnum):
 class WorkerPartitionGroup:
     """A group that another process decides; see processors.embedded.partition_group.PartitionGroup."""
 
-    def __init__(self, connection: Connection, process: BaseProcess, partitions: Sequence[int]) -> None:
-        self._connection = connection
-        self._process = process
+    def __init__(self, child: Child, partitions: Sequence[int]) -> None:
+        self._child = child
         self._partitions = partitions
 
     @property
@@ -103,17 +102,16 @@ class WorkerPartitionGroup:
 
     def _ask(self, ask: _Ask, data: bytes = b"") -> None:
         try:
-            self._connection.send_bytes(bytes([ask]) + data)
+            self._child.connection.send_bytes(bytes([ask]) + data)
         except OSError:
             self._answer()  # it says what it died of, if it could
             raise
 
     def _answer(self) -> bytes:
         try:
-            data = self._connection.recv_bytes()
+            data = self._child.connection.recv_bytes()
         except (EOFError, OSError):
-            self._process.join(STOP_SECONDS)
-            code = self._process.exitcode
+            code = self._child.wait(STOP_SECONDS)
             how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             raise WorkerDied(0, f"a deciding process ended by itself ({how}); run the same command again") from None
         if data[0] == _Ask.FAILED:
@@ -142,44 +140,18 @@ def worker_groups(root: Path, log: LogWriter, handle: int, processes: int) -> It
     `handle` is the descriptor of the lock. At the end all workers are gone.
     """
     partitions = range(log.opened().partitions)
-    context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         groups = []
         for number in range(min(processes, len(partitions))):
             mine = tuple(partitions[number::processes])
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(root, mine, theirs, _SharedLock(handle)), daemon=True)
-            with _interruptions_ignored():
-                process.start()
-            theirs.close()
-            stack.callback(_end, process, ours)
-            groups.append(WorkerPartitionGroup(ours, process, mine))
+            child = Child("deciding", _work, root, mine, _SharedLock(handle))
+            stack.callback(child.stop, STOP_SECONDS)
+            groups.append(WorkerPartitionGroup(child, mine))
         yield groups
 
 
-def _end(process: BaseProcess, connection: Connection) -> None:
-    """Closing the pipe tells the worker to end; one that does not hear is killed."""
-    connection.close()
-    process.join(STOP_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
-
-
-@contextmanager
-def _interruptions_ignored() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal, and is for the first one alone to answer; a child inherits this."""
-    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, answer)
-
-
-def _work(root: Path, partitions: Sequence[int], connection: Connection, lock: _SharedLock) -> None:
-    """A worker's life: until its pipe ends, by its parent's will or death."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a group that is told to end is ended by its first process
+def _work(connection: Connection, root: Path, partitions: Sequence[int], lock: _SharedLock) -> None:
+    """Work until the pipe closes: the parent has no more to decide, or is gone."""
     try:
         _serve(root, partitions, connection)
     except EOFError:
@@ -191,11 +163,6 @@ def _work(root: Path, partitions: Sequence[int], connection: Connection, lock: _
 
 
 def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> None:
-    from tallybook.folder.folder import Folder
-    from tallybook.folder.recovered_partitions import RecoveredPartitions
-    from tallybook.garbage import collect_seldom
-
-    collect_seldom()
     with closing(open_for_appending(root)) as log:
         recovered = RecoveredPartitions(Folder(root), log, partitions)
         group = recovered.group

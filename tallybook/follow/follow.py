@@ -25,7 +25,7 @@ from tallybook.follow.inbox import REFUSED, Inbox, Say
 from tallybook.follow.spool import Spool, SpoolingThread
 from tallybook.screen import live_line, note
 from tallybook.stop import Stop, stoppable
-from tallybook.tables.filler import Alongside
+from tallybook.tables.filler import TableFiller
 
 IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
 MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too
@@ -62,14 +62,14 @@ def follow_folder(
     with ExitStack() as opened:
         stop = opened.enter_context(stoppable())
         session = opened.enter_context(writing_session(folder, clock(), processes))
-        tables = Alongside(folder.root, say, serves=True, is_told=True)
+        tables = TableFiller(folder.root, say, serves=True, is_notified=True)
         opened.callback(tables.kill)
         follower = _follower(folder, session, inbox, columns, tables, clock, say)
         spooling = _spool(folder, files, form, descriptor, inbox, clock)
         say(f"following {folder.inbox}: Ctrl-C (SIGINT) or SIGTERM stops it after the present round")
         following = _Following(follower, inbox, tables, session, say)
         following.run(clock, stop, spooling)
-        tables.end()
+        tables.finish()
         for line in (*unknown_lines(follower.unknown), following.summary()):
             say(line)
         return follower.done
@@ -80,7 +80,7 @@ def _follower(
     session: Session,
     inbox: Inbox,
     columns: ColumnMapping | None,
-    tables: Alongside,
+    tables: TableFiller,
     clock: Clock,
     say: Say,
 ) -> Follower:
@@ -98,7 +98,7 @@ def _follower(
         received_until=since,
         say=say,
         mapping=columns,
-        on_commit=tables.tell,
+        on_commit=tables.on_commit,
     )
 
 
@@ -117,7 +117,7 @@ def _spool(
 class _Following:
     """The loop, and what it shows of itself."""
 
-    def __init__(self, follower: Follower, inbox: Inbox, tables: Alongside, session: Session, say: Say) -> None:
+    def __init__(self, follower: Follower, inbox: Inbox, tables: TableFiller, session: Session, say: Say) -> None:
         self._follower = follower
         self._inbox = inbox
         self._tables = tables
@@ -135,7 +135,7 @@ class _Following:
             while not stop.is_asked:
                 has_ended = spooling is not None and spooling.has_ended
                 worked = self._follower.step(clock())
-                self._tables.tend()
+                self._tables.check()
                 self._show(show)
                 if spooling is not None:
                     spooling.check()

@@ -16,13 +16,14 @@ import msgspec
 
 from books.files.disk import REAL_FILES
 from books.files.lock import hold, note_of, this_process
+from tallybook.child_process import SUPERVISED, BackOff, lifeline
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.screen import note
 from tallybook.stop import Stop, stoppable
 from tallybook.stream.open import open_stream
 from tallybook.stream.stages.log import StageLog
-from tallybook.stream.stages.retry import STARTED_BEFORE, SUPERVISED
+from tallybook.stream.stages.start import STARTED_BEFORE
 
 UP_LOCK: Final = "up.lock"
 LOOK_SECONDS: Final = 0.1
@@ -63,7 +64,7 @@ class _Process:
         self._command = [
             sys.executable, "-c", _START, "-C", str(root), command, "--instance", name, *options,
         ]  # fmt: skip
-        self._pause = FIRST_PAUSE_SECONDS
+        self._back_off = BackOff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS)
         self._restart_at = 0.0
         self._early_ends = self._refusals = 0
         self._starts = 0
@@ -72,7 +73,7 @@ class _Process:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, descriptor: int) -> None:
-        """Start it; `descriptor` is the end of a pipe that closes when this process is gone."""
+        """Start it; `descriptor` is the lifeline that it stops with."""
         self._started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             self._command,
@@ -105,10 +106,9 @@ class _Process:
         self.code = code
         self._early_ends = self._early_ends + 1 if lasted < EARLY_SECONDS else 0
         self._refusals = self._refusals + 1 if code == Exit.REFUSED and lasted < STEADY_SECONDS else 0
-        self._pause = FIRST_PAUSE_SECONDS if lasted > STEADY_SECONDS else self._pause
-        self._say(f"{self.title} ended with {code}; it is started again in {self._pause:.1f} s")
-        self.process, self._restart_at = None, now + self._pause
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        pause = self._back_off.pause_after(lasted)
+        self._say(f"{self.title} ended with {code}; it is started again in {pause:.1f} s")
+        self.process, self._restart_at = None, now + pause
 
 
 def _relay(said: IO[str]) -> None:
@@ -154,15 +154,11 @@ def _supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> N
     for at, (command, name) in enumerate(plan.processes()):
         options = ["--metrics", str(metrics_port + at)] if metrics_port else []
         processes.append(_Process(root, command, name, options + (["--json-logs"] if as_json else []), say))
-    # Whoever reads the other end sees it close when this process is gone, however it goes.
-    reading, writing = os.pipe()
-    with stoppable() as stop:
+    with stoppable() as stop, lifeline() as descriptor:
         try:
-            code = _tend(processes, reading, stop)
+            code = _tend(processes, descriptor, stop)
         finally:
             _stop(processes)
-            os.close(writing)
-            os.close(reading)
     if code:
         raise SystemExit(code)
 

@@ -1,24 +1,19 @@
-"""Fills the tables, and serves them, in a second process while this one decides: what is committed is already true.
-
-The child is spawned, not forked: an embedded ClickHouse does not survive a fork, and a copy of the books' lock would
-outlive its holder. It ends when its parent does, however that happens: its end of a pipe closes.
-"""
+"""Fills the tables, and serves them, in a second process while this one decides: what is committed is already true."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 import msgspec
+
+from tallybook.child_process import BackOff, Child
 
 if TYPE_CHECKING:  # ClickHouse is slow to load, and this process never asks it
     from books.log import LogReader
@@ -31,135 +26,120 @@ HELD_SECONDS: Final = 0.25  # between two tries to open tables that another proc
 STOP_SECONDS: Final = 600.0
 MAX_RESTARTS: Final = 5
 RESTART_SECONDS: Final = 2.0  # before the first restart, and twice as long before each further one
-MAX_UNANSWERED: Final = 100  # words to a child that does not answer; a pipe holds a few thousand
+MAX_UNANSWERED: Final = 100  # messages to a child that does not answer; a pipe holds a few thousand
 _COMMITTED: Final = b"c"
-_LEVEL: Final = b"l"
+_FINISH: Final = b"f"
 
 Say = Callable[[str], None]
 
 
-class Told(msgspec.Struct):
-    """What the child says: postings brought in and seconds spent since its start, and the commit the tables hold."""
+class FillerReport(msgspec.Struct):
+    """A message of the child; postings brought in and seconds spent since its start, and the commit the tables hold."""
 
-    kind: Literal["held", "serving", "projected", "level", "failed"]
+    kind: Literal["held", "serving", "projected", "finished", "failed"]
     text: str = ""
     postings: int = 0
     seconds: float = 0.0
     commit: int = -1
 
 
-class Alongside:
-    """The child that keeps the tables level; all its calls return at once, except `end`.
+class TableFiller:
+    """The child that brings the tables level with the books; all calls return at once, except `finish`.
 
     If it dies it is started again, MAX_RESTARTS times: the tables are a cache, and the decisions go on.
+    `is_notified` says that `on_commit` is called after each commit; else the child looks at the books by itself.
     """
 
-    def __init__(self, root: Path, say: Say, *, serves: bool = False, is_told: bool = False) -> None:
-        self.last = Told("projected")
+    def __init__(self, root: Path, say: Say, *, serves: bool = False, is_notified: bool = False) -> None:
+        self.last = FillerReport("projected")
         self.url = ""
         self._root = root
         self._say = say
         self._serves = serves
-        self._is_told = is_told
+        self._is_notified = is_notified
         self._restarts = 0
+        self._back_off = BackOff(RESTART_SECONDS)
         self._restart_at: float | None = None
         self._unanswered = 0
-        self._connection, self._process = self._start()
+        self._child = self._start()
 
     @property
     def pid(self) -> int | None:
         """The process that has the tables open."""
-        return self._process.pid
+        return self._child.pid
 
-    def tell(self) -> None:
-        """Something was committed."""
+    def on_commit(self) -> None:
+        """Tell the child that something was committed."""
         if self._unanswered < MAX_UNANSWERED:
             self._unanswered += 1
             self._send(_COMMITTED)
 
-    def tend(self) -> None:
-        """Hear what the child says, and start it again if it died."""
-        self._hear()
-        if self._restart_at is None and not self._process.is_alive():
-            self._hear()  # what it said last
-            self._mourn()
+    def check(self) -> None:
+        """Read the child's reports, and start it again if it died."""
+        self._receive()
+        if self._restart_at is None and not self._child.is_alive:
+            self._receive()  # its last reports
+            self._plan_restart()
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self._restart_at = None
-            self._connection.close()
+            self._child.connection.close()
             self._unanswered = 0
-            self._connection, self._process = self._start()
+            self._child = self._start()
 
-    def end(self) -> Told:
-        """Wait until the tables are level with the books, and the child has gone; what it said last."""
-        self._send(_LEVEL)
+    def finish(self) -> FillerReport:
+        """Wait until the tables are level with the books, and the child has ended; its last report."""
+        self._send(_FINISH)
         ends_at = time.monotonic() + STOP_SECONDS
-        while self._process.is_alive() and time.monotonic() < ends_at:
-            self._hear()
-            self._process.join(POLL_SECONDS)
-        self._hear()
+        while self._child.is_alive and time.monotonic() < ends_at:
+            self._receive()
+            self._child.wait(POLL_SECONDS)
+        self._receive()
         self.kill()
         return self.last
 
     def kill(self) -> None:
-        """End the child as it is; it leaves nothing that is not true."""
-        if self._process.is_alive():
-            self._process.kill()
-        self._process.join()
-        self._connection.close()
+        """End the child at once: what it has brought in is true, and the next reader brings in the rest."""
+        self._child.kill()
 
-    def _start(self) -> tuple[Connection, BaseProcess]:
-        context = multiprocessing.get_context("spawn")
-        mine, its = context.Pipe()
-        child = context.Process(
-            target=_keep_level, args=(self._root, its, self._serves, self._is_told), name="tables", daemon=True
-        )
-        # Signals reach all processes of a terminal, or of a service. They are for this one alone to answer, from the
-        # child's first moment on, and a child inherits what is ignored.
-        answers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            child.start()
-        finally:
-            for number, answer in answers.items():
-                signal.signal(number, answer)
-        its.close()
-        return mine, child
+    def _start(self) -> Child:
+        return Child("tables", _fill, self._root, self._serves, self._is_notified)
 
-    def _send(self, word: bytes) -> None:
-        with suppress(OSError):  # it died; `tend` sees to it
-            self._connection.send_bytes(word)
+    def _send(self, message: bytes) -> None:
+        with suppress(OSError):  # it died; `check` sees to it
+            self._child.connection.send_bytes(message)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
+        connection = self._child.connection
         with suppress(EOFError, OSError):
-            while not self._connection.closed and self._connection.poll():
-                told = msgspec.json.decode(self._connection.recv_bytes(), type=Told)
-                if told.kind == "serving":
-                    self.url = told.text
-                elif told.kind in {"held", "failed"}:
-                    self._say(told.text)
+            while not connection.closed and connection.poll():
+                report = msgspec.json.decode(connection.recv_bytes(), type=FillerReport)
+                if report.kind == "serving":
+                    self.url = report.text
+                elif report.kind in {"held", "failed"}:
+                    self._say(report.text)
                 else:
                     self._unanswered = 0
-                    self.last = told
+                    self.last = report
 
-    def _mourn(self) -> None:
+    def _plan_restart(self) -> None:
         self.url = ""
         if self._restarts == MAX_RESTARTS:
-            if self._restart_at is None:
-                self._say(
-                    "the process that fills the tables ended once too often and is not started again: the books go "
-                    "on, and the first reader after this run brings the tables level"
-                )
+            self._say(
+                "the process that fills the tables ended once too often and is not started again: the books go "
+                "on, and the first reader after this run brings the tables level"
+            )
             self._restart_at = float("inf")
             return
-        wait = RESTART_SECONDS * 2**self._restarts
         self._restarts += 1
-        self._restart_at = time.monotonic() + wait
+        pause = self._back_off.pause_after(0.0)
+        self._restart_at = time.monotonic() + pause
         self._say(
-            f"the process that fills the tables ended (exit code {self._process.exitcode}); it is started again in "
-            f"{wait:.0f} s. The books go on"
+            f"the process that fills the tables ended (exit code {self._child.wait(0)}); it is started again in "
+            f"{pause:.0f} s. The books go on"
         )
 
 
-class Beside:
+class Filled:
     """What the child did, known when the body has ended: postings brought in, and seconds spent on it."""
 
     def __init__(self) -> None:
@@ -168,72 +148,70 @@ class Beside:
 
 
 @contextmanager
-def projecting_alongside(root: Path) -> Iterator[Beside]:
+def filling_tables(root: Path) -> Iterator[Filled]:
     """While the body runs, a child process projects whatever it commits into the tables of the folder `root`.
 
-    The child only runs ahead: whoever reads next brings in what it left, and meets any error that it met.
+    Whoever reads the tables next brings in what the child left, and meets any error that it met.
     """
-    told = Beside()
-    alongside = Alongside(root, lambda _: None)
+    filled = Filled()
+    filler = TableFiller(root, lambda _: None)
     try:
-        yield told
-        last = alongside.end()
-        told.postings, told.seconds = last.postings, last.seconds
+        yield filled
+        last = filler.finish()
+        filled.postings, filled.seconds = last.postings, last.seconds
     finally:
-        alongside.kill()
+        filler.kill()
 
 
-class _Words:
-    """What the parent said, heard in a thread: so the child ends with its parent whatever it is doing."""
+class _ParentMessages:
+    """Reads in a thread what the parent sends, so that the child ends with its parent whatever it is doing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._changed = threading.Condition()
-        self._commits = 0
+        self._received = 0
         self._seen = 0
-        self.is_ending = False
+        self.is_finishing = False
         threading.Thread(target=self._listen, name="parent", daemon=True).start()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for a word not yet seen, or so long."""
+        """Wait for a message not yet seen, or so long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._commits > self._seen or self.is_ending, seconds)
-            self._seen = self._commits
+            self._changed.wait_for(lambda: self._received > self._seen or self.is_finishing, seconds)
+            self._seen = self._received
 
     def _listen(self) -> None:
         with suppress(EOFError, OSError):
             while True:
-                word = self._connection.recv_bytes()
+                message = self._connection.recv_bytes()
                 with self._changed:
-                    self._commits += 1
-                    self.is_ending = self.is_ending or word == _LEVEL
+                    self._received += 1
+                    self.is_finishing = self.is_finishing or message == _FINISH
                     self._changed.notify()
-        os._exit(1)  # the parent is gone; nothing here is worth a farewell, and nobody may wait for the folder
+        os._exit(1)  # the parent is gone: end at once, for somebody may wait for the tables
 
 
-def _keep_level(root: Path, connection: Connection, serves: bool, is_told: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _fill(connection: Connection, root: Path, serves: bool, is_notified: bool) -> None:
     os.environ["TZ"] = "UTC"  # see tallybook.cli.main
     from books.errors import BooksError
     from projections.store import StoreError
-    from tallybook.garbage import collect_seldom
 
-    collect_seldom()
-    words = _Words(connection)
+    messages = _ParentMessages(connection)
 
-    def tell(told: Told) -> None:
-        connection.send_bytes(msgspec.json.encode(told))
+    def report(said: FillerReport) -> None:
+        connection.send_bytes(msgspec.json.encode(said))
 
     try:
-        _project_on(root, words, tell, serves=serves, is_told=is_told)
+        _project_on(root, messages, report, serves=serves, is_notified=is_notified)
     except (BooksError, StoreError, OSError) as error:
         with suppress(OSError):
-            tell(Told("failed", f"the tables could not be filled: {error}"))
+            report(FillerReport("failed", f"the tables could not be filled: {error}"))
         raise SystemExit(1) from None
 
 
-def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serves: bool, is_told: bool) -> None:
+def _project_on(
+    root: Path, messages: _ParentMessages, report: Callable[[FillerReport], None], *, serves: bool, is_notified: bool
+) -> None:
     from projections.projector import Projector
     from projections.serving.serve import Served, serving
     from tallybook.folder.folder import EDITION, Folder
@@ -241,14 +219,14 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
     folder = Folder(root)
     with ExitStack() as opened:
         log = opened.enter_context(folder.reading())
-        store = _open_tables(folder, log, opened, words, tell)
+        store = _open_tables(folder, log, opened, messages, report)
         if serves:
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
-            tell(Told("serving", f"http://{address.host}:{address.port}"))
+            report(FillerReport("serving", f"http://{address.host}:{address.port}"))
         projector = Projector(log, store, EDITION)
         last, postings, seconds = -1, 0, 0.0
         while True:
-            ending = words.is_ending
+            finishing = messages.is_finishing
             log.refresh()
             committed = log.committed()
             if committed.number != last:
@@ -256,18 +234,18 @@ def _project_on(root: Path, words: _Words, tell: Callable[[Told], None], *, serv
                 postings += projector.project().postings
                 seconds += time.perf_counter() - started
                 last = committed.number
-                if is_told:
-                    tell(Told("projected", "", postings, seconds, last))
+                if is_notified:
+                    report(FillerReport("projected", "", postings, seconds, last))
                     time.sleep(GAP_SECONDS)
-            elif ending:
+            elif finishing:
                 break
             else:
-                words.wait(None if is_told else POLL_SECONDS)
-    tell(Told("level", "", postings, seconds, last))
+                messages.wait(None if is_notified else POLL_SECONDS)
+    report(FillerReport("finished", "", postings, seconds, last))
 
 
 def _open_tables(
-    folder: Folder, log: LogReader, opened: ExitStack, words: _Words, tell: Callable[[Told], None]
+    folder: Folder, log: LogReader, opened: ExitStack, messages: _ParentMessages, report: Callable[[FillerReport], None]
 ) -> Store:
     """The tables of the folder, as soon as nobody else has them open."""
     from projections.store import StoreHeld
@@ -278,9 +256,9 @@ def _open_tables(
         try:
             return opened.enter_context(own_tables(folder, log))
         except StoreHeld as held:
-            if words.is_ending:
+            if messages.is_finishing:
                 raise  # whoever has them brings in what was committed
             if not waited:
-                tell(Told("held", f"{held} The books go on meanwhile"))
+                report(FillerReport("held", f"{held} The books go on meanwhile"))
             waited = True
             time.sleep(HELD_SECONDS)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from schemas.instants import parse_instant
-from tallybook.stream.stages.retry import SUPERVISED
+from tallybook.child_process import SUPERVISED
 from tests.chaos.stage import Orders
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent

@@ -25,11 +25,10 @@ from tallybook.stream.settings import StreamRefused
 from tallybook.stream.stages.accounts import PATH as ACCOUNTS
 from tallybook.stream.stages.accounts import Accounts, Owner, Owners, later
 from tallybook.stream.stages.accounts import Worker as AccountsWorker
-from tallybook.stream.stages.health import Health, Pulse, Watched, judge
+from tallybook.stream.stages.health import Health, Pulse, StageWatch, Watched, judge
 from tallybook.stream.stages.http import Asked, StageServer, json_answer
 from tallybook.stream.stages.log import StageLog
 from tallybook.stream.stages.metrics import CONTENT_TYPE, Shown, StageMetrics
-from tallybook.stream.stages.watch import StageWatch
 
 # The consumer group of each command that is a stage.
 GROUPS: Final[Mapping[str, str]] = {"intake": INTAKE, "tick": TICKER, "score": SCORING, "project": PROJECTION}

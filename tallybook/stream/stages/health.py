@@ -1,23 +1,32 @@
-"""Whether a stage is alive and whether it is ready, told apart: one is for who restarts it, one for who waits for it.
+"""Judges whether a stage is alive (or has to be restarted) and whether it is ready, by what it does and Kafka says.
 
-A stage that waits for Kafka is alive and not ready; to restart it would help nobody.
+A stage that waits for Kafka is alive and not ready: a restart would not help.
 """
 
 from __future__ import annotations
 
+import threading
+import traceback
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from books.errors import BooksError
 from books.kafka.groups import GroupView
 from books.kafka.records import Place
 from tallybook.stream.lag import Waiting
+from tallybook.stream.stages.log import ERROR, StageLog
 
 # So long one piece of work may take; the group has given the partitions to others by then.
 ALIVE_SECONDS: Final = 300.0
 STEPPING_SECONDS: Final = 30.0
 # What was seen of Kafka is no longer to be relied on after this.
 FRESH_SECONDS: Final = 30.0
+WATCH_SECONDS: Final = 5.0
+# While it is new, or partitions change hands, somebody may be waiting for it to be ready.
+UNSETTLED_SECONDS: Final = 1.0
+END_SECONDS: Final = 5.0
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -30,6 +39,9 @@ class Watched(msgspec.Struct, frozen=True):
     group: GroupView = GroupView()
     waiting: tuple[Waiting, ...] = ()
     error: str = ""
+
+
+Look = Callable[[], Watched]
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -93,3 +105,48 @@ def _of_group(pulse: Pulse, watched: Watched, instance: str, now: float) -> list
     if pulse.held is not None and member.places != pulse.held:
         return ["it is taking over the partitions that it was given"]
     return []
+
+
+class StageWatch:
+    """Asks Kafka every WATCH_SECONDS how the stage stands, in a thread, so that no measure costs the stage anything.
+
+    It asks sooner while nothing is settled; `latest` is what was last seen.
+    """
+
+    def __init__(self, look: Look, say: StageLog) -> None:
+        self.latest = Watched()
+        self._look = look
+        self._say = say
+        self._woken = threading.Event()
+        self._is_ended = False
+        self._thread = threading.Thread(target=self._run, name="tallybook-watch", daemon=True)
+
+    def start(self) -> None:
+        """Look for the first time, soon."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look again soon: something has changed."""
+        self._woken.set()
+
+    def end(self) -> None:
+        """Look no more."""
+        self._is_ended = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            while not self._is_ended:
+                self._woken.clear()
+                try:
+                    self.latest = self._look()
+                except BooksError as error:
+                    # The stage itself meets the same, and says so; here it is shown as long as it lasts.
+                    self.latest = Watched(error=str(error))
+                is_settled = self.latest.group.is_settled and not self.latest.error
+                self._woken.wait(WATCH_SECONDS if is_settled else UNSETTLED_SECONDS)
+        except Exception:  # noqa: BLE001 - the stage goes on without this thread; it says so, and is not ready
+            self.latest = Watched(error="the watch over this stage has ended: see its log, and restart it")
+            self._say(traceback.format_exc().rstrip(), level=ERROR)

@@ -6,9 +6,6 @@ not a matter of waiting ends the process, with words.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -16,6 +13,7 @@ from typing import Final, Protocol
 from books.kafka.errors import KafkaUnreachable, TransactionAborted
 from processors.stream.stage_counts import StageCounts
 from projections.store import StoreUnreachable
+from tallybook.child_process import BackOff
 from tallybook.stop import Stop
 
 FIRST_PAUSE_SECONDS: Final = 0.5
@@ -23,9 +21,6 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 # The same trouble is told again after this.
 TOLD_AGAIN_SECONDS: Final = 30.0
 STEADY_SECONDS: Final = 30.0
-SUPERVISED: Final = "TALLYBOOK_SUPERVISED_BY"
-# How often a supervisor has started this process before.
-STARTED_BEFORE: Final = "TALLYBOOK_STARTED_BEFORE"
 TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
 
 
@@ -48,7 +43,8 @@ def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None],
     Raises:
         BooksError, StoreError: what does not pass by waiting.
     """
-    pause, told, told_at = FIRST_PAUSE_SECONDS, "", 0.0
+    back_off = BackOff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS)
+    told, told_at = "", 0.0
     while not stop.is_asked:
         began = time.monotonic()
         try:
@@ -60,10 +56,7 @@ def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None],
             if str(trouble) != told or now - told_at > TOLD_AGAIN_SECONDS:
                 told, told_at = str(trouble), now
                 say(f"{told} It is tried again until it does." if type(trouble) is KafkaUnreachable else told)
-            if now - began > STEADY_SECONDS:
-                pause = FIRST_PAUSE_SECONDS
-            _wait(pause, stop, counts)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            _wait(back_off.pause_after(now - began), stop, counts)
 
 
 def _run_once(
@@ -88,17 +81,3 @@ def _wait(seconds: float, stop: Stop, counts: StageCounts) -> None:
     while not stop.is_asked and time.monotonic() < until:
         counts.alive_at = time.monotonic()
         time.sleep(0.05)
-
-
-def die_with_supervisor() -> None:
-    """Where a supervisor started this process, ask it to stop when the supervisor is gone, however it went."""
-    descriptor = os.environ.get(SUPERVISED)
-    if descriptor is None:
-        return
-
-    def watch(handle: int) -> None:
-        while os.read(handle, 1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, args=(int(descriptor),), name="tallybook-supervisor", daemon=True).start()

@@ -1,22 +1,113 @@
-"""One stage as the whole of a process: its log, its metrics, its way to stop."""
+"""Starts each stage as a process: made from the deployment's settings, with its log, its metrics, its way to stop."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
+from books.snapshots.store import SnapshotStore
+from processors.stream.intake import StreamIntake
+from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
+from processors.stream.ticker import Ticker
+from projections.serving.serve import Served, serving
+from projections.stream.projection import StreamProjection
+from tallybook.child_process import stop_with_parent
+from tallybook.clock import now_ms
+from tallybook.folder.folder import EDITION, load_published
 from tallybook.stop import Stop, stoppable
-from tallybook.stream.open import Stream, instance_name, open_stream
+from tallybook.stream.open import Stream, instance_name, open_stream, stream_tables
 from tallybook.stream.stages.endpoints import Observer
 from tallybook.stream.stages.log import StageLog, last_words, set_up_logging
-from tallybook.stream.stages.make import ProjectionStage, make_intake, make_scorer, make_ticker
-from tallybook.stream.stages.retry import STARTED_BEFORE, Stage, die_with_supervisor, run_stage
+from tallybook.stream.stages.retry import Stage, run_stage
 
+# Where a supervisor says how often it has started this process before.
+STARTED_BEFORE: Final = "TALLYBOOK_STARTED_BEFORE"
+Say = Callable[[str], None]
 Make = Callable[[Stream, str, StageLog, StageCounts], Stage]
+
+
+def make_intake(stream: Stream, instance: str, say: Say, counts: StageCounts) -> StreamIntake:
+    """An intake. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+    opened = stream.log().opened()
+    return StreamIntake(
+        stream.cluster,
+        stream.topics,
+        opened,
+        stream.writer_schemas(),
+        instance=instance,
+        now=now_ms,
+        say=say,
+        counts=counts,
+    )
+
+
+def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) -> Ticker:
+    """A ticker. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+    partitions = stream.log().partitions
+    return Ticker(stream.cluster, stream.topics, partitions, instance=instance, now=now_ms, say=say, counts=counts)
+
+
+def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> StreamScorer:
+    """The scorer of one partition."""
+    return StreamScorer(
+        stream.cluster,
+        stream.topics,
+        EDITION,
+        partition,
+        load_published,
+        snapshots=snapshots,
+        counts=counts,
+    )
+
+
+class ProjectionStage:
+    """A projection with the tables that it fills, which are opened with it and, where they are embedded, served."""
+
+    def __init__(self, stream: Stream, instance: str, say: Say, counts: StageCounts) -> None:
+        self._stream = stream
+        self._instance = instance
+        self._say = say
+        self._counts = counts
+        self._held = ExitStack()
+        self._projection: StreamProjection | None = None
+
+    def open(self) -> None:
+        """Open the tables and join the group. Raises StoreUnreachable, StoreError, KafkaUnreachable, TopicsMissing."""
+        stream = self._stream
+        if stream.settings.clickhouse:
+            store = self._held.enter_context(stream_tables(stream))
+        else:
+            stream.folder.root.mkdir(parents=True, exist_ok=True)
+            embedded = self._held.enter_context(stream.folder.store())
+            address = self._held.enter_context(serving(cast(Served, embedded)))
+            self._say(f"tables served on {address.host}:{address.port}: `tallybook address` says how to connect")
+            store = embedded
+        projection = StreamProjection(stream.cluster, stream.topics, EDITION, store, instance=self._instance)
+        self._held.callback(projection.close)
+        projection.open()
+        self._projection = projection
+
+    def step(self) -> object:
+        """Fetch and project. Raises as StreamProjection.step does."""
+        projection = self._projection
+        if projection is None:
+            raise AssertionError("a projection is opened before it is stepped")
+        began = time.perf_counter()
+        done = projection.step()
+        if done is not None:
+            self._counts.committed(time.perf_counter() - began, done.postings)
+            self._counts.facts += done.facts
+        return done
+
+    def close(self) -> None:
+        """Leave the group and close the tables."""
+        self._projection = None
+        self._held.close()
 
 
 class _Process(NamedTuple):
@@ -62,7 +153,7 @@ def run_projection(root: Path, instance: str, *, metrics_port: int, as_json: boo
 
 def _run(root: Path, stage: str, instance: str, make: Make, *, metrics_port: int, as_json: bool) -> None:
     with _process(root, stage, instance, as_json=as_json) as (stream, name, say, counts, observer):
-        die_with_supervisor()
+        stop_with_parent()
         with stoppable() as stop, observer.serving(metrics_port):
             say("starts")
             run_stage(lambda: make(stream, name, say, counts), stop, say, counts)
@@ -97,7 +188,7 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
     from processors.stream.faust_worker import ScoringWorker
 
     with _process(root, "score", instance, as_json=as_json) as (stream, name, say, counts, observer):
-        die_with_supervisor()
+        stop_with_parent()
         with observer.serving(metrics_port):
             reached = Stop()
             there = _Reached(stream, reached)
