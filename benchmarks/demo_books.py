@@ -14,12 +14,13 @@ from schemas.avro.codecs import encode_fact, encode_page
 from schemas.facts import ClockTicked, JournalOpened, PublishedFact, RefereePurchased, ReferralMade, RulesetPublished
 from schemas.pages import JournalPage
 from tallybook.clock import now_ms
+from tallybook.demo.defaults import FACTS, MEMBERS
 from tallybook.demo.run import PROGRAMME
-from tallybook.demo.year import DEFAULT_FACTS, DEFAULT_MEMBERS, DEMO_YEAR_STARTS_AT, DemoYear
+from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear
 from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
 from tallybook.folder.import_files import ImportDone, import_files
 
-FACTS_PER_MEMBER: Final = DEFAULT_FACTS // DEFAULT_MEMBERS
+FACTS_PER_MEMBER: Final = FACTS // MEMBERS
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import typer
 
 from processors.intake.formats import Format
 from tallybook.clock import now_ms
+from tallybook.demo.defaults import FACTS, MEMBERS, SEED
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
 from tallybook.screen import note, say, show_json, show_table
@@ -125,9 +126,9 @@ def _last_tick_and_horizon(folder: Folder) -> tuple[int, int]:
 
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to keep the demo's books.")] = Path("tallybook-demo"),
-    facts: Annotated[int, typer.Option(min=100, max=5_000_000, help="How many events to make.")] = 60_000,
-    members: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many members take part.")] = 2_000,
-    seed: Annotated[int, typer.Option(help="Another seed, another year.")] = 7,
+    facts: Annotated[int, typer.Option(min=100, max=5_000_000, help="How many events to make.")] = FACTS,
+    members: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many members take part.")] = MEMBERS,
+    seed: Annotated[int, typer.Option(help="Another seed, another year.")] = SEED,
 ) -> None:
     """A year of a coffee chain: generate, journal, score and project it, then look at the results.
 

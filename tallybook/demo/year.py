@@ -11,12 +11,10 @@ import msgspec
 
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
+from tallybook.demo.defaults import FACTS, MEMBERS, SEED
 
 DEMO_YEAR_STARTS_AT: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 DAYS: Final = 365
-DEFAULT_FACTS: Final = 60_000
-DEFAULT_MEMBERS: Final = 2_000
-DEFAULT_SEED: Final = 7
 
 STORES: Final = ("mitte", "kreuzberg", "altona", "schwabing", "nippes", "plagwitz", "neustadt", "linden")
 # (sku, category, brand, price in cents, how often): what the chain sells.
@@ -48,7 +46,7 @@ class DemoYear:
     Only `Random.random` is used, whose sequence Python promises to keep.
     """
 
-    def __init__(self, facts: int = DEFAULT_FACTS, members: int = DEFAULT_MEMBERS, seed: int = DEFAULT_SEED) -> None:
+    def __init__(self, facts: int = FACTS, members: int = MEMBERS, seed: int = SEED) -> None:
         self.facts = facts
         self._random = Random(seed).random
         self._members = [f"m{number:05d}" for number in range(1, members + 1)]

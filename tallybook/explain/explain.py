@@ -16,8 +16,7 @@ from tallybook.explain.event import explain_events
 from tallybook.explain.member import explain_member
 from tallybook.explain.model import EventExplained, MemberExplained
 from tallybook.explain.screen import print_event, print_member, print_reject
-from tallybook.explain.search import Found, find_event
-from tallybook.explain.tables import Tables, ask_tables
+from tallybook.explain.search import Found, Tables, ask_tables, find_event
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.open_books import open_books
 from tallybook.screen import progress, say

@@ -15,9 +15,9 @@ from schemas.facts import BookFact
 from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting
 from tallybook.explain.account_walk import AccountWalk, Moment
-from tallybook.explain.arithmetic_text import arithmetic_line
 from tallybook.explain.model import FactSeen, LimitSeen, LotSeen, MemberExplained, RuleSum
 from tallybook.explain.posting import last_day, limit_seen, reason_of
+from tallybook.explain.sentences import arithmetic_line
 from tallybook.folder.publish_rules import in_force
 
 

@@ -24,9 +24,8 @@ from schemas.facts import (
 from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting, Reason, Working
 from tallybook.explain.account_walk import Moment
-from tallybook.explain.arithmetic_text import arithmetic_line
 from tallybook.explain.model import EntrySeen, LimitSeen, PostingSeen, RuleSeen, RulesInForce
-from tallybook.explain.reasons import sentence
+from tallybook.explain.sentences import arithmetic_line, sentence
 
 BEFORE_RULES: Final = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
 

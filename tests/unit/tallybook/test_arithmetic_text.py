@@ -3,8 +3,7 @@
 import pytest
 
 from schemas.posting import Factor, Reason, Working
-from tallybook.explain.arithmetic_text import arithmetic_line
-from tallybook.explain.reasons import DETAILS, SENTENCES, sentence
+from tallybook.explain.sentences import DETAILS, SENTENCES, arithmetic_line, sentence
 
 TUESDAY = Factor("double-tuesday", "2", 1234)
 SPENT = Working("base", 1234, "minor", "1/100", "24.68", 24, 20, factors=(TUESDAY,), limit_ids=("day",))

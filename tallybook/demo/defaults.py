@@ -1,0 +1,7 @@
+"""The demo's size and seed, where nobody asks for others."""
+
+from typing import Final
+
+FACTS: Final = 60_000
+MEMBERS: Final = 2_000
+SEED: Final = 7
