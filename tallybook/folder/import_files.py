@@ -1,26 +1,43 @@
-"""One import from the first byte to the commit: survey, horizon check, rules, rounds, and a report for people."""
+"""Imports files: survey, horizon check, rules, rounds of a day each, commits, and a report for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from processors.embedded.rounds import Rounds
 from processors.intake.door import Judge, judge_time
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
 from processors.intake.merge import Gathered, Survey, gather
+from processors.intake.refusal import Refusal
+from processors.intake.spill import Arrived
+from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.importer import Imported, Importer, Source, consumed_before
 from tallybook.folder.inputs import opened_inputs, unknown_lines
+from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, processes_for, writing_session
 from tallybook.screen import Tick, progress
+
+COMMIT_FACTS: Final = 10_000  # facts between two commits: few enough to lose little, many enough that fsync is cheap
+
+
+class Imported(RunCounts):
+    """What an import brought in; `seconds` is the time spent reading and deciding."""
+
+    records: int = 0
+    rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
+    first_reject: int = 0
+    seconds: float = 0.0
 
 
 class ImportDone(msgspec.Struct):
@@ -108,7 +125,7 @@ def import_inputs(
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
         _require_clock(now, last_tick, session.log.opened().opened_at)
-        consumed = consumed_before(session.log, folder.consumed_cache())
+        consumed = folder.consumed_cache().consumed(session.log)
         older_than = last_tick - horizon_ms if last_tick else None
         judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
         with (
@@ -155,14 +172,14 @@ def _take(
     if published is not None:
         since = format_instant(published.effective_from)
         notes.append(f"ruleset {published.version} published, in force from {since}")
-    sources = [Source(one.sha256, one.name, resubmit_of) for one in inputs]
     with progress("journalling and scoring", survey.records) as tick:
         importer = Importer(
             session.rounds,
-            sources,
+            inputs,
             now=now,
             horizon_ms=session.log.opened().horizon_ms,
             as_is=as_is,
+            resubmit_of=resubmit_of,
             on_record=tick,
         )
         imported = importer.take_all(gathered.arrivals())
@@ -188,3 +205,97 @@ def _too_old(survey: Survey, last_tick: int, horizon_ms: int) -> str:
         "Either make a fresh folder with a longer horizon (`tallybook init NEW --horizon DAYS`) or import all files "
         "together into a fresh folder, in one command; or go on without them: --accept-too-old"
     )
+
+
+class Importer:
+    """Takes inputs into books that are open for writing: rounds of a day each, judged at the door and committed.
+
+    `now` (UTC ms) is the door's clock: nothing that happened after it is taken. `resubmit_of` is the number of the
+    reject that the inputs mend.
+    """
+
+    def __init__(
+        self,
+        rounds: Rounds,
+        inputs: Sequence[NamedInput],
+        *,
+        now: int,
+        horizon_ms: int,
+        as_is: bool = False,
+        resubmit_of: int = 0,
+        commit_facts: int = COMMIT_FACTS,
+        on_record: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._rounds = rounds
+        self._inputs = inputs
+        self._now = now
+        self._commit_facts = commit_facts
+        self._on_record = on_record
+        self._round = OpenRound(rounds, horizon_ms=horizon_ms, as_is=as_is, resubmit_of=resubmit_of)
+        self._round_ends_at = 0
+        self._latest_at = 0
+        self._uncommitted = 0
+        self.done = Imported()
+
+    def take_all(self, arrived: Iterable[Arrived]) -> Imported:
+        """Take in everything, the last round ended by a tick at the last fact; then it is committed."""
+        started = time.perf_counter()
+        for item in arrived:
+            self._take(item)
+            self._on_record()
+        self._end_round(self._latest_at)
+        self._commit()
+        self.done.seconds = time.perf_counter() - started
+        return self.done
+
+    def _take(self, item: Arrived) -> None:
+        self.done.records += 1
+        source = self._inputs[item.input_index]
+        refusal = item.refusal
+        if item.fact is not None:
+            at = item.fact.occurred_at
+            # The tick that will end the fact's round is when it reached us, so only our own clock can call it early.
+            refusal = self._round.judge(item.fact, self._now)
+            if refusal is None and at >= self._round_ends_at:
+                if self._round_ends_at:
+                    self._end_round(self._round_ends_at)
+                self._round_ends_at = _next_midnight(max(at, self._rounds.last_tick))
+                refusal = self._round.judge(item.fact, self._now)
+            if refusal is None:
+                self._round.take(item.fact, item, source)
+                self._latest_at = max(self._latest_at, at)
+        if refusal is not None:
+            self._refuse(item, refusal, source)
+        self._round.note_read(item, source)
+
+    def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput) -> None:
+        self._round.refuse(item, refusal, source)
+        by_reason = self.done.rejects_by_reason
+        by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1
+        if self._round.has_many_rejects:
+            self._write_rejects(self._round_ends_at)
+
+    def _end_round(self, tick_at: int) -> None:
+        # Late facts end with no tick of their own; they reached us after what was there before.
+        received_at = max(tick_at, self._rounds.last_tick)
+        self._uncommitted += len(self._round.facts)
+        self._round.write_facts(tick_at if self._round.facts else 0, received_at)
+        self._write_rejects(received_at)
+        if self._uncommitted >= self._commit_facts:
+            self._commit()
+
+    def _write_rejects(self, received_at: int) -> None:
+        self._uncommitted += len(self._round.rejects)
+        # Without any tick yet, nor a fact that brings one, they came just now.
+        first = self._round.write_rejects(max(received_at, self._rounds.last_tick) or self._now)
+        self.done.first_reject = self.done.first_reject or first
+
+    def _commit(self) -> None:
+        if not self._round.read and self._rounds.is_empty:
+            return  # not even a publication
+        self.done.add(self._round.commit())
+        self._uncommitted = 0
+
+
+def _next_midnight(at: int) -> int:
+    return (at // DAY_MS + 1) * DAY_MS

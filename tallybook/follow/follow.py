@@ -16,7 +16,6 @@ from processors.intake.mapping import ColumnMapping
 from schemas.instants import format_instant
 from tallybook.clock import Clock
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.importer import consumed_before
 from tallybook.folder.inputs import read_mapping, unknown_lines
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, writing_session
@@ -94,7 +93,7 @@ def _follower(
         session.rounds,
         inbox,
         horizon_ms=session.log.opened().horizon_ms,
-        consumed=consumed_before(session.log, folder.consumed_cache()),
+        consumed=folder.consumed_cache().consumed(session.log),
         received_until=since,
         say=say,
         mapping=columns,

@@ -8,26 +8,24 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
-from processors.embedded.rounds import Rounds, Taken
-from processors.intake.door import judge_time
+from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import records_as_they_come
-from processors.intake.refusal import Refusal, reject_of
+from processors.intake.refusal import Refusal
 from processors.intake.spill import Arrived
 from processors.intake.unknown_fields import UnknownFields
 from processors.run_counts import RunCounts
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
-from schemas.pages import InputConsumed, Reject
-from tallybook.folder.importer import REJECT_BYTES
+from schemas.pages import InputConsumed
+from tallybook.folder.open_round import OpenRound
 from tallybook.follow.inbox import Inbox, Say, Waiting
 
 ROUND_MS: Final = 200  # a round is over so long after its first record
 ROUND_RECORDS: Final = 10_000  # or at so many
 ROUND_FILES: Final = 500  # or at so many files: the commit names them all
-ROUND_REFUSED_BYTES: Final = 16 << 20  # or at so much that is refused
 STEP_RECORDS: Final = 500  # read in one step: few enough that clock and signals are looked at often
 HOUR_MS: Final = 3_600_000
 BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is not worth a message
@@ -87,7 +85,6 @@ class Follower:
     ) -> None:
         self._rounds = rounds
         self._inbox = inbox
-        self._horizon_ms = horizon_ms
         self._say = say
         self._mapping = mapping
         self._on_commit = on_commit
@@ -98,10 +95,7 @@ class Follower:
         self._is_behind = False
         self._has_facts = rounds.last_tick > 0
         self._reading: _Reading | None = None
-        self._round: list[Taken] = []
-        self._refused: list[Reject] = []
-        self._refused_bytes = 0
-        self._moved: dict[str, InputConsumed] = {}
+        self._round = OpenRound(rounds, horizon_ms=horizon_ms, as_is=True)
         self._finished: list[_Finished] = []
         self._began: int | None = None
         self.unknown = UnknownFields()
@@ -160,20 +154,14 @@ class Follower:
     def _due_tick(self) -> int:
         """The last full hour, if it may be written now; else 0."""
         hour = self._now // HOUR_MS * HOUR_MS
-        if hour <= self._rounds.last_tick or not (self._has_facts or self._round):
+        if hour <= self._rounds.last_tick or not (self._has_facts or self._round.facts):
             return 0
         if self._reading is not None and self._reading.waiting.after < hour:
             return 0
         return 0 if self._inbox.holds(hour, self._now) else hour
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
-        return judge_time(
-            fact,
-            received_at=self._now,
-            last_tick=self._rounds.last_tick,
-            horizon_ms=self._horizon_ms,
-            now=self._now,
-        )
+        return self._round.judge(fact, self._now)
 
     # -- reading
 
@@ -202,8 +190,8 @@ class Follower:
     def _records_of(self, opened: Input) -> Iterator[Arrived | None]:
         """The records of a file but those in the books, or in this round: the same content may come twice in one."""
         before = list(self._consumed.get(opened.sha256, {}).values())
-        if opened.sha256 in self._moved:
-            before.append(self._moved[opened.sha256])
+        if opened.sha256 in self._round.read:
+            before.append(self._round.read[opened.sha256])
         return records_as_they_come(opened, self.unknown, consumed=before, judge=self._judge)
 
     def _read_some(self, reading: _Reading, left: int) -> int:
@@ -234,24 +222,10 @@ class Follower:
         if self._began is None:
             self._began = self._clock
         if item.fact is not None:
-            self._round.append(Taken(item.fact, one.sha256, item.record))
+            self._round.take(item.fact, item, one)
         elif item.refusal is not None:
-            self._refuse(item, item.refusal, one)
-        self._moved[one.sha256] = InputConsumed(one.sha256, item.occurred_at, item.record, as_is=True, name=one.name)
-
-    def _refuse(self, item: Arrived, refusal: Refusal, one: Input) -> None:
-        self._refused.append(
-            reject_of(
-                refusal,
-                item.raw,
-                source_input=(one.sha256, one.name),
-                record=item.record,
-                at_line=item.at_line,
-                received_at=self._now,
-                headers=item.headers,
-            )
-        )
-        self._refused_bytes += len(item.raw) + REJECT_BYTES
+            self._round.refuse(item, item.refusal, one, received_at=self._now)
+        self._round.note_read(item, one)
 
     def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
         """A file that cannot be read (on): it is gone, or it is not whole yet, or it never will be."""
@@ -267,8 +241,8 @@ class Follower:
 
     def _is_full(self) -> bool:
         return (
-            len(self._round) + len(self._refused) >= ROUND_RECORDS
-            or self._refused_bytes >= ROUND_REFUSED_BYTES
+            len(self._round.facts) + len(self._round.rejects) >= ROUND_RECORDS
+            or self._round.has_many_rejects
             or len(self._finished) >= ROUND_FILES
         )
 
@@ -278,19 +252,18 @@ class Follower:
 
     def _end_round(self) -> None:
         tick_at = self._due_tick()
-        if self._round or tick_at:
-            self._rounds.take(self._round, tick_at, self._now)
-        if self._refused:
-            self._rounds.reject(self._refused)
+        self._has_facts = self._has_facts or bool(self._round.facts)
+        self._round.write_facts(tick_at, self._now)
+        self._round.write_rejects(self._now)
         if self._began is not None or tick_at:
-            self.done.add(self._rounds.commit(list(self._moved.values())))
+            read = list(self._round.read.values())
+            self.done.add(self._round.commit())
             self.done.commits += 1
             self.done.committed_at = self._now
             self._on_commit()
-        self._has_facts = self._has_facts or bool(self._round)
-        for each in self._moved.values():
-            self._remember(each)
-        self._round, self._refused, self._refused_bytes, self._moved, self._began = [], [], 0, {}, None
+            for each in read:
+                self._remember(each)
+        self._began = None
         self._put_away()
 
     def _put_away(self) -> None:

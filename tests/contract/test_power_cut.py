@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from books.files.consumed import NO_CACHE
 from books.files.open import create_books, open_for_reading, open_for_writing
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
@@ -16,7 +17,7 @@ from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Importer, Source, consumed_before
+from tallybook.folder.import_files import Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.deciders import load, published
@@ -49,10 +50,8 @@ def take(disk: FakeDisk, file: Path) -> None:
         if not rounds.publications:
             rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), START)
         one = open_input(file)
-        with gather([one], as_is=False, consumed=consumed_before(log)) as gathered:
-            Importer(
-                rounds, [Source(one.sha256, one.name)], now=NOW, horizon_ms=OPENED.horizon_ms, commit_facts=1
-            ).take_all(gathered.arrivals())
+        with gather([one], as_is=False, consumed=NO_CACHE.consumed(log)) as gathered:
+            Importer(rounds, [one], now=NOW, horizon_ms=OPENED.horizon_ms, commit_facts=1).take_all(gathered.arrivals())
 
 
 def digests(disk: FakeDisk) -> Digests:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from books.files.consumed import NO_CACHE
 from books.log import LogWriter
 from processors.embedded.rounds import Rounds
-from tallybook.folder.importer import consumed_before
 from tallybook.follow.follower import Follower, _Reading, received_until
 from tallybook.follow.inbox import Inbox, Waiting
 from tests.simulation.disk import EffectFailed, SimulatedDisk
@@ -103,7 +103,7 @@ def follow(log: LogWriter, rounds: Rounds, act: Follow, inbox: MemoryInbox) -> N
         rounds,
         inbox,
         horizon_ms=log.opened().horizon_ms,
-        consumed=consumed_before(log),
+        consumed=NO_CACHE.consumed(log),
         received_until=received_until(log),
         say=silent,
     )

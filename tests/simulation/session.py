@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from books.files.appender import FileAppender
+from books.files.consumed import NO_CACHE
 from books.files.open import FileLogWriter
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
@@ -20,7 +21,7 @@ from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Importer, Source, consumed_before
+from tallybook.folder.import_files import Importer
 from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.simulation.disk import SimulatedDisk
@@ -130,10 +131,10 @@ def publish(rounds: Rounds, act: Publish) -> None:
 def import_files(log: LogWriter, rounds: Rounds, act: Import, now: int) -> None:
     """Import as the command does."""
     judge = _judge(log, rounds, now)
-    with gather(act.files, as_is=act.as_is, consumed=consumed_before(log), judge=judge) as gathered:
+    with gather(act.files, as_is=act.as_is, consumed=NO_CACHE.consumed(log), judge=judge) as gathered:
         importer = Importer(
             rounds,
-            [Source(one.sha256, one.name) for one in act.files],
+            act.files,
             now=now,
             horizon_ms=log.opened().horizon_ms,
             as_is=act.as_is,

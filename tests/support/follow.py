@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from books.files.consumed import NO_CACHE
 from books.files.disk import RealFiles
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact, members_of
-from tallybook.folder.importer import consumed_before
 from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import Inbox
 from tests.fakes.books import MemoryBooks
@@ -63,7 +63,7 @@ class Stream:
             rounds,
             Inbox(self.inbox, files, self.said.append),
             horizon_ms=log.opened().horizon_ms,
-            consumed=consumed_before(log),
+            consumed=NO_CACHE.consumed(log),
             received_until=received_until(log),
             say=self.said.append,
         )

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from books.files.consumed import NO_CACHE
 from books.snapshots.store import SnapshotStore
 from processors.decider.accounts_digest import canonical_account
 from processors.embedded.partition_group import LocalPartitionGroup
@@ -31,7 +32,7 @@ from schemas.facts import (
 from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
 from schemas.posting import Posting
 from tallybook.folder.folder import EDITION
-from tallybook.folder.importer import Imported, Importer, Source, consumed_before
+from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
@@ -114,10 +115,10 @@ def take(
     try:
         rounds = rounds_of(log, snapshots)
         inputs: list[Input] = [open_input(file) for file in files]
-        with gather(inputs, as_is=as_is, consumed=consumed_before(log)) as gathered:
+        with gather(inputs, as_is=as_is, consumed=NO_CACHE.consumed(log)) as gathered:
             importer = Importer(
                 rounds,
-                [Source(one.sha256, one.name) for one in inputs],
+                inputs,
                 now=NOW,
                 horizon_ms=log.opened().horizon_ms,
                 as_is=as_is,

@@ -253,12 +253,12 @@ def test_a_file_of_no_known_kind_is_left_alone_and_named_once(stream: Stream) ->
 def test_a_file_is_waited_for_until_it_is_quiet(stream: Stream) -> None:
     file = stream.put("a.jsonl", [check_in("a")], age_ms=0)
     stream.step(QUIET_MS - 1)
-    assert not stream.follower._round
+    assert not stream.follower._round.facts
     with file.open("ab") as more:
         more.write(small.write_lines(stream.inbox / "b.part", [check_in("b")]).read_bytes())
     stream.touch(file, 0)
     stream.step(QUIET_MS - 1)
-    assert not stream.follower._round
+    assert not stream.follower._round.facts
     stream.drain()
     stream.go(1_000)
     assert journalled(stream.books) == once_each([check_in("a"), check_in("b")])

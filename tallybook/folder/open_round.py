@@ -1,0 +1,104 @@
+"""Collects a round on its way into the books: facts taken, records refused, and how far each input was read."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import msgspec
+
+from processors.embedded.rounds import Rounds, Taken
+from processors.intake.door import judge_time
+from processors.intake.refusal import Refusal, reject_of
+from processors.intake.spill import Arrived
+from processors.run_counts import RunCounts
+from schemas.canonical import canonical_fact
+from schemas.facts import PublishedFact
+from schemas.pages import InputConsumed, Reject
+
+MAX_REJECT_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
+REJECT_BYTES: Final = 1_000  # what one takes beside the bytes that came, roughly
+
+
+class NamedInput(Protocol):
+    """An input as the books know it."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its content as hex."""
+
+    @property
+    def name(self) -> str:
+        """The name by which people know it."""
+
+
+class OpenRound:
+    """The round that is being filled; written and committed, it is empty again."""
+
+    def __init__(self, rounds: Rounds, *, horizon_ms: int, as_is: bool, resubmit_of: int = 0) -> None:
+        self.facts: list[Taken] = []
+        self.rejects: list[Reject] = []
+        self.read: dict[str, InputConsumed] = {}
+        self._rounds = rounds
+        self._horizon_ms = horizon_ms
+        self._as_is = as_is
+        self._resubmit_of = resubmit_of
+        self._reject_bytes = 0
+
+    @property
+    def has_many_rejects(self) -> bool:
+        """Whether the rejects take so much memory that they have to be written."""
+        return self._reject_bytes >= MAX_REJECT_BYTES
+
+    def judge(self, fact: PublishedFact, now: int) -> Refusal | None:
+        """Why a fact that comes at `now` (UTC ms) is too early or too late, if it is."""
+        last_tick = self._rounds.last_tick
+        return judge_time(fact, received_at=now, last_tick=last_tick, horizon_ms=self._horizon_ms, now=now)
+
+    def take(self, fact: PublishedFact, item: Arrived, source: NamedInput) -> None:
+        """Take a fact that passed the door."""
+        self.facts.append(Taken(fact, source.sha256, item.record))
+
+    def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0) -> None:
+        """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written)."""
+        # What became too old on the way was a fact to its reader, who kept no bytes of it.
+        raw = item.raw if item.fact is None else canonical_fact(item.fact)
+        reject = reject_of(
+            refusal,
+            raw,
+            source_input=(source.sha256, source.name),
+            record=item.record,
+            at_line=item.at_line,
+            received_at=received_at,
+            headers=item.headers,
+            resubmit_of=self._resubmit_of,
+        )
+        self.rejects.append(reject)
+        self._reject_bytes += len(raw) + REJECT_BYTES
+
+    def note_read(self, item: Arrived, source: NamedInput) -> None:
+        """Note that an input was read up to this record."""
+        self.read[source.sha256] = InputConsumed(
+            source.sha256, item.occurred_at, item.record, as_is=self._as_is, name=source.name
+        )
+
+    def write_facts(self, tick_at: int, received_at: int) -> None:
+        """Have the facts journalled and decided, with a tick after them (0: none)."""
+        if self.facts or tick_at:
+            self._rounds.take(self.facts, tick_at, received_at)
+        self.facts = []
+
+    def write_rejects(self, received_at: int) -> int:
+        """Write the rejects; the number of the first one, 0 if there are none."""
+        rejects, self.rejects, self._reject_bytes = self.rejects, [], 0
+        if not rejects:
+            return 0
+        dated = [
+            each if each.received_at else msgspec.structs.replace(each, received_at=received_at) for each in rejects
+        ]
+        return self._rounds.reject(dated)[0].number
+
+    def commit(self) -> RunCounts:
+        """Commit what was written, and how far the inputs were read; what that covered."""
+        counts = self._rounds.commit(list(self.read.values()))
+        self.read = {}
+        return counts
