@@ -1,1 +1,1 @@
-"""The command line and the wiring: the only room that knows all the others."""
+"""The command line and the wiring: the only package that knows all the others."""

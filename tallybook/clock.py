@@ -1,4 +1,4 @@
-"""The only place that reads the wall clock; everything else is given the instant, or a clock to ask."""
+"""Reads the wall clock; all other code is given the instant, or a clock to ask."""
 
 import time
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The exit codes of the command line, so that scripts can tell a refusal from a finding from a fault."""
+"""Names the exit codes of the command line, by which scripts tell a refusal, a finding and a fault apart."""
 
 from enum import IntEnum
 

@@ -1,4 +1,4 @@
-"""How often Python looks for garbage: seldom, because what we make is plain data that lives on."""
+"""Has Python look for garbage seldom, because we make much plain data that stays in use."""
 
 import atexit
 import gc

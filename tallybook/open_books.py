@@ -11,7 +11,7 @@ from tallybook.folder.folder import Folder
 
 @contextmanager
 def open_books(folder: Folder) -> Iterator[LogReader]:
-    """The committed books, read-only.
+    """Open the committed books, read-only.
 
     Raises:
         BooksError: there are no books, or damaged ones, or Kafka cannot be reached.

@@ -1,4 +1,4 @@
-"""The command line as a whole: gathers the commands, and lets an interruption through to whoever started it."""
+"""Gathers all commands into the command line, and passes an interruption on to its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fills the books: `import` files, `run` whatever lies in the inbox, and `status` of it all."""
+"""Commands that fill the books: `import` files, `run` what lies in the inbox, and the `status` of it all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proves the points: `explain` one event or member, `verify` all postings, `audit` the tables."""
+"""Commands that prove the points: `explain` one event or member, `verify` all postings, `audit` the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reads the tables: `balance`, `statement`, `leaderboard`, `members`, `sql`, and `address` for other programs."""
+"""Commands that read the tables: `balance`, `statement`, `leaderboard`, `members`, `sql`; `address` for programs."""
 
 from __future__ import annotations
 

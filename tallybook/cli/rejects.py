@@ -1,4 +1,4 @@
-"""Refused records: `list` them, `show` one with its original bytes, `resubmit` it mended."""
+"""Commands for refused records: `list` them, `show` one with its original bytes, `resubmit` it mended."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def show(
 
 
 def _find(folder: Folder, number: int) -> tuple[Reject, bool | None]:
-    """A reject, and whether it was sent again, where that is known."""
+    """Find a reject, and whether it was sent again, where that is known."""
     if folder.is_stream:
         from tallybook.stream.open import open_stream_log
         from tallybook.stream.rejects import reject_at, was_sent_again

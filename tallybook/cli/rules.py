@@ -1,4 +1,4 @@
-"""The programme's rules: `check` a file, print the `schema`, `show` what is published, `publish` a version."""
+"""Commands for rules: `check` a file, print the `schema`, `show` what is published, `publish` a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of a deployment on Kafka, each as a process: `intake`, `tick`, `score`, `project`, and `up` for all."""
+"""Commands that run the stages on Kafka: `intake`, `tick`, `score`, `project`, each as a process, and `up` for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one begins: `init` a folder, print an `example` event, `check` a file, or watch the `demo`."""
+"""Commands to begin with: `init` a folder, print an `example` event, `check` a file, or watch the `demo`."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def check(
 
 
 def _last_tick_and_horizon(folder: Folder) -> tuple[int, int]:
-    """The last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old for them.
+    """Read the last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old.
 
     Raises:
         BooksError: there are books, and they are damaged.

@@ -1,4 +1,4 @@
-"""What a deployment on Kafka needs beside its stages: topics, contracts, a publisher, a copy of the books."""
+"""Commands for Kafka beside the stages: topics, contracts in a registry, a publisher, a copy of the books."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def create(
 
 
 def _settings(root: Path, bootstrap: str, deployment: str) -> StreamSettings:
-    """The settings of the folder, or, where it has none yet, as the options say."""
+    """Read the settings of the folder, or, where it has none yet, take the options."""
     from tallybook.stream.settings import StreamRefused, load_settings
 
     settings = load_settings(root, bootstrap=bootstrap, deployment=deployment)
@@ -114,7 +114,7 @@ def _settings(root: Path, bootstrap: str, deployment: str) -> StreamSettings:
 
 
 def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None) -> tuple[int, int]:
-    """Partitions and horizon: as asked for, else as the books were opened, else as usual."""
+    """Choose partitions and horizon: as asked for, else as the books were opened, else the defaults."""
     from books.kafka.errors import TopicsMissing
     from schemas.bounds import DAY_MS
 

@@ -1,4 +1,4 @@
-"""The demo's size and seed, where nobody asks for others."""
+"""Gives the demo's size and seed where the command line names no others."""
 
 from typing import Final
 

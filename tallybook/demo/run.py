@@ -1,4 +1,4 @@
-"""The demo: a year of a coffee chain goes through every stage before one's eyes, and what to type next."""
+"""Runs the demo: takes a year of a coffee chain through every stage, shows the results, and says what to type next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROGRAMME: Final = "coffee-chain"
 
 
 class _Stages:
-    """Seconds and items of each stage, for the table of rates."""
+    """Notes seconds and items of each stage, for the table of rates."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -92,7 +92,7 @@ def _fresh_folder(root: Path) -> Folder:
 
 
 def _interesting(store: Store) -> tuple[str, str]:
-    """The leader, and an event of it that a multiplier made worth more."""
+    """Find the leader, and one of its events that a multiplier made worth more."""
     (leader,) = store.rows(
         "SELECT member_id FROM tallybook.leaderboard WHERE period = 'ever' AND store_id = '' AND rank = 1"
     )
@@ -123,7 +123,7 @@ def _say_next(root: Path, member: str, event: str) -> None:
 
 
 def _program() -> str:
-    """How the reader can call this program from the shell that he sits in."""
+    """Find how this program is called from the reader's shell."""
     called = Path(sys.argv[0])
     on_path = shutil.which("tallybook")
     if on_path and Path(on_path).resolve() == called.resolve():

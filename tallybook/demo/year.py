@@ -31,7 +31,7 @@ MENU: Final = (
     ("cup-to-go", "merchandise", "house", 1990, 2),
     ("gift-card-25", "gift-card", "house", 2500, 1),
 )
-# Shares of the kinds of event, out of 1,000.
+# The kinds of event, out of 1,000: each constant is the upper bound of its kind.
 _PURCHASES: Final = 560
 _CHECK_INS: Final = 860
 _SHARES: Final = 930
@@ -41,7 +41,7 @@ Event = dict[str, Any]
 
 
 class DemoYear:
-    """A stream of events in order of time; the same seed gives the same events on any machine.
+    """Makes events in order of time; the same seed gives the same events on any machine.
 
     Only `Random.random` is used, whose sequence Python promises to keep.
     """
@@ -61,7 +61,7 @@ class DemoYear:
         }
 
     def events(self) -> Iterator[tuple[str, Event]]:
-        """The events with the name of the system that publishes them; a few come twice, as they do in life."""
+        """Make the events, each with the name of the system that publishes it; a few come twice, as in practice."""
         step = DAYS * DAY_MS / self.facts
         last: tuple[str, Event] | None = None
         for number in range(self.facts):
@@ -93,7 +93,7 @@ class DemoYear:
         }
 
     def _opening_hours(self, at: int) -> int:
-        """Moves an instant of the day into 06:00 to 20:00 UTC, keeping the order inside the day."""
+        """Move an instant of the day into 06:00 to 20:00 UTC, keeping the order inside the day."""
         day, inside = divmod(at, DAY_MS)
         return day * DAY_MS + DAY_MS // 4 + inside * 14 // 24
 
@@ -167,7 +167,7 @@ class DemoYear:
         return {"type": "ReferralMade", "referrer_id": referrer, "referee_id": referee, "channel": "app"}
 
     def _regular(self) -> str:
-        """A member; the first ones come far more often than the last."""
+        """Pick a member; the first ones come far more often than the last."""
         return self._members[int(self._random() ** 1.4 * len(self._members))]
 
     def _store(self) -> str:
@@ -186,7 +186,7 @@ class DemoYear:
 
 
 def broken_events() -> list[bytes]:
-    """What goes wrong in life: each of these is refused, kept, and can be mended."""
+    """Make broken events as they occur in practice: each is refused, kept, and can be mended."""
     purchase: Event = {"type": "PurchaseRecorded", "source": "pos", "order_id": "o", "member_id": "m00001"}
     referral: Event = {"type": "ReferralMade", "source": "app", "referrer_id": "m00003", "referee_id": "m00003"}
     events: list[Event] = [

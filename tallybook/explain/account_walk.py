@@ -1,4 +1,4 @@
-"""Walks one member's past: its account, rules and clock as they were before each of its facts."""
+"""Walks through one member's past: its account, rules and clock as they were before each of its facts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ load: Final = lru_cache(MAX_RULESETS_KEPT)(load_published)
 
 
 class Moment:
-    """The books just before one fact of the member (or a tick that had work for it) was entered."""
+    """Holds the state just before one fact of the member (or a tick that had work for it) was entered."""
 
     def __init__(self, desk: WalkedLine, postings: list[Posting], machine: PartitionMachine, account: Account) -> None:
         self.desk = desk
@@ -33,7 +33,7 @@ class Moment:
         self.account = account
 
     def rules_at(self, at: int) -> tuple[RulesetPublished, Ruleset, Zone] | None:
-        """The ruleset in force for a fact that happened at `at` (UTC ms), with its zone; None if there is none."""
+        """Find the ruleset in force for a fact that happened at `at` (UTC ms), with its zone; None if there is none."""
         published = in_force(self.machine.partition.publications, at)
         if published is None:
             return None
@@ -41,9 +41,9 @@ class Moment:
 
 
 class AccountWalk:
-    """An iterable, for one pass, over the moments of one member; afterwards `account` and `machine` stand at the end.
+    """Gives the moments of one member, once; afterwards `account` and `machine` stand at the end.
 
-    Everybody else's facts are read and left aside, so that a long partition is quick to walk.
+    Other members' facts are read and skipped, so that a long partition is quick to walk.
     """
 
     def __init__(self, log: LogReader, member_id: str, on_line: Callable[[], object]) -> None:

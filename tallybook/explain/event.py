@@ -1,4 +1,4 @@
-"""Explains an event: every station it reached, and what it did to each account it concerns."""
+"""Explains an event: how far it came, and what it did to each account that it concerns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNKNOWN: Final = "not known: the tables cannot be opened now (`tallybook status`
 def explain_events(
     log: LogReader, found: Found, is_projected: Reached, on_line: Callable[[], object]
 ) -> list[EventExplained]:
-    """One explanation for each (source, event id) that a search met, in the order of the books.
+    """Explain each (source, event id) that a search met, in the order of the books.
 
     `is_projected` says whether a hit, and its posting of a number (0: none), stand in the tables (None: not known).
     """
@@ -41,7 +41,7 @@ def explain_events(
 
 
 def local_time(at: int, published: RulesetPublished | None) -> str:
-    """An instant (UTC ms) on the programme's own clock, such as `Tuesday 2026-11-03 10:00:00 in Europe/Berlin`."""
+    """Show an instant (UTC ms) on the programme's own clock, such as `Tuesday 2026-11-03 10:00:00 in Europe/Berlin`."""
     if published is None:
         return ""
     wall: datetime = Zone(published.timezone, published.tzif).local(at)
@@ -49,7 +49,7 @@ def local_time(at: int, published: RulesetPublished | None) -> str:
 
 
 def came_from(hit: Hit, names: dict[str, str]) -> str:
-    """Where a journal line was read from."""
+    """Say where a journal line was read from."""
     fact = hit.journalled.fact
     if isinstance(fact, RefereePurchased):
         return f"derived by Tallybook from purchase {fact.purchase_source}/{fact.purchase_event_id}"
@@ -92,7 +92,7 @@ def _explain_event(
 
 
 def _explain_account(walking: AccountWalk, hits: Sequence[Hit], names: dict[str, str]) -> list[PostingSeen]:
-    """The first time an event came into one account, with the later times beside it."""
+    """Explain the first time an event came into one account, and list the later times."""
     places = {(hit.page, hit.line): hit for hit in hits}
     seen: PostingSeen | None = None
     expired: dict[int, int] = {}
@@ -140,7 +140,7 @@ def _stations(
     is_projected: Reached,
 ) -> list[Station]:
     first = hits[0]
-    # Not when the file was read: a round dates what it takes, so that the same files make the same books.
+    # This is not when the file was read: a round dates what it takes, so that the same files make the same books.
     dated = format_instant(first.journalled.received_at)
     stations = [Station("read", True, f"{came_from(first, names)} (dated {dated} by its round)")]
     numbers = {posting.member_id: posting for posting in postings}
@@ -192,7 +192,7 @@ def _fact(hit: Hit) -> MemberFact:
 
 
 def _content(fact: MemberFact) -> dict[str, Any]:
-    """The fact as a publisher wrote it, without what was not given; instants as RFC 3339."""
+    """Give the fact as a publisher wrote it, without what was not given; instants as RFC 3339."""
     content: dict[str, Any] = msgspec.to_builtins(fact)
     return {name: format_instant(value) if name.endswith("_at") else value for name, value in content.items()}
 

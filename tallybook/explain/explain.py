@@ -1,4 +1,4 @@
-"""Finds out what a person asks to have explained, and explains it: an event first, else a member."""
+"""Finds what a person asks to have explained, an event first, else a member, and explains it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Explanation(msgspec.Struct):
         return bool(self.rejects) and not self.events
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data; of a reject's bytes only the beginning of what is text in them."""
+        """Give the same as plain data; of a reject's bytes only the beginning of their text."""
         rejects = [
             {name: getattr(one, name) for name in one.__struct_fields__ if name not in {"raw", "headers"}}
             for one in self.rejects

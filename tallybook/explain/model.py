@@ -1,4 +1,4 @@
-"""What an explanation says, as data: printed for people, or given as JSON with the same names."""
+"""Holds an explanation as data: printed for people, or given as JSON with the same names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints an explanation, so that one reads from top to bottom how a fact became points, or why it did not."""
+"""Prints an explanation: from top to bottom, how a fact became points, or why it did not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_LOTS_SHOWN = 20
 
 
 def print_event(event: EventExplained) -> None:
-    """One event for people."""
+    """Print one event for people."""
     when = f"{event.occurred_at}" + (f" ({event.local_time})" if event.local_time else "")
     say(f"{event.source}/{event.event_id}: {event.fact_type}, {when}")
     for note in event.notes:
@@ -33,7 +33,7 @@ def print_event(event: EventExplained) -> None:
 
 
 def print_member(member: MemberExplained) -> None:
-    """One member for people."""
+    """Print one member for people."""
     say(f"{member.member_id}: {member.balance:,} points as of {member.as_of or 'before the first tick'}")
     say(f"  earned {member.earned:,} in all; {member.postings:,} postings in partition {member.partition}")
     for note in member.notes:
@@ -137,7 +137,7 @@ def _row(each: Any) -> dict[str, Any]:
 
 
 def print_reject(reject: Reject, *, is_taken_in: bool) -> None:
-    """A refused record in short, with what to do about it if the event was not taken in at another time."""
+    """Print a refused record in short, with what to do about it if the event was not taken in at another time."""
     again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
     said = f"{reject.source or '?'}/{reject.event_id or '?'}"
     refused = f"refused: reject {reject.number}{again}, {reject.reason}"

@@ -1,4 +1,4 @@
-"""Finds an event in the books by whatever people know of it: its id, its order, or one of its entries."""
+"""Finds an event in the books by its id, its order or one of its entries, with the help of the tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PARTITIONS: Final = (
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A journal line and its place; `position` is that after its page, `input` the SHA-256 of where it came from."""
+    """Holds a journal line and its place; `position` is that after its page, `input` the SHA-256 of its input."""
 
     partition: int
     page: int
@@ -35,7 +35,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """Everything that a search met, and every member it passed on the way. `known_by` says how the event was found."""
+    """Holds what a search found, and every member it passed. `known_by` says how the event was found."""
 
     hits: list[Hit] = []
     rejects: list[Reject] = []
@@ -52,10 +52,10 @@ def find_event(
     starts: Mapping[int, int] | None = None,
     on_line: Callable[[int], object],
 ) -> Found:
-    """All journal lines and rejects of an event, in order of the books.
+    """Find all journal lines and rejects of an event, in the order of the books.
 
     `what` is an event id; where no event has it, the id of an order or of an entry. `starts` has the position at which
-    to begin in each partition, for those who know where the event is not; `on_line` is told how many lines more were
+    to begin in each partition, if the event is known not to lie before it; `on_line` is told how many more lines were
     looked at.
     """
     wanted = _awarding_entry(log, what) or what
@@ -103,7 +103,7 @@ def _source(line: JournalLine) -> str:
 
 
 def _awarding_entry(log: LogReader, what: str) -> str | None:
-    """For the id of a lot's expiry, the id of the entry that awarded the lot."""
+    """Find, for the id of a lot's expiry, the id of the entry that awarded the lot."""
     lot_name, _, due_at = what.removeprefix(DUE_EXPIRY).rpartition(":")
     member_id, _, lot = lot_name.rpartition("/")
     if not what.startswith(DUE_EXPIRY) or not due_at.isdigit() or not lot.isdigit():
@@ -118,9 +118,9 @@ def _awarding_entry(log: LogReader, what: str) -> str | None:
 
 
 class Tables(msgspec.Struct, frozen=True):
-    """How far the tables have followed the books, and the partitions in which they hold an event (or an order).
+    """Says how far the tables have followed the books, and in which partitions they hold an event (or an order).
 
-    `is_open` False: they cannot be opened (another process has them, say), so nothing is known.
+    `is_open` False: they cannot be opened (for example, another process has them), so nothing is known.
     """
 
     is_open: bool = True
@@ -129,7 +129,7 @@ class Tables(msgspec.Struct, frozen=True):
     partitions: frozenset[int] = frozenset()
 
     def starts(self, partitions: int) -> dict[int, int]:
-        """Where a search must begin in each partition: at its beginning, or behind what the tables hold."""
+        """Give where a search must begin in each partition: at its beginning, or behind what the tables hold."""
         return {
             partition: 0 if partition in self.partitions else self.positions.get(("journal", partition), 0)
             for partition in range(partitions)
@@ -144,14 +144,14 @@ class Tables(msgspec.Struct, frozen=True):
 
 
 def ask_tables(folder: Folder, what: str) -> Tables:
-    """What the tables know of an event or order; they are not brought up to date for it."""
+    """Ask the tables for an event or order, without bringing them up to date."""
     if not folder.clickhouse.exists():
         return Tables()
     try:
         with open_books(folder) as log, opened_tables(folder) as tables:
             store = tables.store
             if are_of_other_books(log, store):
-                return Tables()  # nothing of these books is in them; whoever reads them next makes them afresh
+                return Tables()  # nothing of these books is in them; the next reader makes them afresh
             rows = store.rows(_PARTITIONS, {"what": what})
             return Tables(
                 positions=projected_positions(store),
@@ -159,5 +159,5 @@ def ask_tables(folder: Folder, what: str) -> Tables:
                 partitions=frozenset(int(str(row["partition"])) for row in rows),
             )
     except StoreError:
-        # The books alone can explain; whoever reads the tables next is told what is the matter with them.
+        # The books alone can explain; the next reader of the tables is told what is wrong with them.
         return Tables(is_open=False)

@@ -35,7 +35,7 @@ class FolderRefused(Exception):
 
 
 class Folder:
-    """The layout of a programme's folder."""
+    """Knows where everything of a programme lies in its folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -47,7 +47,7 @@ class Folder:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the books are on Kafka: the folder says so, or the environment does where it has no books."""
+        """Whether the books are on Kafka: it has a stream.toml, or no books, and the environment names a Kafka."""
         return (self.root / STREAM_FILE).exists() or (STREAM_SWITCH in os.environ and not self.books.exists())
 
     def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
@@ -127,7 +127,7 @@ class Folder:
         """The embedded ClickHouse of this folder, migrated.
 
         Raises:
-            StoreError: it cannot be opened, or what the body asks of it fails; told in words that say what to do.
+            StoreError: it cannot be opened, or what the body asks of it fails; the message says what to do.
         """
         from projections.clickhouse.client import open_chdb  # slow to load, and most commands do not ask it
         from projections.clickhouse.disk_errors import told_clearly
@@ -168,7 +168,7 @@ def shipped_programme(name: str) -> Traversable:
 
 
 def read_ruleset(file: Path) -> tuple[str, Ruleset]:
-    """A ruleset file's text and content.
+    """Read a ruleset file: its text and what it says.
 
     Raises:
         RulesetRefused: with every error, by file and line.

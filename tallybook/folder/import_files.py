@@ -28,11 +28,13 @@ from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, processes_for, writing_session
 from tallybook.screen import Tick, progress
 
-COMMIT_FACTS: Final = 10_000  # facts between two commits: few enough to lose little, many enough that fsync is cheap
+COMMIT_FACTS: Final = (
+    10_000  # facts between two commits: few enough that a crash loses little, many enough that fsync is cheap
+)
 
 
 class Imported(RunCounts):
-    """What an import brought in; `seconds` is the time spent reading and deciding."""
+    """Counts what an import brought in; `seconds` is the time spent reading and deciding."""
 
     records: int = 0
     rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
@@ -67,7 +69,7 @@ class ImportDone(msgspec.Struct):
 
 
 def _repeats(done: Imported) -> list[str]:
-    """What came again: a referral's two accounts each have a posting, so postings are counted, not facts."""
+    """Say what came again, in postings: a referral has one in each of its two accounts."""
     said = []
     if done.duplicates:
         said.append(f"{_counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
@@ -96,7 +98,7 @@ def import_files(
 ) -> ImportDone:
     """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
 
-    So many `processes` decide (None: one per core, where there is enough to do); the books are the same.
+    `processes` decide side by side (None: one per core, where there is enough to do); the books are the same.
 
     Raises:
         InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
@@ -187,7 +189,7 @@ def _take(
 
 
 def _require_clock(now: int, last_tick: int, opened_at: int) -> None:
-    """Refuse a clock that is behind the books: to a door that goes by it, all facts of today lie in the future."""
+    """Refuse a clock that is behind the books: by such a clock all facts of today would lie in the future."""
     if now + MAX_FUTURE_MS >= max(last_tick, opened_at):
         return
     what = f"scored up to {format_instant(last_tick)}" if last_tick else f"opened at {format_instant(opened_at)}"
@@ -254,7 +256,7 @@ class Importer:
         refusal = item.refusal
         if item.fact is not None:
             at = item.fact.occurred_at
-            # The tick that will end the fact's round is when it reached us, so only our own clock can call it early.
+            # It counts as received at the tick that ends its round, so only our own clock can call it too early.
             refusal = self._round.judge(item.fact, self._now)
             if refusal is None and at >= self._round_ends_at:
                 if self._round_ends_at:
@@ -276,7 +278,7 @@ class Importer:
             self._write_rejects(self._round_ends_at)
 
     def _end_round(self, tick_at: int) -> None:
-        # Late facts end with no tick of their own; they reached us after what was there before.
+        # A round of late facts has no tick of its own; they count as received after what was there before.
         received_at = max(tick_at, self._rounds.last_tick)
         self._uncommitted += len(self._round.facts)
         self._round.write_facts(tick_at if self._round.facts else 0, received_at)
@@ -286,7 +288,7 @@ class Importer:
 
     def _write_rejects(self, received_at: int) -> None:
         self._uncommitted += len(self._round.rejects)
-        # Without any tick yet, nor a fact that brings one, they came just now.
+        # Where there is no tick yet, and no fact that brings one, they are received now.
         first = self._round.write_rejects(max(received_at, self._rounds.last_tick) or self._now)
         self.done.first_reject = self.done.first_reject or first
 

@@ -1,4 +1,4 @@
-"""Opens the files of a command line: mappings read, standard input spooled, every refusal named."""
+"""Opens the files that a command line names: reads their mapping, and spools standard input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK: Final = 1 << 20
 
 @contextmanager
 def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | None = None) -> Iterator[list[Input]]:
-    """The inputs that were named; `-` is standard input, read to its end into a temporary file.
+    """Open the named inputs; `-` is standard input, read to its end into a temporary file.
 
     Raises:
         InputRefused: a file cannot be read or is no format of events.
@@ -44,11 +44,11 @@ def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | Non
 
 
 def read_mapping(file: Path) -> ColumnMapping:
-    """A column mapping from its YAML file.
+    """Read a column mapping from its YAML file.
 
     Raises:
         FolderRefused: the file is not there, or no YAML.
-        MappingRefused: it says something that no mapping can say.
+        MappingRefused: it has a setting that no mapping can have.
     """
     try:
         text = decode_ruleset(file.read_bytes(), str(file))
@@ -66,7 +66,7 @@ def read_mapping(file: Path) -> ColumnMapping:
 def checked(
     inputs: Sequence[Input], now: int, last_tick: int, horizon_ms: int
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
-    """What would be refused: how many records there are, the refusals, and a line for each unknown field."""
+    """Say what would be refused: the number of records, the refusals, and a line for each unknown field."""
     unknown = UnknownFields()
     judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
     records = 0
@@ -90,7 +90,7 @@ def checked(
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:
-    """One line for each field that no fact has, with the name that was perhaps meant."""
+    """Name each field that no fact has, with the field that was perhaps meant."""
     lines = []
     for one in unknown.report():
         meant = f"; did you mean {one.nearest}?" if one.nearest else ""

@@ -20,7 +20,7 @@ REJECT_BYTES: Final = 1_000  # what one takes beside the bytes that came, roughl
 
 
 class NamedInput(Protocol):
-    """An input as the books know it."""
+    """Names an input as the books do."""
 
     @property
     def sha256(self) -> str:
@@ -32,7 +32,7 @@ class NamedInput(Protocol):
 
 
 class OpenRound:
-    """The round that is being filled; written and committed, it is empty again."""
+    """Holds a round that is being filled; after it is written and committed it is empty again."""
 
     def __init__(self, rounds: Rounds, *, horizon_ms: int, as_is: bool, resubmit_of: int = 0) -> None:
         self.facts: list[Taken] = []
@@ -46,7 +46,7 @@ class OpenRound:
 
     @property
     def has_many_rejects(self) -> bool:
-        """Whether the rejects take so much memory that they have to be written."""
+        """Whether the rejects take so much memory that they have to be written before the round ends."""
         return self._reject_bytes >= MAX_REJECT_BYTES
 
     def judge(self, fact: PublishedFact, now: int) -> Refusal | None:
@@ -60,7 +60,7 @@ class OpenRound:
 
     def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0) -> None:
         """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written)."""
-        # What became too old on the way was a fact to its reader, who kept no bytes of it.
+        # A record that has become too old since it was read is a fact already, of which no bytes were kept.
         raw = item.raw if item.fact is None else canonical_fact(item.fact)
         reject = reject_of(
             refusal,

@@ -28,7 +28,7 @@ class PublicationRefused(FolderRefused):
 
 
 class Publications(Protocol):
-    """The publications of some books, and a way to write more."""
+    """Gives the publications of some books, and writes more."""
 
     @property
     def publications(self) -> Sequence[RulesetPublished]:
@@ -86,7 +86,7 @@ def publish_ruleset(
 
 
 def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublished | None:
-    """What an import does first: publish the folder's newest ruleset if none is; the caller commits.
+    """Publish the folder's newest ruleset if none is published; the caller commits.
 
     Returns:
         The publication, if there had to be one.
@@ -107,7 +107,7 @@ def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublish
 
 
 def newest_ruleset(folder: Folder) -> Path:
-    """The ruleset file of the folder's one programme whose version comes last.
+    """Find the ruleset file with the latest version of the folder's one programme.
 
     Raises:
         PublicationRefused: there is none, or there are several programmes.
@@ -128,7 +128,7 @@ def newest_ruleset(folder: Folder) -> Path:
 
 
 def version_order(version: str) -> list[tuple[int, str]]:
-    """Versions in the order people count them: 2026.9 before 2026.10."""
+    """Give a key that sorts versions as people count them: 2026.9 before 2026.10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in _PARTS.split(version) if part]
 
 
@@ -140,7 +140,7 @@ def in_force(publications: Sequence[RulesetPublished], at: int) -> RulesetPublis
 
 
 def read_effective_from(value: str, timezone: str) -> int:
-    """UTC ms of what a person typed: a local date (its midnight), a local time, or an instant with its offset.
+    """Read what a person typed: a local date (its midnight), a local time, or an instant with its offset; in UTC ms.
 
     Raises:
         PublicationRefused: it is none of these.

@@ -13,7 +13,7 @@ from tallybook.folder.folder import EDITION, Folder, load_published
 
 
 class RecoveredPartitions:
-    """Some partitions that this process decides, brought to the end of the books."""
+    """Holds partitions that this process decides, brought to the end of the books."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class RecoveredPartitions:
 
 
 def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:
-    """A fresh scorer for every partition of the books (or for those given), still to be recovered."""
+    """Make a scorer for every partition of the books (or for those given), still to be recovered."""
     opened = log.opened()
     chosen = range(opened.partitions) if partitions is None else partitions
     return [PartitionScorer(partition, opened, load) for partition in chosen]

@@ -1,4 +1,4 @@
-"""The kept rejects of a folder: found by number or reason, and sent through the door again."""
+"""Finds a folder's kept rejects by number or reason, and imports one again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class KeptRejects(msgspec.Struct):
 
 
 def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
-    """All rejects of a folder, or those of one reason.
+    """Read all rejects of a folder, or those of one reason.
 
     Raises:
         BooksError: the folder has no books, or damaged ones.
@@ -58,7 +58,7 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:
-    """The reject of a number.
+    """Find the reject of a number.
 
     Raises:
         UnknownReject: there is none.
@@ -87,20 +87,20 @@ def reject_row(reject: Reject, sent_again: frozenset[int]) -> dict[str, Any]:
 
 
 def event_of(reject: Reject) -> bytes:
-    """What is sent again if nobody mends it: the event that was made of a table's row, else the original bytes."""
+    """What is sent again if it was not mended: the event that was made of a table's row, else the original bytes."""
     event = reject.headers.get(EVENT_HEADER)
     return reject.raw if event is None else event.encode()
 
 
 def is_of_table(reject: Reject) -> bool:
-    """Whether the original bytes are rows of a table, which cannot be sent again as they are."""
+    """Whether the original bytes are rows of a table, which cannot be imported again as they are."""
     return EVENT_HEADER in reject.headers or reject.input_name.lower().endswith(TABLES)
 
 
 def resubmit_event(
     folder: Folder, number: int, mended: bytes | None, *, now: int, accept_too_old: bool = False
 ) -> ImportDone:
-    """Send a reject through the door again, as `mended` JSON or as it was; `now` is the door's clock in UTC ms.
+    """Import a reject again, as `mended` JSON or as it was; `now` is the door's clock in UTC ms.
 
     Raises:
         UnknownReject: there is no such reject.
@@ -111,12 +111,12 @@ def resubmit_event(
     reject = reject_named(kept, number)
     if mended is None and is_of_table(reject) and EVENT_HEADER not in reject.headers:
         raise FolderRefused(f"reject {number} is of a table: {TO_MEND_A_TABLE}")
-    # A line is an event, and JSON has no line end inside a text.
+    # An event is one line, and a line end inside a JSON text is written otherwise.
     event = (event_of(reject) if mended is None else mended).strip().replace(b"\r", b" ").replace(b"\n", b" ")
     if not event:
         raise FolderRefused(f"there is nothing to send for reject {number}: give the mended event as one JSON object")
     warn_of_another(reject, event)
-    # What was taken in is known by its content and does nothing again; what was refused may be tried again.
+    # An input with the content of an earlier one is skipped; line ends make this one differ from refused attempts.
     refused_before = sum(1 for other in kept.rejects if other.resubmit_of and other.raw == event)
     with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
         file = Path(scratch) / "event.jsonl"
@@ -131,7 +131,7 @@ def resubmit_event(
 
 
 def warn_of_another(reject: Reject, event: bytes) -> None:
-    """Tell where a mended event has another name than the reject had: then both could come to count."""
+    """Warn if a mended event has another source or id than the reject had: then both could count."""
     admitted = admit_json(event)
     for name, before, after in (
         ("source", reject.source, admitted.source),

@@ -1,4 +1,4 @@
-"""A writing session: the folder's lock, the books, and scorers brought to their end, here or in other processes."""
+"""Opens a folder for writing: takes its lock, opens the books, and recovers its scorers, here or in other processes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tallybook.folder.recovered_partitions import RecoveredPartitions
 from tallybook.folder.workers import WorkerPartitionGroup, worker_groups
 from tallybook.screen import note, progress
 
-# What is to be read before other processes are worth their start (half a second of a core each).
+# With less to read than this, other processes are not worth their start (half a second of a core each).
 BYTES_WORTH_WORKERS: Final = 8 << 20
 MAX_PROCESSES: Final = 64
 
 
 class Session:
-    """Open books and the rounds that may be written to them."""
+    """Holds open books, and the rounds that may be written to them."""
 
     def __init__(
         self, log: FileLogWriter, rounds: Rounds, keep_snapshots: Callable[[], None], consumed: ConsumedCache
@@ -33,12 +33,12 @@ class Session:
         self._consumed = consumed
 
     def keep_snapshots(self) -> None:
-        """Keep what was decided, right after a commit, for a sooner start; a cache, so failing is told and no more."""
+        """Save snapshots right after a commit, for a faster start; a failure is only reported, as they are a cache."""
         try:
             self._keep_snapshots()
             self._consumed.save(self.log)
         except OSError as error:
-            # All that was decided is committed; a cache that cannot be written costs only time at the next start.
+            # Everything decided is committed; a snapshot that is missing costs only time at the next start.
             where = f"{error.filename}: " if error.filename else ""
             note(f"{where}{error.strerror}; the next start reads the books instead of a snapshot")
 
@@ -47,7 +47,7 @@ class Session:
 def writing_session(folder: Folder, now: int, processes: int = 1) -> Iterator[Session]:
     """Hold the folder, recover every partition, and keep snapshots of what was decided on the way out.
 
-    With `processes` above 1 so many other processes decide, each a group of the partitions; the books are the same.
+    With `processes` above 1 so many other processes decide, each its group of partitions; the books are the same.
 
     Raises:
         FolderHeld: another process holds the folder.
@@ -64,7 +64,7 @@ def writing_session(folder: Folder, now: int, processes: int = 1) -> Iterator[Se
 
 
 def processes_for(asked: int | None, folder: Folder, input_bytes: int) -> int:
-    """How many processes shall decide: as many as asked for, or one per core where there is enough to do."""
+    """Say how many processes decide: as many as asked for, else one per core where there is enough to do."""
     if asked is not None:
         return asked
     books = sum(file.stat().st_size for file in folder.books.glob("*/*.avro"))

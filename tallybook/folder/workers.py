@@ -55,7 +55,7 @@ class _Ask(IntEnum):
 
 
 class WorkerPartitionGroup:
-    """A group that another process decides; see processors.embedded.partition_group.PartitionGroup."""
+    """Has another process decide a group; see processors.embedded.partition_group.PartitionGroup."""
 
     def __init__(self, child: Child, partitions: Sequence[int]) -> None:
         self._child = child
@@ -95,7 +95,7 @@ class WorkerPartitionGroup:
         self._ask(_Ask.KEEP)
 
     def kept(self) -> OSError | None:
-        """Wait until snapshots are kept; why they could not be."""
+        """Wait until snapshots are kept; gives the error if they could not be."""
         told = self._answer()
         failure: OSError | None = pickle.loads(told) if told else None  # noqa: S301 - from our own child
         return failure
@@ -104,7 +104,7 @@ class WorkerPartitionGroup:
         try:
             self._child.connection.send_bytes(bytes([ask]) + data)
         except OSError:
-            self._answer()  # it says what it died of, if it could
+            self._answer()  # raises what the worker reported before it died, if it did
             raise
 
     def _answer(self) -> bytes:
@@ -121,7 +121,7 @@ class WorkerPartitionGroup:
 
 
 class _SharedLock:
-    """A descriptor that a spawned process gets a copy of."""
+    """Passes a copy of a descriptor to a spawned process."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -135,7 +135,7 @@ class _SharedLock:
 
 @contextmanager
 def worker_groups(root: Path, log: LogWriter, handle: int, processes: int) -> Iterator[list[WorkerPartitionGroup]]:
-    """So many processes, each deciding its group of the partitions of the folder `root`, which `log` holds.
+    """Start so many processes, each deciding its group of partitions of the folder `root`, which `log` holds.
 
     `handle` is the descriptor of the lock. At the end all workers are gone.
     """
@@ -179,7 +179,7 @@ def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> Non
         def keep(_: bytes) -> bytes:
             try:
                 recovered.keep_snapshots()
-            except OSError as error:  # no reason to end: a snapshot is a cache
+            except OSError as error:  # a snapshot is a cache: the worker goes on
                 return pickle.dumps(error)
             return b""
 
@@ -202,7 +202,7 @@ def _answer(connection: Connection, data: bytes) -> None:
 
 
 def _tell_failure(connection: Connection, failure: BaseException) -> None:
-    """Send what went wrong, with the place; where the parent has gone too, nobody waits for it."""
+    """Send what went wrong, with its traceback; end at once where the parent is gone too."""
     failure.add_note("In a deciding process:\n" + "".join(traceback.format_exception(failure)))
     try:
         connection.send_bytes(bytes([_Ask.FAILED]) + pickle.dumps(failure))

@@ -1,4 +1,4 @@
-"""One follow from its start to its stop: the folder held, the inbox watched, the tables filled and served beside it."""
+"""Follows an inbox until asked to stop: takes its files in, and has the tables filled and served."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tallybook.screen import live_line, note
 from tallybook.stop import Stop, stoppable
 from tallybook.tables.filler import TableFiller
 
-IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that had nothing
-MAX_SPOOLED: Final = 64  # files that wait before standard input is left alone, so that its feeder waits too
-LINE_SECONDS: Final = 1.0  # between two lines on a terminal
-LOG_SECONDS: Final = 10.0  # and where there is none, if there was anything to say
+IDLE_SECONDS: Final = 0.02  # between two looks at an inbox that was empty
+MAX_SPOOLED: Final = 64  # files that may wait; with more, standard input is not read, so that its writer waits too
+LINE_SECONDS: Final = 1.0  # between two updates of the line on a terminal
+LOG_SECONDS: Final = 10.0  # between two lines in a log, if anything was committed
 
 
 def follow_folder(
@@ -45,8 +45,8 @@ def follow_folder(
 ) -> Followed:
     """Take in what appears in the inbox, and on `descriptor` (standard input) if given, until asked to stop.
 
-    Without a descriptor it goes on until SIGINT or SIGTERM; with one, its end is asked for too. Then the present round
-    is committed, the tables are brought level, and snapshots are kept.
+    Without a descriptor it goes on until SIGINT or SIGTERM; with one, it also ends when that does. Then the present
+    round is committed, the tables are brought up to date, and snapshots are kept.
 
     Raises:
         FolderRefused: there is no inbox, or the folder's ruleset cannot be published.
@@ -83,7 +83,7 @@ def _follower(
     clock: Clock,
     say: Say,
 ) -> Follower:
-    """The follower of these books, which have a ruleset."""
+    """Make the follower of these books, after publishing a ruleset if there is none."""
     since = received_until(session.log)
     published = ensure_published(session.rounds, folder, max(clock(), since))
     if published is not None:
@@ -114,7 +114,7 @@ def _spool(
 
 
 class _Following:
-    """The loop, and what it shows of itself."""
+    """Runs the loop, and shows how it gets on."""
 
     def __init__(self, follower: Follower, inbox: Inbox, tables: TableFiller, session: Session, say: Say) -> None:
         self._follower = follower
@@ -150,7 +150,7 @@ class _Following:
             spooling.check()
 
     def summary(self) -> str:
-        """What was done, in a line."""
+        """Say in a line what was done."""
         done = self._follower.done
         parts = [_counted(done.facts, "fact"), _counted(done.postings, "posting"), _counted(done.files, "file")]
         parts += [_counted(done.rejects, "record") + " refused (tallybook rejects list)"] if done.rejects else []

@@ -1,4 +1,4 @@
-"""Takes in what appears in an inbox: rounds cut by arrival, ticks by the clock, each file kept apart when it is in."""
+"""Takes in files as they appear in an inbox, in rounds cut by arrival, with ticks by the clock; then puts them away."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from schemas.pages import InputConsumed
 from tallybook.folder.open_round import OpenRound
 from tallybook.follow.inbox import Inbox, Say, Waiting
 
-ROUND_MS: Final = 200  # a round is over so long after its first record
-ROUND_RECORDS: Final = 10_000  # or at so many
+ROUND_MS: Final = 200  # a round ends so long after its first record
+ROUND_RECORDS: Final = 10_000  # or with so many records
 ROUND_FILES: Final = 500  # or at so many files: the commit names them all
 STEP_RECORDS: Final = 500  # read in one step: few enough that clock and signals are looked at often
 HOUR_MS: Final = 3_600_000
 BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is not worth a message
-MAX_REMEMBERED: Final = 50_000  # inputs known by their content; one that comes again later is a heap of duplicates
+MAX_REMEMBERED: Final = (
+    50_000  # inputs known by their content; one that comes again after so many others is read again, as duplicates
+)
 
 
 class Followed(RunCounts):
-    """What a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did."""
+    """Counts what a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did."""
 
     files: int = 0
     files_refused: int = 0
@@ -42,7 +44,7 @@ class Followed(RunCounts):
 
 
 class _Reading(msgspec.Struct):
-    """The file that is being read."""
+    """Holds the file that is being read."""
 
     waiting: Waiting
     input: Input
@@ -50,14 +52,14 @@ class _Reading(msgspec.Struct):
 
 
 class _End:
-    """No record: the file is read."""
+    """Stands for the end of a file."""
 
 
 _END: Final = _End()
 
 
 class _Finished(msgspec.Struct):
-    """A file that is read to its end (or as far as it goes): to be put away after the commit."""
+    """Names a file that was read to its end, or as far as it can be; it is put away after the commit."""
 
     name: str
     reason: str = ""
@@ -65,10 +67,10 @@ class _Finished(msgspec.Struct):
 
 
 class Follower:
-    """One follow, into books that are open for writing. It does nothing between two calls of `step`.
+    """Follows an inbox, into books that are open for writing. It does nothing between two calls of `step`.
 
-    `consumed` is how far inputs were taken in before, `received_until` (UTC ms) when the last fact was. Whatever the
-    clock says, time never goes back in the books: a clock that does is waited for, at the latest instant seen.
+    `consumed` is how far inputs were taken in before, `received_until` (UTC ms) when the last fact was. Time
+    never goes back in the books: while the clock is behind, it is the latest instant seen.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class Follower:
         return self._reading is None and self._began is None and not self._finished and not self._inbox.ready
 
     def step(self, now: int) -> bool:
-        """Do one small piece of work at `now` (UTC ms); whether there may be more to do at once.
+        """Do one small piece of work at `now` (UTC ms); True if there may be more to do at once.
 
         Raises:
             BooksError, OSError: the books cannot be written; what was committed is kept.
@@ -188,7 +190,7 @@ class Follower:
         return True
 
     def _records_of(self, opened: Input) -> Iterator[Arrived | None]:
-        """The records of a file but those in the books, or in this round: the same content may come twice in one."""
+        """Read the records of a file that are neither in the books nor, from a copy of it, in this round."""
         before = list(self._consumed.get(opened.sha256, {}).values())
         if opened.sha256 in self._round.read:
             before.append(self._round.read[opened.sha256])
@@ -205,7 +207,7 @@ class Follower:
                     break
                 left -= 1
                 if item is not None and self._is_behind and _is_early(item):
-                    self._reading = None  # perhaps the clock is wrong, and not the fact: it stays where it is
+                    self._reading = None  # perhaps the clock is wrong, and not the fact: the file stays in the inbox
                     self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
                     break
                 if item is not None:
@@ -228,7 +230,7 @@ class Follower:
         self._round.note_read(item, one)
 
     def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
-        """A file that cannot be read (on): it is gone, or it is not whole yet, or it never will be."""
+        """Treat a file that cannot be read (on): it is gone, or not whole yet, or never will be whole."""
         state = self._inbox.look_again(waiting)
         if state == "gone":
             self._say(f"{waiting.name} was taken away before it was read to its end")
@@ -247,7 +249,7 @@ class Follower:
         )
 
     def _is_round_over(self) -> bool:
-        # A clock that was put back ends the round too: else it would wait for the same instant again.
+        # A clock that was put back ends the round too: else the round would last until it has caught up.
         return self._began is not None and (self._is_full() or not self._began <= self._clock < self._began + ROUND_MS)
 
     def _end_round(self) -> None:
@@ -290,6 +292,6 @@ def _is_early(item: Arrived) -> bool:
 
 
 def received_until(log: LogReader) -> int:
-    """The latest instant (UTC ms) at which anything in the books was received."""
+    """Find the latest instant (UTC ms) at which a fact in the books was received."""
     pages = [log.last_page(partition) for partition in range(log.partitions)]
     return max(page.lines[-1].received_at for page in pages if page is not None)

@@ -1,4 +1,4 @@
-"""The inbox of a running follow: files that appear, waited for until they are whole, and put aside once they are in."""
+"""Watches the inbox of a follow: gives out files once they are whole, and moves them away once they are taken in."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ UNFINISHED_SUFFIXES: Final = (".part", ".tmp", ".filepart", ".crdownload")
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 
-QUIET_MS: Final = 100  # a file that ends as a whole one does has not changed for so long
-LONG_QUIET_MS: Final = 5_000  # and one that does not: its writer may only be slow
-EMPTY_QUIET_MS: Final = 60_000  # and an empty one: a shell makes the file before it starts the command that fills it
+QUIET_MS: Final = 100  # a file is whole if its end looks whole and it has not changed for so long
+LONG_QUIET_MS: Final = 5_000  # or if its end does not, and it has not changed for so long: its writer may only be slow
+EMPTY_QUIET_MS: Final = 60_000  # or if it is empty: a shell makes the file before it starts the command that fills it
 SCAN_BUSY_MS: Final = 1_000  # between two looks at the folder while files wait
-MAX_WAITING: Final = 10_000  # files known at a time; those that came later are found when these are done
-MAX_HELD_MS: Final = 6 * 3_600_000  # a file that never comes to rest holds the clock's ticks back no longer
+MAX_WAITING: Final = 10_000  # files known at a time; the others are found when these are taken in
+MAX_HELD_MS: Final = 6 * 3_600_000  # so long a file that keeps changing holds back the ticks
 RECHECK_MS: Final = 10_000  # a taken file is looked at once more after this long
 MAX_RECHECKED: Final = 1_000
 MAX_MENTIONED: Final = 1_000
@@ -45,12 +45,12 @@ def is_inbox_file(name: str) -> bool:
 
 
 def is_left_alone(name: str) -> bool:
-    """Whether a name says that the file is not (yet) meant."""
+    """Whether a file of this name is to be left alone: it is hidden or still being written."""
     return name.startswith(LEFT_ALONE_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES)
 
 
 class Waiting(msgspec.Struct):
-    """A file that was found. It came after the instant `after` (UTC ms), at which it was not there yet."""
+    """Describes a file that was found. It came after the instant `after` (UTC ms), at which it was not there yet."""
 
     name: str
     stamp: Stamp
@@ -69,7 +69,7 @@ class Waiting(msgspec.Struct):
 
 
 class Inbox:
-    """The files of one folder, in the order of their arrival. All instants are UTC ms, given by the caller."""
+    """Knows the files of one folder in the order of their arrival. All instants are UTC ms, given by the caller."""
 
     def __init__(self, folder: Path, files: FilePort, say: Say) -> None:
         self.folder = folder
@@ -99,7 +99,7 @@ class Inbox:
         return len(self._ready)
 
     def expect(self, name: str) -> None:
-        """A file of this name will be whole when it appears."""
+        """Treat a file of this name as whole when it appears."""
         self._whole.add(name)
 
     def scan(self, now: int, since: int) -> None:
@@ -122,7 +122,7 @@ class Inbox:
         self.scanned_at = since
 
     def next(self) -> Waiting | None:
-        """The whole file that came first; it is the caller's until it is given back in one of the ways below."""
+        """Give out the whole file that came first; the caller hands it back with one of the methods below."""
         while self._ready:
             _, name = heapq.heappop(self._ready)
             found = self._waiting.pop(name, None)
@@ -132,7 +132,7 @@ class Inbox:
         return None
 
     def holds(self, hour: int, now: int) -> bool:
-        """Whether something may wait that came before `hour`."""
+        """Whether a file may be waiting that came before `hour`."""
         if self.is_missing or self._is_truncated or self.scanned_at < hour:
             return True
         return any(
@@ -141,7 +141,7 @@ class Inbox:
         )
 
     def look_again(self, given: Waiting) -> State:
-        """What became of a file that was given out and cannot be read; one that is gone is forgotten."""
+        """Say what became of a file that was given out and cannot be read; one that is gone is forgotten."""
         stamp = _stamp(self.folder / given.name)
         if stamp is None:
             self._given.pop(given.name, None)
@@ -149,14 +149,14 @@ class Inbox:
         return "whole" if stamp == given.stamp and given.was_long_quiet else "unfinished"
 
     def put_back(self, name: str) -> None:
-        """A file that was given out is not whole yet: wait until it has been quiet for longer."""
+        """Take back a file that was given out before it was whole: wait until it has not changed for longer."""
         found = self._given.pop(name, None)
         if found is not None:
             found.is_settled, found.ends_whole, found.stamp = False, False, (0, 0, 0)
             self._waiting[name] = found
 
     def keep_taken(self, name: str, now: int) -> None:
-        """A file that was given out is in the books: put it into `taken`."""
+        """Move a file that was given out, and is in the books, to `taken`."""
         found = self._given.pop(name, None)
         if found is None:
             return
@@ -170,7 +170,7 @@ class Inbox:
             self._moved.append((now, target, moved, name))
 
     def keep_refused(self, name: str, reason: str, now: int) -> None:
-        """A file that was given out cannot be read: put it into `refused`, with the reason beside it."""
+        """Move a file that was given out, and cannot be read, to `refused`, with the reason beside it."""
         found = self._given.pop(name, None)
         if found is None:
             return
@@ -181,7 +181,7 @@ class Inbox:
             target.with_name(target.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
         except OSError as error:
             self._say(f"{target}: the reason could not be put beside it: {error.strerror}")
-        self._say(f"{reason}\nThe file lies in {target.parent}; the stream goes on.")
+        self._say(f"{reason}\nThe file is now in {target.parent}; other files are taken in as before.")
 
     # -- inside
 
@@ -199,7 +199,7 @@ class Inbox:
         is_new = not is_left_alone(name) and name not in {TAKEN, REFUSED} and name not in self._mentioned
         if is_new and len(self._mentioned) < MAX_MENTIONED:
             self._mentioned.add(name)
-            self._say(f"{self.folder / name} is left alone: no file of events ends so ({', '.join(SUFFIXES)})")
+            self._say(f"{self.folder / name} is ignored: the name of a file of events ends in {', '.join(SUFFIXES)}")
         return False
 
     def _look(self, names: Iterator[str], now: int) -> Iterator[Waiting]:
@@ -226,7 +226,7 @@ class Inbox:
                 each.stamp, each.quiet_since, each.was_seen_changing = stamp, now, True
             each.quiet_since = min(each.quiet_since, now)  # the clock may have been put back
             quiet = now - each.quiet_since
-            if not each.was_seen_changing:  # else its own word counts for nothing: clocks of file servers differ
+            if not each.was_seen_changing:  # else the file's own time is not trusted: clocks of file servers differ
                 quiet = max(quiet, now - stamp[2] // 1_000_000)
             each.was_long_quiet = quiet >= (LONG_QUIET_MS if stamp[1] else EMPTY_QUIET_MS)
             if each.was_long_quiet or (each.ends_whole and quiet >= QUIET_MS) or each.name in self._whole:
@@ -241,7 +241,7 @@ class Inbox:
 
     def _lose(self) -> None:
         if not self.is_missing:
-            self._say(f"{self.folder} is gone: nothing can come in, and no tick is written, until it is there again")
+            self._say(f"{self.folder} is gone: no files can come in, and no tick is written, until it is there again")
         self.is_missing = True
         self._waiting.clear()
         self._ready.clear()
@@ -274,7 +274,7 @@ class Inbox:
         )
 
     def _recheck(self, now: int) -> None:
-        """A writer that only paused goes on writing to its file wherever that was moved."""
+        """Look at moved files once more: a writer that only paused goes on writing to its file wherever that is."""
         while self._moved and not now - RECHECK_MS < self._moved[0][0] <= now:
             _, path, stamp, name = self._moved.popleft()
             found = _stamp(path)
@@ -283,7 +283,7 @@ class Inbox:
 
 
 def free_name(folder: Path, name: str, now: int) -> Path:
-    """A path in `folder` for this name; where that is taken, with the instant `now` (UTC ms) in it."""
+    """Find a free path in `folder` for this name; where it is taken, with the instant `now` (UTC ms) in it."""
     path = folder / name
     if not path.exists():
         return path
@@ -297,7 +297,7 @@ def free_name(folder: Path, name: str, now: int) -> Path:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """What changes when a file is written to or replaced; None where there is no such file."""
+    """Read what changes when a file is written to or replaced; None where there is no such file."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Puts standard input into the inbox, in pieces that are on the disk before anybody reads them."""
+"""Puts standard input into the inbox as files, each on the disk before it gets a name by which it is read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from processors.intake.formats import Format
 from tallybook.clock import Clock
 from tallybook.follow.inbox import REFUSED, free_name
 
-PIECE_MS: Final = 200  # the first line of a piece waits no longer for the others
+PIECE_MS: Final = 200  # so long the first line of a piece waits for others
 PIECE_BYTES: Final = 4 << 20
-MAX_TAIL_BYTES: Final = 2 << 20  # of a line without an end (yet) held in memory
+MAX_TAIL_BYTES: Final = 2 << 20  # of a line that has not ended yet, held in memory
 READ_BYTES: Final = 1 << 16
 WAIT_SECONDS: Final = 0.05
 PREFIX: Final = "stdin-"
@@ -30,7 +30,7 @@ ENDINGS: Final[dict[Format, str]] = {
 
 
 class Spool:
-    """Cuts what comes into files of the inbox: pieces of whole lines, or for other formats one file of it all."""
+    """Writes what comes into files of the inbox: pieces of whole lines, or in other formats one file of it all."""
 
     def __init__(self, inbox: Path, files: FilePort, form: Format, expect: Callable[[str], None]) -> None:
         self._inbox = inbox
@@ -46,9 +46,9 @@ class Spool:
         self._is_within_line = False
 
     def recover(self, now: int) -> int:
-        """Bring in what a killed process had put down but not yet named, whole lines of it; the pieces found.
+        """Name the pieces that a killed process left, cut to whole lines; gives how many there were.
 
-        Call it while nobody else can spool into this inbox: it is for the holder of the folder.
+        Only the holder of the folder may call it: nobody else can spool into this inbox then.
         """
         found = [name for name in self._files.names(self._inbox) if name.startswith("." + PREFIX)]
         for name in found:
@@ -66,7 +66,7 @@ class Spool:
         return len(found)
 
     def feed(self, data: bytes, now: int) -> None:
-        """Put down what was read at `now` (UTC ms)."""
+        """Write what was read at `now` (UTC ms)."""
         if self._form != "json-lines":
             self._append(data, now)
             return
@@ -88,14 +88,14 @@ class Spool:
             self._is_within_line, self._tail = True, b""
 
     def cut_if_due(self, now: int) -> None:
-        """Hand over the present piece if it is old or large enough."""
+        """Name the present piece if it is old or large enough."""
         if self._part is None or self._is_within_line or self._form != "json-lines":
             return
         if self._bytes >= PIECE_BYTES or not self._began <= now < self._began + PIECE_MS:
             self._cut()
 
     def end(self, now: int) -> None:
-        """Hand over the rest: standard input has ended, and its last line may lack its end."""
+        """Name the rest, now that standard input has ended; its last line may lack its end."""
         if self._tail:
             self._append(self._tail, now)
             self._tail = b""
@@ -103,7 +103,7 @@ class Spool:
             self._cut()
 
     def leave(self) -> None:
-        """Hand over the whole lines that there are: nothing more will be read, though more may come."""
+        """Name the whole lines that there are: no more will be read, though more may come."""
         if self._part is not None and self._form == "json-lines":
             self._cut()
 
@@ -132,11 +132,11 @@ class Spool:
 
 
 class SpoolingThread:
-    """Reads a descriptor into a spool beside the work of the process; it ends with the process."""
+    """Reads a descriptor into a spool, in a thread that ends with the process."""
 
     def __init__(self, spool: Spool, descriptor: int, clock: Clock) -> None:
         self.has_ended = False
-        self.is_held = False  # while this is set nothing is read, so that a feeder waits as for any pipe
+        self.is_held = False  # while this is set nothing is read, so that whoever writes to the pipe waits
         self._error: BaseException | None = None
         self._spool = spool
         self._descriptor = descriptor
@@ -145,16 +145,16 @@ class SpoolingThread:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def check(self) -> None:
-        """Raises what went wrong while spooling, such as OSError of a full disk."""
+        """Raise what went wrong while spooling, such as OSError of a full disk."""
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """Read no more, and hand over what was read."""
+        """Read no more, and name what was read."""
         self._stop.set()
         self._thread.join()
 

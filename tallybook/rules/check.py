@@ -1,4 +1,4 @@
-"""Checks a ruleset file as a whole: its errors by line, what cannot be meant, and whether its examples come out."""
+"""Checks a ruleset file as a whole: its errors by line, what is hardly meant, and whether its examples come out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tallybook.folder.folder import FolderRefused, load_published
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something at a line of a file (from 1); `kind` is error, warning or example."""
+    """Says what is wrong at a line of a file (from 1); `kind` is error, warning or example."""
 
     kind: str
     line: int
@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class RulesetChecked(msgspec.Struct):
-    """What a check found; refused if there is an error or an example that comes out otherwise."""
+    """Holds what a check found; refused if there is an error or an example that comes out otherwise."""
 
     file: str
     summary: str
@@ -31,7 +31,7 @@ class RulesetChecked(msgspec.Struct):
     is_edited: bool = False
 
     def compare(self, edited: Mapping[Path, str], file: Path) -> None:
-        """Take in whether the file is among those that are not what was published (and what to do then)."""
+        """Add a finding if the file is among those that were edited after their version was published."""
         said = next((said for known, said in edited.items() if known.resolve() == file.resolve()), None)
         if said is not None:
             self.is_edited = True

@@ -1,4 +1,4 @@
-"""Publishes a ruleset file in the books of a folder or of its stream, and warns of what is hardly meant."""
+"""Publishes a ruleset file, in the books of a folder or of its stream, and warns of what is probably a mistake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAR_MS: Final = FAR_YEARS * 366 * DAY_MS
 
 
 def odd_in(folder: Folder, published: Publication) -> list[str]:
-    """What is allowed and hardly meant in a publication that was just made; instants in UTC ms."""
+    """List what is allowed, but probably a mistake, in a publication that was just made."""
     warnings = []
     if published.effective_at - published.published_at > FAR_MS:
         begins = format_instant(published.effective_at)

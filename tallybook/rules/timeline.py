@@ -17,7 +17,7 @@ from tallybook.open_books import open_books
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """A ruleset in the journal; instants in UTC ms, `effective_at` is when its `effective_from` begins."""
+    """Describes a ruleset in the journal; instants in UTC ms, `effective_at` is when its `effective_from` begins."""
 
     version: str
     ruleset_hash: str
@@ -28,7 +28,7 @@ class Publication(msgspec.Struct, frozen=True):
     text: str
 
     def row(self) -> dict[str, Any]:
-        """The publication without its text; instants as RFC 3339."""
+        """Give the publication without its text; instants as RFC 3339."""
         return {
             "version": self.version,
             "effective_from": format_instant(self.effective_at),
@@ -40,7 +40,7 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 def timeline_of(folder: Folder) -> list[Publication]:
-    """Every publication in the order of the journal; all partitions hold the same ones.
+    """Read every publication in the order of the journal; all partitions hold the same ones.
 
     Raises:
         BooksError: the folder has no books, or damaged ones.
@@ -50,7 +50,7 @@ def timeline_of(folder: Folder) -> list[Publication]:
 
 
 def published_in(log: LogReader) -> Iterator[tuple[RulesetPublished, int]]:
-    """Every publication in the order of the journal, each with the instant (UTC ms) at which it was received."""
+    """Read every publication in the order of the journal, with the instant (UTC ms) at which it was received."""
     for _, page in log.read_journal(0):
         for line in page.lines:
             if isinstance(line.fact, RulesetPublished):
@@ -58,7 +58,7 @@ def published_in(log: LogReader) -> Iterator[tuple[RulesetPublished, int]]:
 
 
 def edited_files(folder: Folder) -> dict[Path, str]:
-    """The folder's ruleset files that claim a published version and have another text, each with what to do.
+    """Find the ruleset files that claim a published version and have another text, each with what to do.
 
     Raises:
         BooksError: the books are damaged; where there are none, nothing is published.
@@ -77,7 +77,7 @@ def edited_files(folder: Folder) -> dict[Path, str]:
 
 
 def publication(fact: RulesetPublished, published_at: int) -> Publication:
-    """A fact of the journal as a publication."""
+    """Turn a fact of the journal into a publication."""
     return Publication(
         version=fact.version,
         ruleset_hash=fact.ruleset_hash,

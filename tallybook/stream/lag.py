@@ -1,4 +1,4 @@
-"""How much of its input each stage of a stream has still before it: one count for the metrics and for `status`."""
+"""Counts how much input waits for each stage of a stream, for the metrics and for `status`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from processors.stream.intake import STAGE as INTAKE
 from projections.stream.feed import STAGE as PROJECTION
 from schemas.topics import FIRST_EDITION, Topics
 
-# So few offsets may be markers of transactions alone; whether a record is among them has to be looked at.
+# So few offsets may all be markers of transactions: whether a record is among them has to be looked up.
 FEW_OFFSETS: Final = 32
 # The first record of the ledger's partitions is the opening of the edition, which nobody projects.
 _BEHIND_OPENING: Final = 1
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """The input of a stage in one partition: it goes on at `position`, and up to `waiting` records are before it.
+    """Describes the input of a stage in one partition: it goes on at `position`, and up to `waiting` records wait.
 
     `waiting` is a number of offsets, from the first record on: markers of transactions among the records count too.
     `oldest_at` is when the first of them came, UTC ms; 0 where none waits or nobody looked.
@@ -35,7 +35,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What was seen from `position` on, when the partition ended at `end`: the first record, or none (-1)."""
+    """Remembers the first record from `position` on (-1: none) as it was when the partition ended at `end`."""
 
     position: int
     end: int
@@ -48,7 +48,7 @@ First = Callable[[Mapping[Place, int]], Mapping[Place, Record]]
 
 
 class Lag:
-    """Looks again and again how much waits, and asks for records only where offsets leave it open."""
+    """Finds how much waits, again and again, and asks for records only where offsets do not tell."""
 
     def __init__(self, ends: Ends, first: First, *, with_age: bool = False) -> None:
         """Make one.
@@ -65,7 +65,7 @@ class Lag:
         self._positions: dict[Place, int] = {}
 
     def look(self, positions: Mapping[Place, int]) -> tuple[Waiting, ...]:
-        """What waits from these positions on. Raises KafkaUnreachable."""
+        """Find what waits from these positions on. Raises KafkaUnreachable."""
         ends = self._ends(positions)
         open_ends = {place: end for place, end in ends.items() if end > positions[place]}
         self._heads = {place: head for place, head in self._heads.items() if self._holds(head, positions, place, ends)}
@@ -91,22 +91,22 @@ class Lag:
         return Waiting(place, position, max(1, end - head.offset), head.at)
 
     def _is_open(self, place: Place, position: int, end: int) -> bool:
-        """Whether the records themselves have to be looked at: few offsets, or ones that have stood for a while."""
+        """Whether the records have to be looked up: the offsets are few, or have stood since the last look."""
         return self._with_age or end - position <= FEW_OFFSETS or self._positions.get(place) == position
 
     @staticmethod
     def _holds(head: _Head, positions: Mapping[Place, int], place: Place, ends: Mapping[Place, int]) -> bool:
-        """Whether what was seen before is still so: a record stays where it is, but one may have come."""
+        """Whether what was found before still holds: a record stays where it is, but a first one may have come."""
         return positions.get(place) == head.position and (head.offset >= 0 or ends[place] == head.end)
 
 
 def lag_on(cluster: Cluster, *, with_age: bool = False) -> Lag:
-    """One that looks at the committed records of a cluster."""
+    """Make one for the committed records of a cluster."""
     return Lag(cluster.ends, partial(first_records, cluster), with_age=with_age)
 
 
 def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
-    """From where on the intake has to read the facts: behind what it took in, or from what is still there.
+    """Find where the intake reads on in the facts: behind what it took in, or at the oldest that is kept.
 
     Raises:
         KafkaUnreachable: the brokers do not answer.
@@ -119,7 +119,7 @@ def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
 def projection_positions(
     cluster: Cluster, topics: Topics, partitions: int, edition: str = FIRST_EDITION
 ) -> dict[Place, int]:
-    """From where on ledger and rejects have to be projected, as the group notes. Raises KafkaUnreachable."""
+    """Find where the projection reads on in ledger and rejects, as its group notes. Raises KafkaUnreachable."""
     least = {Place(topics.ledger(edition), number): _BEHIND_OPENING for number in range(partitions)}
     least[Place(topics.rejects, 0)] = 0
     return _committed(cluster, topics.group(PROJECTION), least, least)

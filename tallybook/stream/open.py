@@ -1,4 +1,4 @@
-"""Puts a stream together: from a folder's settings to the Kafka, registry and ClickHouse that they name."""
+"""Opens a stream: the Kafka, registry and ClickHouse that a folder's settings name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tallybook.stream.settings import StreamRefused, StreamSettings, load_settin
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A deployment's stream: its folder (for caches and embedded tables), its settings and its Kafka."""
+    """Holds a deployment's stream: its folder (for caches and embedded tables), its settings and its Kafka."""
 
     folder: Folder
     settings: StreamSettings
@@ -35,11 +35,11 @@ class Stream(msgspec.Struct, frozen=True):
         return self.settings.topics
 
     def log(self) -> KafkaLogReader:
-        """The committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+        """Open the committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
         return KafkaLogReader(self.cluster, self.topics, EDITION)
 
     def snapshot_store(self) -> SnapshotStore:
-        """Where scoring keeps account states; raises StreamRefused for a URL that nobody can follow."""
+        """Open the place where scoring keeps account states; raises StreamRefused for a URL of an unknown kind."""
         shared = self.settings.snapshots
         if not shared:
             return self.folder.snapshot_store()
@@ -51,12 +51,12 @@ class Stream(msgspec.Struct, frozen=True):
             raise StreamRefused(f"snapshots: {error}") from error
 
     def writer_schemas(self) -> WriterSchemas:
-        """Who knows the schemas of Confluent-framed messages."""
+        """Open the registry that knows the schemas of Confluent-framed messages."""
         return RegistrySchemas(self.settings.registry) if self.settings.registry else NO_REGISTRY
 
 
 def open_stream(root: Path) -> Stream:
-    """The stream that a folder and the environment speak of; asks nothing of it yet.
+    """Open the stream that a folder and the environment name, without asking anything of it yet.
 
     Raises:
         StreamRefused: the settings are not usable.
@@ -65,23 +65,23 @@ def open_stream(root: Path) -> Stream:
 
 
 def stream_of(root: Path, settings: StreamSettings) -> Stream:
-    """The stream that these settings speak of."""
+    """Open the stream that these settings name."""
     return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka))
 
 
 def open_stream_log(root: Path) -> KafkaLogReader:
-    """The committed books of a folder's stream. Raises as `open_stream` and KafkaLogReader do."""
+    """Open the committed books of a folder's stream. Raises as `open_stream` and KafkaLogReader do."""
     return open_stream(root).log()
 
 
 def instance_name(given: str) -> str:
-    """The static name of a process in its group: as given, or the machine's."""
+    """Give the static name of a process in its group: the given one, or the machine's."""
     return given or socket.gethostname()
 
 
 @contextmanager
 def stream_tables(stream: Stream) -> Iterator[Store]:
-    """The tables of a stream that a server holds, migrated and open for writing.
+    """Open the tables of a stream on their server for writing, migrated.
 
     Raises:
         StoreUnreachable: the server does not answer now.
@@ -101,10 +101,10 @@ def stream_tables(stream: Stream) -> Iterator[Store]:
 
 @contextmanager
 def stream_answers(stream: Stream) -> Iterator[Store]:
-    """The tables of a stream, to be read: on their server, or as the projection serves the embedded ones.
+    """Open the tables of a stream for reading: on their server, or as the projection serves the embedded ones.
 
     Raises:
-        FolderRefused: nobody has the embedded tables open.
+        FolderRefused: no process has the embedded tables open.
         StoreUnreachable, StoreNotOpened: they do not answer.
     """
     from projections.clickhouse.client import open_served, open_server
@@ -116,8 +116,8 @@ def stream_answers(stream: Stream) -> Iterator[Store]:
         holder = holder_of(stream.folder.clickhouse)
         if holder is None or holder.address is None:
             raise FolderRefused(
-                f"nobody serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does, as "
-                "long as it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
+                f"no process serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does, "
+                "as long as it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
             )
         store = open_served(holder.address)
     try:

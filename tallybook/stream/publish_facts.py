@@ -1,4 +1,4 @@
-"""Publishes a file's events to the deployment's topics, each to that of its kind: for trials and transfers."""
+"""Publishes the events of files to the deployment's topics, each to the topic of its kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_SHOWN: Final = 10
 
 
 class Published(msgspec.Struct):
-    """What was published, and the first refusals of what was not."""
+    """Counts what was published and refused, with the first refusals."""
 
     facts: int = 0
     refused: int = 0
@@ -36,9 +36,8 @@ def publish_files(
 ) -> Published:
     """Send the events of files, merged by time as an import merges them, as JSON or Avro single-object messages.
 
-    Each is keyed by its member, so that the events of one come to one partition of their topic.
-
-    What the door would refuse is not sent; it is told with its line.
+    Each is keyed by its member, so that a member's events come to one partition of their topic. What the intake would
+    refuse is not sent, but reported with its line.
 
     Raises:
         InputRefused, MappingRefused: a file is refused as a whole.
@@ -73,7 +72,7 @@ def _publish(stream: Stream, inputs: Sequence[Input], gathered: Gathered, *, as_
 
 
 def _key(fact: PublishedFact) -> bytes:
-    """The key: facts of one member come to one partition of their topic, and so in order."""
+    """Give the key, which keeps the facts of one member in one partition of their topic, and so in order."""
     if isinstance(fact, ReferralMade):
         return fact.referee_id.encode()
     return (fact.member_id or fact.event_id).encode()

@@ -1,4 +1,4 @@
-"""Puts a ruleset into a stream's journal: under the ticker's id, so that ticks and publications have one order."""
+"""Puts a ruleset into a stream's journal with the ticker's transactional id, so that all partitions have one order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tallybook.stream.open import Stream, open_stream
 
 
 class StreamPublications:
-    """What was published in a stream, and a way to publish more; whoever ticks is fenced meanwhile and comes back."""
+    """Reads what was published in a stream, and publishes more; the ticker is fenced meanwhile and comes back."""
 
     def __init__(self, stream: Stream) -> None:
         """Read what was published. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
@@ -32,17 +32,17 @@ class StreamPublications:
         self._read_on()
 
     def take_over(self) -> None:
-        """Let nobody else tick or publish, and read what they did until now.
+        """Keep every other process from ticking and publishing, and read what they did until now.
 
-        The long reading is done before: whoever is fenced comes back within a second or so.
+        Most was read before: a ticker that is fenced comes back within about a second.
         """
         self._producer.open()
-        # All of it: a page that an intake has open may stand before what the ticker has just written.
+        # Wait for open transactions: a page of an intake may stand before what the ticker has just written.
         self._log.refresh_settled()
         self._read_on()
 
     def close(self) -> None:
-        """Let the others back."""
+        """Let the ticker come back."""
         self._producer.close()
 
     def _read_on(self) -> None:
@@ -81,7 +81,7 @@ class StreamPublications:
 
 @contextmanager
 def stream_publications(folder: Folder) -> Iterator[StreamPublications]:
-    """The publications of a folder's stream, while nobody else can tick or publish.
+    """Open the publications of a folder's stream, while no other process can tick or publish.
 
     Raises:
         TopicsMissing, BooksForeign, KafkaUnreachable: the stream cannot be used.

@@ -1,4 +1,4 @@
-"""The rejects of a stream: found from the end of their topic, and sent again to the topic that they came from."""
+"""Finds the rejects of a stream, the newest first, and sends them again to the topic that they came from."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tallybook.stream.open import Stream
 
 FIRST_WINDOW: Final = 500
 LARGEST_WINDOW: Final = 16_000
-# So many places of the topic are looked at, back from its end, before a listing ends.
+# A listing looks at so many places of the topic, back from its end.
 MAX_LOOKED_BACK: Final = 200_000
-# So many rejects behind one are looked at for an attempt that was refused again.
+# An attempt to mend a reject that was refused again is looked for among so many rejects behind it.
 MAX_LOOKED_AHEAD: Final = 10_000
 MAX_SENT: Final = 100_000
 FLUSH_EVERY: Final = 1_000
 MAX_SHOWN: Final = 10
-# Notes of ours on a message that is kept in part.
+# Headers that we add to a message of which only a part is kept.
 _OF_TRUNCATED: Final = frozenset({TRUNCATED, "bytes", "sha256"})
 
 
 class FoundRejects(msgspec.Struct):
-    """The newest rejects as rows, oldest first, and what the search has seen on its way to them.
+    """Holds the newest rejects as rows, oldest first, and counts of all that the search has looked at.
 
     `count` and `by_reason` are of all that were looked at: those from number `looked_from` on (1: all there are).
     """
@@ -46,7 +46,7 @@ class FoundRejects(msgspec.Struct):
 
 
 class Sent(msgspec.Struct):
-    """What was sent again: how many, the number to go on from (0: nothing is left), and what cannot be sent."""
+    """Counts what was sent again, with the number to go on from (0: nothing is left) and what cannot be sent."""
 
     sent: int = 0
     next_number: int = 0
@@ -54,7 +54,7 @@ class Sent(msgspec.Struct):
 
 
 def newest_rejects(log: KafkaLogReader, limit: int, reason: str = "") -> FoundRejects:
-    """The newest `limit` rejects (of a reason); reads no further back than it takes, and than MAX_LOOKED_BACK.
+    """Find the newest `limit` rejects (of a reason), reading no further back than needed, and than MAX_LOOKED_BACK.
 
     Whether one was sent again is known only where that was refused again: else `sent_again` is None.
 
@@ -88,7 +88,7 @@ def newest_rejects(log: KafkaLogReader, limit: int, reason: str = "") -> FoundRe
 
 
 def reject_at(log: KafkaLogReader, number: int) -> Reject:
-    """The reject of a number.
+    """Find the reject of a number.
 
     Raises:
         UnknownReject: there is none.
@@ -216,7 +216,7 @@ def _is_truncated(reject: Reject) -> bool:
 
 
 def _headers(reject: Reject) -> dict[str, str]:
-    """The publisher's headers, and which reject is mended."""
+    """Give the publisher's headers, and one that names the reject."""
     ours = _OF_TRUNCATED if _is_truncated(reject) else frozenset()
     own = {name: text for name, text in reject.headers.items() if not name.startswith(COORDINATES) and name not in ours}
     return own | {RESUBMIT_OF: str(reject.number)}
@@ -236,7 +236,7 @@ def _end(log: KafkaLogReader) -> int:
 
 
 def _between(log: KafkaLogReader, start: int, end: int) -> Iterable[Reject]:
-    """The rejects at offsets from `start` to before `end`."""
+    """Read the rejects at offsets from `start` to before `end`."""
     for reject in _rejects_from(log, start + 1):
         if reject.number > end:
             return

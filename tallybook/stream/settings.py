@@ -1,4 +1,4 @@
-"""Where a deployment's stream is: from the folder's stream.toml, and over it from the environment (TALLYBOOK_…)."""
+"""Reads where a deployment's stream is: from the environment (TALLYBOOK_…), else from the folder's stream.toml."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StreamRefused(FolderRefused):
 
 
 class StreamSettings(BaseSettings):
-    """A deployment on Kafka. Each field may come from the environment as TALLYBOOK_<FIELD>."""
+    """Holds the settings of a deployment on Kafka. Each may come from the environment as TALLYBOOK_<FIELD>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", env_ignore_empty=True)
 
@@ -73,13 +73,13 @@ class StreamSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over the file, and nothing else."""
+        """Let the environment go before the file, and read nothing else."""
         del settings_cls, dotenv_settings, file_secret_settings
         return (env_settings, init_settings)
 
 
 def load_settings(folder: Path, **given: str) -> StreamSettings:
-    """The settings of a folder; `given` stands for what the file lacks.
+    """Read the settings of a folder; `given` is used for what the file lacks.
 
     Raises:
         StreamRefused: with every error, by file and field.
@@ -99,7 +99,7 @@ def load_settings(folder: Path, **given: str) -> StreamSettings:
 
 
 def write_settings(folder: Path, settings: StreamSettings) -> Path:
-    """Write the file of a folder that has none, without any secret; gives its path."""
+    """Write the stream.toml of a folder that has none, without any secret; gives its path."""
     file = folder / FILE
     lines = ["# Where this deployment's stream is. What the environment says as TALLYBOOK_… goes over it."]
     written = ("bootstrap", "deployment", "registry", "clickhouse", "snapshots")

@@ -1,4 +1,4 @@
-"""How a stream stands, for `tallybook status`: looked at twice, so that it can name the stage that does not move."""
+"""Reports on a stream for `tallybook status`: looks twice, so that it can name a stage that makes no progress."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tallybook.stream.lag import intake_positions, lag_on, projection_positions
 from tallybook.stream.open import Stream, stream_answers
 from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
-# So many rulesets are named, the newest.
+# The newest rulesets are named, so many of them.
 MAX_RULESETS_SHOWN: Final = 10
 _NO_RULES: Final = "nothing is taken in and no time passes before rules are published: `tallybook rules publish FILE`"
 _RULESETS: Final = (
@@ -40,7 +40,7 @@ _RULESETS: Final = (
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """One look at everything."""
+    """Holds what one look at all stages has seen."""
 
     intake: Look
     scoring: Look
@@ -51,7 +51,7 @@ class _Seen(msgspec.Struct, frozen=True):
 def stream_status(
     stream: Stream, *, watch_seconds: float, now_ms: Callable[[], int], wait: Callable[[float], object] = time.sleep
 ) -> dict[str, Any]:
-    """Counts, instants and rules of the stream, its stages, and a verdict; takes `watch_seconds` and some more.
+    """Gather counts, instants and rules of the stream, its stages, and a verdict; takes `watch_seconds` and some more.
 
     `stuck` names the stages that have input and made no progress between two looks; `verdict` has the lines for people.
 
@@ -92,7 +92,7 @@ def stream_status(
 
 
 class _Looks:
-    """Looks at all stages; what an earlier look has found out is not asked again."""
+    """Looks at all stages; what an earlier look has found is not asked again."""
 
     def __init__(self, stream: Stream, log: KafkaLogReader, now_ms: Callable[[], int]) -> None:
         self._stream = stream
@@ -104,7 +104,7 @@ class _Looks:
         self._searched: TickState | None = None
 
     def look(self) -> _Seen:
-        """One look. Raises KafkaUnreachable."""
+        """Look once. Raises KafkaUnreachable."""
         cluster, topics = self._stream.cluster, self._stream.topics
         now = self._now_ms()
         facts = self._facts.look(intake_positions(cluster, topics))
@@ -123,7 +123,7 @@ class _Looks:
         )
 
     def _scored(self) -> dict[Place, int]:
-        """The page with which scoring goes on in each partition, as the last batch of the ledger says."""
+        """Find the page with which scoring goes on in each partition, by the last batch of the ledger."""
         cluster, topics = self._stream.cluster, self._stream.topics
         numbers = range(self._log.partitions)
         ends = cluster.ends(Place(topics.ledger(EDITION), number) for number in numbers)
@@ -150,7 +150,7 @@ def _well(stages: list[Progress]) -> str:
 
 
 def _tables(stream: Stream, postings: int) -> dict[str, Any]:
-    """What only the tables have counted, and how level they are; None where they do not answer."""
+    """Read what only the tables have counted, and how far they have followed; None where they do not answer."""
     try:
         with stream_answers(stream) as store:
             lines = progress_lines(store)

@@ -18,7 +18,7 @@ MAX_PARTITIONS_SHOWN: Final = 12
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A stage in words: the command that is it, what waits for it, and what it does with that."""
+    """Describes a stage in words: its command, what waits for it, and what it does with that."""
 
     stage: str
     command: str
@@ -33,14 +33,14 @@ TICKER: Final = Work("ticker", "tick", "ticks", "written")
 
 
 class Look(msgspec.Struct, frozen=True):
-    """One look at a stage: who is in its group, and its input."""
+    """Holds one look at a stage: who is in its group, and its input."""
 
     group: GroupView
     waiting: tuple[Waiting, ...]
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What two looks at a stage show. `waiting` counts offsets, so that it is never less than the records there are."""
+    """Says what two looks at a stage show. `waiting` counts offsets, so it is never less than the number of records."""
 
     stage: str
     processes: int
@@ -54,8 +54,8 @@ class Progress(msgspec.Struct, frozen=True):
 def judge_stage(work: Work, first: Look, second: Look, seconds: float) -> Progress:
     """Judge a stage by two looks that lie `seconds` apart.
 
-    It is stuck if what waited at the first look waits still and nothing moved at all, or if nobody holds a partition
-    that did not move. That some partitions move while others wait their turn is how a stage catches up.
+    It is stuck if what waited at the first look still waits and no partition moved, or if no process holds a partition
+    that did not move. A stage that catches up moves some partitions while others wait their turn.
     """
     before = {one.place: one for one in first.waiting}
     moved = {one.place for one in second.waiting if one.place in before and one.position > before[one.place].position}
@@ -102,7 +102,7 @@ def _advice(work: Work, group: GroupView) -> str:
 
 
 def _named(places: Iterable[Place]) -> tuple[str, ...]:
-    """The partitions of each topic in one piece, such as `journal partitions 0, 3`."""
+    """Name the partitions of each topic together, such as `journal partitions 0, 3`."""
     found = []
     for topic, those in groupby(sorted(places), key=lambda place: place.topic):
         numbers = [str(place.partition) for place in those]
@@ -112,7 +112,7 @@ def _named(places: Iterable[Place]) -> tuple[str, ...]:
 
 
 class Time(msgspec.Struct, frozen=True):
-    """How far time has come, all in UTC ms: the last tick (0: none), the oldest fact not taken in (0: none waits)."""
+    """Says how far time has come, in UTC ms: the last tick (0: none), the oldest fact not taken in (0: none waits)."""
 
     now: int
     last_tick: int
@@ -121,7 +121,7 @@ class Time(msgspec.Struct, frozen=True):
 
     @property
     def held_back_until(self) -> int:
-        """Up to where the oldest waiting fact lets time come (see the ticker); 0 where it does not hold it back."""
+        """The instant beyond which the oldest waiting fact lets no tick be written (see the ticker); 0 for none."""
         hour = self.now // HOUR_MS * HOUR_MS
         is_holding = 0 < self.oldest_waiting < hour and hour > self.last_tick
         return max(self.oldest_waiting, self.now - MAX_HELD_BACK_MS) // HOUR_MS * HOUR_MS if is_holding else 0

@@ -1,4 +1,4 @@
-"""All stages of a deployment in one terminal: each in a process of its own, begun again should it die."""
+"""Runs all stages of a deployment, each in a process of its own that is started again if it dies."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
 STEADY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
-# So often in a row a process may end soon after its start before all of them are stopped.
+# After so many ends in a row, each soon after the start, all processes are stopped.
 MAX_EARLY_ENDS: Final = 10
 EARLY_SECONDS: Final = 5.0
-# So often in a row it may say that something is refused, which seldom passes by itself.
+# After so many ends in a row because something is refused, all are stopped: that seldom passes by itself.
 MAX_REFUSALS: Final = 3
 Say = Callable[[str], None]
 _START: Final = "from tallybook.cli.main import main; main()"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How many processes of each stage there are to be."""
+    """Says how many processes of each stage to run."""
 
     intakes: int = 1
     tickers: int = 1
@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
     projections: int = 1
 
     def processes(self) -> Iterator[tuple[str, str]]:
-        """Each process as its command and its name."""
+        """Give each process as its command and its name."""
         counts = (("intake", self.intakes), ("tick", self.tickers), ("score", self.workers))
         for command, count in (*counts, ("project", self.projections)):
             for number in range(1, count + 1):
@@ -57,7 +57,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class _Process:
-    """One supervised process."""
+    """Runs one process of a stage."""
 
     def __init__(self, root: Path, command: str, name: str, options: list[str], say: Say) -> None:
         self.title = f"{command}-{name}"
@@ -81,7 +81,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            errors="replace",  # C libraries write there too
+            errors="replace",  # C libraries may write bytes that are no text
             pass_fds=(descriptor,),
             env={**os.environ, SUPERVISED: str(descriptor), STARTED_BEFORE: str(self._starts)},
         )
@@ -90,7 +90,7 @@ class _Process:
             threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
 
     def tend(self, descriptor: int) -> bool:
-        """Start it again if it died, after a pause; False if it dies again and again, the last time with `code`."""
+        """Start it again if it died, after a pause; False if it died too often, the last time with `code`."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             self._ended(self.process.returncode, now)
@@ -114,7 +114,7 @@ class _Process:
 def _relay(said: IO[str]) -> None:
     """Pass on what a process says, line by line, so that lines of several do not mix.
 
-    To the end, whatever it says and whoever still listens: a pipe that nobody empties would stop the process.
+    It reads to the end, even if nobody listens: a full pipe would stop the process.
     """
     with said:
         for line in said:
@@ -138,7 +138,7 @@ def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> No
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """Two of them would give their processes the same names, and these would take everything from each other."""
+    """Refuse a second supervisor of the folder: its processes would have the same names, and fence each other."""
     root.mkdir(parents=True, exist_ok=True)
     lock = hold(REAL_FILES, root, root / UP_LOCK)
     try:
@@ -164,7 +164,7 @@ def _supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> N
 
 
 def _tend(processes: list[_Process], descriptor: int, stop: Stop) -> int:
-    """Keep them running until asked to stop; the exit code."""
+    """Keep them running until asked to stop; gives the exit code."""
     while not stop.is_asked:
         for process in processes:
             if not process.tend(descriptor):

@@ -1,1 +1,1 @@
-"""The ClickHouse tables of a folder: opened, kept level with the books, and asked."""
+"""Opens a folder's ClickHouse tables, brings them up to date with the books, and asks them."""

@@ -1,4 +1,4 @@
-"""Keeps the tables level with the books: whoever reads them first brings in what was committed since."""
+"""Brings the tables up to date with the books: a reader first brings in what was committed since."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ OnProgress = Callable[[Projected], None]
 
 @contextmanager
 def caught_up(folder: Folder) -> Iterator[Store]:
-    """The folder's tables, level with its books; or, with a note, as the process that holds them serves them.
+    """Open the folder's tables, up to date with its books; or, with a note, as the process that holds them serves them.
 
     Raises:
-        StoreHeld: another process has them open, and serves nobody.
+        StoreHeld: another process has them open, and does not serve them.
         StoreNotOpened: the process that serves them does not answer.
         BooksError: the folder has no books, or damaged ones.
     """
@@ -55,7 +55,7 @@ def caught_up(folder: Folder) -> Iterator[Store]:
 
 
 def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Projected:
-    """Bring the tables up to the books; without `on_progress` a bar is drawn on a terminal. Gives what was new.
+    """Bring the tables up to date; without `on_progress` a bar is drawn on a terminal. Gives what was new.
 
     Raises:
         StoreHeld: another process has the tables open.
@@ -66,7 +66,7 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
 
 
 def follow_books(folder: Folder) -> None:
-    """Bring the tables up to books that have just taken something in; a note, where another process has them open.
+    """Bring the tables up to date after an import; where another process has them open, only say so.
 
     Raises:
         TablesLeftBehind: ClickHouse failed; what was taken in is committed all the same.
@@ -76,7 +76,7 @@ def follow_books(folder: Folder) -> None:
         project_folder(folder)
     except StoreHeld as held:
         who = f"process {held.holder}" if held.holder else "another process"
-        note(f"the facts are in; {who} has the tables open, so the next reader brings them level")
+        note(f"the facts are in; {who} has the tables open, so the next reading command brings them up to date")
     except StoreError as error:
         raise TablesLeftBehind(
             f"The facts are in, and the books are complete; only the tables could not follow, and the next reading "
@@ -122,7 +122,7 @@ def _other_source(log: LogReader, store: Store) -> str:
 
 
 def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
-    """Whether a position, as `projected_positions` gives it, is no place in the books."""
+    """Whether a position, as `projected_positions` gives it, does not exist in the books."""
     reads: dict[str, Callable[[int, int], object]] = {
         "journal": log.read_journal,
         "ledger": lambda partition, start: log.read_ledger(EDITION, partition, start),
@@ -176,7 +176,7 @@ def _catch_up(log: LogReader, store: Store) -> Projected:
 
 
 class _Bars:
-    """First the ledger, whose postings are numbered, then the journal, whose lines nobody has counted."""
+    """Draws progress: first of the ledger, whose postings are numbered, then of the journal, whose lines are not."""
 
     def __init__(self, log: LogReader, store: Store) -> None:
         ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
@@ -195,7 +195,7 @@ class _Bars:
         self._open.close()
 
     def show(self, done: Projected) -> None:
-        """Draw what has been brought in so far."""
+        """Draw how much has been brought in so far."""
         if done.facts and self._lines is None:
             self._open.close()  # one bar at a time
             self._lines = self._open.enter_context(progress("journal to tables", None))

@@ -1,4 +1,4 @@
-"""Fills the tables, and serves them, in a second process while this one decides: what is committed is already true."""
+"""Fills the tables with what is committed, and serves them, in a second process while this one decides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # ClickHouse is slow to load, and this process never asks it
     from projections.store import Store
     from tallybook.folder.folder import Folder
 
-POLL_SECONDS: Final = 0.05  # between two looks at the books where nobody tells of commits
+POLL_SECONDS: Final = 0.05  # between two looks at the books where the child is not notified of commits
 GAP_SECONDS: Final = 0.25  # between two projections: each makes a part of every table, which ClickHouse has to merge
 HELD_SECONDS: Final = 0.25  # between two tries to open tables that another process has open
 STOP_SECONDS: Final = 600.0
@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 
 class FillerReport(msgspec.Struct):
-    """A message of the child; postings brought in and seconds spent since its start, and the commit the tables hold."""
+    """A message of the child: postings brought in and seconds spent since its start, and the commit the tables hold."""
 
     kind: Literal["held", "serving", "projected", "finished", "failed"]
     text: str = ""
@@ -44,7 +44,7 @@ class FillerReport(msgspec.Struct):
 
 
 class TableFiller:
-    """The child that brings the tables level with the books; all calls return at once, except `finish`.
+    """Runs the child that keeps the tables up to date; all calls return at once, except `finish`.
 
     If it dies it is started again, MAX_RESTARTS times: the tables are a cache, and the decisions go on.
     `is_notified` says that `on_commit` is called after each commit; else the child looks at the books by itself.
@@ -87,7 +87,7 @@ class TableFiller:
             self._child = self._start()
 
     def finish(self) -> FillerReport:
-        """Wait until the tables are level with the books, and the child has ended; its last report."""
+        """Wait until the tables are up to date and the child has ended; gives its last report."""
         self._send(_FINISH)
         ends_at = time.monotonic() + STOP_SECONDS
         while self._child.is_alive and time.monotonic() < ends_at:
@@ -125,8 +125,8 @@ class TableFiller:
         self.url = ""
         if self._restarts == MAX_RESTARTS:
             self._say(
-                "the process that fills the tables ended once too often and is not started again: the books go "
-                "on, and the first reader after this run brings the tables level"
+                "the process that fills the tables ended too often and is not started again: facts are taken in as "
+                "before, and the first reading command after this run brings the tables up to date"
             )
             self._restart_at = float("inf")
             return
@@ -135,12 +135,12 @@ class TableFiller:
         self._restart_at = time.monotonic() + pause
         self._say(
             f"the process that fills the tables ended (exit code {self._child.wait(0)}); it is started again in "
-            f"{pause:.0f} s. The books go on"
+            f"{pause:.0f} s. Facts are taken in as before"
         )
 
 
 class Filled:
-    """What the child did, known when the body has ended: postings brought in, and seconds spent on it."""
+    """Counts what the child did, once the body has ended: postings brought in, and seconds spent on it."""
 
     def __init__(self) -> None:
         self.postings = 0
@@ -247,7 +247,7 @@ def _project_on(
 def _open_tables(
     folder: Folder, log: LogReader, opened: ExitStack, messages: _ParentMessages, report: Callable[[FillerReport], None]
 ) -> Store:
-    """The tables of the folder, as soon as nobody else has them open."""
+    """Open the tables of the folder, as soon as no other process has them open."""
     from projections.store import StoreHeld
     from tallybook.tables.catch_up import own_tables
 
@@ -259,6 +259,6 @@ def _open_tables(
             if messages.is_finishing:
                 raise  # whoever has them brings in what was committed
             if not waited:
-                report(FillerReport("held", f"{held} The books go on meanwhile"))
+                report(FillerReport("held", f"{held} Facts are taken in meanwhile"))
             waited = True
             time.sleep(HELD_SECONDS)

@@ -1,4 +1,4 @@
-"""What a folder holds, gathered from its books and tables for `tallybook status`."""
+"""Gathers what a folder holds, from its books and tables, for `tallybook status`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_INPUTS_SHOWN = 20
 
 
 def status_of(folder: Folder) -> dict[str, Any]:
-    """Counts, instants and rules of the folder; `inputs` holds the last MAX_INPUTS_SHOWN inputs.
+    """Gather counts, instants and rules of the folder; `inputs` holds the last MAX_INPUTS_SHOWN inputs.
 
     Raises:
         BooksError: there are no books here, or damaged ones.
@@ -65,7 +65,7 @@ def _rulesets(log: LogReader) -> list[str]:
 
 
 def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:
-    """How level the tables are with the books, and where they are served."""
+    """Say how far the tables have followed the books, and where they are served."""
     if not folder.clickhouse.exists():
         return "none yet: any reading command makes them", None
     try:
@@ -74,7 +74,7 @@ def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:
             where = f"{address.host}:{address.port}, by process {address.pid}" if address is not None else None
             return _level(log, tables.store), where and f"{where}: `tallybook address` says how to connect"
     except StoreHeld as held:
-        return f"open in process {held.holder}, which serves nobody" if held.holder else "open elsewhere", None
+        return f"open in process {held.holder}, which does not serve them" if held.holder else "open elsewhere", None
 
 
 def _level(log: LogReader, store: Store) -> str:

@@ -1,4 +1,4 @@
-"""The tables wherever they are open: in this process, or served by the one that holds them."""
+"""Opens the tables in this process, or through the process that holds and serves them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Tables(msgspec.Struct, frozen=True):
 
 @contextmanager
 def opened_tables(folder: Folder) -> Iterator[Tables]:
-    """The tables of a folder as they are, be they level with its books or not.
+    """Open the tables of a folder as they are, up to date or not.
 
     Raises:
-        StoreHeld: another process has them open, and serves nobody.
+        StoreHeld: another process has them open, and does not serve them.
         StoreNotOpened: they cannot be opened, or the process that serves them does not answer.
     """
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def opened_tables(folder: Folder) -> Iterator[Tables]:
 
 @contextmanager
 def served_tables(held: StoreHeld) -> Iterator[Tables]:
-    """The tables of a folder that another process holds, for reading, if it serves them; else raises `held`."""
+    """Open the tables that another process holds, for reading, if it serves them; else raise `held`."""
     from projections.clickhouse.client import open_served  # slow to load, and most commands do not ask it
 
     if held.address is None:
@@ -47,20 +47,20 @@ def served_tables(held: StoreHeld) -> Iterator[Tables]:
 
 
 def address_of(folder: Folder) -> Address:
-    """Where the tables of a folder are served just now.
+    """Find where the tables of a folder are served now.
 
     Raises:
-        FolderRefused: nobody serves them.
+        FolderRefused: no process serves them.
     """
     holder = holder_of(folder.clickhouse)
     if holder is None:
         raise FolderRefused(
-            f"nobody serves the tables of {folder.root.absolute()} now: `tallybook run --follow` does, as long as it "
-            "runs (without it every reading command opens them itself), and on Kafka `tallybook project` or `up`"
+            f"no process serves the tables of {folder.root.absolute()} now: `tallybook run --follow` does, as long as "
+            "it runs (without it every reading command opens them itself), and on Kafka `tallybook project` or `up`"
         )
     if holder.address is None:
         raise FolderRefused(
-            f"process {holder.pid} has the tables of {folder.root} open but serves nobody: it is importing, reading, "
-            "or just starting. `tallybook run --follow` serves them, as long as it runs"
+            f"process {holder.pid} has the tables of {folder.root} open but does not serve them: it is importing, "
+            "reading, or just starting. `tallybook run --follow` serves them, as long as it runs"
         )
     return holder.address

@@ -1,4 +1,4 @@
-"""Answers about members and leaderboards, printed for people or given as JSON with instants in RFC 3339."""
+"""Reports a member's balance and statement, and leaderboards: printed for people, or as data for JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OutsideCalendar(FolderRefused):
 
 
 def balance_of(store: Store, member_id: str) -> dict[str, Any]:
-    """What a member has, and what of it expires next; instants as RFC 3339.
+    """Gather what a member has, and what of it expires next; instants as RFC 3339.
 
     Raises:
         UnknownMember: there is no such account.
@@ -48,7 +48,7 @@ def balance_of(store: Store, member_id: str) -> dict[str, Any]:
 
 
 def statement_of(store: Store, member_id: str, limit: int) -> dict[str, Any]:
-    """The last entries of a member, newest last, with what `balance_of` says.
+    """Gather the last entries of a member, newest last, with what `balance_of` says.
 
     Raises:
         UnknownMember: there is no such account.
@@ -59,7 +59,7 @@ def statement_of(store: Store, member_id: str, limit: int) -> dict[str, Any]:
 
 
 def leaderboard_of(store: Store, *, period: str, at: date | None, store_id: str, limit: int) -> dict[str, Any]:
-    """Who earned most in a period (one of PERIODS) around a local date (None: that of the last tick).
+    """Gather who earned most in a period (one of PERIODS) around a local date (None: that of the last tick).
 
     Raises:
         OutsideCalendar: no leaderboard can have this date.
@@ -86,14 +86,14 @@ def as_of(store: Store) -> str | None:
 
 
 def print_balance(store: Store, member_id: str) -> None:
-    """A balance for people."""
+    """Print a balance for people."""
     found = balance_of(store, member_id)
     say(f"{member_id}: {_points(found['balance'])} {_as_of(found['as_of'])}")
     _print_expiring(found)
 
 
 def print_statement(store: Store, member_id: str, limit: int) -> None:
-    """A statement for people: entries with the running balance, newest last, and what expires next."""
+    """Print a statement for people: entries with the running balance, newest last, and what expires next."""
     found = statement_of(store, member_id, limit)
     rows = [
         {
@@ -114,7 +114,7 @@ def print_statement(store: Store, member_id: str, limit: int) -> None:
 
 
 def print_leaderboard(store: Store, *, period: str, at: date | None, store_id: str, limit: int) -> None:
-    """A leaderboard for people."""
+    """Print a leaderboard for people."""
     board = leaderboard_of(store, period=period, at=at, store_id=store_id, limit=limit)
     when = "of all time" if board["starts_on"] is None else f"of the {period} from {board['starts_on']}"
     where = f" in store {store_id}" if store_id else ""
@@ -123,7 +123,7 @@ def print_leaderboard(store: Store, *, period: str, at: date | None, store_id: s
 
 
 def plain(record: msgspec.Struct) -> dict[str, Any]:
-    """A record of a reader as plain data, its instants as RFC 3339."""
+    """Turn a record of a reader into plain data, its instants into RFC 3339."""
     content: dict[str, Any] = msgspec.to_builtins(record)
     for name, value in content.items():
         if (name.endswith("_at") or name == "as_of") and isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Queries of the tables in SQL: one answer in a format, or a small prompt that goes on after a mistake."""
+"""Answers SQL queries of the tables: one in a format, or many at a prompt that goes on after a mistake."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 
 
 class Asked(Protocol):
-    """The part of a Store that a query needs."""
+    """What a query needs of a Store."""
 
     def export(self, query: str, output_format: str) -> bytes:
         """The answer of a query in a format of ClickHouse, read-only. Raises QueryFailed."""
 
 
 def answer(store: Asked, query: str, form: str, *, plain: bool = False) -> bytes:
-    """The answer of one query in a format of ClickHouse (see FORMATS).
+    """Answer one query in a format of ClickHouse (see FORMATS).
 
     `plain` takes the colours out that ClickHouse gives a table when this process has a terminal.
 
@@ -43,9 +43,9 @@ def answer(store: Asked, query: str, form: str, *, plain: bool = False) -> bytes
 
 
 def prompt(store: Asked, form: str) -> None:
-    """Ask for queries, each ended by `;`, until the input ends or somebody leaves."""
+    """Ask for queries, each ended by `;`, until the input ends or the person leaves."""
     with contextlib.suppress(ImportError):
-        # Where Python has it, arrows move through the line and through what was typed before.
+        # Where Python has it, arrow keys move through the line and through earlier queries.
         import readline  # noqa: F401 imported for what it does to input()
     note("One query, ended by ;   SHOW TABLES; lists the views, DESCRIBE balances; their columns, exit leaves.")
     while (query := _read_query()) is not None:
@@ -57,7 +57,7 @@ def prompt(store: Asked, form: str) -> None:
 
 
 def _read_query() -> str | None:
-    """The next query; None at the end of the input, or where somebody leaves."""
+    """Read the next query; None at the end of the input, or if the person leaves."""
     lines: list[str] = []
     while True:
         try:
@@ -78,12 +78,12 @@ def _read_query() -> str | None:
 
 
 def _array(lines: bytes) -> bytes:
-    """JSON objects, each on a line of its own, as one array."""
+    """Join JSON objects, each on a line of its own, into one array."""
     objects = [line for line in lines.split(b"\n") if line]
     return b"[\n" + b",\n".join(objects) + b"\n]\n" if objects else b"[]\n"
 
 
 def _shortened(message: str) -> str:
-    """ClickHouse's message without the end that lists every word of its grammar."""
+    """Cut off the end of ClickHouse's message, which lists every word of its grammar."""
     text = re.sub(r"\s*FORMAT \w+\s*$", "", message.partition(". Expected one of:")[0]).rstrip(" .")
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"

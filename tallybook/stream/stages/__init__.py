@@ -1,1 +1,1 @@
-"""One stage of a deployment as a process: made, run, logged and observed."""
+"""Runs one stage of a deployment as a process, with its log, metrics and health."""

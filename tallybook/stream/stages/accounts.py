@@ -1,7 +1,7 @@
-"""Answers what a member's account is now, from the memory of the scoring worker that keeps it, or says who does.
+"""Answers what a member's account is now, from the scoring worker that holds it, or says which worker does.
 
-Workers tell each other where they serve by a word beside an offset of a group that has no members. A word counts only
-as long as the scoring group says that its writer holds the partition, so that one left behind misleads nobody.
+Workers tell each other where they serve in the metadata of offsets of a group that has no members. It counts only as
+long as the scoring group says that its writer holds the partition, so that outdated metadata does no harm.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from tallybook.stream.stages.http import Asked, json_answer
 PATH: Final = "/accounts/"
 OWNERS: Final = "owners"
 READ_SECONDS: Final = 5.0
-# Of what Kafka said about owners, for so long no more is asked.
+# For so long what Kafka said about owners is not asked again.
 OWNERS_KNOWN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = "1"
 BEARER: Final = "bearer "
-# Marks a request that was sent on once; it is not sent on again, so that none goes round and round.
+# Marks a request that was sent on once; it is not sent on again, so that none goes in circles.
 SENT_ON: Final = "sent_on"
 
 
 class Worker(Protocol):
-    """The scoring worker of this process, as other threads may ask it."""
+    """What other threads may ask of this process's scoring worker."""
 
     def read_between_commits(self, read: Callable[[Mapping[int, StreamScorer]], Any], wait_seconds: float) -> Any:
-        """What `read` makes of the scorers that are held, while all that they hold is committed.
+        """Call `read` with the scorers that are held, while all that they hold is committed.
 
         Raises:
             TimeoutError: it was not ready for it in time.
@@ -51,21 +51,21 @@ class Worker(Protocol):
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Who holds a partition, and where it serves; written beside an offset as JSON."""
+    """Names who holds a partition, and where it serves; written as JSON into an offset's metadata."""
 
     instance: str
     url: str
 
 
 class KnowsOwners(Protocol):
-    """Who can be asked who holds a partition."""
+    """Knows who holds a partition."""
 
     def owner(self, partition: int) -> Owner | None:
-        """Who holds it; None while nobody does, or it has not said where. Raises BooksError."""
+        """Find who holds it; None while nobody does, or it has not said where. Raises BooksError."""
 
 
 class Owners:
-    """Who serves which partition, as Kafka knows; for several threads."""
+    """Finds in Kafka who serves which partition; several threads may ask."""
 
     def __init__(self, cluster: Cluster, topics: Topics, partitions: int) -> None:
         self._cluster = cluster
@@ -77,7 +77,7 @@ class Owners:
         self._known_at = 0.0
 
     def owner(self, partition: int) -> Owner | None:
-        """Who holds a partition; None while nobody does, or it has not said where. Raises KafkaUnreachable."""
+        """Find who holds a partition; None while nobody does, or it has not said where. Raises KafkaUnreachable."""
         with self._lock:
             now = time.monotonic()
             if not self._known_at or now - self._known_at > OWNERS_KNOWN_SECONDS:
@@ -99,7 +99,7 @@ class Owners:
             try:
                 owner = msgspec.json.decode(word, type=Owner)
             except msgspec.MsgspecError:
-                continue  # of another version, or somebody else's: as if nothing had been said
+                continue  # written by another version, or another program: treated as if nothing were there
             if view.holder(place) == owner.instance:
                 found[place.partition] = owner
         return found
@@ -121,7 +121,7 @@ class Accounts:
         self._token = token
 
     def answer(self, asked: Asked) -> HttpAnswer:
-        """The committed state of an account, or where to ask for it, or why there is no answer."""
+        """Answer with the committed state of an account, or where to ask for it, or why there is no answer."""
         refused = self._refusal(asked)
         if refused is not None:
             return refused
@@ -145,7 +145,7 @@ class Accounts:
 
     def _refusal(self, asked: Asked) -> HttpAnswer | None:
         if not self._token:
-            said = "accounts are shown to nobody: set TALLYBOOK_ACCOUNTS_TOKEN to a long random word, and restart"
+            said = "accounts are not served: set TALLYBOOK_ACCOUNTS_TOKEN to a long random text, and restart"
             return json_answer(HTTPStatus.FORBIDDEN, {"error": said})
         given = asked.headers.get("authorization", "")
         is_bearer = given[: len(BEARER)].lower() == BEARER
@@ -156,7 +156,7 @@ class Accounts:
         return json_answer(HTTPStatus.UNAUTHORIZED, {"error": said}, {"WWW-Authenticate": 'Bearer realm="Tallybook"'})
 
     def _state(self, scorer: StreamScorer | None, member_id: str) -> dict[str, Any] | None:
-        """What is known of the member; None where its partition is not held here."""
+        """Read what is known of the member; None where its partition is not held here."""
         state = None if scorer is None else scorer.state
         if state is None:
             return None
@@ -177,18 +177,20 @@ class Accounts:
         except BooksError as error:
             return later(str(error))
         if owner is None or SENT_ON in asked.query:
-            return later(f"partition {partition} is in nobody's hands just now: is a worker up, or do they change?")
+            return later(
+                f"no worker holds partition {partition} now: start one, or ask again: partitions may be changing hands"
+            )
         url = f"{owner.url}{PATH}{quote(member_id, safe='')}?{SENT_ON}=1"
         return json_answer(HTTPStatus.TEMPORARY_REDIRECT, {"owner": owner.instance, "url": url}, {"Location": url})
 
 
 def later(said: str) -> HttpAnswer:
-    """Say that there is no answer now, and why."""
+    """Answer that there is none now, and why."""
     return json_answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": said}, {"Retry-After": RETRY_SECONDS})
 
 
 def _shown(account: Account) -> dict[str, Any]:
-    """An account as JSON has it; points are whole, instants are UTC, and a lot that never expires has null there."""
+    """Turn an account into plain data for JSON; instants are UTC, and a lot that never expires has null there."""
     left = sum(lot.remaining for lot in account.lots)
     return {
         "seq": account.seq,

@@ -1,4 +1,4 @@
-"""Puts together what one stage shows of itself over HTTP: its metrics, its health, and a worker's accounts."""
+"""Serves over HTTP what one stage shows of itself: its metrics, its health, and a worker's accounts."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _PATHS: Final = "/metrics, /health, /health/live and /health/ready"
 
 
 class Worker(AccountsWorker, Protocol):
-    """The scoring worker of this process, as its observer sees it."""
+    """What the observer asks of this process's scoring worker."""
 
     scorers: dict[int, StreamScorer]
 
     def answers(self, wait_seconds: float) -> bool:
-        """Whether its loop still turns."""
+        """Whether its event loop answers in time."""
 
 
 class Observer:
-    """Observes the stage of this process; with port 0 it does nothing at all."""
+    """Observes the stage of this process, and serves what it sees; with port 0 it does nothing."""
 
     def __init__(self, stream: Stream, stage: str, instance: str, counts: StageCounts, say: StageLog) -> None:
-        # A client of its own: one that many threads ask at once would make them wait for each other.
+        # A client of its own: threads that share one would wait for each other.
         self._cluster = Cluster(stream.settings.bootstrap, stream.settings.kafka)
         self._settings = stream.settings
         self._topics = stream.topics
@@ -163,7 +163,7 @@ class Observer:
         return Pulse(silent, silent, counts.trouble, held, self._differs_seconds(held, now))
 
     def _differs_seconds(self, held: frozenset[Place], now: float) -> float:
-        """For how long the worker has been seen to hold other places than its group gives it."""
+        """The seconds for which the worker has held other places than its group gives it."""
         watched = self._watch.latest
         member = watched.group.consumer(self._member)
         differs = watched.group.is_settled and not watched.error and member is not None and member.places != held

@@ -18,19 +18,19 @@ from books.kafka.records import Place
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stages.log import ERROR, StageLog
 
-# So long one piece of work may take; the group has given the partitions to others by then.
+# One piece of work may take so long; by then the group has given the partitions to other processes.
 ALIVE_SECONDS: Final = 300.0
 STEPPING_SECONDS: Final = 30.0
-# What was seen of Kafka is no longer to be relied on after this.
+# What was seen of Kafka is not relied on for longer than this.
 FRESH_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
-# While it is new, or partitions change hands, somebody may be waiting for it to be ready.
+# While the stage is new, or partitions change hands, something may wait for it to be ready.
 UNSETTLED_SECONDS: Final = 1.0
 END_SECONDS: Final = 5.0
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """What was last seen of Kafka: who is in the stage's group, and what waits; `error` says why nothing was seen.
+    """Says what was last seen of Kafka: who is in the stage's group, and what waits; `error` says why nothing was.
 
     `looked_at` is by `time.monotonic`; 0 before the first look.
     """
@@ -45,10 +45,10 @@ Look = Callable[[], Watched]
 
 
 class Pulse(msgspec.Struct, frozen=True):
-    """How the stage itself is: seconds since it was seen at work or waiting, and since a step of it succeeded.
+    """Says how the stage itself is: seconds since it was seen at work or waiting, and since a step succeeded.
 
-    None: it was never seen so. `trouble` is what it waits to pass. `held` are the places that it works on, where it
-    says so itself, and `differs_seconds` says for how long its group has been seen to give it others.
+    None: it was never seen so. `trouble` is the error that it waits to pass. `held` are the places that it
+    works on, where it says so itself, and `differs_seconds` says for how long its group has been seen to give it others.
     """
 
     alive_seconds: float | None = None
@@ -59,7 +59,7 @@ class Pulse(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The verdict; `reasons` say why it is not alive or not ready, or what it does if it is."""
+    """Says whether a stage is alive and ready; `reasons` say why not, or what it does."""
 
     alive: bool
     ready: bool
@@ -122,15 +122,15 @@ class StageWatch:
         self._thread = threading.Thread(target=self._run, name="tallybook-watch", daemon=True)
 
     def start(self) -> None:
-        """Look for the first time, soon."""
+        """Start the thread, which looks for the first time at once."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look again soon: something has changed."""
+        """Look again now: something has changed."""
         self._woken.set()
 
     def end(self) -> None:
-        """Look no more."""
+        """End the thread."""
         self._is_ended = True
         self._woken.set()
         if self._thread.is_alive():
@@ -143,7 +143,7 @@ class StageWatch:
                 try:
                     self.latest = self._look()
                 except BooksError as error:
-                    # The stage itself meets the same, and says so; here it is shown as long as it lasts.
+                    # The stage itself meets the same error and reports it; here it is shown as long as it lasts.
                     self.latest = Watched(error=str(error))
                 is_settled = self.latest.group.is_settled and not self.latest.error
                 self._woken.wait(WATCH_SECONDS if is_settled else UNSETTLED_SECONDS)

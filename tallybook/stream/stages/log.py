@@ -1,4 +1,4 @@
-"""The one place where a stage's log is set up: our own lines and those of every library, in one form, on one stream."""
+"""Sets up a stage's log: our own lines and those of every library, in one form, on standard error."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from tallybook.folder.folder import FolderRefused
 INFO: Final = "info"
 ERROR: Final = "error"
 HIDDEN: Final = "***"
-# What is shorter is no secret, and would be found in every other word.
+# A shorter value is no secret, and would be found in ordinary words.
 LEAST_SECRET_LENGTH: Final = 4
-# While Kafka is away its library says so fifty times a second.
+# While Kafka cannot be reached its library says so fifty times a second.
 SAID_AGAIN_SECONDS: Final = 30.0
 MAX_PLACES: Final = 256
 
 
 class StageLog:
-    """Lines of one stage on standard error, as text for people or as JSON for machines, without any secret."""
+    """Writes the lines of one stage to standard error, as text for people or JSON for machines, without secrets."""
 
     def __init__(self, stage: str, instance: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
         self.as_json = as_json
@@ -65,7 +65,7 @@ class _Passing(logging.Handler):
         self._told: dict[tuple[str, int], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, with its traceback if it has one; what comes from one place of a library, now and then."""
+        """Write it, with its traceback if it has one; repeats from one place of a library only now and then."""
         place, now = (record.name, record.lineno), time.monotonic()
         if place in self._told and now - self._told[place][0] < SAID_AGAIN_SECONDS:
             told_at, more = self._told[place]
@@ -82,7 +82,7 @@ class _Passing(logging.Handler):
 
 
 def set_up_logging(say: StageLog) -> None:
-    """Have every library, every Python warning and every thread that dies say so in the stage's own log.
+    """Have every library, every Python warning and every thread that dies write to the stage's own log.
 
     Whoever sets up logging later would undo it: Faust is asked not to (see `processors.stream.faust_worker`).
     """
@@ -101,14 +101,14 @@ def set_up_logging(say: StageLog) -> None:
 
 @contextmanager
 def last_words(say: StageLog) -> Iterator[None]:
-    """Where the log is JSON, say in it what ends the process, and end with the command line's exit code for that.
+    """Where the log is JSON, write to it what ends the process, and end with the command line's exit code for that.
 
     Raises:
-        SystemExit: in place of whatever the body raised; for people the command line itself says it.
+        SystemExit: in place of what the body raised; where the log is text, the command line reports it.
     """
     try:
         yield
-    except Exception as error:  # the unexpected too: it would be told in another form
+    except Exception as error:  # the unexpected too, which would be reported as text
         if not say.as_json:
             raise
         is_told = isinstance(error, BooksError | StoreError | FolderRefused | UnknownSemanticsError | OSError)

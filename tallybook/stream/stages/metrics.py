@@ -1,4 +1,4 @@
-"""The one file that knows Prometheus: what a stage has counted, and what was seen of Kafka, as `/metrics` has it."""
+"""Gives `/metrics` in Prometheus's form: what a stage has counted, and what was last seen of Kafka."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNTERS: Final = (
 
 
 class Shown:
-    """What `/metrics` is made of, each time it is asked; `member` is the name of the process in its group."""
+    """Gives what `/metrics` is made of, each time it is asked; `member` names the process in its group."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class Shown:
 
 
 class StageMetrics:
-    """The metrics of one process."""
+    """Collects the metrics of one process."""
 
     def __init__(self, deployment: str, stage: str, instance: str, shown: Shown) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Stage([deployment, stage, instance], shown))
 
     def text(self) -> bytes:
-        """All of them in Prometheus's text form, of CONTENT_TYPE."""
+        """Write all of them in Prometheus's text form, of CONTENT_TYPE."""
         return generate_latest(self._registry)
 
 
@@ -64,7 +64,7 @@ class _Stage(Collector):
         self._shown = shown
 
     def collect(self) -> Iterator[Metric]:
-        """Every family that there is something to say of."""
+        """Collect every family that has a value."""
         yield from self._counted()
         yield self._transactions()
         yield from self._gauges()

@@ -1,7 +1,7 @@
-"""Runs a stage of the stream until it is asked to stop, and begins anew what a broker's or a server's absence ended.
+"""Runs a stage until it is asked to stop, and starts it again after Kafka or a server could not be reached.
 
-Whatever a stage had not committed is made again from what is committed, so that beginning anew is always right. What is
-not a matter of waiting ends the process, with words.
+What a stage had not committed it makes again from what is committed, so that starting again is always right. An error
+that does not pass by waiting ends the process, with a message.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from tallybook.stop import Stop
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 5.0
-# The same trouble is told again after this.
+# The same trouble is reported again after this.
 TOLD_AGAIN_SECONDS: Final = 30.0
 STEADY_SECONDS: Final = 30.0
 TROUBLE: Final = (KafkaUnreachable, TransactionAborted, StoreUnreachable)
 
 
 class Stage(Protocol):
-    """One process's part of the stream."""
+    """The work of one process."""
 
     def open(self) -> None:
-        """Join in."""
+        """Start."""
 
     def step(self) -> object:
         """Do one small piece of work."""
 
     def close(self) -> None:
-        """Leave."""
+        """Give up everything that is held."""
 
 
 def run_stage(make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts) -> None:

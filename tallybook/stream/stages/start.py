@@ -32,7 +32,7 @@ Make = Callable[[Stream, str, StageLog, StageCounts], Stage]
 
 
 def make_intake(stream: Stream, instance: str, say: Say, counts: StageCounts) -> StreamIntake:
-    """An intake. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+    """Make an intake. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
     opened = stream.log().opened()
     return StreamIntake(
         stream.cluster,
@@ -47,13 +47,13 @@ def make_intake(stream: Stream, instance: str, say: Say, counts: StageCounts) ->
 
 
 def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) -> Ticker:
-    """A ticker. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
+    """Make a ticker. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
     partitions = stream.log().partitions
     return Ticker(stream.cluster, stream.topics, partitions, instance=instance, now=now_ms, say=say, counts=counts)
 
 
 def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> StreamScorer:
-    """The scorer of one partition."""
+    """Make the scorer of one partition."""
     return StreamScorer(
         stream.cluster,
         stream.topics,
@@ -66,7 +66,7 @@ def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts
 
 
 class ProjectionStage:
-    """A projection with the tables that it fills, which are opened with it and, where they are embedded, served."""
+    """Runs a projection with the tables that it fills, and serves them where they are embedded."""
 
     def __init__(self, stream: Stream, instance: str, say: Say, counts: StageCounts) -> None:
         self._stream = stream
@@ -111,7 +111,7 @@ class ProjectionStage:
 
 
 class _Process(NamedTuple):
-    """What every stage's process has."""
+    """Holds what every stage's process has."""
 
     stream: Stream
     name: str
@@ -122,7 +122,7 @@ class _Process(NamedTuple):
 
 @contextmanager
 def _process(root: Path, stage: str, instance: str, *, as_json: bool) -> Iterator[_Process]:
-    """Set up this process's log and counters; what ends the body is said in the log's own form."""
+    """Set up this process's log and counters; what ends the body is written to the log in its own form."""
     name = instance_name(instance)
     with last_words(StageLog(stage, name, as_json=as_json)):
         stream = open_stream(root)
@@ -161,7 +161,7 @@ def _run(root: Path, stage: str, instance: str, make: Make, *, metrics_port: int
 
 
 class _Reached:
-    """A stage that does nothing but find out that Kafka answers and the books are there."""
+    """A stage that only finds out that Kafka answers and the books are there."""
 
     def __init__(self, stream: Stream, stop: Stop) -> None:
         self._stream = stream
@@ -179,7 +179,7 @@ class _Reached:
 
 
 def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run a scoring worker until it is asked to stop; whatever it does not expect ends the process.
+    """Run a scoring worker until it is asked to stop; any unexpected error ends the process.
 
     Raises:
         BooksError: there are no books, or others.

@@ -157,7 +157,10 @@ def test_elsewhere_leads_to_the_owner_and_no_further() -> None:
 
 @pytest.mark.parametrize(
     ("owners", "said"),
-    [(FakeOwners(None), b"nobody's hands"), (FakeOwners(None, "Kafka does not answer"), b"Kafka does not answer")],
+    [
+        (FakeOwners(None), b"no worker holds partition"),
+        (FakeOwners(None, "Kafka does not answer"), b"Kafka does not answer"),
+    ],
 )
 def test_without_an_owner_it_is_for_later(owners: FakeOwners, said: bytes) -> None:
     answer = ask(FakeWorker({}), "anna", owners=owners)

@@ -86,11 +86,11 @@ def test_tables_that_are_held_and_not_served_are_told_as_such(folder: Path) -> N
             assert held.code == Exit.HELD
             assert "one process at a time" in held.err
         found = run(folder, "status", "--json").json()
-        assert "serves nobody" in found["tables"]
+        assert "does not serve them" in found["tables"]
         assert found["served"] is None
         refused = run(folder, "address")
         assert refused.code == Exit.REFUSED
-        assert "serves nobody" in refused.err
+        assert "does not serve them" in refused.err
 
 
 def test_an_address_that_nobody_serves_is_refused_with_what_to_do(folder: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_file_of_no_known_kind_is_left_alone_and_named_once(stream: Stream) ->
     (stream.inbox / "notes.txt").write_text("buy milk\n")
     stream.go(MINUTE_MS, 1_000)
     (said,) = stream.said
-    assert "notes.txt is left alone" in said
+    assert "notes.txt is ignored" in said
     assert stream.names() == ["notes.txt"]
 
 
