@@ -97,6 +97,11 @@ def as_utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things, such as `1 fact` or `1,234 facts`."""
+    return f"{count:,} {what}{'' if abs(count) == 1 else 's'}"
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON, instants in RFC 3339."""
     sys.stdout.write(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2) + "\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from processors.intake.formats import Format
-from tallybook.cli.start import FormatOption, MappingOption
+from tallybook.cli.options import AsJson, FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder
@@ -112,13 +113,13 @@ def run(
 def _follow(
     folder: Folder, mapping: Path | None, form: Format | None, processes: int | None, *, reads_standard_input: bool
 ) -> None:
-    from tallybook.follow.follow import follow_folder, standard_input
+    from tallybook.follow.follow import follow_folder
 
     follow_folder(
         folder,
         now_ms,
         mapping=mapping,
-        descriptor=standard_input() if reads_standard_input else None,
+        descriptor=sys.stdin.fileno() if reads_standard_input else None,
         form=form,
         processes=processes or 1,
     )
@@ -154,7 +155,7 @@ def _import(
 
 def status(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     watch_seconds: Annotated[
         float, typer.Option(min=0, max=600, help="On Kafka: the seconds between two looks at each stage's progress.")
     ] = 3.0,

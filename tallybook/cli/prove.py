@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tallybook.cli.options import AsJson
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import EDITION, Folder, load_published
 from tallybook.screen import progress, say, show_json, show_table
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NEWEST_FACTS = 10
 MAX_ROWS_SHOWN = 20
 MARKS = {True: "✓", False: "✗"}

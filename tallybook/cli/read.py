@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from tallybook.cli.options import AsJson
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import say, show_json, show_table
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Member = Annotated[str, typer.Argument(help="The member's id.", show_default=False)]
 MAX_LIMIT = 100_000
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tallybook.cli.options import AsJson
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder
@@ -16,7 +17,6 @@ from tallybook.screen import note, say, show_json, show_table
 if TYPE_CHECKING:  # commands that do not look at rejects need not load it
     from schemas.pages import Reject
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Number = Annotated[int, typer.Argument(min=1, help="The reject's number.", show_default=False)]
 MAX_TEXT_SHOWN = 4_000
 _HIDDEN = frozenset({"raw", "headers", "received_at"})

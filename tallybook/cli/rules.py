@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from tallybook.cli.options import AsJson
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import note, say, show_json, show_table
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(no_args_is_help=True, help="The programme's rules: check, publish and show them.")
 

@@ -31,9 +31,9 @@ def intake(
 
     Example: tallybook intake --instance intake-1
     """
-    from tallybook.stream.stages.start import run_intake
+    from tallybook.stream.stages.start import run_process
 
-    run_intake(context.obj, instance, metrics_port=metrics, as_json=json_logs)
+    run_process(context.obj, "intake", instance, metrics_port=metrics, as_json=json_logs)
 
 
 def tick(context: typer.Context, instance: Instance = "", metrics: MetricsPort = 0, json_logs: AsJson = False) -> None:
@@ -43,9 +43,9 @@ def tick(context: typer.Context, instance: Instance = "", metrics: MetricsPort =
 
     Example: tallybook tick --instance tick-1
     """
-    from tallybook.stream.stages.start import run_ticker
+    from tallybook.stream.stages.start import run_process
 
-    run_ticker(context.obj, instance, metrics_port=metrics, as_json=json_logs)
+    run_process(context.obj, "tick", instance, metrics_port=metrics, as_json=json_logs)
 
 
 def score(context: typer.Context, instance: Instance = "", metrics: MetricsPort = 0, json_logs: AsJson = False) -> None:
@@ -65,9 +65,9 @@ def project(
 
     Example: tallybook project --instance project-1
     """
-    from tallybook.stream.stages.start import run_projection
+    from tallybook.stream.stages.start import run_process
 
-    run_projection(context.obj, instance, metrics_port=metrics, as_json=json_logs)
+    run_process(context.obj, "project", instance, metrics_port=metrics, as_json=json_logs)
 
 
 def up(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from processors.intake.formats import Format
+from tallybook.cli.options import FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.demo.defaults import FACTS, MEMBERS, SEED
 from tallybook.exit_codes import Exit
@@ -16,14 +16,6 @@ from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Fo
 from tallybook.screen import note, say, show_json, show_table
 
 MAX_REFUSALS_SHOWN = 20
-MappingOption = Annotated[
-    Path | None,
-    typer.Option("--mapping", help="A YAML file that says which column is which field (CSV and Parquet)."),
-]
-FormatOption = Annotated[
-    Format | None,
-    typer.Option("--format", help="What the files are, where neither content nor name tells."),
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from processors.intake.formats import Format
+from tallybook.cli.options import AsJson, FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import (
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # the Kafka client is slow to load, and is not there in an in
     from tallybook.stream.settings import StreamSettings
 
 DEFAULT_PARTITIONS: Final = 24
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Bootstrap = Annotated[str, typer.Option(help="Kafka's brokers, such as kafka:9092 (default: as stream.toml says).")]
 Deployment = Annotated[str, typer.Option(help="The name that all topics begin with (default: as stream.toml says).")]
 
@@ -203,8 +202,8 @@ def register_schemas(
 def publish(
     context: typer.Context,
     files: Annotated[list[str], typer.Argument(help="Files of events, or - for standard input.")],
-    mapping: Annotated[Path | None, typer.Option("--mapping", help="Which column is which field.")] = None,
-    form: Annotated[Format | None, typer.Option("--format", help="What the files are, if nothing else tells.")] = None,
+    mapping: MappingOption = None,
+    form: FormatOption = None,
     avro: Annotated[bool, typer.Option("--avro", help="Send Avro single-object messages instead of JSON.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -62,10 +62,10 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
         count.append(facts)
     folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
     folder.copy_ruleset(PROGRAMME)
-    with filling_tables(root) as filled, stages.stage("validate, journal, score", "facts") as count:
+    with filling_tables(root) as filler, stages.stage("validate, journal, score", "facts") as count:
         done = import_files(folder, [str(file) for file in files], None, now=now_ms())
         count.append(done.imported.facts)
-    stages.add("project into ClickHouse, beside it", filled.postings, "postings", filled.seconds)
+    stages.add("project into ClickHouse, beside it", filler.last.postings, "postings", filler.last.seconds)
     project_folder(folder)
     for line in done.report():
         say(line)

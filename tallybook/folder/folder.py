@@ -171,20 +171,22 @@ def read_ruleset(file: Path) -> tuple[str, Ruleset]:
     """Read a ruleset file: its text and what it says.
 
     Raises:
+        FolderRefused: the file cannot be read.
         RulesetRefused: with every error, by file and line.
     """
     from processors.ruleset.parse import parse_ruleset
 
-    text = read_text(file)
+    text = read_ruleset_text(file)
     ruleset, _ = parse_ruleset(text, str(file))
     return text, ruleset
 
 
-def read_text(file: Path) -> str:
-    """A ruleset file's text, whatever it says.
+def read_ruleset_text(file: Path) -> str:
+    """Read the text of a ruleset file.
 
     Raises:
-        RulesetRefused: it is not UTF-8.
+        FolderRefused: the file cannot be read.
+        RulesetRefused: it is no text.
     """
     from processors.ruleset.parse import decode_ruleset
 

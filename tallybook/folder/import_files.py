@@ -26,7 +26,7 @@ from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, processes_for, writing_session
-from tallybook.screen import Tick, progress
+from tallybook.screen import Tick, counted, progress
 
 COMMIT_FACTS: Final = (
     10_000  # facts between two commits: few enough that a crash loses little, many enough that fsync is cheap
@@ -55,14 +55,14 @@ class ImportDone(msgspec.Struct):
         rate = f" ({done.facts / done.seconds:,.0f} facts/s)" if done.seconds and done.facts else ""
         lines = list(self.notes)
         if self.already:
-            lines.append(f"{_counted(self.already, 'record')} taken in before: left out")
-        made = f"{_counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
-        lines.append(f"{_counted(done.facts, 'fact')} taken in{rate}: {made}")
+            lines.append(f"{counted(self.already, 'record')} taken in before: left out")
+        made = f"{counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
+        lines.append(f"{counted(done.facts, 'fact')} taken in{rate}: {made}")
         lines += _repeats(done)
         if done.rejects:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
             lines.append(
-                f"{_counted(done.rejects, 'record')} refused ({reasons}) and kept, from reject {done.first_reject} on: "
+                f"{counted(done.rejects, 'record')} refused ({reasons}) and kept, from reject {done.first_reject} on: "
                 "see `tallybook rejects list`"
             )
         return lines
@@ -72,17 +72,13 @@ def _repeats(done: Imported) -> list[str]:
     """Say what came again, in postings: a referral has one in each of its two accounts."""
     said = []
     if done.duplicates:
-        said.append(f"{_counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
+        said.append(f"{counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
     if done.conflicts:
         said.append(
-            f"{_counted(done.conflicts, 'posting')} had no effect: another fact of the same source and event id was "
+            f"{counted(done.conflicts, 'posting')} had no effect: another fact of the same source and event id was "
             "there before (conflict): see `tallybook explain EVENT_ID`"
         )
     return said
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def import_files(

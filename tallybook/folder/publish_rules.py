@@ -17,7 +17,7 @@ from processors.zones import zone_data
 from schemas.bounds import EARLIEST_AT
 from schemas.facts import RulesetPublished
 from schemas.instants import NoInstant, format_instant, parse_instant
-from tallybook.folder.folder import Folder, FolderRefused, load_published, read_ruleset, read_text
+from tallybook.folder.folder import Folder, FolderRefused, load_published, read_ruleset, read_ruleset_text
 
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
 _PARTS: Final = re.compile(r"(\d+)")
@@ -172,7 +172,7 @@ def _require_new_or_same(before: Sequence[RulesetPublished], ruleset: Ruleset, h
 def require_unedited(file: Path, before: Sequence[RulesetPublished]) -> None:
     """Raise PublicationRefused where a file claims a version that was published with another text."""
     try:
-        text = read_text(file)
+        text = read_ruleset_text(file)
         if ruleset_hash(text) in {published.ruleset_hash for published in before}:
             return  # before it is parsed, which takes longer than all else here
         ruleset, _ = parse_ruleset(text, str(file))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from tallybook.folder.session import Session, writing_session
 from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import REFUSED, Inbox, Say
 from tallybook.follow.spool import Spool, SpoolingThread
-from tallybook.screen import live_line, note
+from tallybook.screen import counted, live_line, note
 from tallybook.stop import Stop, stoppable
 from tallybook.tables.filler import TableFiller
 
@@ -152,10 +151,10 @@ class _Following:
     def summary(self) -> str:
         """Say in a line what was done."""
         done = self._follower.done
-        parts = [_counted(done.facts, "fact"), _counted(done.postings, "posting"), _counted(done.files, "file")]
-        parts += [_counted(done.rejects, "record") + " refused (tallybook rejects list)"] if done.rejects else []
+        parts = [counted(done.facts, "fact"), counted(done.postings, "posting"), counted(done.files, "file")]
+        parts += [counted(done.rejects, "record") + " refused (tallybook rejects list)"] if done.rejects else []
         refused = done.files_refused
-        parts += [_counted(refused, "file") + f" refused ({self._inbox.folder / REFUSED})"] if refused else []
+        parts += [counted(refused, "file") + f" refused ({self._inbox.folder / REFUSED})"] if refused else []
         return "stopped: " + ", ".join(parts)
 
     def _keep_snapshots(self) -> None:
@@ -189,12 +188,3 @@ class _Following:
             f"{rate:,.0f} facts/s, {done.facts:,} in all; last commit {committed}; tick {tick}; "
             f"{self._inbox.waiting:,} files waiting; {done.rejects:,} refused"
         )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
-def standard_input() -> int:
-    """The descriptor of standard input."""
-    return sys.stdin.fileno()

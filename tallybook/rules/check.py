@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from processors.ruleset.parse import RulesetRefused, RulesetWarning, decode_ruleset, parse_ruleset
+from processors.ruleset.parse import RulesetRefused, RulesetWarning, parse_ruleset
 from processors.ruleset.run_examples import run_examples, score_with
-from tallybook.folder.folder import FolderRefused, load_published
+from tallybook.folder.folder import load_published, read_ruleset_text
+from tallybook.screen import counted
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,13 +66,7 @@ def check_ruleset(file: Path) -> RulesetChecked:
     """
     name = str(file)
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise FolderRefused(
-            f"{file}: {error.strerror}. Name a ruleset file (rulesets/<programme>/<version>.yaml)."
-        ) from error
-    try:
-        text = decode_ruleset(data, name)
+        text = read_ruleset_text(file)
         ruleset, warnings = parse_ruleset(text, name)
     except RulesetRefused as refused:
         errors = [Finding("error", each.line, each.path, _said(each.message, each.hint)) for each in refused.errors]
@@ -84,9 +79,9 @@ def check_ruleset(file: Path) -> RulesetChecked:
     findings += [Finding("example", each.line, each.name, each.message) for each in failures]
     parts = (
         f"version {ruleset.version} of {ruleset.programme}",
-        _count(len(ruleset.rules), "rule"),
-        _count(len(ruleset.limits), "limit"),
-        _count(len(ruleset.examples), "example"),
+        counted(len(ruleset.rules), "rule"),
+        counted(len(ruleset.limits), "limit"),
+        counted(len(ruleset.examples), "example"),
     )
     outcome = "some do not come out" if failures else "all right"
     return RulesetChecked(name, f"{', '.join(parts)}: {outcome}", findings)
@@ -98,7 +93,3 @@ def _warning(warning: RulesetWarning) -> Finding:
 
 def _said(message: str, hint: str) -> str:
     return f"{message} ({hint})" if hint else message
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

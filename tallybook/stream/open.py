@@ -116,8 +116,8 @@ def stream_answers(stream: Stream) -> Iterator[Store]:
         holder = holder_of(stream.folder.clickhouse)
         if holder is None or holder.address is None:
             raise FolderRefused(
-                f"no process serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does, "
-                "as long as it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
+                f"no process serves the tables of {stream.folder.root} now: `tallybook project` or `tallybook up` does "
+                "while it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
             )
         store = open_served(holder.address)
     try:

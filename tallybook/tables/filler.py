@@ -86,8 +86,8 @@ class TableFiller:
             self._unanswered = 0
             self._child = self._start()
 
-    def finish(self) -> FillerReport:
-        """Wait until the tables are up to date and the child has ended; gives its last report."""
+    def finish(self) -> None:
+        """Wait until the tables are up to date and the child has ended."""
         self._send(_FINISH)
         ends_at = time.monotonic() + STOP_SECONDS
         while self._child.is_alive and time.monotonic() < ends_at:
@@ -95,7 +95,6 @@ class TableFiller:
             self._child.wait(POLL_SECONDS)
         self._receive()
         self.kill()
-        return self.last
 
     def kill(self) -> None:
         """End the child at once: what it has brought in is true, and the next reader brings in the rest."""
@@ -139,26 +138,17 @@ class TableFiller:
         )
 
 
-class Filled:
-    """Counts what the child did, once the body has ended: postings brought in, and seconds spent on it."""
-
-    def __init__(self) -> None:
-        self.postings = 0
-        self.seconds = 0.0
-
-
 @contextmanager
-def filling_tables(root: Path) -> Iterator[Filled]:
+def filling_tables(root: Path) -> Iterator[TableFiller]:
     """While the body runs, a child process projects whatever it commits into the tables of the folder `root`.
 
-    Whoever reads the tables next brings in what the child left, and meets any error that it met.
+    Afterwards `last` says what the child did. Whoever reads the tables next brings in what it left, and meets any error
+    that it met.
     """
-    filled = Filled()
     filler = TableFiller(root, lambda _: None)
     try:
-        yield filled
-        last = filler.finish()
-        filled.postings, filled.seconds = last.postings, last.seconds
+        yield filler
+        filler.finish()
     finally:
         filler.kill()
 

@@ -13,7 +13,7 @@ from projections.store import Store
 from schemas.instants import format_instant
 from schemas.posting import EntryType
 from tallybook.folder.folder import FolderRefused
-from tallybook.screen import say, show_table
+from tallybook.screen import counted, say, show_table
 
 ALL_TIME: Final = "all"
 PERIODS: Final = (*(str(period) for period in Period if period is not Period.EVER), ALL_TIME)
@@ -88,7 +88,7 @@ def as_of(store: Store) -> str | None:
 def print_balance(store: Store, member_id: str) -> None:
     """Print a balance for people."""
     found = balance_of(store, member_id)
-    say(f"{member_id}: {_points(found['balance'])} {_as_of(found['as_of'])}")
+    say(f"{member_id}: {counted(found['balance'], 'point')} {_as_of(found['as_of'])}")
     _print_expiring(found)
 
 
@@ -109,7 +109,7 @@ def print_statement(store: Store, member_id: str, limit: int) -> None:
         for line in found["entries"]
     ]
     show_table(f"{member_id}: the last {len(rows)} entries", rows)
-    say(f"{_points(found['balance'])} {_as_of(found['as_of'])}")
+    say(f"{counted(found['balance'], 'point')} {_as_of(found['as_of'])}")
     _print_expiring(found)
 
 
@@ -136,10 +136,6 @@ def _print_expiring(found: dict[str, Any]) -> None:
         say(f"  {lot['remaining']:,} from {lot['rule_id']} can be used until {lot['last_day']} (lot {lot['lot']})")
     if found["expiring_later"]:
         say(f"  … and {found['expiring_later']:,} more, which can be used longer")
-
-
-def _points(points: int) -> str:
-    return f"{points:,} point{'' if abs(points) == 1 else 's'}"
 
 
 def _as_of(instant: str | None) -> str:

@@ -47,8 +47,8 @@ Look = Callable[[], Watched]
 class Pulse(msgspec.Struct, frozen=True):
     """Says how the stage itself is: seconds since it was seen at work or waiting, and since a step succeeded.
 
-    None: it was never seen so. `trouble` is the error that it waits to pass. `held` are the places that it
-    works on, where it says so itself, and `differs_seconds` says for how long its group has been seen to give it others.
+    None: it was never seen so. `trouble` is the error that it waits to pass. `held` are the places that it works on,
+    where it says so itself, and `differs_seconds` says for how long its group has been seen to give it others.
     """
 
     alive_seconds: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -110,6 +110,9 @@ class ProjectionStage:
         self._held.close()
 
 
+_MAKERS: Final[Mapping[str, Make]] = {"intake": make_intake, "tick": make_ticker, "project": ProjectionStage}
+
+
 class _Process(NamedTuple):
     """Holds what every stage's process has."""
 
@@ -133,31 +136,26 @@ def _process(root: Path, stage: str, instance: str, *, as_json: bool) -> Iterato
         with last_words(say):
             started_before = os.environ.get(STARTED_BEFORE, "")
             counts = StageCounts(restarts=int(started_before) if started_before.isdecimal() else 0)
+            stop_with_parent()
             yield _Process(stream, name, say, counts, Observer(stream, stage, name, counts, say))
 
 
-def run_intake(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run an intake until it is asked to stop. Raises BooksError for what does not pass by waiting."""
-    _run(root, "intake", instance, make_intake, metrics_port=metrics_port, as_json=as_json)
+def run_process(root: Path, stage: str, instance: str, *, metrics_port: int, as_json: bool) -> None:
+    """Run an intake, a ticker or a projection, by the name of its command, until it is asked to stop.
 
-
-def run_ticker(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run a ticker until it is asked to stop. Raises BooksError for what does not pass by waiting."""
-    _run(root, "tick", instance, make_ticker, metrics_port=metrics_port, as_json=as_json)
-
-
-def run_projection(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run a projection until it is asked to stop. Raises BooksError, StoreError for what does not pass by waiting."""
-    _run(root, "project", instance, ProjectionStage, metrics_port=metrics_port, as_json=as_json)
-
-
-def _run(root: Path, stage: str, instance: str, make: Make, *, metrics_port: int, as_json: bool) -> None:
-    with _process(root, stage, instance, as_json=as_json) as (stream, name, say, counts, observer):
-        stop_with_parent()
-        with stoppable() as stop, observer.serving(metrics_port):
-            say("starts")
-            run_stage(lambda: make(stream, name, say, counts), stop, say, counts)
-            say("stopped")
+    Raises:
+        BooksError, StoreError: what does not pass by waiting.
+        StreamRefused: the settings are not usable.
+    """
+    make = _MAKERS[stage]
+    with (
+        _process(root, stage, instance, as_json=as_json) as (stream, name, say, counts, observer),
+        stoppable() as stop,
+        observer.serving(metrics_port),
+    ):
+        say("starts")
+        run_stage(lambda: make(stream, name, say, counts), stop, say, counts)
+        say("stopped")
 
 
 class _Reached:
@@ -188,7 +186,6 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
     from processors.stream.faust_worker import ScoringWorker
 
     with _process(root, "score", instance, as_json=as_json) as (stream, name, say, counts, observer):
-        stop_with_parent()
         with observer.serving(metrics_port):
             reached = Stop()
             there = _Reached(stream, reached)
