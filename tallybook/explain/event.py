@@ -150,7 +150,7 @@ def _stations(
         stations.append(Station("journalled", True, f"{_place(hit)}{whose}"))
         if member_id is None:
             key = guest_key(hit.journalled.fact)
-            stations.append(Station("scored", False, f"never: order {key} is a guest's, and nobody's points"))
+            stations.append(Station("scored", False, f"never: order {key} is a guest's, and earns no points"))
             stations.append(_projected(is_projected(hit, 0), whose))
             continue
         posting = numbers.get(member_id)

@@ -164,6 +164,6 @@ def _unknown(log: LogReader, event: str, member_id: str, source: str, members: s
     }
     hint = nearest(event, events | members)
     return (
-        f"neither the journal nor the rejects hold an event {event!r}{where}, and no member is called so.{hint} "
+        f"neither the journal nor the rejects hold an event {event!r}{where}, and no member has this id.{hint} "
         "If it was sent, see whether it was taken in: `tallybook status`."
     )

@@ -115,7 +115,7 @@ class Folder:
         try:
             if log.cut_bytes:
                 note(
-                    f"the last run was stopped in the midst of a round: {log.cut_bytes:,} bytes of it were dropped; "
+                    f"the last run was stopped within a round: {log.cut_bytes:,} bytes of it were dropped; "
                     "what was committed is kept"
                 )
             yield log

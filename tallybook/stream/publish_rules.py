@@ -74,7 +74,7 @@ class StreamPublications:
             self._producer.commit(kept_with(state, topics), group)
         except Fenced as error:
             raise PublicationRefused(
-                "the ticker wrote an hour at this very moment, and nothing was published: run the same command again"
+                "the ticker wrote a tick at the same moment, and nothing was published: run the same command again"
             ) from error
         self.publications.append(published)
 

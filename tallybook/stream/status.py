@@ -32,7 +32,9 @@ from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
 # The newest rulesets are named, so many of them.
 MAX_RULESETS_SHOWN: Final = 10
-_NO_RULES: Final = "nothing is taken in and no time passes before rules are published: `tallybook rules publish FILE`"
+_NO_RULES: Final = (
+    "nothing is taken in and no tick is written before rules are published: `tallybook rules publish FILE`"
+)
 _RULESETS: Final = (
     "SELECT version, toUnixTimestamp64Milli(effective_from) AS effective_from FROM tallybook.rulesets "
     "ORDER BY effective_from DESC, version DESC LIMIT {limit:UInt32}"

@@ -94,11 +94,11 @@ def _stuck(work: Work, waiting: int, places: list[Place], group: GroupView, seco
 
 def _advice(work: Work, group: GroupView) -> str:
     if not group.consumers:
-        return f"none is up. Start one: `tallybook {work.command}`"
+        return f"no process of it runs. Start one: `tallybook {work.command}`"
     names = ", ".join(sorted(member.instance for member in group.consumers)[:MAX_PARTITIONS_SHOWN])
     if not group.is_settled:
         return f"the partitions change hands among {names}; look again in 15 s"
-    return f"{names} should do it. See the log there, and /health if it runs with --metrics"
+    return f"{names} should do this. See the log there, and /health if it runs with --metrics"
 
 
 def _named(places: Iterable[Place]) -> tuple[str, ...]:
@@ -143,9 +143,9 @@ def judge_time(first: Time, second: Time, group: GroupView, seconds: float) -> P
         said = f"ticker has the tick of {format_instant(second.due)} to write and did not within {seconds:g} s"
         verdict = f"{said}: {_advice(TICKER, group)}"
     elif second.held_back_until:
-        verdict = f"time is held back until {format_instant(second.held_back_until)}, by a fact that is not taken in"
+        verdict = f"ticks are held back at {format_instant(second.held_back_until)}, by a fact that is not taken in yet"
     elif not second.is_published:
-        verdict = "no time passes before rules are published: `tallybook rules publish FILE`"
+        verdict = "no tick is written before rules are published: `tallybook rules publish FILE`"
     else:
         verdict = "nothing waits for ticker"
     return Progress(TICKER.stage, len(group.consumers), int(bool(second.due)), (), moves, is_stuck, verdict)

@@ -148,5 +148,5 @@ class StageWatch:
                 is_settled = self.latest.group.is_settled and not self.latest.error
                 self._woken.wait(WATCH_SECONDS if is_settled else UNSETTLED_SECONDS)
         except Exception:  # noqa: BLE001 - the stage goes on without this thread; it says so, and is not ready
-            self.latest = Watched(error="the watch over this stage has ended: see its log, and restart it")
+            self.latest = Watched(error="the thread that watches this stage has ended: see its log, and restart it")
             self._say(traceback.format_exc().rstrip(), level=ERROR)

@@ -23,7 +23,7 @@ _COUNTERS: Final = (
     ("tallybook_take_overs", "Partitions taken over.", "take_overs"),
     ("tallybook_take_over_seconds", "Seconds that taking over took.", "take_over_seconds"),
     ("tallybook_ticks", "Ticks written into the journal.", "ticks"),
-    ("tallybook_restarts", "Times the stage began anew, in this process or as a new one.", "restarts"),
+    ("tallybook_restarts", "Times the stage was started again, in this process or as a new one.", "restarts"),
 )
 
 

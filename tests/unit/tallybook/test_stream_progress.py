@@ -40,7 +40,7 @@ def test_a_stage_that_has_input_and_does_not_move_is_stuck() -> None:
     assert found.is_stuck
     assert found.verdict == (
         "scoring has up to 1,234 pages waiting in journal partitions 3, 7 and none was scored within 3 s: "
-        "shop-scoring-1, shop-scoring-2 should do it. See the log there, and /health if it runs with --metrics"
+        "shop-scoring-1, shop-scoring-2 should do this. See the log there, and /health if it runs with --metrics"
     )
 
 
@@ -49,7 +49,7 @@ def test_a_stage_without_processes_says_how_to_start_one() -> None:
     found = judge_stage(SCORING, first, first, 0.5)
     assert found.is_stuck
     assert found.processes == 0
-    assert found.verdict.endswith("none was scored within 0.5 s: none is up. Start one: `tallybook score`")
+    assert found.verdict.endswith("none was scored within 0.5 s: no process of it runs. Start one: `tallybook score`")
 
 
 def test_a_stage_that_catches_up_is_not_stuck() -> None:
@@ -102,7 +102,7 @@ def test_a_tick_that_is_due_and_not_written_is_the_ticker_s() -> None:
     time = at(HOUR - HOUR_MS, 0)
     found = judge_time(time, time, NOBODY, 3)
     assert found.is_stuck
-    assert "none is up. Start one: `tallybook tick`" in found.verdict
+    assert "no process of it runs. Start one: `tallybook tick`" in found.verdict
     assert not judge_time(time, at(HOUR, 0), NOBODY, 3).is_stuck
 
 
@@ -110,7 +110,7 @@ def test_time_that_is_held_back_says_until_when() -> None:
     time = at(HOUR - HOUR_MS, HOUR - 1)
     found = judge_time(time, time, NOBODY, 3)
     assert not found.is_stuck
-    assert "held back until" in found.verdict
+    assert "held back at" in found.verdict
 
 
 def test_without_rules_no_time_passes() -> None:
