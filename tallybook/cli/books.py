@@ -166,7 +166,7 @@ def status(
 
     Example: tallybook status
     """
-    from tallybook.tables.folder_status import status_of
+    from tallybook.folder_status import status_of
 
     if Folder(context.obj).is_stream:
         _stream_status(context.obj, watch_seconds, as_json=as_json)
