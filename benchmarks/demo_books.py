@@ -18,7 +18,7 @@ from tallybook.demo.defaults import FACTS, MEMBERS
 from tallybook.demo.run import PROGRAMME
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear
 from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
-from tallybook.folder.import_files import ImportDone, import_files
+from tallybook.folder.import_files import Imported, import_files
 
 FACTS_PER_MEMBER: Final = FACTS // MEMBERS
 
@@ -54,7 +54,7 @@ def write_inbox(place: Path, facts: int) -> Path:
     return file
 
 
-def import_year(root: Path, file: Path) -> tuple[Folder, ImportDone]:
+def import_year(root: Path, file: Path) -> tuple[Folder, Imported]:
     """Import the file into a fresh folder under the coffee chain's rules."""
     folder = Folder(root)
     folder.create("bench", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)

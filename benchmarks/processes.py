@@ -81,7 +81,7 @@ def fill_demo(inbox: Path, facts: int) -> Callable[[Path, int], tuple[Folder, in
         folder = Folder(root)
         folder.create("demo", DEFAULT_PARTITIONS, DEFAULT_HORIZON_DAYS, DEMO_YEAR_STARTS_AT)
         folder.copy_ruleset(PROGRAMME)
-        return folder, import_files(folder, files, None, now=now, processes=processes).imported.facts
+        return folder, import_files(folder, files, None, now=now, processes=processes).facts
 
     return fill
 
@@ -98,7 +98,7 @@ def fill_real(place: Path) -> Callable[[Path, int], tuple[Folder, int]]:
 
     def fill(root: Path, processes: int) -> tuple[Folder, int]:
         folder, done = take_year(root, parquet, None, processes=processes, now=now)
-        return folder, done.imported.facts
+        return folder, done.facts
 
     return fill
 

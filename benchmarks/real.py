@@ -26,7 +26,7 @@ from projections.audits.run import run_audits
 from schemas.bounds import DAY_MS
 from tallybook.clock import now_ms
 from tallybook.folder.folder import EDITION, Folder, load_published
-from tallybook.folder.import_files import ImportDone, import_files
+from tallybook.folder.import_files import Imported, import_files
 from tallybook.garbage import collect_seldom
 from tallybook.tables.catch_up import caught_up, project_folder
 
@@ -100,7 +100,7 @@ def _cents(amount: float) -> int:
 
 def take_year(
     root: Path, parquet: Path, table: _Table | None, *, processes: int = 1, now: int | None = None
-) -> tuple[Folder, ImportDone]:
+) -> tuple[Folder, Imported]:
     """Import the year into a fresh folder under the shop programme, by so many processes; `now` is the door's clock."""
     folder = Folder(root)
     folder.create("complete-journey", 8, 90, BOOKS_OPENED_AT)
@@ -110,7 +110,7 @@ def take_year(
     timed = table or _Table()
     with timed.stage("read, validate, sort, journal, decide", "facts") as count:
         done = import_files(folder, [str(parquet)], mapping, now=now or now_ms(), processes=processes)
-        count.append(done.imported.facts)
+        count.append(done.facts)
     return folder, done
 
 
@@ -146,9 +146,9 @@ def main() -> int:
     same = (first.journal_digest, first.ledger_digest) == (second.journal_digest, second.ledger_digest)
     found = [f"{name}: {len(rows)} rows" for name, rows in audits if rows]
     done_text = (
-        f"{done.imported.facts:,} facts with {LINES:,} lines; {done.imported.postings:,} postings, "
+        f"{done.facts:,} facts with {LINES:,} lines; {done.postings:,} postings, "
         f"{awards['awards']:,} awards; {totals['outstanding']:,} points outstanding; {totals['members']:,} members; "
-        f"{done.imported.rejects:,} rejects."
+        f"{done.rejects:,} rejects."
     )
     proof = (
         f"verify: {first.differences} differences; audits: {', '.join(found) or 'no rows'}; digests of a second import "
@@ -161,7 +161,7 @@ def main() -> int:
     print("\n".join(lines))
     if asked.readme:
         _write_readme(lines)
-    right = same and not first.differences and not found and done.imported.facts + done.imported.rejects == BASKETS
+    right = same and not first.differences and not found and done.facts + done.rejects == BASKETS
     return 0 if right else 1
 
 

@@ -38,7 +38,7 @@ def measure(file: Path, place: Path) -> Figures:
         "import_seconds": imported - started,
         "open_seconds": opened - imported,
         "project_seconds": ended - opened,
-        "facts": done.imported.facts,
+        "facts": done.facts,
         "postings": projected.postings,
     }
 

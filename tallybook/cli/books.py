@@ -149,7 +149,7 @@ def _import(
         say(line)
     if options.project:
         follow_books(folder)
-    if done.imported.rejects:
+    if done.rejects:
         raise typer.Exit(Exit.FOUND)
 
 

@@ -182,13 +182,12 @@ def _resubmit_to_files(
 
     done = resubmit_event(folder, number, mended, now=now_ms(), accept_too_old=accept_too_old)
     if as_json:
-        imported = done.imported
-        show_json({"facts": imported.facts, "already": done.already, "rejects": imported.rejects})
+        show_json({"facts": done.facts, "already": done.already, "rejects": done.rejects})
     else:
         for line in done.report():
             say(line)
     follow_books(folder)
-    if done.imported.rejects:
+    if done.rejects:
         raise typer.Exit(Exit.FOUND)
 
 

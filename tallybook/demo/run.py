@@ -64,7 +64,7 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
     folder.copy_ruleset(PROGRAMME)
     with filling_tables(root) as filler, stages.stage("validate, journal, score", "facts") as count:
         done = import_files(folder, [str(file) for file in files], None, now=now_ms())
-        count.append(done.imported.facts)
+        count.append(done.facts)
     stages.add("project into ClickHouse, beside it", filler.last.postings, "postings", filler.last.seconds)
     project_folder(folder)
     for line in done.report():

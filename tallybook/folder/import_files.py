@@ -28,41 +28,36 @@ from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import Session, processes_for, writing_session
 from tallybook.screen import Tick, counted, progress
 
-COMMIT_FACTS: Final = (
-    10_000  # facts between two commits: few enough that a crash loses little, many enough that fsync is cheap
-)
+# Facts between two commits: few enough that a crash loses little, many enough that fsync is cheap.
+COMMIT_FACTS: Final = 10_000
 
 
 class Imported(RunCounts):
-    """Counts what an import brought in; `seconds` is the time spent reading and deciding."""
+    """Counts what an import brought in; `seconds` is the time spent reading and deciding.
+
+    `already` counts records that were taken in before, and `notes` has lines about the inputs.
+    """
 
     records: int = 0
+    already: int = 0
     rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     first_reject: int = 0
     seconds: float = 0.0
-
-
-class ImportDone(msgspec.Struct):
-    """What an import did, and what its inputs held."""
-
-    imported: Imported
-    already: int
-    notes: list[str]
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def report(self) -> list[str]:
         """The lines to show."""
-        done = self.imported
-        rate = f" ({done.facts / done.seconds:,.0f} facts/s)" if done.seconds and done.facts else ""
+        rate = f" ({self.facts / self.seconds:,.0f} facts/s)" if self.seconds and self.facts else ""
         lines = list(self.notes)
         if self.already:
             lines.append(f"{counted(self.already, 'record')} taken in before: left out")
-        made = f"{counted(done.postings, 'posting')}, {done.entries:,} {'entry' if done.entries == 1 else 'entries'}"
-        lines.append(f"{counted(done.facts, 'fact')} taken in{rate}: {made}")
-        lines += _repeats(done)
-        if done.rejects:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(done.rejects_by_reason.items()))
+        made = f"{counted(self.postings, 'posting')}, {self.entries:,} {'entry' if self.entries == 1 else 'entries'}"
+        lines.append(f"{counted(self.facts, 'fact')} taken in{rate}: {made}")
+        lines += _repeats(self)
+        if self.rejects:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejects_by_reason.items()))
             lines.append(
-                f"{counted(done.rejects, 'record')} refused ({reasons}) and kept, from reject {done.first_reject} on: "
+                f"{counted(self.rejects, 'record')} refused ({reasons}) and kept, from reject {self.first_reject} on: "
                 "see `tallybook rejects list`"
             )
         return lines
@@ -91,7 +86,7 @@ def import_files(
     accept_too_old: bool = False,
     form: Format | None = None,
     processes: int | None = None,
-) -> ImportDone:
+) -> Imported:
     """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
 
     `processes` decide side by side (None: one per core, where there is enough to do); the books are the same.
@@ -116,7 +111,7 @@ def import_inputs(
     accept_too_old: bool = False,
     resubmit_of: int = 0,
     processes: int | None = None,
-) -> ImportDone:
+) -> Imported:
     """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
     several = processes_for(processes, folder, sum(one.size for one in inputs))
     with writing_session(folder, now, several) as session:
@@ -163,7 +158,7 @@ def _take(
     now: int,
     as_is: bool,
     resubmit_of: int,
-) -> ImportDone:
+) -> Imported:
     survey = gathered.survey
     notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
     published = ensure_published(session.rounds, folder, now)
@@ -181,7 +176,8 @@ def _take(
             on_record=tick,
         )
         imported = importer.take_all(gathered.arrivals())
-    return ImportDone(imported, survey.already, notes + unknown_lines(gathered.unknown))
+    imported.already, imported.notes = survey.already, notes + unknown_lines(gathered.unknown)
+    return imported
 
 
 def _require_clock(now: int, last_tick: int, opened_at: int) -> None:

@@ -15,7 +15,7 @@ from processors.intake.input_files import open_input
 from schemas.instants import format_instant
 from schemas.pages import Reject
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.import_files import ImportDone, import_inputs
+from tallybook.folder.import_files import Imported, import_inputs
 from tallybook.screen import note
 
 EVENT_HEADER: Final = "event"
@@ -99,7 +99,7 @@ def is_of_table(reject: Reject) -> bool:
 
 def resubmit_event(
     folder: Folder, number: int, mended: bytes | None, *, now: int, accept_too_old: bool = False
-) -> ImportDone:
+) -> Imported:
     """Import a reject again, as `mended` JSON or as it was; `now` is the door's clock in UTC ms.
 
     Raises:

@@ -66,7 +66,7 @@ def test_any_number_of_processes_makes_the_same_books(tmp_path: Path) -> None:
     made = []
     for processes in (1, 2, PARTITIONS + 3):
         folder = fresh(tmp_path / str(processes))
-        done = import_files(folder, [file], None, now=NOW, processes=processes).imported
+        done = import_files(folder, [file], None, now=NOW, processes=processes)
         made.append((contents(folder), (done.facts, done.postings, done.entries, done.duplicates)))
     assert made[0][1][0] > 100
     assert all(each == made[0] for each in made[1:])
