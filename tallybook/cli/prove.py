@@ -95,7 +95,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def audit(context: typer.Context, as_json: AsJson = False) -> None:
-    """Ask the tables for what may not be there: points out of nothing, gaps, double keys, negative lots.
+    """Ask the tables for what must not be there: points out of nothing, gaps, double keys, negative lots.
 
     Each audit is a query that must return no rows. Ends with 4 if one returns any, and shows them.
 
@@ -117,7 +117,7 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
             if rows:
                 shown = rows[:MAX_ROWS_SHOWN]
                 show_table(f"rows: {len(rows):,}, of which {len(shown)} shown", shown)
-        said = f"{len(found)} of them found what may not be there" if found else "nothing found, as it must be"
+        said = f"{len(found)} of them found what must not be there" if found else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
     if found:
         raise typer.Exit(Exit.FOUND)

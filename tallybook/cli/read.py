@@ -145,7 +145,7 @@ def sql(
         raise typer.BadParameter(f"choose one of --{' and --'.join(asked)}")
     form = FORMATS[asked[0] if asked else "table"]
     if as_parquet and output is None and sys.stdout.isatty():
-        raise typer.BadParameter("Parquet is nothing for a terminal: give --output FILE, or pipe it on")
+        raise typer.BadParameter("Parquet cannot be shown on a terminal: give --output FILE, or pipe it on")
     is_prompt = not query and sys.stdin.isatty()
     text = query or ("" if is_prompt else sys.stdin.read())
     if not is_prompt and not text.strip():

@@ -33,7 +33,7 @@ def list_(
 ) -> None:
     """The newest refused records: why, and where each came from. `sent again`: it was resubmitted.
 
-    Of a stream no more is read than it takes, and `sent again` is known only of what was refused again.
+    Of a stream only as much is read as is needed, and `sent again` is known only of what was refused again.
 
     Example: tallybook rejects list --reason unknown_currency
     """
@@ -148,7 +148,7 @@ def resubmit(
     start: Annotated[int, typer.Option("--from", min=1, help="With --all: from which number on.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Send a refused record again, mended or (without FILE) as it was; it goes through the door like any other.
+    """Send a refused record again, mended or (without FILE) as it was; it is validated like any other.
 
     If it is refused again it becomes a new reject that names this one. Sending the same content twice does nothing.
     Of a stream it goes to the topic that it came from, with its headers, and the intake takes it from there.
@@ -209,7 +209,7 @@ def _resubmit_all(folder: Folder, reason: str, start: int, *, as_json: bool) -> 
     from tallybook.folder.folder import FolderRefused
 
     if not folder.is_stream:
-        raise FolderRefused("--all is for a stream. Of a folder send one reject at a time, or import the file again.")
+        raise FolderRefused("--all is for a stream. In a folder send one reject at a time, or import the file again.")
     from tallybook.stream.open import open_stream
     from tallybook.stream.rejects import MAX_SHOWN, resubmit_all
 
@@ -221,7 +221,7 @@ def _resubmit_all(folder: Folder, reason: str, start: int, *, as_json: bool) -> 
         for line in done.unsendable[:MAX_SHOWN]:
             note(line)
         if done.unsendable:
-            say(f"{len(done.unsendable):,} were not, for they cannot be")
+            say(f"{len(done.unsendable):,} were not, because they cannot be")
         if done.next_number:
             say(f"That is as many as are sent at a time; go on with --from {done.next_number}")
     if done.unsendable:

@@ -10,7 +10,7 @@ Instance = Annotated[
     str,
     typer.Option(help="This process's own name in its group, the same after a restart (default: the machine's)."),
 ]
-AsJson = Annotated[bool, typer.Option("--json-logs", help="Write the log as JSON, a line an object.")]
+AsJson = Annotated[bool, typer.Option("--json-logs", help="Write the log as JSON, one object a line.")]
 MetricsPort = Annotated[
     int,
     typer.Option("--metrics", min=0, max=65_535, help="Serve /metrics and /health on this port of loopback (0: none)."),
@@ -79,7 +79,7 @@ def up(
     metrics: MetricsPort = 0,
     json_logs: AsJson = False,
 ) -> None:
-    """All stages in one terminal, each in a process of its own that is started again should it die.
+    """Run all stages in one terminal, each in a process of its own that is started again if it dies.
 
     With --metrics PORT the processes serve from PORT on, in the order intakes, tickers, workers, projections.
 

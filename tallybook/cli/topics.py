@@ -70,7 +70,9 @@ def create(
         str, typer.Option(help="Rules to begin with, where the folder has none: starter, coffee-chain, online-shop.")
     ] = "starter",
 ) -> None:
-    """Create all topics that are missing and open the books; again is harmless. Writes stream.toml if there is none.
+    """Create all topics that are missing and open the books. Writes stream.toml if there is none.
+
+    To repeat it does no harm.
 
     Example: tallybook topics create --bootstrap localhost:9092 --deployment my-shop
     """
@@ -106,7 +108,7 @@ def _settings(root: Path, bootstrap: str, deployment: str) -> StreamSettings:
             here, asked = getattr(kept, name), getattr(settings, name)
             if here != asked:
                 raise StreamRefused(
-                    f"{file} says {name} = {here!r}, and --{name} {asked!r}. Leave --{name} away, change the file, or "
+                    f"{file} says {name} = {here!r}, and --{name} {asked!r}. Leave out --{name}, change the file, or "
                     "use another folder. Nothing was changed."
                 )
     return settings
@@ -168,9 +170,9 @@ def register_schemas(
     registry: Annotated[str, typer.Option(help="The registry's URL (default: as stream.toml says).")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put the contract of each topic of facts into the schema registry, with BACKWARD compatibility; again is harmless.
+    """Put the contract of each topic of facts into the schema registry, with BACKWARD compatibility.
 
-    Ends with 4 if the registry refuses one.
+    To repeat it does no harm. Ends with 4 if the registry refuses one.
 
     Example: tallybook schemas register --registry http://localhost:8081
     """
@@ -224,7 +226,7 @@ def publish(
         for line in done.shown:
             note(line)
         if done.refused:
-            say(f"{done.refused:,} were not, for the door would refuse them: mend them and publish them again")
+            say(f"{done.refused:,} were not, because the intake would refuse them: mend them and publish them again")
     if done.refused:
         raise typer.Exit(Exit.FOUND)
 

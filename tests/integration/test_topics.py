@@ -120,5 +120,5 @@ def test_the_options_of_create_are_those_of_its_folder(bootstrap: str, deploymen
     other = run(tmp_path, "topics", "create", "--deployment", f"{deployment}-b")
     assert (other.code, f"deployment = '{deployment}', and --deployment" in other.err) == (3, True)
     elsewhere = run(tmp_path, "topics", "create", "--bootstrap", "elsewhere:9092")
-    assert (elsewhere.code, "Leave --bootstrap away" in elsewhere.err) == (3, True)
+    assert (elsewhere.code, "Leave out --bootstrap" in elsewhere.err) == (3, True)
     assert Cluster(bootstrap).partitions([f"{deployment}-b.journal"]) == {}
