@@ -32,7 +32,7 @@ class Interrupted(BaseException):
     """Somebody pressed Ctrl-C; under its own name Typer would end the program without a word."""
 
 
-class _Letting(TyperGroup):
+class _PassesInterruptions(TyperGroup):
     """A group of commands that lets an interruption through."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -44,7 +44,7 @@ class _Letting(TyperGroup):
 
 app = typer.Typer(
     name="tallybook",
-    cls=_Letting,
+    cls=_PassesInterruptions,
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -133,7 +133,7 @@ def _import(
     options: _Options,
 ) -> None:
     from tallybook.folder.import_files import import_files
-    from tallybook.tables.catch_up import follow_books
+    from tallybook.tables.catch_up import update_after_import
 
     done = import_files(
         folder,
@@ -148,7 +148,7 @@ def _import(
     for line in done.report():
         say(line)
     if options.project:
-        follow_books(folder)
+        update_after_import(folder)
     if done.rejects:
         raise typer.Exit(Exit.FOUND)
 

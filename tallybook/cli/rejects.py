@@ -178,7 +178,7 @@ def _resubmit_to_files(
     folder: Folder, number: int, mended: bytes | None, *, accept_too_old: bool, as_json: bool
 ) -> None:
     from tallybook.folder.rejects import resubmit_event
-    from tallybook.tables.catch_up import follow_books
+    from tallybook.tables.catch_up import update_after_import
 
     done = resubmit_event(folder, number, mended, now=now_ms(), accept_too_old=accept_too_old)
     if as_json:
@@ -186,7 +186,7 @@ def _resubmit_to_files(
     else:
         for line in done.report():
             say(line)
-    follow_books(folder)
+    update_after_import(folder)
     if done.rejects:
         raise typer.Exit(Exit.FOUND)
 

@@ -122,7 +122,7 @@ def publish(
     """
     from schemas.instants import format_instant
     from tallybook.rules.check import check_ruleset
-    from tallybook.rules.publish import odd_in, publish_file
+    from tallybook.rules.publish import publication_warnings, publish_file
 
     checked = check_ruleset(file)
     for line in checked.report():
@@ -130,7 +130,7 @@ def publish(
     if checked.is_refused:
         raise FolderRefused(f"{file} is not published. Nothing was changed.")
     published = publish_file(Folder(context.obj), file, effective_from, now_ms())
-    for warning in [] if published is None else odd_in(Folder(context.obj), published):
+    for warning in [] if published is None else publication_warnings(Folder(context.obj), published):
         note(f"{file}: warning: {warning}")
     if as_json:
         show_json({"published": published is not None} | ({} if published is None else published.row()))

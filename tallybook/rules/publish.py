@@ -16,7 +16,7 @@ FAR_YEARS: Final = 10
 FAR_MS: Final = FAR_YEARS * 366 * DAY_MS
 
 
-def odd_in(folder: Folder, published: Publication) -> list[str]:
+def publication_warnings(folder: Folder, published: Publication) -> list[str]:
     """List what is allowed, but probably a mistake, in a publication that was just made."""
     warnings = []
     if published.effective_at - published.published_at > FAR_MS:

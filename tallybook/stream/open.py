@@ -80,7 +80,7 @@ def instance_name(given: str) -> str:
 
 
 @contextmanager
-def stream_tables(stream: Stream) -> Iterator[Store]:
+def tables_for_writing(stream: Stream) -> Iterator[Store]:
     """Open the tables of a stream on their server for writing, migrated.
 
     Raises:
@@ -100,7 +100,7 @@ def stream_tables(stream: Stream) -> Iterator[Store]:
 
 
 @contextmanager
-def stream_answers(stream: Stream) -> Iterator[Store]:
+def tables_for_reading(stream: Stream) -> Iterator[Store]:
     """Open the tables of a stream for reading: on their server, or as the projection serves the embedded ones.
 
     Raises:

@@ -27,7 +27,7 @@ from schemas.instants import format_instant
 from tallybook.folder.folder import EDITION, FolderRefused
 from tallybook.stream import stuck as stream_progress
 from tallybook.stream.lag import intake_positions, lag_on, projection_positions
-from tallybook.stream.open import Stream, stream_answers
+from tallybook.stream.open import Stream, tables_for_reading
 from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
 # The newest rulesets are named, so many of them.
@@ -154,7 +154,7 @@ def _well(stages: list[Progress]) -> str:
 def _tables(stream: Stream, postings: int) -> dict[str, Any]:
     """Read what only the tables have counted, and how far they have followed; None where they do not answer."""
     try:
-        with stream_answers(stream) as store:
+        with tables_for_reading(stream) as store:
             lines = progress_lines(store)
             rulesets = store.rows(_RULESETS, {"limit": MAX_RULESETS_SHOWN})
     except (FolderRefused, StoreError) as error:

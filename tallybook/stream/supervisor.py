@@ -89,7 +89,7 @@ class _Process:
         if self.process.stdout is not None:
             threading.Thread(target=_relay, args=(self.process.stdout,), daemon=True).start()
 
-    def tend(self, descriptor: int) -> bool:
+    def check(self, descriptor: int) -> bool:
         """Start it again if it died, after a pause; False if it died too often, the last time with `code`."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
@@ -132,12 +132,12 @@ def supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> No
         SystemExit: where a process ends again and again, with 3 if it says that something is refused, else with 1.
     """
     open_stream(root)  # the settings are read before anything is started
-    with _alone(root):
+    with _only_supervisor(root):
         _supervise(root, plan, metrics_port=metrics_port, as_json=as_json)
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _only_supervisor(root: Path) -> Iterator[None]:
     """Refuse a second supervisor of the folder: its processes would have the same names, and fence each other."""
     root.mkdir(parents=True, exist_ok=True)
     lock = hold(REAL_FILES, root, root / UP_LOCK)
@@ -156,18 +156,18 @@ def _supervise(root: Path, plan: Plan, *, metrics_port: int, as_json: bool) -> N
         processes.append(_Process(root, command, name, options + (["--json-logs"] if as_json else []), say))
     with stoppable() as stop, lifeline() as descriptor:
         try:
-            code = _tend(processes, descriptor, stop)
+            code = _keep_running(processes, descriptor, stop)
         finally:
             _stop(processes)
     if code:
         raise SystemExit(code)
 
 
-def _tend(processes: list[_Process], descriptor: int, stop: Stop) -> int:
+def _keep_running(processes: list[_Process], descriptor: int, stop: Stop) -> int:
     """Keep them running until asked to stop; gives the exit code."""
     while not stop.is_asked:
         for process in processes:
-            if not process.tend(descriptor):
+            if not process.check(descriptor):
                 return Exit.REFUSED if process.code == Exit.REFUSED else Exit.FAULT
         time.sleep(LOOK_SECONDS)
     return Exit.DONE

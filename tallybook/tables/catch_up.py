@@ -37,10 +37,10 @@ def caught_up(folder: Folder) -> Iterator[Store]:
     if folder.is_stream:
         from tallybook.stream.open import (  # an installation for files alone has no Kafka client
             open_stream,
-            stream_answers,
+            tables_for_reading,
         )
 
-        with stream_answers(open_stream(folder.root)) as answers:
+        with tables_for_reading(open_stream(folder.root)) as answers:
             yield answers
         return
     with folder.reading() as log, ExitStack() as opened:
@@ -65,7 +65,7 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
 
 
-def follow_books(folder: Folder) -> None:
+def update_after_import(folder: Folder) -> None:
     """Bring the tables up to date after an import; where another process has them open, only say so.
 
     Raises:

@@ -56,7 +56,7 @@ class StageLog:
         sys.stderr.flush()
 
 
-class _Passing(logging.Handler):
+class _LibraryMessages(logging.Handler):
     """Passes what libraries log to the stage's own log."""
 
     def __init__(self, say: StageLog) -> None:
@@ -87,7 +87,7 @@ def set_up_logging(say: StageLog) -> None:
     Whoever sets up logging later would undo it: Faust is asked not to (see `processors.stream.faust_worker`).
     """
     root = logging.getLogger()
-    root.handlers[:] = [_Passing(say)]
+    root.handlers[:] = [_LibraryMessages(say)]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
@@ -100,7 +100,7 @@ def set_up_logging(say: StageLog) -> None:
 
 
 @contextmanager
-def last_words(say: StageLog) -> Iterator[None]:
+def failures_logged(say: StageLog) -> Iterator[None]:
     """Where the log is JSON, write to it what ends the process, and end with the command line's exit code for that.
 
     Raises:

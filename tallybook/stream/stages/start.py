@@ -20,9 +20,9 @@ from tallybook.child_process import stop_with_parent
 from tallybook.clock import now_ms
 from tallybook.folder.folder import EDITION, load_published
 from tallybook.stop import Stop, stoppable
-from tallybook.stream.open import Stream, instance_name, open_stream, stream_tables
+from tallybook.stream.open import Stream, instance_name, open_stream, tables_for_writing
 from tallybook.stream.stages.endpoints import Observer
-from tallybook.stream.stages.log import StageLog, last_words, set_up_logging
+from tallybook.stream.stages.log import StageLog, failures_logged, set_up_logging
 from tallybook.stream.stages.retry import Stage, run_stage
 
 # Where a supervisor says how often it has started this process before.
@@ -80,7 +80,7 @@ class ProjectionStage:
         """Open the tables and join the group. Raises StoreUnreachable, StoreError, KafkaUnreachable, TopicsMissing."""
         stream = self._stream
         if stream.settings.clickhouse:
-            store = self._held.enter_context(stream_tables(stream))
+            store = self._held.enter_context(tables_for_writing(stream))
         else:
             stream.folder.root.mkdir(parents=True, exist_ok=True)
             embedded = self._held.enter_context(stream.folder.store())
@@ -127,13 +127,13 @@ class _Process(NamedTuple):
 def _process(root: Path, stage: str, instance: str, *, as_json: bool) -> Iterator[_Process]:
     """Set up this process's log and counters; what ends the body is written to the log in its own form."""
     name = instance_name(instance)
-    with last_words(StageLog(stage, name, as_json=as_json)):
+    with failures_logged(StageLog(stage, name, as_json=as_json)):
         stream = open_stream(root)
         settings = stream.settings
         secrets = (settings.clickhouse_password, settings.accounts_token, *settings.kafka.values())
         say = StageLog(stage, name, as_json=as_json, secrets=secrets)
         set_up_logging(say)
-        with last_words(say):
+        with failures_logged(say):
             started_before = os.environ.get(STARTED_BEFORE, "")
             counts = StageCounts(restarts=int(started_before) if started_before.isdecimal() else 0)
             stop_with_parent()
@@ -158,7 +158,7 @@ def run_process(root: Path, stage: str, instance: str, *, metrics_port: int, as_
         say("stopped")
 
 
-class _Reached:
+class _WaitsForBooks:
     """A stage that only finds out that Kafka answers and the books are there."""
 
     def __init__(self, stream: Stream, stop: Stop) -> None:
@@ -188,7 +188,7 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
     with _process(root, "score", instance, as_json=as_json) as (stream, name, say, counts, observer):
         with observer.serving(metrics_port):
             reached = Stop()
-            there = _Reached(stream, reached)
+            there = _WaitsForBooks(stream, reached)
             run_stage(lambda: there, reached, say, counts)
             say("starts")
             snapshots = stream.snapshot_store()

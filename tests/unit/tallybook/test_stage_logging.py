@@ -15,7 +15,7 @@ from books.errors import BooksError
 from books.kafka.errors import Fenced
 from projections.store import StoreError
 from tallybook.exit_codes import Exit
-from tallybook.stream.stages.log import StageLog, last_words, set_up_logging
+from tallybook.stream.stages.log import StageLog, failures_logged, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str], *, as_json: bool
 def test_the_last_words_are_json_too(
     capsys: pytest.CaptureFixture[str], error: Exception, code: Exit, said: str
 ) -> None:
-    with pytest.raises(SystemExit) as ended, last_words(StageLog("score", "1", as_json=True)):
+    with pytest.raises(SystemExit) as ended, failures_logged(StageLog("score", "1", as_json=True)):
         raise error
     assert ended.value.code == code
     (line,) = lines(capsys)
@@ -100,6 +100,6 @@ def test_the_last_words_are_json_too(
 
 
 def test_for_people_the_command_line_has_the_last_word(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BooksError), last_words(StageLog("score", "1", as_json=False)):
+    with pytest.raises(BooksError), failures_logged(StageLog("score", "1", as_json=False)):
         raise BooksError("no books")
     assert not capsys.readouterr().err
