@@ -19,13 +19,14 @@ from processors.intake.refusal import Refusal
 from processors.intake.spill import Arrived
 from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
+from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
-from tallybook.folder.session import Session, processes_for, writing_session
+from tallybook.folder.session import processes_for, writing_session
 from tallybook.screen import Tick, counted, progress
 
 # Facts between two commits: few enough that a crash loses little, many enough that fsync is cheap.
@@ -121,13 +122,16 @@ def import_inputs(
         consumed = folder.consumed_cache().consumed(session.log)
         older_than = last_tick - horizon_ms if last_tick else None
         judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
+        importer = Importer(
+            session.rounds, inputs, now=now, horizon_ms=horizon_ms, as_is=as_is, resubmit_of=resubmit_of
+        )
         with (
             progress("reading", None) as tick,
             _gathered(inputs, judge, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
         ):
             if gathered.survey.older and not accept_too_old:
                 raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
-            return _take(folder, session, inputs, gathered, now=now, as_is=as_is, resubmit_of=resubmit_of)
+            return _take(importer, gathered, ensure_published(session.rounds, folder, now))
 
 
 def _gathered(
@@ -149,35 +153,16 @@ def _gathered(
     return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read, judge=judge)
 
 
-def _take(
-    folder: Folder,
-    session: Session,
-    inputs: Sequence[Input],
-    gathered: Gathered,
-    *,
-    now: int,
-    as_is: bool,
-    resubmit_of: int,
-) -> Imported:
+def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:
     survey = gathered.survey
     notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
-    published = ensure_published(session.rounds, folder, now)
     if published is not None:
         since = format_instant(published.effective_from)
         notes.append(f"ruleset {published.version} published, in force from {since}")
     with progress("journalling and scoring", survey.records) as tick:
-        importer = Importer(
-            session.rounds,
-            inputs,
-            now=now,
-            horizon_ms=session.log.opened().horizon_ms,
-            as_is=as_is,
-            resubmit_of=resubmit_of,
-            on_record=tick,
-        )
-        imported = importer.take_all(gathered.arrivals())
-    imported.already, imported.notes = survey.already, notes + unknown_lines(gathered.unknown)
-    return imported
+        done = importer.take_all(gathered.arrivals(), tick)
+    done.already, done.notes = survey.already, notes + unknown_lines(gathered.unknown)
+    return done
 
 
 def _require_clock(now: int, last_tick: int, opened_at: int) -> None:
@@ -218,25 +203,23 @@ class Importer:
         as_is: bool = False,
         resubmit_of: int = 0,
         commit_facts: int = COMMIT_FACTS,
-        on_record: Callable[[], object] = lambda: None,
     ) -> None:
         self._rounds = rounds
         self._inputs = inputs
         self._now = now
         self._commit_facts = commit_facts
-        self._on_record = on_record
         self._round = OpenRound(rounds, horizon_ms=horizon_ms, as_is=as_is, resubmit_of=resubmit_of)
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
         self.done = Imported()
 
-    def take_all(self, arrived: Iterable[Arrived]) -> Imported:
+    def take_all(self, arrived: Iterable[Arrived], on_record: Callable[[], object] = lambda: None) -> Imported:
         """Take in everything, the last round ended by a tick at the last fact; then it is committed."""
         started = time.perf_counter()
         for item in arrived:
             self._take(item)
-            self._on_record()
+            on_record()
         self._end_round(self._latest_at)
         self._commit()
         self.done.seconds = time.perf_counter() - started
