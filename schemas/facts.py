@@ -195,53 +195,95 @@ MemberFact = PublishedFact | RefereePurchased
 BookFact = JournalOpened | ClockTicked | RulesetPublished
 JournalFact = MemberFact | BookFact
 
-# The words of the facts on which a rule of kind `fixed` may be.
+# The types of published facts by name, and the words of those that a rule of kind `fixed` may be on.
+PublishedType = Literal["PurchaseRecorded", "CheckedIn", "ContentShared", "ReviewSubmitted", "ReferralMade"]
 FixedOn = Literal["purchase", "check_in", "share", "review"]
 
 
 class FactKind(NamedTuple):
-    """A kind of fact that publishers report: the word for it in rulesets, its type, and its topic on Kafka.
+    """A kind of fact that publishers report: its word in rulesets, its topic on Kafka, and an example at instant 0.
 
-    `when_fields` are what the `when` of a rule may ask of it, and `counted` is the type of the facts that its rules are
-    paid for: a referral is paid for when the referee purchases.
+    `when_fields` are what the `when` of a rule may ask of it. `counted_as` is the type of the facts that its rules are
+    paid for, where that is another: a referral is paid for when the referee purchases.
     """
 
     word: str
-    fact: type[PublishedFact]
     topic: str
     when_fields: tuple[str, ...]
-    counted: type[MemberFact]
+    example: PublishedFact
+    counted_as: type[MemberFact] | None = None
+
+    @property
+    def fact(self) -> type[PublishedFact]:
+        """The type of the facts that publishers report."""
+        return type(self.example)
+
+    @property
+    def counted(self) -> type[MemberFact]:
+        """The type of the facts that rules are paid for."""
+        return self.counted_as or self.fact
 
 
-FACT_KINDS: Final[dict[str, FactKind]] = {
-    kind.word: kind
-    for kind in (
-        FactKind(
-            "purchase",
-            PurchaseRecorded,
-            "facts.purchases",
-            ("store_id", "channel", "tender", "amount_minor", "quantity_milli", "attributes"),
-            PurchaseRecorded,
+_KINDS: Final = (
+    FactKind(
+        "purchase",
+        "facts.purchases",
+        ("store_id", "channel", "tender", "amount_minor", "quantity_milli", "attributes"),
+        PurchaseRecorded(
+            "example",
+            "purchase-1",
+            0,
+            order_id="order-1",
+            currency="EUR",
+            lines=(
+                PurchaseLine(sku="espresso-beans", amount_minor=1290, category="coffee", brand="Tally"),
+                PurchaseLine(sku="oat-drink", amount_minor=398, quantity_milli=2000, discount_minor=60),
+            ),
+            member_id="member-1",
+            channel="store",
+            store_id="store-1",
+            tender="card",
         ),
-        FactKind("check_in", CheckedIn, "facts.check-ins", ("store_id", "channel", "attributes"), CheckedIn),
-        FactKind(
-            "share",
-            ContentShared,
-            "facts.shares",
-            ("network", "content_id", "sku", "store_id", "channel", "attributes"),
-            ContentShared,
+    ),
+    FactKind(
+        "check_in",
+        "facts.check-ins",
+        ("store_id", "channel", "attributes"),
+        CheckedIn("example", "check-in-1", 0, "member-1", store_id="store-1", channel="app"),
+    ),
+    FactKind(
+        "share",
+        "facts.shares",
+        ("network", "content_id", "sku", "store_id", "channel", "attributes"),
+        ContentShared("example", "share-1", 0, "member-1", network="mastodon", content_id="recipe-7", channel="app"),
+    ),
+    FactKind(
+        "review",
+        "facts.reviews",
+        ("sku", "rating", "text_length", "media_count", "store_id", "channel", "attributes"),
+        ReviewSubmitted(
+            "example",
+            "review-1",
+            0,
+            "member-1",
+            sku="espresso-beans",
+            rating=5,
+            text_length=240,
+            media_count=1,
+            order_id="order-1",
+            channel="web",
         ),
-        FactKind(
-            "review",
-            ReviewSubmitted,
-            "facts.reviews",
-            ("sku", "rating", "text_length", "media_count", "store_id", "channel", "attributes"),
-            ReviewSubmitted,
-        ),
-        FactKind("referral", ReferralMade, "facts.referrals", (), RefereePurchased),
-    )
-}
-PUBLISHED_TYPES: Final = tuple(kind.fact for kind in FACT_KINDS.values())
+    ),
+    FactKind(
+        "referral",
+        "facts.referrals",
+        (),
+        ReferralMade("example", "referral-1", 0, referrer_id="member-1", referee_id="member-2", channel="app"),
+        counted_as=RefereePurchased,
+    ),
+)
+FACT_KINDS: Final[dict[str, FactKind]] = {kind.word: kind for kind in _KINDS}
+PUBLISHED_TYPES: Final = tuple(kind.fact for kind in _KINDS)
 
 
 def members_of(fact: MemberFact) -> tuple[str | None, ...]:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
-from schemas.facts import PUBLISHED_TYPES, PurchaseLine
+from schemas.facts import PUBLISHED_TYPES, PublishedType, PurchaseLine
 
 MAX_COLUMNS: Final = 200
 MAX_PROBLEMS: Final = 20
@@ -68,7 +68,7 @@ class ColumnMapping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
-    type: Literal["PurchaseRecorded", "CheckedIn", "ContentShared", "ReviewSubmitted", "ReferralMade"]
+    type: PublishedType
     source: Text = ""
     timezone: str | None = None
     fields: Annotated[dict[str, Column], Field(max_length=MAX_COLUMNS)]
