@@ -1,4 +1,4 @@
-"""The state of one member in one edition: everything that decides, and nothing that can be looked up elsewhere."""
+"""Holds the state of one member in one edition: all that decisions depend on, and nothing that stands elsewhere."""
 
 from __future__ import annotations
 

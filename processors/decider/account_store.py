@@ -1,9 +1,9 @@
-"""Where accounts are kept: a port, and the store in memory behind it, small because most accounts lie packed."""
+"""Keeps the accounts of a partition in memory: those used last as they are, all others packed into bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -17,39 +17,12 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _unpack: Final = msgspec.msgpack.Decoder(Account).decode
 
 
-class Accounts(Protocol):
+class AccountStore:
     """The accounts of one partition, in the order in which they opened.
 
-    An account that was changed must be `put` back before the next one is asked for; what was got and not put back may
-    or may not keep its changes. Packed bytes are those of `pack`.
-    """
-
-    def get(self, member_id: str) -> Account | None:
-        """The account of a member; None if it has none."""
-
-    def put(self, account: Account) -> None:
-        """Keep an account that is new or was changed."""
-
-    def members(self) -> Iterator[str]:
-        """The ids of all members that have an account, in the order in which they opened."""
-
-    def packed(self) -> Iterator[bytes]:
-        """All accounts in the order of `members`, packed."""
-
-    def restore(self, members: Iterable[str], packed: Iterable[bytes]) -> None:
-        """Take these accounts in the place of all others."""
-
-    def __len__(self) -> int:
-        """How many members have an account."""
-
-    def __iter__(self) -> Iterator[Account]:
-        """All accounts in the order of `members`, to be read only."""
-
-
-class MemoryAccounts:
-    """Accounts in memory: the last ones used as they are, all others packed.
-
-    `live` bounds how many are unpacked at a time; `before_packing` may tidy an account, changing no decision.
+    `live` bounds how many are unpacked at a time; `before_packing` may tidy an account, changing no decision. An
+    account that was changed must be `put` back before the next one is asked for; what was got and not put back may or
+    may not keep its changes.
     """
 
     def __init__(

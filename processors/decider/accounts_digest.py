@@ -1,4 +1,4 @@
-"""One hash over all accounts of a partition, by which two machines are found to stand at the same state."""
+"""Hashes all accounts of a partition, to compare the state of two machines."""
 
 from __future__ import annotations
 

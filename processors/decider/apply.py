@@ -1,4 +1,4 @@
-"""The only place where an account changes: what a posting recorded is entered, and no rule is asked."""
+"""Enters a posting into an account: the only place where an account changes, and no rule is asked."""
 
 from __future__ import annotations
 

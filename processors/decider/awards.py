@@ -1,4 +1,4 @@
-"""Pays what the rules of one fact are worth, in the order of the file, after the limits have cut."""
+"""Awards what the rules of one fact are worth, in the order of the file, as far as limits allow."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _AWARDED: Final = EntryType.POINTS_AWARDED
 
 
 class Awards(msgspec.Struct, gc=False):
-    """What one fact is paid: entries with their arithmetic, or the reason for none.
+    """Collects what one fact is awarded: entries with their arithmetic, or the reason for none.
 
     Awards charge their limits at once, so that a later rule of the same fact sees what the earlier ones took.
-    `expired` are the ends of awards that come too late to be spent, `now` being the latest instant known. A struct
-    because there is one for every fact; it never lives longer.
+    `expired` are the expiries of awards that had ended by `now`, the latest instant known. A struct, which is made
+    faster than a class: there is one for every fact.
     """
 
     partition: Partition

@@ -1,4 +1,4 @@
-"""The decider: what one fact is worth to one account, under the rules in force when it happened."""
+"""Decides what one fact is worth to one account, under the rules in force when it happened."""
 
 from __future__ import annotations
 

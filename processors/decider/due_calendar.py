@@ -1,4 +1,4 @@
-"""When which accounts have work that is due, so that a tick looks at these accounts alone."""
+"""Remembers when accounts have work that is due, so that a tick looks at these accounts alone."""
 
 from __future__ import annotations
 

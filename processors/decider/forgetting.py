@@ -1,4 +1,4 @@
-"""What an account need not remember any longer: whatever asked for it would be `too_old` before it asked."""
+"""Drops what an account need not remember: only a fact older than the horizon could ask for it, and that is refused."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from processors.decider.fields.conditions import MINUTES_A_DAY, Active
 from processors.decider.fields.expiry_and_limit import Expiry, FixedExpiry, NoExpiry, RollingExpiry
-from processors.decider.local_time import EPOCH_ORDINAL, Moment, Zone, add_months, period_end, window_name
+from processors.decider.local_time import EPOCH_ORDINAL, LocalMoment, Zone, add_months, period_end, window_name
 
 MAX_DAYS_KEPT: Final = 2_048
 _MINUTE_MS: Final = 60_000
@@ -41,7 +41,7 @@ class Term:
         """Whether all instants of the day surely are."""
         return day.until_at > 0 and self.from_at <= day.first_at and day.until_at <= self.until_at
 
-    def unmet_at(self, moment: Moment) -> str:
+    def unmet_at(self, moment: LocalMoment) -> str:
         """Which field of `active` does not hold at a moment; empty if all of them do."""
         if self.active is None:
             return ""

@@ -1,4 +1,4 @@
-"""Local time of a programme: days, periods and midnights, from zone data that stands in the journal."""
+"""Converts between instants and a programme's local time: days, periods, midnights; by zone data from the journal."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def _seconds_of_day(naive: datetime) -> int:
     return (naive.hour * _MINUTES + naive.minute) * _MINUTES + naive.second
 
 
-class Moment:
-    """One instant in a programme's local calendar, with what conditions and periods ask of it."""
+class LocalMoment:
+    """One instant on a programme's local clock and calendar."""
 
-    __slots__ = ("at", "day", "first_days", "local", "weekday")
+    __slots__ = ("at", "day", "local", "weekday")
 
     def __init__(self, zone: Zone, at: int) -> None:
         self.at = at
@@ -88,7 +88,6 @@ class Moment:
         ordinal = self.local.toordinal()
         self.day = ordinal - EPOCH_ORDINAL
         self.weekday = (ordinal + 6) % 7
-        self.first_days: dict[str, str] = {}
 
     def minute_of_day(self) -> int:
         """Minutes since the local clock showed 00:00."""
@@ -96,10 +95,7 @@ class Moment:
 
     def window(self, per: str) -> str:
         """The name of the calendar period around this moment, such as "month:2026-11-01"."""
-        known = self.first_days.get(per)
-        if known is None:
-            known = self.first_days[per] = window_name(self.day, per)
-        return known
+        return window_name(self.day, per)
 
 
 def window_name(day: int, per: str) -> str:

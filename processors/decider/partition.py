@@ -1,4 +1,4 @@
-"""What decides beside the account: the clock, the constants and the publications of one partition."""
+"""Keeps what decisions depend on beside the account: a partition's last tick, its constants and its published rules."""
 
 from __future__ import annotations
 

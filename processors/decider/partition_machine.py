@@ -1,4 +1,4 @@
-"""One partition as a deterministic machine: fed with journal lines it gives postings, fed with both it recovers."""
+"""Decides the journal lines of one partition in order, or recovers its accounts from recorded postings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.account_store import MAX_LIVE_ACCOUNTS, Accounts, MemoryAccounts
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS, AccountStore
 from processors.decider.apply import apply
 from processors.decider.decide import decide
 from processors.decider.due_calendar import DueCalendar
@@ -32,7 +32,7 @@ class PartitionMachine:
     def __init__(self, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS) -> None:
         self._load = load
         self.partition = Partition(opened, self._compile)
-        self.accounts: Accounts = MemoryAccounts(self._forget_old, live=live_accounts)
+        self.accounts = AccountStore(self._forget_old, live=live_accounts)
         self._due = DueCalendar()
 
     def feed(self, line: JournalLine) -> list[Posting]:

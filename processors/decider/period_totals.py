@@ -1,4 +1,4 @@
-"""Period totals: gross points earned per day, week, month, year and ever, programme-wide and per store."""
+"""Adds up the points earned per day, week, month, year and ever, in the whole programme and per store."""
 
 from __future__ import annotations
 

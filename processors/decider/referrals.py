@@ -1,4 +1,4 @@
-"""Referrals: claims on a referee's purchases, and the derived facts that a purchase owes to both sides."""
+"""Opens claims on a referee's purchases, and finds the derived facts that a purchase owes to both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says in plain words what a ruleset's refusal by its models means, and which path of the file it is about."""
+"""Turns the errors of pydantic into problems in plain words, each with its path in the ruleset's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports the shape of a ruleset as JSON Schema, so that an editor completes, explains and underlines as one types.
+"""Exports the JSON Schema of rulesets, by which editors complete, explain and underline.
 
 `python -m processors.ruleset.json_schema` writes it where the shipped programmes lie.
 """

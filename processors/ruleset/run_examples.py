@@ -1,4 +1,4 @@
-"""Runs the examples of a ruleset through the decider, so that a programme's file proves what its comments promise."""
+"""Runs the examples of a ruleset through the decider, and says which do not come out as they are written."""
 
 from __future__ import annotations
 

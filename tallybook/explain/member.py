@@ -8,8 +8,7 @@ from collections.abc import Callable
 from books.log import LogReader
 from processors.decider.account import FAR_FUTURE, Account
 from processors.decider.limits import CompiledLimit
-from processors.decider.local_time import Moment as LocalMoment
-from processors.decider.local_time import Zone, iso_day
+from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.rules.compile import CompiledRuleset
 from schemas.facts import BookFact
 from schemas.instants import format_instant

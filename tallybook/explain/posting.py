@@ -7,8 +7,7 @@ from typing import Final
 
 from processors.decider.account import Account
 from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of
-from processors.decider.local_time import Moment as LocalMoment
-from processors.decider.local_time import Zone, iso_day
+from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.referrals import MAX_OPEN_CLAIMS
 from processors.decider.rules.explain_rules import Considered, consider
 from processors.decider.rules.ruleset import Ruleset

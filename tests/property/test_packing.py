@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.account_store import MAX_LIVE_ACCOUNTS, MemoryAccounts
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS, AccountStore
 from processors.decider.accounts_digest import accounts_digest, canonical_account
 from processors.decider.due_calendar import DueCalendar
 from processors.decider.partition_machine import PartitionMachine
@@ -100,7 +100,7 @@ def test_the_digest_is_that_of_the_accounts_however_they_came_to_be() -> None:
 
 @pytest.mark.parametrize("live", [1, 2, 3, 10, MAX_LIVE_ACCOUNTS])
 def test_what_was_put_is_found(live: int) -> None:
-    random, accounts, expected = Random(live), MemoryAccounts(live=live), dict[str, Account]()
+    random, accounts, expected = Random(live), AccountStore(live=live), dict[str, Account]()
     for number in range(2_000):
         member_id = f"m{random.randrange(40)}"
         found = accounts.get(member_id)
@@ -119,7 +119,7 @@ def test_what_was_put_is_found(live: int) -> None:
 
 def test_so_many_accounts_are_live_and_no_more() -> None:
     packed: list[str] = []
-    accounts = MemoryAccounts(lambda account: packed.append(account.member_id), live=10)
+    accounts = AccountStore(lambda account: packed.append(account.member_id), live=10)
     for number in range(100):
         accounts.put(Account(f"m{number}"))
         assert number + 1 - len(packed) <= 10

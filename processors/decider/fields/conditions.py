@@ -1,4 +1,4 @@
-"""What a rule may ask of a fact, of a line and of the local clock: conditions as data, normalised to one shape."""
+"""The conditions of a rule on the fact, on a purchase's lines and on local time, normalised to one shape."""
 
 from __future__ import annotations
 

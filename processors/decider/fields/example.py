@@ -1,4 +1,4 @@
-"""How a ruleset shows what it means: an example is a short history of facts and all that it must earn."""
+"""The examples of a ruleset: short histories of facts, and all that they must earn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells whether conditions can hold together, so that a rule which never pays is found before a customer does."""
+"""Tells whether conditions can hold together, so that a rule which never pays is found before it is published."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A ruleset as the decider uses it: its model, compiled once per version into functions."""
+"""A ruleset: its model and checks, the functions that it is compiled into, and what they would say of a fact."""

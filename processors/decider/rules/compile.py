@@ -1,4 +1,4 @@
-"""Compiles a ruleset, once per version, into one function per kind of fact and what these need beside the fact."""
+"""Compiles a ruleset, once per version, into one function for each type of fact."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from processors.decider.fields.condition_tests import first_unmet, line_function
 from processors.decider.fields.conditions import LineConditions
 from processors.decider.kinds.rule import AnyRule, EarningRule
 from processors.decider.local_day import term
-from processors.decider.local_time import Moment, Zone, iso_day
+from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import MemberFact, PurchaseLine, PurchaseRecorded
 
@@ -30,7 +30,7 @@ class Considered(msgspec.Struct, frozen=True):
 
 def consider(ruleset: Ruleset, zone: Zone, fact: MemberFact) -> list[Considered]:
     """Every rule of the ruleset, in the order of the file. Limits and earlier payments are not looked at here."""
-    moment = Moment(zone, fact.occurred_at)
+    moment = LocalMoment(zone, fact.occurred_at)
     considered: list[Considered] = []
     for rule in ruleset.rules:
         problem = _first_problem(ruleset, zone, rule, fact, moment)
@@ -40,7 +40,7 @@ def consider(ruleset: Ruleset, zone: Zone, fact: MemberFact) -> list[Considered]
     return considered
 
 
-def _first_problem(ruleset: Ruleset, zone: Zone, rule: AnyRule, fact: MemberFact, moment: Moment) -> str | None:
+def _first_problem(ruleset: Ruleset, zone: Zone, rule: AnyRule, fact: MemberFact, moment: LocalMoment) -> str | None:
     not_counted = rule.not_counted(fact, ruleset.rules)
     if not_counted:
         return not_counted

@@ -1,4 +1,4 @@
-"""Writes a ruleset as Python source, one function per kind of fact: what a fact asks of every rule stands in a line.
+"""Writes a ruleset as Python source, one function for each type of fact.
 
 The source of a ruleset is the fastest to run and the easiest to check against the file: rules in their order, each
 under its name, its conditions as Python has them.

@@ -11,7 +11,7 @@ from processors.decider.fields.condition_tests import line_function, line_test
 from processors.decider.fields.conditions import Active, LineConditions
 from processors.decider.fields.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
 from processors.decider.local_day import term
-from processors.decider.local_time import Moment, Zone
+from processors.decider.local_time import LocalMoment, Zone
 from processors.ruleset.parse import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine
@@ -91,7 +91,7 @@ actives = (
 @settings(max_examples=150, deadline=None)
 def test_a_time_is_called_empty_only_if_it_is(parts: list[Active]) -> None:
     terms = [term(0, part, UTC_ZONE) for part in parts]
-    moments = (Moment(UTC_ZONE, at) for at in HALF_HOURS)
+    moments = (LocalMoment(UTC_ZONE, at) for at in HALF_HOURS)
     assert ever_active(parts) == any(not any(each.unmet_at(moment) for each in terms) for moment in moments)
 
 
