@@ -136,6 +136,8 @@ class EarningRule(AnyRule):
     multiplied_by_default: ClassVar[bool] = False
     # Whether the source of this kind sets `reason` where it finds that it pays nothing.
     gives_reason: ClassVar[bool] = False
+    # What the source of this kind uses beside the names that `rules/compile.py` gives to every kind.
+    names: ClassVar[Mapping[str, Any]] = {}
     # What is said where all conditions held, and yet nothing was worked out.
     unpaid: ClassVar[str] = "its conditions hold, but it did not come to be counted"
 

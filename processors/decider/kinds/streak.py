@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +16,7 @@ from processors.decider.fields.scalars import Exact, Whole, number_schema
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme, when_schema
 from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind
+from schemas.posting import Reason
 
 MAX_POINTS: Final = 1_000_000
 MAX_STREAK_DAY: Final = 36_600
@@ -48,6 +49,7 @@ class StreakRule(EarningRule):
 
     is_single: ClassVar[bool] = True
     gives_reason: ClassVar[bool] = True
+    names: ClassVar[Mapping[str, Any]] = {"DAY_ALREADY_PAID": Reason.DAY_ALREADY_PAID}
     unpaid: ClassVar[str] = "its conditions hold, but an earlier check-in holds this local day already"
 
     def problems(self) -> list[Problem]:

@@ -31,7 +31,6 @@ _NAMES: Final[Mapping[str, Any]] = {
     "claim_key": claim_key,
     "worth_of_lines": worth_of_lines,
     "CLAIM_ALREADY_PAID": Reason.CLAIM_ALREADY_PAID,
-    "DAY_ALREADY_PAID": Reason.DAY_ALREADY_PAID,
     "NO_RULE_MATCHED": Reason.NO_RULE_MATCHED,
     "OTHER_CURRENCY": Reason.OTHER_CURRENCY,
 }
@@ -77,6 +76,7 @@ def compile_ruleset(ruleset: Ruleset, ruleset_hash: str, semantics: int, zone: Z
     for each in rules:
         expiry = expiries.index(_expiry(ruleset, each.rule))
         rule = _compile_rule(ruleset, each, multipliers, limits, expiry)
+        names |= each.rule.names
         names[f"rule_{each.number}"], names[f"worths_{each.number}"] = rule, rule.worths
         by_type.setdefault(fact_type_of(each), []).append(rule)
     source = ruleset_source(ruleset, rules, multipliers)
