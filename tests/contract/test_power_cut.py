@@ -20,9 +20,9 @@ from tallybook.folder.folder import EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.disk import DiedError, FakeDisk
+from tests.support.book_folders import HOLDER
 from tests.support.deciders import load, published
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
-from tests.unit.books.folders import HOLDER
 
 SHOP = Path("/shop")
 OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)

@@ -23,10 +23,10 @@ from schemas.facts import ClockTicked, JournalOpened
 from schemas.pages import JournalLine, Reject
 from schemas.topics import Topics
 from tallybook.stream.settings import load_settings, write_settings
+from tests.support import hostile
 from tests.support.deciders import published
 from tests.support.small_imports import RULES
 from tests.support.waiting import wait_until_settled
-from tests.unit.intake import hostile
 
 PARTITIONS: Final = 2
 LARGEST_MESSAGE: Final = 12 << 20

@@ -24,11 +24,11 @@ from schemas.pages import Reject
 from schemas.topics import REJECT_BYTES
 from tests.fakes.registry import FakeRegistry, FakeSchemas, served
 from tests.integration.streams import Deployment, Message, take_in
+from tests.support import hostile
+from tests.support.encodings import ENCODINGS, CannotCarry
+from tests.support.fact_samples import CHECK_IN
 from tests.support.waiting import wait_for
-from tests.unit.intake import hostile
-from tests.unit.intake.encodings import ENCODINGS, CannotCarry
-from tests.unit.intake.samples import CHECK_IN
-from tests.unit.intake.test_message_hostile import HOSTILE, judged, quotes_of, refuse_constant
+from tests.unit.processors.stream.test_message_hostile import HOSTILE, judged, quotes_of, refuse_constant
 
 CARRIED_IN: Final = ("cloud-event", "cloud-event-in-headers", "single-object", "confluent", "self-described")
 GOOD_IN: Final = ("json", "cloud-event", "single-object", "confluent")

@@ -24,7 +24,7 @@ from schemas.avro.codecs import encode_fact
 from schemas.avro.contracts import load_schema, schema_json
 from schemas.examples import KINDS, example_fact
 from tests.fakes.registry import FakeRegistry, served
-from tests.unit.intake.samples import AT_MS
+from tests.support.fact_samples import AT_MS
 
 TOPICS = {f"shop.facts.{kind}": fact_type.__name__ for kind, fact_type in KINDS.items()}
 UNKNOWN_ID = 987_654

@@ -25,11 +25,11 @@ from tallybook.folder.folder import EDITION, Folder
 from tests.fakes.registry import FakeSchemas
 from tests.integration.clickhouses import ChdbOverHttp
 from tests.integration.streams import Deployment, Message, take_in
+from tests.support import hostile
 from tests.support.command_line import run
+from tests.support.encodings import plain_json
+from tests.support.fact_samples import CHECK_IN
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
-from tests.unit.intake import hostile
-from tests.unit.intake.encodings import plain_json
-from tests.unit.intake.samples import CHECK_IN
 
 START: Final = "from tallybook.cli.main import main; main()"
 # A program of the future, which knows one more behaviour of the decider.

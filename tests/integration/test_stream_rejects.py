@@ -15,8 +15,8 @@ from tallybook.stream import rejects as stream_rejects
 from tests.fakes.registry import FakeSchemas
 from tests.integration.streams import Deployment, Message, take_in
 from tests.support.command_line import run
-from tests.unit.intake.encodings import ENCODINGS
-from tests.unit.intake.samples import CHECK_IN, PURCHASE
+from tests.support.encodings import ENCODINGS
+from tests.support.fact_samples import CHECK_IN, PURCHASE
 
 EURO: Final = PURCHASE | {"currency": "EURO", "event_id": "p-bad"}
 # Whatever bytes a publisher sends must come back the same: no text, none at all, one that looks like ours.

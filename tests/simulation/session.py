@@ -27,8 +27,8 @@ from tallybook.folder.recovered_partitions import new_scorers
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
 from tests.simulation.plan import Act, Follow, Import, Publish
+from tests.support.book_folders import HOLDER
 from tests.support.deciders import load
-from tests.unit.books.folders import HOLDER
 
 SHOP: Final = Path("/shop")
 SNAPSHOTS: Final = SHOP / "snapshots"

@@ -14,7 +14,7 @@ from schemas.pages import Reject, RoundCommitted
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import LawBroken, require
 from tests.simulation.session import SHOP, Session
-from tests.unit.books.folders import HOLDER
+from tests.support.book_folders import HOLDER
 
 
 def second_writer(disk: SimulatedDisk, seen: Counter[str]) -> None:

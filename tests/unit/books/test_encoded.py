@@ -14,9 +14,9 @@ from books.log import LogReader, LogWriter
 from schemas.avro.codecs import decode_page, decode_postings, encode_reject
 from schemas.pages import JournalPage
 from tests.fakes.books import MemoryBooks
+from tests.support.book_folders import HOLDER
 from tests.support.book_samples import OPENED, check_in, postings, reject, round_of
 from tests.support.older_books import make_older
-from tests.unit.books.folders import HOLDER
 
 Home = Callable[[Path], LogReader]
 

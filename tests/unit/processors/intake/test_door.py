@@ -1,0 +1,236 @@
+"""What the door admits, what it refuses, and that its quick way and its slow way agree."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.intake.diagnosis import diagnose
+from processors.intake.door import LATEST_AT, admit, admit_json, judge_time
+from processors.intake.fact_shapes import SHAPES, build
+from processors.intake.refusal import MAX_MESSAGE
+from processors.intake.unknown_fields import MAX_UNKNOWN_FIELDS, UnknownFields
+from schemas.bounds import DAY_MS, EARLIEST_AT, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_FUTURE_MS, MAX_QUANTITY_MILLI
+from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
+from tests.fuzz.mutations import ODD_VALUES
+from tests.support.fact_samples import (
+    AT,
+    AT_MS,
+    CHECK_IN,
+    EVENTS,
+    PURCHASE,
+    REFERRAL,
+    REVIEW,
+    SHARE,
+    admitted,
+    json_of,
+    plain,
+    refused,
+)
+
+TYPES = {kind.__name__: kind for kind in PUBLISHED_TYPES}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["type"])
+def test_every_kind_is_admitted_as_json_and_as_a_document(event: dict[str, Any]) -> None:
+    fact = admitted(admit_json(json_of(event)))
+    assert type(fact) is TYPES[event["type"]]
+    assert plain(fact) == event | {"occurred_at": AT_MS}
+    assert admit(event) == fact
+
+
+@pytest.mark.parametrize("kind", PUBLISHED_TYPES, ids=lambda kind: kind.__name__)
+def test_a_shape_has_the_fields_of_its_fact(kind: type[PublishedFact]) -> None:
+    shape = SHAPES[kind.__name__]
+    assert shape.__struct_fields__ == kind.__struct_fields__
+    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    assert [field.name for field in msgspec.structs.fields(shape) if field.required] == required
+    assert shape.__struct_config__.tag == kind.__struct_config__.tag
+
+
+def test_a_shape_is_built_into_the_fact_it_holds() -> None:
+    event = PURCHASE | {"occurred_at": AT_MS, "referrer_id": "m-2", "attributes": {"a": "b"}, "tender": "card"}
+    assert build(msgspec.convert(event, SHAPES["PurchaseRecorded"])) == msgspec.convert(event, PurchaseRecorded)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (AT, AT_MS),
+        (AT_MS, AT_MS),
+        ("2026-11-11T12:11:11+01:00", AT_MS),
+        ("2026-11-11 11:11:11.5Z", AT_MS + 500),
+        (EARLIEST_AT, EARLIEST_AT),
+        (LATEST_AT, LATEST_AT),
+    ],
+)
+def test_an_instant_is_taken_as_text_or_as_milliseconds(written: object, expected: int) -> None:
+    assert admitted(admit_json(json_of(CHECK_IN, occurred_at=written))).occurred_at == expected
+
+
+def test_greatest_values_are_admitted() -> None:
+    line = {"sku": "x" * 200, "amount_minor": MAX_AMOUNT_MINOR, "quantity_milli": MAX_QUANTITY_MILLI}
+    fact = admitted(admit_json(json_of(PURCHASE, lines=[line, {"sku": "y", "amount_minor": 0, "quantity_milli": 0}])))
+    assert isinstance(fact, PurchaseRecorded)
+    assert [line.amount_minor for line in fact.lines] == [MAX_AMOUNT_MINOR, 0]
+    assert plain(admitted(admit_json(json_of(PURCHASE, lines=[]))))["lines"] == []
+
+
+def test_a_guest_and_a_buyer_who_names_himself_are_admitted() -> None:
+    assert plain(admitted(admit_json(json_of(PURCHASE, member_id=None)))).get("member_id") is None
+    assert plain(admitted(admit_json(json_of(PURCHASE, referrer_id="m-1"))))["referrer_id"] == "m-1"
+
+
+def test_text_keeps_what_is_no_control_character() -> None:
+    written = 'Müller “Ä” \u2028 日本 😀 \\ " / \x85'
+    for raw in (json_of(CHECK_IN, store_id=written), json.dumps(CHECK_IN | {"store_id": written}, ensure_ascii=False)):
+        fact = admitted(admit_json(raw if isinstance(raw, bytes) else raw.encode()))
+        assert plain(fact)["store_id"] == written
+
+
+def test_size_is_bounded_before_anything_is_read() -> None:
+    raw = json_of(CHECK_IN)
+    assert admitted(admit_json(raw.ljust(MAX_EVENT_BYTES))) == admit_json(raw)
+    assert refused(admit_json(raw.ljust(MAX_EVENT_BYTES + 1))).reason == "too_large"
+
+
+def test_a_refusal_says_which_event_it_was() -> None:
+    refusal = refused(admit_json(json_of(CHECK_IN, member_id=7)))
+    assert (refusal.fact_type, refusal.source, refusal.event_id) == ("CheckedIn", "app", "e-2")
+    assert refusal.occurred_at == AT_MS
+    nameless = refused(admit_json(json_of(CHECK_IN, source="s" * 99, event_id=["x"], occurred_at="soon")))
+    assert (nameless.source, nameless.event_id, nameless.occurred_at) == ("s" * 64, "", None)
+
+
+def test_a_message_is_bounded_and_printable() -> None:
+    refusal = refused(admit_json(json_of(CHECK_IN, type="\x1b[2J\n" * 10_000)))
+    assert len(refusal.message) <= MAX_MESSAGE
+    assert refusal.message.isprintable()
+
+
+@pytest.mark.parametrize("written", ["{a}:1,{a}:2", "{a}: 1, {a} : 2", "{a}\t:1,{a}:2", '{a}:"\\":",{a}:1'])
+def test_a_key_given_twice_is_refused_however_it_is_spaced(written: str) -> None:
+    pair = written.replace("{a}", '"store_id"')
+    raw = json_of(CHECK_IN)[:-1] + b"," + pair.encode() + b"}"
+    refusal = refused(admit_json(raw))
+    assert (refusal.reason, refusal.field) == ("malformed", "store_id")
+
+
+def test_a_colon_behind_a_quote_within_a_text_is_no_key() -> None:
+    assert plain(admitted(admit_json(json_of(CHECK_IN, store_id='a":b" :'))))["store_id"] == 'a":b" :'
+
+
+def test_unknown_fields_are_ignored_counted_and_told_with_the_nearest_name() -> None:
+    unknown = UnknownFields()
+    event = json_of(
+        PURCHASE, memberId="m-1", zzz={"a": [1]}, lines=[{"sku": "a", "amount_minor": 1, "amountMinor": 1}] * 2
+    )
+    for _ in range(3):
+        assert admitted(admit_json(event, unknown)) == admitted(admit_json(event))
+    assert [(one.field, one.count, one.nearest) for one in unknown.report()] == [
+        ("lines[].amountMinor", 6, "lines[].amount_minor"),
+        ("memberId", 3, "member_id"),
+        ("zzz", 3, ""),
+    ]
+    assert {(one.source, one.fact_type) for one in unknown.report()} == {("pos", "PurchaseRecorded")}
+
+
+def test_unknown_fields_are_counted_within_a_bound() -> None:
+    unknown = UnknownFields()
+    for number in range(MAX_UNKNOWN_FIELDS + 5):
+        unknown.add("pos", "CheckedIn", f"\x1bx{number}", ("member_id",))
+    assert len(unknown.report()) == MAX_UNKNOWN_FIELDS
+    assert unknown.overflow == 5
+    assert all(one.field.isprintable() for one in unknown.report())
+
+
+def test_cloud_event_gives_what_its_data_leaves_out() -> None:
+    envelope = {"specversion": "1.0", "id": "e-2", "source": "app", "type": "com.shop.CheckedIn", "time": AT}
+    assert admit_json(json_of(envelope, data={"member_id": "m-1"})) == admit_json(json_of(CHECK_IN))
+    own = CHECK_IN | {"event_id": "own", "source": "own"}
+    assert plain(admitted(admit_json(json_of(envelope, data=own))))["event_id"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (AT_MS + MAX_FUTURE_MS, None),
+        (AT_MS + MAX_FUTURE_MS + 1, "too_early"),
+        (AT_MS - 90 * DAY_MS, None),
+        (AT_MS - 90 * DAY_MS - 1, "too_old"),
+    ],
+)
+def test_time_is_judged_by_the_earlier_clock_and_the_horizon(at: int, reason: str | None) -> None:
+    fact = CheckedIn("app", "e-1", at, "m-1")
+    for received_at, now in ((AT_MS, AT_MS + DAY_MS), (AT_MS + DAY_MS, AT_MS)):
+        refusal = judge_time(fact, received_at=received_at, last_tick=AT_MS, horizon_ms=90 * DAY_MS, now=now)
+        assert (None if refusal is None else refusal.reason) == reason
+        if refusal is not None:
+            assert (refusal.fact_type, refusal.event_id, refusal.field) == ("CheckedIn", "e-1", "occurred_at")
+
+
+def test_before_2000_is_too_old_whatever_the_horizon() -> None:
+    fact = CheckedIn("app", "e-1", EARLIEST_AT - 1, "m-1")
+    refusal = judge_time(fact, received_at=AT_MS, last_tick=0, horizon_ms=DAY_MS, now=AT_MS)
+    assert refusal is not None
+    assert refusal.reason == "too_old"
+
+
+ODD = st.sampled_from(ODD_VALUES)
+SPOILT = st.builds(
+    lambda event, name, value: {**event, name: value},
+    st.sampled_from([PURCHASE | {"attributes": {"a": "b"}}, CHECK_IN, SHARE, REVIEW, REFERRAL]),
+    st.sampled_from(sorted({name for event in EVENTS for name in event} | {"attributes", "rating", "store_id"})),
+    ODD | st.lists(st.fixed_dictionaries({"sku": ODD, "amount_minor": ODD}), max_size=3),
+)
+
+
+@given(SPOILT)
+def test_the_door_admits_exactly_what_the_contract_allows(event: dict[str, Any]) -> None:
+    raw = json.dumps(event).encode()
+    found = admit_json(raw)
+    assert found == admit(event) or not isinstance(event.get("type"), str)
+    if isinstance(found, PublishedFact):
+        assert msgspec.convert(event | {"occurred_at": found.occurred_at}, type(found)) == found
+    elif found.reason in {"wrong_type", "missing_field", "out_of_range"} and found.field not in {
+        "occurred_at",
+        "lines",
+    }:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(json.dumps(event | {"occurred_at": AT_MS}), type=PublishedFact)
+
+
+@given(SPOILT)
+def test_what_the_contract_refuses_is_explained(event: dict[str, Any]) -> None:
+    kind = TYPES.get(event["type"]) if isinstance(event["type"], str) else None
+    if kind is None:
+        return
+    try:
+        msgspec.convert(event | {"occurred_at": AT_MS}, kind)
+    except msgspec.ValidationError:
+        assert diagnose(event, kind) is not None
+    else:
+        assert diagnose(event, kind) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "says", "not_said"),
+    [
+        (json_of(CHECK_IN, member_id=None), "member_id is null, and it is needed", "leave it out"),
+        (json_of(PURCHASE, lines=[{"sku": "a", "amount_minor": "12,50"}]), "write 1250 for 12.50", "b'"),
+        (json_of(PURCHASE, lines=[{"sku": "a", "amount_minor": "1250"}]), "write it without quotes", "1250 for"),
+        (json_of(PURCHASE, store_id=None), "leave it out", "needed"),
+        (json_of(CHECK_IN, occurred_at="2026-11-11T11:11:11+0100"), "write +01:00", "is '"),
+        (b'{"type": CheckedIn}', "near '", "b'"),
+        (b'{"type":"CheckedIn","source":"\xe9t\xe9"}', "('\\xe9t", "b'"),
+    ],
+)
+def test_messages_say_what_to_write_and_nothing_of_python(event: bytes, says: str, not_said: str) -> None:
+    refusal = refused(admit_json(event))
+    assert says in refusal.message
+    assert not_said not in refusal.message
