@@ -1,10 +1,11 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint histories simulate faults crash chaos fuzz bench bench-kafka bench-real requirements clean
+.PHONY: help demo demo-kafka test prove lint histories simulate streams faults crash chaos outages fuzz bench bench-kafka bench-real requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
+RUN    = $(PYTHON_HERE) -m tests.run
 
 # What may be given on the command line: make histories N=1000000, make fuzz SECONDS=600, make test STAGES="lint unit"
 N       = 100000
@@ -13,19 +14,22 @@ SECONDS = 60
 KILLS   = 200
 BLOWS   = 100
 PROCESSES = 2
-STAGES  =
+STAGES  = test
 UPGRADE =
 
 help:
 	@echo 'make demo         a year of a coffee chain: events become points, balances and a leaderboard'
 	@echo 'make demo-kafka   the same year through a real Kafka, started here (needs Java 17 and Maven)'
-	@echo 'make test         everything CI runs; one part of it: make test STAGES="lint unit"'
+	@echo 'make test         what to run before each commit; one part of it: make test STAGES="lint unit"'
+	@echo 'make prove        what takes longer: simulations, a real Kafka, faults, kills, blows, benchmarks'
 	@echo 'make lint         ruff, mypy and the walls between the packages'
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make simulate     whole runs in which everything goes wrong that can: N=$(N) of them, from SEED=$(SEED)'
+	@echo 'make streams      whole deployments on a Kafka in memory: N=$(N) of them, from SEED=$(SEED)'
 	@echo 'make faults       put known faults into decider and plumbing, one by one; each must be caught'
 	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
 	@echo 'make chaos        a whole deployment on a real Kafka, struck BLOWS=$(BLOWS) times; SEED=$(SEED) draws the blows'
+	@echo 'make outages      Kafka and ClickHouse go for SECONDS=$(SECONDS) each, and all comes back by itself'
 	@echo 'make fuzz         throw random bytes at the door for SECONDS=$(SECONDS)'
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
 	@echo 'make bench-kafka  intake, scoring and projection on a real Kafka, beside Faust and Quix Streams in the same run'
@@ -41,37 +45,33 @@ demo-kafka:
 	$(SETUP) stream
 	@$(PYTHON_HERE) -m scripts.demo_kafka
 
-test:
+test prove:
 	@started=$$(date +%s) && scripts/setup.sh dev && \
-	  $(PYTHON_HERE) scripts/stages.py --install-seconds $$(($$(date +%s) - started)) $(STAGES)
+	  $(PYTHON_HERE) scripts/stages.py --install-seconds $$(($$(date +%s) - started)) $(if $(filter prove,$@),prove,$(STAGES))
 
 lint:
 	$(SETUP) dev
 	@$(PYTHON_HERE) scripts/stages.py lint
 
-histories:
+histories simulate streams:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.histories --count $(N) --seed $(SEED) --processes $(PROCESSES)
-
-simulate:
-	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.simulation --count $(N) --seed $(SEED) --processes $(PROCESSES)
+	@$(RUN) $@ --count $(N) --seed $(SEED) --processes $(PROCESSES)
 
 faults:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.faults
+	@$(RUN) faults --processes $(PROCESSES)
 
 crash:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.crash --kills $(KILLS) --processes $(PROCESSES)
+	@$(RUN) crash --count $(KILLS) --processes $(PROCESSES)
 
 chaos:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.chaos --blows $(BLOWS) --seed $(SEED)
+	@$(RUN) chaos --count $(BLOWS) --seed $(SEED)
 
-fuzz:
+outages fuzz:
 	$(SETUP) dev
-	@$(PYTHON_HERE) -m tests.fuzz --seconds $(SECONDS)
+	@$(RUN) $@ --seconds $(SECONDS)
 
 bench:
 	$(SETUP) runtime

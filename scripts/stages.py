@@ -1,6 +1,6 @@
-"""Runs the stages of `make test`, each even if an earlier one failed, because one run should show all that is wrong.
+"""Runs the stages of `make test` and `make prove`, each even if an earlier one failed: one run shows all that is wrong.
 
-    python scripts/stages.py [--install-seconds S] [STAGE ...]     without a STAGE: all of them
+    python scripts/stages.py [--install-seconds S] [NAME ...]     a NAME is a stage, or `test`, `prove`, `all` of them
 
 Prints the seconds of each stage in a table, then one closing line that counts the tests as pytest does. Ends with 1 if
 anything failed.
@@ -25,9 +25,7 @@ BIN = Path(sys.executable).parent
 # Three quarters of an hour off every whole one, with summer time in the south: no machine has it by chance.
 ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
-FAULTS_IN_CI = 5
-PLUMBING_FAULTS_IN_CI = 3
-STREAMING_FAULTS_IN_CI = 2
+FAULTS_IN_CI = {"decider": 5, "plumbing": 3, "streaming": 2}
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
 STREAMS_IN_CI = 200
@@ -42,10 +40,9 @@ PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One command of a stage; `needs` is the file or folder without which it cannot run yet, `tools` are programs."""
+    """One command of a stage; `tools` are programs without which it cannot run."""
 
     command: tuple[str, ...]
-    needs: str = "."
     tools: tuple[str, ...] = ()
 
 
@@ -69,7 +66,7 @@ class Outcome:
 
 def tests(folder: str, *options: str) -> list[Step]:
     """The one step of a stage that is a folder of tests."""
-    return [Step(("pytest", f"tests/{folder}", *options), needs=f"tests/{folder}")]
+    return [Step(("pytest", f"tests/{folder}", *options))]
 
 
 def at_once(folder: str, first: str) -> list[Step]:
@@ -78,21 +75,21 @@ def at_once(folder: str, first: str) -> list[Step]:
     `first` is where the longest of them are: begun last, they would end alone.
     """
     spread = ("-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder")
-    return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", *spread), needs=f"tests/{folder}")]
+    return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", *spread))]
 
 
 def benchmark(name: str, *options: str) -> list[Step]:
     """One benchmark over few facts."""
     command = ("python", "-m", f"benchmarks.{name}", "--facts", str(FACTS_IN_CI), *options)
-    return [Step(command, needs=f"benchmarks/{name}.py")]
+    return [Step(command)]
 
 
-def faults(number: int, *which: str) -> Step:
-    """So many of the faults of one list, which the tests must catch."""
-    command = ("python", "-m", "tests.faults", *which, "--pick", str(number), "--processes", PROCESSES)
-    return Step(command, needs="tests/faults")
+def run(command: str, count: int, *options: str, tools: tuple[str, ...] = ()) -> Step:
+    """So many runs of one of the commands of `python -m tests.run`."""
+    return Step(("python", "-m", "tests.run", command, "--count", str(count), *options), tools=tools)
 
 
+SPREAD = ("--processes", PROCESSES)
 STAGES: dict[str, list[Step]] = {
     "lint": [
         Step(("ruff", "check", ".")),
@@ -102,57 +99,30 @@ STAGES: dict[str, list[Step]] = {
     ],
     "unit": at_once("unit", "tallybook"),
     "scenarios": tests("scenarios"),
-    "property": [
-        *tests("property"),
-        Step(
-            ("python", "-m", "tests.histories", "--count", str(HISTORIES_IN_CI), "--processes", PROCESSES),
-            needs="tests/histories.py",
-        ),
-    ],
-    "simulation": [
-        Step(
-            ("python", "-m", "tests.simulation", "--count", str(SIMULATIONS_IN_CI), "--processes", PROCESSES),
-            needs="tests/simulation",
-        ),
-        Step(
-            ("python", "-m", "tests.stream_simulation", "--count", str(STREAMS_IN_CI), "--processes", PROCESSES),
-            needs="tests/stream_simulation",
-        ),
-    ],
+    "property": [*tests("property"), run("histories", HISTORIES_IN_CI, *SPREAD)],
     "contract": tests("contract"),
-    "integration": at_once("integration", "test_observed.py"),
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
-    "faults": [
-        faults(FAULTS_IN_CI),
-        faults(PLUMBING_FAULTS_IN_CI, "--plumbing"),
-        faults(STREAMING_FAULTS_IN_CI, "--streaming"),
-    ],
-    "crash": [
-        Step(
-            ("python", "-m", "tests.crash", "--kills", str(KILLS_IN_CI), "--processes", PROCESSES),
-            needs="tests/crash",
-        )
-    ],
-    "chaos": [
-        Step(
-            ("python", "-m", "tests.chaos", "--blows", str(BLOWS_IN_CI)),
-            needs="tests/chaos",
-            tools=A_LOCAL_KAFKA,
-        )
-    ],
+    "simulation": [run("simulate", SIMULATIONS_IN_CI, *SPREAD), run("streams", STREAMS_IN_CI, *SPREAD)],
+    "integration": at_once("integration", "test_observed.py"),
+    "faults": [run("faults", count, "--only", which, *SPREAD) for which, count in FAULTS_IN_CI.items()],
+    "crash": [run("crash", KILLS_IN_CI, *SPREAD)],
+    "chaos": [run("chaos", BLOWS_IN_CI, tools=A_LOCAL_KAFKA)],
     "bench": [
         *benchmark("embedded", "--profile"),
         *benchmark("projection", "--repeats", "1", "--calls", "1"),
         *benchmark("processes"),
         Step(
             ("python", "-m", "benchmarks.kafka", "--facts", str(FACTS_IN_CI), "--no-peers"),
-            needs="benchmarks/kafka",
             tools=A_LOCAL_KAFKA,
         ),
     ],
-    "fuzz": [Step(("python", "-m", "tests.fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI)), needs="tests/fuzz")],
+    "fuzz": [Step(("python", "-m", "tests.run", "fuzz", "--seconds", str(FUZZ_SECONDS_IN_CI), *SPREAD))],
 }
+# What a newcomer waits for, and what takes longer.
+TEST = ("lint", "unit", "scenarios", "property", "contract", "sql", "house")
+PROVE = tuple(name for name in STAGES if name not in TEST)
+GROUPS = {"test": TEST, "prove": PROVE, "all": (*TEST, *PROVE)}
 
 
 def environment() -> dict[str, str]:
@@ -175,10 +145,6 @@ def count_report(report: Path) -> Counter[str]:
 def run_step(step: Step, outcome: Outcome, scratch: Path) -> None:
     """Run one command with its output on the terminal, and note in `outcome` what became of it."""
     shown = shlex.join(step.command)
-    if not (ROOT / step.needs).exists():
-        outcome.skipped.append(f"{step.needs} does not exist yet")
-        print(f"-- {shown}: skipped, {step.needs} does not exist yet", flush=True)
-        return
     if missing := [tool for tool in step.tools if shutil.which(tool) is None]:
         outcome.skipped.append(f"{shown}: {' and '.join(missing)} not installed")
         print(f"-- {shown}: skipped, {' and '.join(missing)} not installed", flush=True)
@@ -238,15 +204,16 @@ def report(outcomes: list[Outcome], install_seconds: float) -> int:
 
 def main() -> int:
     """Read the arguments, run the stages, report; the exit code."""
-    parser = argparse.ArgumentParser(description="Run the stages of `make test`.")
+    parser = argparse.ArgumentParser(description="Run the stages of `make test` and `make prove`.")
     parser.add_argument("--install-seconds", type=float, default=0.0, help="what the set-up before this took")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; none means all")
+    parser.add_argument("names", nargs="*", metavar="NAME", default=["all"], help=f"of {', '.join([*GROUPS, *STAGES])}")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.stages if name not in STAGES]
+    unknown = [name for name in arguments.names if name not in GROUPS and name not in STAGES]
     if unknown:
-        parser.error(f"no stage is called {unknown[0]!r}; there are {', '.join(STAGES)}")
+        parser.error(f"no stage is called {unknown[0]!r}; there are {', '.join([*GROUPS, *STAGES])}")
+    names = dict.fromkeys(stage for name in arguments.names for stage in GROUPS.get(name, (name,)))
     with tempfile.TemporaryDirectory(prefix="tallybook-stages-") as scratch:
-        outcomes = [run_stage(name, Path(scratch)) for name in arguments.stages or STAGES]
+        outcomes = [run_stage(name, Path(scratch)) for name in names]
     return report(outcomes, arguments.install_seconds)
 
 

@@ -25,8 +25,8 @@ from schemas.posting import Posting
 from tallybook.folder.folder import EDITION, load_published
 from tests.chaos.events import NUMBER, Message
 from tests.chaos.world import World
-from tests.histories import compared
 from tests.integration.clickhouses import ChdbOverHttp
+from tests.property.histories import compared
 from tests.reference.ledger import ReferenceLedger
 from tests.sql.answers import answers
 

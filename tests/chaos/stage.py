@@ -1,4 +1,4 @@
-"""The command line with a quick clock and short patience: what `python -m tests.chaos` starts in place of `tallybook`.
+"""The command line with a quick clock and short patience, which the chaos starts in place of `tallybook`.
 
     python -m tests.chaos.stage ORDERS ARGUMENTS…     ORDERS is a file that holds `Orders` as JSON
 

@@ -23,7 +23,7 @@ from tallybook.folder.folder import EDITION, Folder, load_published
 from tests.crash.processes import Beside, Ended, Traces, run_victim
 from tests.crash.scenes import DAYS, FOLLOW, GOOD_ENDS, Left, Scene, must_be_well, new_folder, seconds_of
 from tests.crash.victim import Orders
-from tests.histories import compared
+from tests.property.histories import compared
 from tests.support.deciders import reference_feed
 from tests.support.small_imports import START
 

@@ -1,4 +1,4 @@
-"""The command line with ports that count, note and kill: what `python -m tests.crash` starts in place of `tallybook`.
+"""The command line with ports that count, note and kill, which the crash tests start in place of `tallybook`.
 
     python -m tests.crash.victim ORDERS ARGUMENTS…     ORDERS is a file that holds `Orders` as JSON
 

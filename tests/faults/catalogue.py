@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DECIDER: Final = Path(__file__).with_name("faults.txt")
+DECIDER: Final = Path(__file__).with_name("decider.txt")
 PLUMBING: Final = Path(__file__).with_name("plumbing.txt")
 STREAMING: Final = Path(__file__).with_name("streaming.txt")
 

@@ -21,7 +21,7 @@ GROUND = {"cd", "export", "git", "ls", "cat", "mkdir", "rm", "echo", "time", "du
 def make_words() -> tuple[frozenset[str], frozenset[str]]:
     """The targets and the variables of the Makefile."""
     text = read(Path("Makefile"))
-    targets = re.findall(r"^([a-z][\w-]*):(?!=)", text, re.MULTILINE)
+    targets = " ".join(re.findall(r"^([a-z][\w -]*):(?!=)", text, re.MULTILINE)).split()
     variables = re.findall(r"^([A-Z_]+)\s*[?:+]?=", text, re.MULTILINE)
     return frozenset(targets), frozenset(variables)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.house.tracked import read, tracked
 
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50
 
 
@@ -24,7 +24,7 @@ def long_functions(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", tracked(".py", ".sql", ".sh"), ids=str)
 def test_file_is_short(path: Path) -> None:
     lines = len(read(path).splitlines())
-    assert lines < MAX_FILE_LINES, f"{path} has {lines} lines: split it into files named after the thing each does"
+    assert lines <= MAX_FILE_LINES, f"{path} has {lines} lines: split it into files named after the thing each does"
 
 
 @pytest.mark.parametrize("path", tracked(".py"), ids=str)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stages import Outcome, Step, report, run_step
+from scripts.stages import STAGES, Outcome, Step, report, run_step
+from tests.house.tracked import tracked
 
 
 @pytest.fixture
@@ -60,6 +61,18 @@ def test_a_folder_without_tests_is_a_failure(folder: Path) -> None:
     assert run(folder, Step(("pytest", "-q", str(folder / "empty")))).failed
 
 
-def test_what_is_not_there_yet_is_skipped_with_the_reason(folder: Path) -> None:
-    outcome = run(folder, Step(("python", "-c", "raise SystemExit(3)"), needs="tests/no-such-folder"))
-    assert outcome.verdict() == "skipped: tests/no-such-folder does not exist yet"
+def test_what_lacks_a_program_is_skipped_with_the_reason(folder: Path) -> None:
+    outcome = run(folder, Step(("python", "-c", "raise SystemExit(3)"), tools=("no-such-program",)))
+    assert outcome.verdict() == "skipped: python -c 'raise SystemExit(3)': no-such-program not installed"
+
+
+def test_each_folder_of_tests_has_a_stage() -> None:
+    folders = {path.parts[1] for path in tracked(".py") if path.name.startswith("test_")}
+    run_by_pytest = {
+        word.split("/")[1]
+        for steps in STAGES.values()
+        for step in steps
+        for word in step.command[1:2]
+        if step.command[0] == "pytest"
+    }
+    assert run_by_pytest == folders

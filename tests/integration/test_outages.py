@@ -1,4 +1,4 @@
-"""A deployment outlives Kafka's and ClickHouse's absence without a hand: a short form of `python -m tests.outages`."""
+"""A deployment outlives the absence of Kafka and ClickHouse: `python -m tests.run outages`, without the waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.artifacts import KAFKA
 from tests.integration.brokers import BOOTSTRAP_VARIABLE, NoServerError, require_local
-from tests.outages import run_outages
+from tests.integration.outages import run_outages
 
 
 def test_kafka_and_clickhouse_go_and_come_back(tmp_path: Path) -> None:

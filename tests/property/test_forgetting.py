@@ -13,7 +13,7 @@ from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests import histories
+from tests.property import histories
 from tests.support.deciders import load
 
 FIRST_SEED: Final = 20_001

@@ -16,8 +16,7 @@ from processors.decider.partition_machine import PartitionMachine
 from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests import histories
-from tests.property import strategies
+from tests.property import histories, strategies
 from tests.support.deciders import load
 
 FIRST_SEED: Final = 30_001

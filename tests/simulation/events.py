@@ -21,7 +21,7 @@ _EFFECTS: Final = (
     "write_note",
 )
 _FAILING: Final = ("append", "flush", "fsync", "sync_folder", "truncate", "write_note")
-# Many claims or lots of one member, and what the door refuses already: tests.histories has them.
+# Many claims or lots of one member, and what the door refuses already: tests.property.histories has them.
 _ELSEWHERE: Final = {Reason.TOO_MANY_CLAIMS, Reason.TOO_MANY_LOTS, Reason.TOO_OLD}
 
 MUST_HAPPEN: Final = (

@@ -12,7 +12,7 @@ from books.log import CommittedRounds, LogReader
 from schemas.facts import JournalFact, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Reject
 from tallybook.folder.folder import EDITION
-from tests.histories import compared
+from tests.property.histories import compared
 from tests.reference.ledger import ReferenceLedger
 from tests.simulation.inputs import BytesInput
 from tests.simulation.state import balances_of

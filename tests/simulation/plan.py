@@ -10,14 +10,14 @@ from typing import Final
 import msgspec
 
 from schemas.facts import JournalOpened, PublishedFact, ReferralMade, RulesetPublished
-from tests.histories import Setting, setting_of
+from tests.property.histories import Setting, setting_of
 from tests.reference.local_time import DAY_MS, HOUR_MS
 from tests.simulation.inputs import BytesInput
 from tests.support.random_facts import FactMaker
 from tests.support.random_rulesets import tzif_of
 
 SEEDS_PER_SETTING: Final = 50
-FIRST_SETTING: Final = 100_000  # others than those of tests.histories
+FIRST_SETTING: Final = 100_000  # others than those of tests.property.histories
 FLOODS: Final = "flood"
 MINUTE_MS: Final = 60_000
 

@@ -19,7 +19,7 @@ from schemas.facts import ClockTicked, PublishedFact, members_of
 from schemas.posting import Posting
 from schemas.topics import Topics
 from tests.fakes.store import FakeStore
-from tests.histories import compared
+from tests.property.histories import compared
 from tests.reference.ledger import ReferenceLedger
 from tests.simulation.laws import require
 from tests.support.deciders import load

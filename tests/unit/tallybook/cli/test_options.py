@@ -29,10 +29,10 @@ def shown_name(parameter: Any) -> str:
 
 def described(parameter: Any) -> dict[str, Any]:
     """What a parameter takes, apart from the wording of its help."""
-    taken = parameter.type_descriptor.annotation
+    taken: Any = parameter.type_descriptor.annotation
     choices = list(taken) if isinstance(taken, EnumMeta) else get_args(taken) if get_origin(taken) is Literal else ()
-    facts = {
-        "takes": [str(choice) for choice in choices] or getattr(taken, "__name__", str(taken)),
+    facts: dict[str, Any] = {
+        "takes": [str(choice) for choice in choices] if choices else getattr(taken, "__name__", str(taken)),
         "default": None if callable(parameter.default) else parameter.default,
         "required": parameter.required,
         "many": parameter.multiple or parameter.nargs != 1,

@@ -25,7 +25,7 @@ from schemas.facts import JournalOpened, MemberFact, PurchaseLine, PurchaseRecor
 from schemas.generated import define
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests.histories import setting_of
+from tests.property.histories import setting_of
 from tests.support.deciders import load
 from tests.support.random_facts import FactMaker
 from tests.support.random_rulesets import tzif_of

@@ -1,22 +1,18 @@
-"""Throws spoilt input at the door for a while: nothing may raise, all gets a typed outcome, what follows is taken.
+"""Throws spoilt input at the door: nothing may raise, all gets a typed outcome, what follows is taken.
 
-    python -m tests.fuzz --seconds 60 [--seed N]
-
-Prints the seed first, so that a run can be repeated. An input that breaks a promise is written beside the books' usual
-temporary files and named; it belongs into tests/hostile once the fault is mended.
+An input that breaks a promise is written beside the system's temporary files and named; it belongs into tests/hostile
+once the fault is mended.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import random
-import sys
 import tempfile
-import time
 import traceback
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -34,6 +30,7 @@ from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
 from schemas.pages import REJECT_REASONS, Reject
 from tests.fuzz.mutations import ODD_VALUES, spoil_bytes, spoil_event
+from tests.run.seeds import Seeded
 from tests.support.bodies import decode_fact
 
 CORPUS: Final = Path(__file__).resolve().parent.parent / "hostile"
@@ -74,7 +71,7 @@ class Attempt(NamedTuple):
     good: int
 
 
-def next_attempt(chance: random.Random, seeds: dict[str, list[bytes]]) -> Attempt:
+def next_attempt(chance: Random, seeds: dict[str, list[bytes]]) -> Attempt:
     """One more file of spoilt input."""
     way = chance.random()
     if way < 0.4:
@@ -150,7 +147,7 @@ def check_refusal(refusal: Refusal) -> None:
     msgspec.json.encode(refusal)
 
 
-def check_mapping(chance: random.Random) -> None:
+def check_mapping(chance: Random) -> None:
     """A spoilt mapping is refused or used, whatever it holds."""
     text = spoil_event(chance, MAPPING_TEXT)
     try:
@@ -160,7 +157,7 @@ def check_mapping(chance: random.Random) -> None:
             raise Broken("a mapping is refused without a problem") from refused
 
 
-def check_document(chance: random.Random) -> None:
+def check_document(chance: Random) -> None:
     """A decoded record of any Python values is admitted or refused."""
     document = dict(chance.choice(EVENTS))
     for name in chance.sample(sorted(document), 2):
@@ -174,52 +171,50 @@ def check_document(chance: random.Random) -> None:
         check_fact(admitted)
 
 
-def run(seconds: float, seed: int, folder: Path) -> int:
-    """Fuzz for some seconds; the exit code."""
-    chance = random.Random(seed)
+@lru_cache(maxsize=1)
+def corpus() -> dict[str, list[bytes]]:
+    """The hostile files that are spoilt further, by suffix."""
     seeds: dict[str, list[bytes]] = {}
     for path in sorted(CORPUS.glob("[0-9]*[!d]")):
         if path.suffix not in FORMATS or "outcomes" in json.loads(path.with_suffix(".expected").read_text()):
             seeds.setdefault(path.suffix, []).append(path.read_bytes())
     seeds[".csv"] = [one for one in seeds[".csv"] if one.startswith(b"order,member,time,store,sku,paid,quantity\n")]
-    outcomes: Counter[str] = Counter()
-    until, inputs = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        attempt = next_attempt(chance, seeds)
-        inputs += max(attempt.good, 1) + 2
-        try:
-            check_file(folder / f"input{attempt.suffix}", attempt, outcomes)
-            check_mapping(chance)
-            check_document(chance)
-        except Exception:  # noqa: BLE001 whatever was let through is what fuzzing looks for, and is shown with its input
-            traceback.print_exc()
-            kept = Path(tempfile.gettempdir()) / f"tallybook-fuzz-{seed}-{inputs}{attempt.suffix}"
-            kept.write_bytes(attempt.content)
-            say(f"FAILED at input {inputs} of seed {seed}; the file is {kept}")
-            return 1
-    say(f"{inputs} spoilt inputs, nothing raised; what their records came to:")
-    for name, count in outcomes.most_common():
-        say(f"  {count:>9}  {name}")
-    return 0
+    return seeds
 
 
-def say(line: str) -> None:
-    """One line for whoever watches."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def attempt_of(seed: int) -> tuple[Random, Attempt]:
+    """The file of a seed, and the chance that goes on from there."""
+    chance = Random(seed)
+    return chance, next_attempt(chance, corpus())
 
 
-def main() -> int:
-    """Read the arguments and fuzz; the exit code."""
-    parser = argparse.ArgumentParser(description="Throw spoilt input at the door.")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
-    arguments = parser.parse_args()
-    seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
-    say(f"fuzzing for {arguments.seconds:g} s with --seed {seed}")
+def try_seed(seed: int, folder: Path, outcomes: Counter[str]) -> None:
+    """Throw one file, one mapping and one document at the door; raises whatever it lets through."""
+    chance, attempt = attempt_of(seed)
+    check_file(folder / f"input{attempt.suffix}", attempt, outcomes)
+    check_mapping(chance)
+    check_document(chance)
+
+
+def holds(seed: int, seen: Counter[str]) -> bool:
+    """Whether the door kept its promises."""
     with tempfile.TemporaryDirectory(prefix="tallybook-fuzz-") as folder:
-        return run(arguments.seconds, seed, Path(folder))
+        try:
+            try_seed(seed, Path(folder), seen)
+        except Exception:  # noqa: BLE001 whatever was let through is what fuzzing looks for; the seed's story shows it
+            return False
+    return True
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def story(seed: int) -> str:
+    """What the door did with the input of a seed, which is kept."""
+    _, attempt = attempt_of(seed)
+    folder = Path(tempfile.mkdtemp(prefix=f"tallybook-fuzz-{seed}-"))
+    try:
+        try_seed(seed, folder, Counter())
+    except Exception:  # noqa: BLE001 as above
+        return f"{traceback.format_exc()}the file is {folder / f'input{attempt.suffix}'}"
+    return f"the door keeps its promises for {folder / f'input{attempt.suffix}'}"
+
+
+SEEDED: Final = Seeded(holds, story)

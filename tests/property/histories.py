@@ -1,31 +1,25 @@
 """Random histories, told to the decider and to the reference ledger side by side: they must agree on every posting.
 
-    python -m tests.histories --count 10000 --seed 1 [--processes 2]
-
-History number n of a run has the seed SEED + n, so `--count 1 --seed <seed>` tells one of them again.
+History number n of a run has the seed SEED + n.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from multiprocessing import get_context
 from random import Random
 
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from schemas.bounds import MAX_LOTS
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
 from tests.reference.local_time import DAY_MS, HOUR_MS
+from tests.run.seeds import Seeded
 from tests.support.deciders import Feed, decider_feed, published, reference_feed
 from tests.support.flow_yaml import block
 from tests.support.random_facts import MEMBERS, FactMaker
@@ -48,9 +42,6 @@ CHANGES = {
 }
 EARLY_MS = 400 * DAY_MS
 MAX_SHRINKING_RUNS = 3_000
-CHUNK = 100
-LEAST_OCCURRENCES = 100
-LEAST_OCCURRENCES_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -267,11 +258,13 @@ def shrunk(history: History, is_wrong: Callable[[History], bool]) -> History:
 
 
 def report(seed: int) -> str:
-    """What a person needs in order to see why a history is wrong."""
-    history = shrunk(history_of(seed), lambda shorter: first_difference(shorter) is not None)
+    """A history for a person: of one that is wrong as little as shows it, and the first postings that differ."""
+    history = history_of(seed)
+    if first_difference(history) is not None:
+        history = shrunk(history, lambda shorter: first_difference(shorter) is not None)
     difference = first_difference(history)
-    assert difference is not None
-    said = [f"seed {seed} ({history.theme}): the decider and the reference do not agree", ""]
+    agree = "agree" if difference is None else "do not agree"
+    said = [f"seed {seed} ({history.theme}): the decider and the reference {agree}", ""]
     for item in history.items:
         if isinstance(item, RoundEnded):
             said.append(f"-- {item}")
@@ -281,13 +274,12 @@ def report(seed: int) -> str:
         else:
             said.append(f"{item.member_id}: {shown(item.fact)}")
     said.append("")
-    if difference.line is None:
+    if difference is not None and difference.line is None:
         said.append(difference.raised)
-    else:
+    elif difference is not None and difference.line is not None:
         said.append(f"first differing line, for {difference.line.member_id}: {shown(difference.line.fact)}")
         said += [f"decider:   {shown(compared(posting))}" for posting in difference.decided] or ["decider: nothing"]
         said += [f"reference: {shown(posting)}" for posting in difference.expected] or ["reference: nothing"]
-    said += ["", f"again: python -m tests.histories --count 1 --seed {seed}"]
     return "\n".join(said)
 
 
@@ -299,62 +291,9 @@ def shown(value: msgspec.Struct) -> str:
 # ------------------------------------------------------------------------------------------------ running
 
 
-def run_chunk(seeds: range) -> tuple[Counter[str], int | None]:
-    """Compare the histories of some seeds; what they showed, and the first seed that is wrong."""
-    seen: Counter[str] = Counter()
-    for seed in seeds:
-        if first_difference(history_of(seed), seen) is not None:
-            return seen, seed
-    return seen, None
+def holds(seed: int, seen: Counter[str]) -> bool:
+    """Whether decider and reference agree on the history of a seed."""
+    return first_difference(history_of(seed), seen) is None
 
 
-def chunks(seed: int, number: int) -> list[range]:
-    """The seeds of a run, cut for the progress bar and the processes."""
-    return [range(begin, min(begin + CHUNK, seed + number)) for begin in range(seed, seed + number, CHUNK)]
-
-
-def table(seen: Counter[str]) -> str:
-    """How often each kind of entry, each reason and some effects occurred."""
-    names = [*EntryType, *Reason, *sorted(name for name in seen if name.startswith("("))]
-    return "\n".join(f"{seen[name]:>12,}  {name}" for name in ["postings", *names])
-
-
-def too_rare(seen: Counter[str]) -> list[str]:
-    """Entry kinds and reasons that a large run showed too seldom to prove anything."""
-    return [str(name) for name in [*EntryType, *Reason] if seen[name] < LEAST_OCCURRENCES]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the arguments, compare, print the table; 1 if the two disagree or something hardly ever happened."""
-    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--count", type=int, default=1_000, help="how many histories")
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the first one")
-    parser.add_argument("--processes", type=int, default=1, help="how many processes share the work")
-    parser.add_argument("--brief", action="store_true", help="of a wrong history say the seed alone")
-    given = parser.parse_args(arguments)
-    seen: Counter[str] = Counter()
-    columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    work = chunks(given.seed, given.count)
-    wrong = None
-    with Progress(*columns) as progress, ExitStack() as stack:
-        task = progress.add_task("histories", total=given.count)
-        results: Iterator[tuple[Counter[str], int | None]] = map(run_chunk, work)
-        if given.processes > 1:
-            results = stack.enter_context(get_context("spawn").Pool(given.processes)).imap(run_chunk, work)
-        for seeds, (shown_here, wrong) in zip(work, results, strict=True):
-            seen += shown_here
-            progress.update(task, advance=len(seeds))
-            if wrong is not None:
-                break
-    print(table(seen))  # noqa: T201 this is a command, and its output is its purpose
-    if wrong is not None:
-        print(f"seed {wrong} is wrong" if given.brief else report(wrong))  # noqa: T201 this is a command, and its output is its purpose
-        return 1
-    rare = too_rare(seen) if given.count >= LEAST_OCCURRENCES_FROM else []
-    if rare:
-        print(f"fewer than {LEAST_OCCURRENCES} times: {', '.join(rare)}")  # noqa: T201 as above, for a person
-    return 1 if rare else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+SEEDED = Seeded(holds, report, ("postings", *EntryType, *Reason), least=100, enough=10_000)

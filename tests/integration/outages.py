@@ -1,12 +1,11 @@
 """Takes Kafka and ClickHouse away from a running deployment for a while, and shows that it recovers without a hand.
 
-`python -m tests.outages --seconds 60` has each of them down for a minute. All is real: a Kafka and a ClickHouse of its
-own, and `tallybook up` with every stage as a process. Nothing may be lost or doubled, and nobody may be shown a trace.
+All is real: a Kafka and a ClickHouse of its own, and `tallybook up` with every stage as a process. Nothing may be lost
+or doubled, and nobody may be shown a trace.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tallybook.folder.folder import EDITION
 from tallybook.stream.open import Stream, open_stream
 from tests.integration.brokers import SETTINGS
 from tests.integration.clickhouses import ChdbOverHttp
+from tests.run.given import Given, say
 
 DEPLOYMENT: Final = "outages"
 PARTITIONS: Final = 2
@@ -201,25 +201,11 @@ def run_outages(folder: Path, seconds: float, say: Say) -> None:
         made.check()
 
 
-def main() -> int:
-    """Run them, and say what happens; 1 where something did not come back."""
-    parser = argparse.ArgumentParser(prog="python -m tests.outages", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long each is down (%(default)s)")
-    given = parser.parse_args()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-
+def run(given: Given) -> list[str]:
+    """Run them, and say what happens; what did not come back."""
     with tempfile.TemporaryDirectory(prefix="tallybook-outages-") as folder:
         try:
             run_outages(Path(folder), given.seconds, say)
         except Outage as outage:
-            say(f"NOT WELL: {outage}")
-            return 1
-    say("all came back by itself")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+            return [str(outage)]
+    return []

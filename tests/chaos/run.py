@@ -1,18 +1,13 @@
 """Strikes a running deployment on a real Kafka, again and again, and proves that nothing was lost and nothing doubled.
 
-    python -m tests.chaos --blows 100 --seed 1                a deployment of real processes, and a hundred blows
-    python -m tests.chaos --blows 100 --seed 1 --minutes 10   the same blows, as many as fall into ten minutes
-
-The seed chooses the events and the blows; when exactly a blow falls, the machine does. Ends with 1 if a law was broken,
-and leaves the folder with books, tables and logs to be looked at.
+The seed chooses the events and the blows; when exactly a blow falls, the machine does. If a law was broken, the folder
+with books, tables and logs is left to be looked at.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,8 +21,8 @@ from tests.chaos.blows import DECK, Blow, Striker, plan
 from tests.chaos.laws import Checked, check
 from tests.chaos.processes import TookOver
 from tests.chaos.world import World
-from tests.faults.__main__ import commit
 from tests.integration.brokers import NoServerError, require_local
+from tests.run.given import Given, say
 
 SESSION_SECONDS: Final = 10.0  # the product's own
 SHORT_SESSION_SECONDS: Final = 4.0
@@ -36,45 +31,32 @@ MAX_SAID: Final = 250  # of a process's last words
 WARM_SECONDS: Final = 6.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the arguments, strike, print the table; 1 if a law was broken."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--blows", type=int, default=6, help="how many")
-    parser.add_argument("--seed", default=None, help="a text that chooses events and blows (default: the commit)")
-    parser.add_argument("--minutes", type=float, default=0.0, help="strike for so long at most (0: all blows)")
-    parser.add_argument("--session", type=float, default=0.0, help="seconds until a silent member is given up")
-    parser.add_argument("--only", nargs="+", choices=sorted(DECK), default=(), help="strike only blows of these kinds")
-    given = parser.parse_args(arguments)
-    seed = given.seed or commit() or "1"
-    session = given.session or (SHORT_SESSION_SECONDS if given.blows <= FEW_BLOWS else SESSION_SECONDS)
-    say(f"seed {seed}, {given.blows} blows; again: python -m tests.chaos --blows {given.blows} --seed {seed}")
+def run(given: Given) -> list[str]:
+    """Strike and print the table; the laws that were broken."""
     try:
         require_local(KAFKA, "this test kills its own broker, so that TALLYBOOK_TEST_BOOTSTRAP")
     except NoServerError as missing:
         say(f"skipped: {missing}")
-        return 0
+        return []
+    if unknown := set(given.only) - set(DECK):
+        return [f"no blow is called {', '.join(unknown)}; there are {', '.join(DECK)}"]
+    blows = plan(given.count, given.seed, given.only)
     signal.signal(signal.SIGTERM, _interrupt)
     scratch = Path(tempfile.mkdtemp(prefix="tallybook-chaos-"))
-    wrong = ["it did not come to its end"]
     try:
-        blows = plan(given.blows, seed, given.only)
-        wrong = run(scratch, blows, given.blows, seed, session=session, minutes=given.minutes)
+        wrong = _strike_all(scratch, blows, given)
     except AssertionError as broken:
         wrong = [str(broken)]
-    finally:
-        for line in wrong:
-            say(f"WRONG  {line}")
-        if wrong:
-            say(f"look at {scratch}; again: python -m tests.chaos --blows {given.blows} --seed {seed}")
-        else:
-            shutil.rmtree(scratch)
-    return 1 if wrong else 0
+    if wrong:
+        return [*wrong, f"look at {scratch}", given.again()]
+    shutil.rmtree(scratch)
+    return []
 
 
-def run(scratch: Path, blows: Iterator[Blow], number: int, seed: str, *, session: float, minutes: float) -> list[str]:
-    """Build the deployment, strike `number` blows, drain, check, and print what was found; what is wrong."""
+def _strike_all(scratch: Path, blows: Iterator[Blow], given: Given) -> list[str]:
+    """Build the deployment, strike, drain, check, and print what was found; what is wrong."""
     began = time.monotonic()
-    world = World(scratch, seed, session, say)
+    world = World(scratch, given.seed, SHORT_SESSION_SECONDS if given.count <= FEW_BLOWS else SESSION_SECONDS, say)
     try:
         striker = Striker(world)
         world.publishing.start()
@@ -82,14 +64,14 @@ def run(scratch: Path, blows: Iterator[Blow], number: int, seed: str, *, session
         say(f"      all stages are started after {time.monotonic() - began:.0f} s")
         striking = time.monotonic()
         for blow in blows:
-            if len(striker.struck) >= number:
+            if len(striker.struck) >= given.count:
                 break
-            if minutes and time.monotonic() - striking > minutes * 60:
-                say(f"      {minutes:g} minutes are over")
+            if given.seconds and time.monotonic() - striking > given.seconds:
+                say(f"      {given.seconds:g} seconds are over")
                 break
             struck = striker.strike(blow)
             if struck.name:
-                say(f"{len(striker.struck):>4} of {number}  {struck.kind:<20} {struck.name}")
+                say(f"{len(striker.struck):>4} of {given.count}  {struck.kind:<20} {struck.name}")
         striker.settle()
         seconds = time.monotonic() - striking
         world.publishing.end()
@@ -101,7 +83,6 @@ def run(scratch: Path, blows: Iterator[Blow], number: int, seed: str, *, session
         wrong = [*striker.wrong, *unwell, *checked.wrong]
         for line in table(world, striker, checked, seconds, drained):
             say(line)
-        say(f"seed {seed}: {time.monotonic() - began:.0f} s in all")
         return wrong
     finally:
         world.close()
@@ -166,15 +147,5 @@ def _waits(striker: Striker, took: Sequence[TookOver], kinds: Sequence[str]) -> 
     return found
 
 
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())
