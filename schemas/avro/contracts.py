@@ -26,7 +26,8 @@ SCHEMAS: Final = FACT_SCHEMAS + BOOK_SCHEMAS
 def load_schema(name: str, *, version: str = "") -> dict[str, Any]:
     """The schema `tallybook.<name>` in full: every named type is written out where it is first used.
 
-    `version` is a folder beside the current schemas ("" or `PREVIOUS`). Raises FileNotFoundError for an unknown name.
+    `version` is "" for the current schemas, or `PREVIOUS` for those of the last release: its folder holds the ones that
+    have changed since. Raises FileNotFoundError for an unknown name.
     """
     schema = _written_out(f"{NAMESPACE}.{name}", version, set())
     if not isinstance(schema, dict):
@@ -45,9 +46,7 @@ def _written_out(node: Any, version: str, seen: set[str]) -> Any:
     if isinstance(node, str):
         if not node.startswith(f"{NAMESPACE}.") or node in seen:
             return node
-        folder = files("schemas") / "avro" / version if version else files("schemas") / "avro"
-        text = (folder / f"{node.removeprefix(f'{NAMESPACE}.')}.avsc").read_text(encoding="utf-8")
-        return _written_out(json.loads(text), version, seen)
+        return _written_out(json.loads(_text(f"{node.removeprefix(f'{NAMESPACE}.')}.avsc", version)), version, seen)
     if isinstance(node, list):
         return [_written_out(item, version, seen) for item in node]
     if isinstance(node, dict):
@@ -57,3 +56,9 @@ def _written_out(node: Any, version: str, seen: set[str]) -> Any:
             return node | {"fields": fields}
         return {key: _written_out(value, version, seen) for key, value in node.items()}
     return node
+
+
+def _text(file: str, version: str) -> str:
+    current = files("schemas") / "avro"
+    changed = current / version / file
+    return (changed if version and changed.is_file() else current / file).read_text(encoding="utf-8")
