@@ -13,7 +13,7 @@ from processors.decider.fields.conditions import LineConditions, When
 from processors.decider.fields.problems import Path, Problem
 from processors.decider.fields.scalars import Exact, number_schema
 from processors.decider.kinds.purchase_lines import pay_by_line, pay_once
-from processors.decider.kinds.rule import EarningRule, LinesAsked, NumberedRule, Programme, when_schema
+from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme, when_schema
 from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind, FixedOn, PurchaseLine
 
@@ -86,14 +86,6 @@ class FixedRule(EarningRule):
     def fact(self) -> FactKind:
         """The kind that is named in `on`."""
         return FACT_KINDS[self.on]
-
-    def when_asked(self) -> When | None:
-        """The conditions on the fact."""
-        return self.when
-
-    def lines_asked(self) -> LinesAsked:
-        """The conditions on the lines of a purchase."""
-        return self.lines, self.exclude_lines
 
     def counted(self) -> Counted:
         """The event, or each line, or thousandths of each unit."""

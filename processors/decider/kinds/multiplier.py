@@ -20,7 +20,7 @@ from processors.decider.fields.satisfiable import (
     together,
 )
 from processors.decider.fields.scalars import Exact, Id, number_schema
-from processors.decider.kinds.rule import AnyRule, EarningRule, LinesAsked, Programme, field_keys, when_problems
+from processors.decider.kinds.rule import AnyRule, EarningRule, Programme, field_keys, when_problems
 from schemas.facts import MemberFact
 
 MAX_FACTOR: Final = 100
@@ -146,14 +146,6 @@ class MultiplierRule(AnyRule):
             if is_covered(lines, asked_of_line(conditions)):
                 return f"{whose} leaves no line to multiply"
         return ""
-
-    def when_asked(self) -> When | None:
-        """The conditions on the fact."""
-        return self.when
-
-    def lines_asked(self) -> LinesAsked:
-        """The conditions on the lines that are multiplied."""
-        return self.lines, self.exclude_lines
 
     def not_counted(self, fact: MemberFact, rules: Sequence[AnyRule]) -> str:
         """That none of the rules it multiplies counts this kind of fact."""

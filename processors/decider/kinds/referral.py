@@ -13,7 +13,6 @@ from processors.decider.fields.problems import Path, Problem, refuse_all, repeat
 from processors.decider.fields.scalars import Flag, Whole
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme
 from processors.decider.points import Counted
-from schemas.facts import FACT_KINDS, FactKind
 
 MAX_POINTS: Final = 1_000_000
 MAX_CLAIM_RANK: Final = 1_000_000
@@ -34,6 +33,7 @@ class ReferralRule(EarningRule):
     )
     new_members: Flag = Field(default=False, description="Pay only on the referee's first purchase ever.")
 
+    counts: ClassVar[str] = "referral"
     is_single: ClassVar[bool] = True
     unpaid: ClassVar[str] = "its conditions hold, but this referral was settled before"
 
@@ -49,10 +49,6 @@ class ReferralRule(EarningRule):
         if self.referrer_points == self.referee_points == 0:
             message = f"the referral rule `{self.id}` pays nobody"
             yield Problem(path, message, "give one side points, or delete the rule")
-
-    def fact(self) -> FactKind:
-        """Referrals, on the purchases that they lead to."""
-        return FACT_KINDS["referral"]
 
     def counted(self) -> Counted:
         """The event, which pays each side its own points."""

@@ -96,12 +96,13 @@ class AnyRule(RulesetModel):
         return []
 
     def when_asked(self) -> When | None:
-        """The conditions on the whole fact."""
-        return None
+        """The conditions on the whole fact: the field `when` of the kinds that have it."""
+        when: When | None = getattr(self, "when", None)
+        return when
 
     def lines_asked(self) -> LinesAsked:
-        """The conditions on the lines of a purchase: those that must hold, and those that may not."""
-        return None, None
+        """What lines of a purchase must match and may not: `lines` and `exclude_lines` of the kinds that have them."""
+        return getattr(self, "lines", None), getattr(self, "exclude_lines", None)
 
     def tests(self) -> list[FactTest]:
         """What must hold of a fact for the rule to take part, beside its time and the lines."""
@@ -130,6 +131,8 @@ class EarningRule(AnyRule):
         default=(), max_length=MAX_LIMITS, description="Limits that cut this rule, in order."
     )
 
+    # The word for the kind of fact that it counts, unless `fact` says otherwise.
+    counts: ClassVar[str] = ""
     # Whether a ruleset may have one rule of this kind at most.
     is_single: ClassVar[bool] = False
     # Whether a multiplier that names no rules multiplies this kind.
@@ -149,7 +152,12 @@ class EarningRule(AnyRule):
 
     def fact(self) -> FactKind:
         """The kind of fact that it counts."""
-        raise NotImplementedError
+        return FACT_KINDS[self.counts]
+
+    @classmethod
+    def when_schemas(cls) -> list[dict[str, Any]]:
+        """That `when` asks of the kind of fact that is counted."""
+        return [when_schema(cls.counts)] if "when" in cls.model_fields else []
 
     def counted(self) -> Counted:
         """What of a fact it counts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -12,9 +12,8 @@ from processors.decider.fields.conditions import LineConditions, When
 from processors.decider.fields.problems import Problem
 from processors.decider.fields.scalars import Exact, Whole, number_schema
 from processors.decider.kinds.purchase_lines import pay_by_line
-from processors.decider.kinds.rule import EarningRule, LinesAsked, NumberedRule, when_schema
+from processors.decider.kinds.rule import EarningRule, NumberedRule
 from processors.decider.points import Counted
-from schemas.facts import FACT_KINDS, FactKind
 
 MAX_PER_MINOR: Final = 10**13
 # A bound on points per minor unit keeps every sum inside an int64.
@@ -34,6 +33,7 @@ class SpendRule(EarningRule):
     exclude_lines: LineConditions | None = Field(default=None, description="Lines that match do not count.")
     round_per: Literal["order", "line"] = Field(default="order", description="Round once per order, or every line.")
 
+    counts: ClassVar[str] = "purchase"
     multiplied_by_default: ClassVar[bool] = True
 
     def problems(self) -> list[Problem]:
@@ -42,23 +42,6 @@ class SpendRule(EarningRule):
             return []
         hint = f"at most {MAX_SPEND_RATE} points per minor unit; one per 1.00 is `points: 1, per_minor: 100`"
         return [Problem(("points",), f"{self.points} points per {self.per_minor} minor units is too much", hint)]
-
-    @classmethod
-    def when_schemas(cls) -> list[dict[str, Any]]:
-        """`when` asks of a purchase."""
-        return [when_schema("purchase")]
-
-    def fact(self) -> FactKind:
-        """Purchases."""
-        return FACT_KINDS["purchase"]
-
-    def when_asked(self) -> When | None:
-        """The conditions on the order."""
-        return self.when
-
-    def lines_asked(self) -> LinesAsked:
-        """The conditions on its lines."""
-        return self.lines, self.exclude_lines
 
     def counted(self) -> Counted:
         """The minor units of lines."""

@@ -13,9 +13,8 @@ from pydantic import Field
 from processors.decider.fields.conditions import RulesetModel, When
 from processors.decider.fields.problems import Path, Problem
 from processors.decider.fields.scalars import Exact, Whole, number_schema
-from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme, when_schema
+from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme
 from processors.decider.points import Counted
-from schemas.facts import FACT_KINDS, FactKind
 from schemas.posting import Reason
 
 MAX_POINTS: Final = 1_000_000
@@ -47,6 +46,7 @@ class StreakRule(EarningRule):
     )
     when: When | None = Field(default=None, description="Conditions on the whole fact; all must hold.")
 
+    counts: ClassVar[str] = "check_in"
     is_single: ClassVar[bool] = True
     gives_reason: ClassVar[bool] = True
     names: ClassVar[Mapping[str, Any]] = {"DAY_ALREADY_PAID": Reason.DAY_ALREADY_PAID}
@@ -81,19 +81,6 @@ class StreakRule(EarningRule):
             message = f"from day {last.day} on, every day pays the bonus of {last.bonus} again"
             hint = "write `beyond: hold` if that is meant, else `repeat` or `restart`"
             yield Problem((*path, "steps"), message, hint)
-
-    @classmethod
-    def when_schemas(cls) -> list[dict[str, Any]]:
-        """`when` asks of a check-in."""
-        return [when_schema("check_in")]
-
-    def fact(self) -> FactKind:
-        """Check-ins."""
-        return FACT_KINDS["check_in"]
-
-    def when_asked(self) -> When | None:
-        """The conditions on the check-in."""
-        return self.when
 
     def counted(self) -> Counted:
         """The day, which pays by the length of the run that ends on it."""
