@@ -1,4 +1,4 @@
-"""Where a fact stands in the journal: in which partition, and on which page of it."""
+"""Decides where a fact stands in the journal: in which partition, and when its page is full."""
 
 from __future__ import annotations
 

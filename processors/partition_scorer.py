@@ -14,7 +14,7 @@ from schemas.posting import Posting
 
 
 class Owed(NamedTuple):
-    """A derived fact that a posting owes, with the place that fixes its order among others."""
+    """A derived fact that a posting owes, with the place by which such facts are sorted."""
 
     occurred_at: int
     partition: int
@@ -24,10 +24,10 @@ class Owed(NamedTuple):
 
 
 class PartitionScorer:
-    """A partition's machine together with its place in both books.
+    """The accounts of a partition, and how far its journal and ledger have come.
 
-    `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none), `line_bytes` is about
-    how large the last line is.
+    `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none), `line_bytes` is the
+    approximate size of the last line.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PartitionScorer:
         return self.machine.partition.last_tick
 
     def score(self, line: JournalLine, folio: Folio) -> list[Posting]:
-        """Decide one line that stands at `folio`, and stamp what it posts."""
+        """Decide one line that stands at `folio`; its postings, with their numbers and folios."""
         form = journal_form(line.member_id, line.fact)
         self.journal_digest = chained(self.journal_digest, form)
         self.line_bytes = len(form)
@@ -57,12 +57,12 @@ class PartitionScorer:
         return postings
 
     def recover(self, line: JournalLine, postings: list[Posting], *, whole: bool = True) -> None:
-        """Enter a line and its recorded postings, deciding nothing."""
+        """Apply a line and its recorded postings to the accounts, without deciding anything."""
         self.pass_by(line, postings)
         self.machine.recover(line, postings, whole=whole)
 
     def pass_by(self, line: JournalLine, postings: list[Posting]) -> None:
-        """Carry number and digests past a line and its recorded postings, without entering them."""
+        """Count a line and its recorded postings in number and digests, without applying them."""
         self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
         for posting in postings:
             self._count(posting)

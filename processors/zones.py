@@ -1,4 +1,4 @@
-"""Time zone data from the pinned `tzdata` package, never from the system, whose copy may say something else."""
+"""Reads time zone data from the pinned `tzdata` package, never from the system, whose version may differ."""
 
 from __future__ import annotations
 

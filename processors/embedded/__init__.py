@@ -1,1 +1,1 @@
-"""Rounds on one machine: facts are journalled, decided and committed without any server."""
+"""Journals, decides and commits facts on one machine, without any server."""

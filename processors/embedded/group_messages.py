@@ -1,6 +1,6 @@
-"""What a process that decides a group is told, and what it answers, as bytes: MessagePack with the facts' own shapes.
+"""Encodes the messages between an importing process and those that decide its partition groups, as MessagePack.
 
-The facts passed the door already, so they are read as their shapes, without the patterns that they passed there.
+The facts have passed the door already, so they are decoded without checking their text patterns again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SHAPES: Final = frozenset(SHAPES.values())
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the partitions of a group have in common when they stand at the end of the books."""
+    """What a group says when its partitions are recovered to the end of the books, the same for all of them."""
 
     last_tick: int
     publications: list[RulesetPublished]
@@ -80,12 +80,12 @@ def decode_sealed(data: bytes) -> Sealed:
 
 
 def encode_ready(ready: Ready) -> bytes:
-    """Where a group begins."""
+    """That a group is recovered."""
     return _encode(ready)
 
 
 def decode_ready(data: bytes) -> Ready:
-    """Where a group begins."""
+    """That a group is recovered."""
     return _decode_ready(data)
 
 

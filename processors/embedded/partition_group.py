@@ -1,7 +1,7 @@
-"""A group of the partitions: journalled and decided in one place, so that several processes can divide a round.
+"""Journals and decides a group of partitions in one process, so that several processes can divide a round.
 
-Whatever the groups are, each partition gets the same lines in the same order, and cuts its pages by itself: so the
-books are the same, byte for byte, whatever the number of processes.
+However the partitions are grouped, each partition gets the same lines in the same order and cuts its pages by itself.
+So the books are the same, byte for byte, whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class PartitionGroup(Protocol):
-    """Some partitions. `ask_…` only sets the work going, so that all groups work before the first answer is awaited."""
+    """Some of the partitions. `ask_…` only starts the work, so that all groups work before any answer is awaited."""
 
     @property
     def partitions(self) -> Sequence[int]:
@@ -67,7 +67,7 @@ class PartitionGroup(Protocol):
         """Ask for the derived facts."""
 
     def owed(self) -> list[Owed]:
-        """The derived facts that lines owe which were scored since this was last asked."""
+        """The facts derived from what was scored since the last call."""
 
     def ask_seal(self) -> None:
         """Ask that everything scored be made durable."""
@@ -77,7 +77,7 @@ class PartitionGroup(Protocol):
 
 
 class _Writing(msgspec.Struct):
-    """The page that a partition is filling, and its postings not yet handed to the log."""
+    """The page that a partition is filling, and postings not yet written to the log."""
 
     number: int
     place: Place
@@ -86,7 +86,7 @@ class _Writing(msgspec.Struct):
 
 
 class LocalPartitionGroup:
-    """A group that is decided right here, by scorers recovered to the end of the books, their places in `places`."""
+    """A group that this process decides, by scorers recovered to the end of the books at `places`."""
 
     def __init__(
         self, log: Appender, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[Place]
@@ -124,7 +124,7 @@ class LocalPartitionGroup:
             self._write(self._scorers[partition], writing, line)
 
     def ask_owed(self) -> None:
-        """Nothing: `owed` has it."""
+        """Do nothing: `owed` returns them at once."""
 
     def owed(self) -> list[Owed]:
         """The derived facts owed since last asked."""
@@ -132,10 +132,10 @@ class LocalPartitionGroup:
         return owed
 
     def ask_seal(self) -> None:
-        """Nothing: `sealed` does it."""
+        """Do nothing: `sealed` does the work."""
 
     def sealed(self) -> Sealed:
-        """Turn all pages and hand over all postings; the log's own commit makes them durable."""
+        """Write all open pages and postings to the log, whose own commit makes them durable."""
         for partition, scorer in self._scorers.items():
             self._turn_page(scorer, self._writing[partition])
             self._hand_over_postings(scorer, self._writing[partition])

@@ -1,4 +1,4 @@
-"""Rounds of an embedded run: facts up to a tick are journalled and decided, then what they owe, then due work."""
+"""Runs rounds on one machine: facts up to a tick are journalled and decided, then derived facts, then due work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.facts import ClockTicked, JournalFact, PublishedFact, RulesetPublis
 from schemas.pages import InputConsumed, Reject, RoundCommitted
 
 NO_TICK: Final = 0
-LINES_TOGETHER: Final = 500  # handed to a group at a time: few enough that it starts soon, enough to be worth a message
+LINES_TOGETHER: Final = 500  # sent to a group at a time: few enough that it starts soon, enough to be worth a message
 
 
 class Taken(NamedTuple):
@@ -25,13 +25,13 @@ class Taken(NamedTuple):
 
 
 class Rounds:
-    """Takes rounds of facts into the books of one folder, its partitions divided among groups.
+    """Takes rounds of facts into the books of one folder, whose partitions are divided into groups.
 
     Nothing is visible to readers before `commit`. The caller owns `log`; the groups stand at the end of the books, with
     the last tick and the publications given. `postings_committed` counts since then.
 
-    What a round's facts owe is asked for only when the next round (or the commit) begins: until then the groups decide
-    while the caller reads on.
+    The facts that a round derives are asked for only when the next round (or the commit) begins, so that the groups
+    decide while the caller reads on.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Rounds:
         self.publications.append(published)
 
     def take(self, facts: Sequence[Taken], tick_at: int, received_at: int) -> None:
-        """One round: these facts in this order, the facts they owe, then a tick at `tick_at` if it is a new one."""
+        """Take one round: these facts in this order, facts derived from them, then a tick at `tick_at` if it is new."""
         self._finish_round()
         self._counts.facts += len(facts)
         for fact, source, record in facts:
@@ -81,7 +81,7 @@ class Rounds:
         self._last_tick = max(tick_at, self._last_tick)
 
     def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
-        """Keep refused records; gives them back with their numbers."""
+        """Keep refused records; returns them with their numbers."""
         self._counts.rejects += len(rejects)
         return self.log.append_rejects(rejects)
 
@@ -116,7 +116,7 @@ class Rounds:
         return counts
 
     def _finish_round(self) -> None:
-        """What the last round's facts owe, in an order that no group has a hand in, and then its tick."""
+        """Journal the facts that the last round derived, sorted so that groups do not matter, and then its tick."""
         if self._unfinished is None:
             return
         (tick_at, received_at), self._unfinished = self._unfinished, None

@@ -1,1 +1,1 @@
-"""The door: reads what publishers send, refuses what is wrong with a typed reason, and keeps it."""
+"""Reads what publishers send, and admits it as facts or refuses it with a typed reason."""

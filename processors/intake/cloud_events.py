@@ -1,4 +1,4 @@
-"""CloudEvents envelopes in JSON (CloudEvents 1.0.2, JSON event format): what they hold is taken, they are not."""
+"""Takes the event out of a CloudEvents envelope in JSON (CloudEvents 1.0.2, JSON event format)."""
 
 from __future__ import annotations
 

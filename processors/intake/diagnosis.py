@@ -1,6 +1,6 @@
-"""Finds the first thing wrong with a decoded record and says what to change: reads the schema, field by field.
+"""Finds the first thing wrong with a decoded record, in the order of its schema's fields, and says what to change.
 
-The decoder is the judge of what is valid; this is its interpreter, called only for records that it refused.
+Only the decoder decides what is valid; this explains its refusals, and is called for refused records only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The door: one record in, a fact or a typed refusal out; it never raises on data, and judges no rule of a programme.
+"""The door: admits a record as a fact, or refuses it with a typed reason. It raises nothing on data and knows no rules.
 
-The quick way decodes straight into the shape of a fact; only a record that fails it, or that might hide something (an
-escape, a key given twice), takes the slow way through a dictionary, where the first problem is found and explained.
+A record is first decoded straight into the shape of a fact. Only if that fails, or if the record might hide something
+(an escape, a key given twice), it is decoded into a dictionary, where the first problem is found and explained.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from schemas.instants import NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
 MAX_SOURCES_REMEMBERED: Final = 4_096
-# JSON is less than twenty times as long as the Avro body that says the same, so up to here it is not too large.
+# JSON is less than twenty times as long as Avro of the same event, so a body up to here is not too large as JSON.
 MAX_QUICK_BYTES: Final = 32_768
 
 Judge = Callable[[PublishedFact], Refusal | None]
@@ -44,7 +44,7 @@ _decoders: Final[dict[str, Callable[[bytes], Any]]] = {
     name: msgspec.json.Decoder(shape).decode for name, shape in ({"": AnyShape} | SHAPES).items()
 }
 _encode: Final = msgspec.json.Encoder().encode
-# Half of a surrogate pair in a name is no misfit to msgspec, which fails to encode it.
+# UnicodeEncodeError: half of a surrogate pair in a field's name, which msgspec cannot put into its message.
 _MISFITS: Final = (msgspec.ValidationError, RecursionError, UnicodeEncodeError)
 _source_pattern: Final = re.compile(typing.get_args(Source)[1].pattern)
 _FACTS: Final = {kind.__name__: kind for kind in PUBLISHED_TYPES}
@@ -70,7 +70,7 @@ def admit_json(
     if len(raw) > MAX_EVENT_BYTES:
         return Refusal("too_large", f"the event has {len(raw):,} bytes: at most {MAX_EVENT_BYTES:,} are taken")
     try:
-        # What an envelope says of the kind goes before the default, so such an event must say its kind itself here.
+        # An envelope's kind goes before the default one, so inside one only events that name their kind are decoded.
         shape = _decoders["" if envelope else default_type](raw)
         if b"\\" in raw or b"\x7f" in raw or json_text.may_repeat_a_key(raw):
             return _admit_parsed(raw, unknown, default_type, envelope)
@@ -125,7 +125,7 @@ def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Door:
-    """The door as a reader meets it: what it admits is judged once more while the record's bytes are still at hand.
+    """The door for the readers of inputs: what it admits is judged once more, while the record's bytes are at hand.
 
     `unknown` counts the fields that no fact has. `judge` says what else is wrong with a fact, such as its time; the
     callable must give the same answer however often it is asked.
@@ -186,7 +186,7 @@ def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon
 def _admit_parsed(
     raw: bytes, unknown: UnknownFields | None, default_type: str, envelope: Mapping[str, str] | None
 ) -> PublishedFact | Refusal:
-    """The slow way: the whole record as a dictionary first."""
+    """Admit a record by way of a dictionary."""
     document: Mapping[str, Any] = {}
     try:
         document = json_text.parse_object(raw)

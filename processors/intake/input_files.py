@@ -1,4 +1,4 @@
-"""Opens what people give to be read: finds out the format, refuses foreign files by name, and gives the records."""
+"""Opens input files: finds out their format, refuses files of other kinds by name, and gives their records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SUFFIXES: Final[dict[str, Format]] = {
     ".parquet": "parquet",
 }
 _MAGIC: Final[tuple[tuple[bytes, Format], ...]] = ((b"Obj\x01", "avro"), (b"PAR1", "parquet"))
-# What people give by mistake, and what to do instead.
+# Files that are given by mistake, and what to do instead.
 _FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first; from Excel, save as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8"),
@@ -107,7 +107,6 @@ class Input:
                 self._parquet(Door()).close()
 
     def _parquet(self, door: Door) -> ParquetReader:
-        # pyarrow takes 0.25 s to load, as long as all else that an import needs: only a Parquet file shall pay for it.
         from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
 
         return ParquetReader(self.path, self.mapping, self.shown, door)

@@ -1,4 +1,4 @@
-"""What every reader gives: one record after another, each a fact or a refusal, with its place in the input."""
+"""The records that every reader gives: each a fact or a refusal, with its place in the input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from processors.intake.refusal import Refusal
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import PublishedFact
 
-# A record larger than an event may be is never held whole: this much of it is kept with the refusal.
+# Of a record larger than an event may be, only this much is read into memory and kept with the refusal.
 MAX_KEPT_BYTES: Final = 65_536
 
 
@@ -34,7 +34,7 @@ class Read(msgspec.Struct, gc=False):
 
 
 class InputRefused(ValueError):
-    """A file that is not read at all: `file`, `line` (0 if none is meant), what is wrong, and what to do."""
+    """A file is refused as a whole: `file`, `line` (0 for none), what is wrong, and what to do."""
 
     def __init__(self, file: str, line: int, message: str, hint: str) -> None:
         place = f"{file}, line {line}" if line else file

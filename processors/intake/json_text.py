@@ -1,4 +1,4 @@
-"""JSON text as the door reads it: exactly one object, no key twice, nothing that two readers read in two ways."""
+"""Parses an event's JSON strictly: exactly one object, no key twice, nothing that two parsers read differently."""
 
 from __future__ import annotations
 

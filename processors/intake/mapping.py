@@ -1,4 +1,4 @@
-"""Which column of a table is which field of a fact: declared data that a shop writes once for its exports."""
+"""Column mappings: which column of a table is which field of a fact, declared by a shop once for its exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several inputs become one arrival order: merged by time, each record once, what was taken in before left out."""
+"""Merges several inputs by time, each record once, without those that were taken in before."""
 
 from __future__ import annotations
 

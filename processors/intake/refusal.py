@@ -1,4 +1,4 @@
-"""What the door says when it refuses, so that every reader, reject and report speaks of it in the same words."""
+"""Refusals: the typed reasons of the door, and how a refused record becomes a reject that is kept."""
 
 from __future__ import annotations
 

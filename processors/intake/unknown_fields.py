@@ -1,4 +1,4 @@
-"""Fields that publishers send and nobody reads: ignored, but counted and shown, for they often are misspelt."""
+"""Counts the fields that publishers send and no fact has: they are ignored, but shown, as they may be misspelt."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Walks the recorded books again: to recover after a stop, and to prove that the ledger follows from the journal."""
+"""Reads the recorded books again: to recover after a stop, and to prove that the ledger follows from the journal."""

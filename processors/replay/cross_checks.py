@@ -1,4 +1,4 @@
-"""Counts what no partition can prove alone: derived facts, both parties of referrals, and what stands everywhere."""
+"""Checks what no partition can prove alone: derived facts, both sides of a referral, and ticks and publications."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.pages import JournalLine
 
 
 class _Key(NamedTuple):
-    """A fact in somebody's account, and what it says, as a hash."""
+    """A fact in a member's account, with the hash of its content."""
 
     source: str
     event_id: str
@@ -31,7 +31,7 @@ class _Key(NamedTuple):
 
 
 class CrossChecks:
-    """Takes note of every line and posting of books in `partitions` parts; in the end all must come out even."""
+    """Counts every line and posting of books with `partitions` partitions; in the end all counts must match."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
@@ -68,7 +68,7 @@ class CrossChecks:
         return None if due == partition else f"{name} of member {line.member_id} belongs in partition {due}"
 
     def problems(self) -> Iterator[tuple[int, str, str]]:
-        """What does not come out even, as (partition or -1, place, what is the matter); nothing in books that do."""
+        """What does not match, as (partition or -1, place, problem); nothing for sound books."""
         for key, surplus in self._owed.items():
             if surplus:
                 problem = (
@@ -91,7 +91,7 @@ def _key(fact: MemberFact, member_id: str) -> _Key:
 
 
 def _move(counts: Counter[_Key], key: _Key, by: int) -> None:
-    """Count up or down; what has come out even is forgotten, so that only what is open takes memory."""
+    """Count up or down; a count of zero is dropped, so that only what is open takes memory."""
     counts[key] += by
     if not counts[key]:
         del counts[key]

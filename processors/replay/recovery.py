@@ -41,7 +41,7 @@ def save_snapshot(
     *,
     commit_at: int,
 ) -> None:
-    """Keep the state of a scorer that stands at `place`, the end of the committed books.
+    """Save a snapshot of a scorer that stands at `place`, the end of the committed books.
 
     `commit_at` is where the commit stands that left the books so.
 
@@ -80,7 +80,7 @@ def recover_partition(
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
 ) -> Place:
-    """Bring a fresh scorer to the end of what the ledger covers and give its place there.
+    """Bring a new scorer to the end of what the ledger covers; its place there.
 
     Raises:
         BooksDamaged: the two books do not belong together.
@@ -91,7 +91,7 @@ def recover_partition(
         try:
             scorer.recover(item.line, list(item.postings))
         except AssertionError as impossible:
-            # Fresh postings cannot get here: these were read back, so the books say what no account can follow.
+            # These postings were read from the books, not just decided, so the books are damaged and not this program.
             where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {scorer.partition}"
             raise BooksDamaged(
                 f"ledger.{edition}/{scorer.partition:02d}.avro", None, f"at {where}: {impossible}"
@@ -102,7 +102,7 @@ def recover_partition(
 
 
 def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: SnapshotStore) -> Place:
-    """The place of the snapshot, taken over by the scorer; the beginning where there is none that these books made."""
+    """Restore the scorer from a snapshot of these books, if there is one; its place, else the beginning."""
     kept = snapshots.load(edition, scorer.partition)
     if kept is None or kept[0].folio is None or not _is_made_by(log, kept[0]):
         return BEGINNING
@@ -110,8 +110,8 @@ def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: S
     try:
         state = _decoder.decode(payload)
     except msgspec.MsgspecError:
-        return BEGINNING  # the cache of another version: the books say the same, more slowly
-    # Books that were made again may say the same on other pages, where this place is none.
+        return BEGINNING  # of another version of this program: the books are read instead
+    # Books made again may hold the same on other pages, where this place does not exist.
     if state.layout != PAYLOAD_LAYOUT or state.opened != log.opened():
         return BEGINNING
     scorer.page, scorer.number = header.folio.page if header.folio else -1, header.number

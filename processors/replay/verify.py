@@ -1,4 +1,4 @@
-"""Decides every journal line again and compares: the proof that the ledger follows from the journal and the rules."""
+"""Decides every journal line again and compares, to prove that the ledger follows from the journal and the rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_DIFFERENCES_SHOWN: Final = 20
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One place where the books do not say what the rules make of the facts."""
+    """One place where the books differ from what the rules make of the facts."""
 
     partition: int
     place: str
@@ -102,7 +102,7 @@ def _verify_partition(
             try:
                 scorer.recover(item.line, postings)
             except AssertionError as impossible:
-                # No account can be brought forward by such a posting: there is nothing to decide the next facts with.
+                # No account can follow such a posting, so the next facts cannot be decided.
                 is_followed = False
                 result.found(scorer.partition, place, f"{impossible}; the rest of this partition was not decided again")
         else:

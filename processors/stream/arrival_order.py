@@ -1,6 +1,6 @@
-"""Brings the records of several partitions into one order of arrival, so that no topic overtakes another.
+"""Merges the records of several partitions in the order of their timestamps, so that no topic overtakes another.
 
-Without it, a day's purchases could be taken in before the check-ins of that day were even fetched, and be late by that.
+Without it, a day's purchases could be taken in before the check-ins of that day were fetched, which would then be late.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 
 from books.kafka.records import Place, Polled, Record
 
-# Records that stand so near to each other may come in any order.
+# Records less than this apart may come in any order.
 STEP_MS: Final = 500
 # A partition whose newest record is older than this is still catching up.
 BEHIND_MS: Final = 10_000
-# So long a partition is waited for that should have records and gives none (its broker may be down).
+# How long to wait for a partition that should have records and gives none (its broker may be down).
 PATIENCE_MS: Final = 3_000
 MAX_HELD: Final = 4_000  # records of one partition; more are not fetched before some are taken
-# Of all partitions together: where so much is held, only those are fetched that nothing is held of.
+# Of all partitions together: beyond this, only partitions are fetched of which nothing is held.
 MAX_HELD_BYTES: Final = 64 << 20
-# What is taken at once goes to the journal in one transaction, which has its time-out.
+# What is taken at once goes to the journal in one transaction, which must end before its time-out.
 MAX_TAKEN_BYTES: Final = 16 << 20
 
 
@@ -35,14 +35,14 @@ class ArrivalOrder:
         self._waiting_since: int | None = None
 
     def assign(self, places: Iterable[Place]) -> None:
-        """These partitions are ours now; what was held of others is dropped."""
+        """Hold records of these partitions from now on; those of others are dropped."""
         wanted = set(places)
         self.revoke(self._held.keys() - wanted)
         self._held = {place: self._held.get(place, deque()) for place in wanted}
         self._behind = wanted
 
     def revoke(self, places: Iterable[Place]) -> None:
-        """These partitions are ours no longer."""
+        """Drop the records of these partitions."""
         for place in places:
             self._held_bytes -= sum(map(_size, self._held.pop(place, ())))
             self._behind.discard(place)
@@ -63,14 +63,14 @@ class ArrivalOrder:
         self._behind -= polled.at_end.keys()
 
     def full(self) -> set[Place]:
-        """The partitions of which enough is held."""
+        """The partitions of which no more need be fetched for now."""
         most = MAX_HELD if self._held_bytes < MAX_HELD_BYTES else 1
         return {place for place, held in self._held.items() if len(held) >= most}
 
     def take(self, most: int, now: int) -> list[Record]:
-        """The next records in order of their time, none of them ahead of a partition that is still to come so far.
+        """The next records in the order of their timestamps, none of them later than what a partition may still bring.
 
-        A record that says to be of the future has come by now all the same, and those behind it need not wait for it.
+        A timestamp in the future counts as now, so that the records behind it need not wait.
         """
         heads = [(min(held[0].timestamp, now), place) for place, held in self._held.items() if held]
         if not heads or not self._may_go_on(now):

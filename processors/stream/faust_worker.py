@@ -1,7 +1,8 @@
-"""The one file that knows Faust: it shares the journal's partitions among workers and hands over their pages.
+"""Runs scoring on Faust, which distributes the journal's partitions among workers; no other file uses Faust.
 
-Faust gives membership, rebalances and flow; it keeps no state and commits nothing that matters. What it would do by
-itself and must not: read what is not committed, go on from a group's offsets, acknowledge and skip what failed.
+Faust gives group membership, rebalances and the flow of pages; it keeps no state and commits nothing that matters.
+Three things that it does by default are prevented here: reading uncommitted records, going on from the group's offsets,
+and acknowledging a page whose processing failed.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ PAGES_AHEAD: Final = 64
 # Pages that one transaction of a partition may hold; it ends sooner when no more are waiting.
 PAGES_PER_COMMIT: Final = 16
 THREADS: Final = 8
-# To be placed where a partition's ledger ends takes a moment. Faust's own patience is 60 s, and has no end to it.
+# How long seeking to the end of what the ledgers cover may take. Faust's own time-out of 60 s does not end the wait.
 SEEK_SECONDS: Final = 30.0
 NOTE_EVERY_SECONDS: Final = 5.0
-# So long it may take to let go of everything; a supervisor waits longer.
+# How long releasing everything may take at the end; a supervisor waits longer.
 STOP_SECONDS: Final = 10.0
-# So long, above what whoever asks waits for its turn, a read between two commits may take.
+# How long a read between two commits may take, beside the caller's wait for its turn.
 READ_SECONDS: Final = 5.0
-# Exit codes, as in tallybook.exit_codes: to start it again may help, or something must be changed first.
+# Exit codes, as in tallybook.exit_codes: FAILED may pass after a restart, REFUSED needs a change first.
 DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 3
@@ -57,7 +58,7 @@ Scorers = Mapping[int, StreamScorer]
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
-    """Reads committed pages alone, which Faust does under its own exactly_once only."""
+    """Reads committed pages only, which Faust by itself does only in its exactly_once mode."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -66,7 +67,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Note how far a partition is, for those who watch: a group that cannot take it now is no reason to end."""
+        """Commit offsets to the group, for monitoring only: a failure is logged, and they are committed later."""
         held = self.assignment()
         noted = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in held}
         try:
@@ -80,7 +81,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         try:
             super()._start_thread()
         except asyncio.CancelledError:
-            if not self.app.should_stop:  # else it is how a fetch ends that waited for a broker
+            if not self.app.should_stop:  # else a fetch that waited for a broker was cancelled
                 raise
 
     async def on_start(self) -> None:
@@ -91,13 +92,13 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 
 class _Consumer(driver.Consumer):
-    """Goes on where the ledger ends, not where the group's offsets say."""
+    """Starts where the ledger ends, not at the group's offsets."""
 
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Without asking the group. Should it not come back, Faust would go on to nothing, for ever, without a word."""
+        """Seek without asking the group, and end the process if that hangs: Faust would silently wait for ever."""
         app = cast(_App, self.app)
         positions = app.tallybook_positions()
         try:
@@ -110,9 +111,9 @@ class _Consumer(driver.Consumer):
             self._committed_offset[place] = None
 
     def _new_offset(self, tp: TP) -> int | None:
-        """The offset to note for a partition: pages are acknowledged in order, and only once they are committed.
+        """The offset to commit for a partition: pages are acknowledged in order, once their postings are committed.
 
-        Faust's own way waits for every offset between two pages, those of the markers too, and keeps what waits.
+        Faust's own method waits for every offset in between, transaction markers included, and holds what waits.
         """
         last = max(self._acked[tp], default=None)
         self._acked[tp].clear()
@@ -127,7 +128,7 @@ class _Consumer(driver.Consumer):
         return done
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """No gap need be remembered."""
+        """Do nothing: gaps between offsets do not matter here."""
 
 
 class _Transport(driver.Transport):
@@ -135,17 +136,17 @@ class _Transport(driver.Transport):
 
 
 class _App(faust.App):
-    """The worker's Faust app, with what the consumer above asks it for."""
+    """The worker's Faust app, with the two functions that the consumer above calls."""
 
     tallybook_positions: Callable[[], Mapping[TP, int]]
     tallybook_end: Callable[[str], None]
 
     def _create_directories(self) -> None:
-        """None: they are for tables, and it would leave them wherever the worker is begun."""
+        """Create none: they are for tables, and would be left in the folder where the worker was started."""
 
 
 class _Worker(faust.Worker):
-    """Stops when it is asked to: at once when asked again, and soon where Faust waits for brokers that are away."""
+    """Stops when asked: at once if asked twice, and after STOP_SECONDS while Faust waits for brokers that are down."""
 
     tallybook_end: Callable[[str], None]
 
@@ -160,7 +161,7 @@ class _Worker(faust.Worker):
 
 
 class ScoringWorker:
-    """One worker: `run` it; it ends the process on whatever it does not expect."""
+    """One scoring worker; it ends the process on any unexpected error."""
 
     def __init__(
         self,
@@ -174,12 +175,12 @@ class ScoringWorker:
         on_held: Callable[[], object] = lambda: None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Make one; `on_held` is called when it has taken over what it was given, or has let go of it.
+        """Make one; `on_held` is called when it has taken over the assigned partitions, or released them.
 
-        Of the Kafka client's `settings` it follows what they say of signing in.
+        Of the Kafka client's `settings`, those for signing in are used.
 
         Raises:
-            KafkaRefused: they name a way that scoring does not know.
+            KafkaRefused: they name a mechanism that scoring does not support.
         """
         self.scorers: dict[int, StreamScorer] = {}
         self._journal = journal
@@ -199,14 +200,14 @@ class ScoringWorker:
         """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
         worker = _Worker(self._app, redirect_stdouts=False, console_port=0, quiet=True, override_logging=False)
         worker.tallybook_end = partial(self._end, code=DONE)
-        worker.spinner = None  # it would have every line of debug log made, to turn round once for each
+        worker.spinner = None  # it would format every debug line of the log, to advance once for each
         try:
             worker.execute_from_commandline()
         except SystemExit as ended:
             return int(ended.code or 0)
 
     def answers(self, wait_seconds: float) -> bool:
-        """Whether its loop still turns, or has not begun to; for other threads."""
+        """Whether its event loop still runs, or has not started; for other threads."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return loop is None
@@ -217,7 +218,7 @@ class ScoringWorker:
         return True
 
     def read_between_commits(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
-        """What `read` makes of the scorers that are held, by partition, when all is committed; for other threads.
+        """The result of `read` on the held scorers, by partition, when all is committed; for other threads.
 
         Raises:
             TimeoutError: its turn did not come in time, or it has not begun.
@@ -226,7 +227,7 @@ class ScoringWorker:
         if loop is None or loop.is_closed():
             raise TimeoutError("the worker holds nothing yet")
         asked = asyncio.run_coroutine_threadsafe(self._read(read, wait_seconds), loop)
-        # Not cancelled when it takes longer: a commit that is on its way must not be left alone.
+        # Not cancelled when it takes longer: a commit must not be interrupted.
         return asked.result(wait_seconds + READ_SECONDS)
 
     async def _read(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
@@ -270,7 +271,7 @@ class ScoringWorker:
         return app
 
     async def _score(self, stream: Any) -> None:
-        """The agent: an exception here would be acknowledged and skipped, so the process ends instead."""
+        """The agent. Faust would acknowledge and skip a page whose agent raises, so the process ends instead."""
         await self._or_end(self._score_all(stream))
 
     async def _score_all(self, stream: Any) -> None:
@@ -279,12 +280,12 @@ class ScoringWorker:
             assignment = self._assignment
             async with self._lock:
                 message = event.message
-                # What was fetched before the last assignment is fetched again: it may stand behind what is to come.
+                # A page fetched before the last assignment is fetched again; now it may be ahead of the next one.
                 if assignment != self._assignment or message.generation_id != self._app.consumer_generation_id:
                     continue
                 scorer = self.scorers.get(message.partition)
                 if scorer is None:
-                    continue  # nobody's yet: it is fetched again by whoever takes the partition over
+                    continue  # not held (yet): it is fetched again by the process that takes the partition over
                 pages += scorer.score(_record(message))
                 self._events.append(event)
                 if pages >= PAGES_PER_COMMIT or stream.channel.queue.empty():
@@ -294,7 +295,7 @@ class ScoringWorker:
                 await asyncio.sleep(0)
 
     async def _commit(self) -> None:
-        """Commit what every partition has pending, at the same time, and only then acknowledge its pages."""
+        """Commit what is pending in all partitions, at the same time, and then acknowledge the pages."""
         pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
         await self._together(scorer.commit for scorer in pending)
         events, self._events = self._events, []
@@ -319,7 +320,7 @@ class ScoringWorker:
             tasks = [loop.run_in_executor(self._pool, scorers[number].take_over) for number in numbers]
             offsets = await asyncio.gather(*tasks)
             self._positions = dict(zip(numbers, offsets, strict=True))
-            self._kept = {}  # what did not come back is somebody else's
+            self._kept = {}  # the others are assigned to other processes
             self.scorers = scorers
             if numbers:
                 shown = ", ".join(map(str, numbers))
@@ -333,14 +334,14 @@ class ScoringWorker:
         await self._or_end(self._let_go())
 
     async def _let_go(self) -> None:
-        """Finish what is pending and close the producers; the states are kept, for the partitions may come back."""
+        """Commit what is pending and close the producers; states are kept, as partitions may be assigned here again."""
         async with self._lock:
             pending = [scorer for scorer in self.scorers.values() if scorer.has_pending]
             outcomes = await self._together((scorer.commit for scorer in pending), is_last=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
-                    # Somebody else holds it by now, or will read the ledger's end as it is: nothing is lost.
-                    self._say(f"let go of a partition with work undone: {outcome}")
+                    # The next holder goes on from the ledger's end, so nothing is lost.
+                    self._say(f"released a partition with pages not committed: {outcome}")
             for number, scorer in self.scorers.items():
                 scorer.release()
                 self._kept[number] = scorer
@@ -362,7 +363,7 @@ class ScoringWorker:
             await asyncio.get_running_loop().run_in_executor(self._pool, keep_due_snapshot, scorers, self._say)
 
     async def _or_end(self, work: Awaitable[None]) -> None:
-        """Do it, or end the process: the next one goes on from what is committed."""
+        """Await the work, or end the process on an error: the next process goes on from what is committed."""
         try:
             await work
         except asyncio.CancelledError:
@@ -378,11 +379,11 @@ class ScoringWorker:
             scorer.release()
         sys.stderr.flush()
         sys.stdout.flush()
-        os._exit(code)  # Faust's own way out would wait for what has just failed
+        os._exit(code)  # Faust's own shutdown would wait for what has just failed
 
 
 def _credentials(security: Security) -> Any:
-    """The same as Faust has it; None where nobody signs in."""
+    """The same as Faust's credentials; None where there are none."""
     if security.mechanism:
         return faust.SASLCredentials(
             username=security.username,

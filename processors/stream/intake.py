@@ -1,7 +1,7 @@
-"""The intake of the stream: facts from the publishers' topics into the journal, each batch in one transaction.
+"""Takes facts from the publishers' topics into the journal of a stream, each batch in one transaction.
 
-The offsets that were consumed are committed in the transaction of the pages that they became, in the name of a member
-of the group; so after any death the next process goes on just behind the last page that readers see.
+The consumed offsets are committed in the transaction that writes the pages, under this consumer's place in the group.
+So after a crash the next process goes on just after the last page that readers see.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BATCH_RECORDS: Final = 2_000
 POLL_SECONDS: Final = 0.1
 REGISTRY_PAUSE_SECONDS: Final = 1.0
 LOOK_FOR_RULES_MS: Final = 1_000
-# The door's own idea of how far time has come is this old at most; the decider knows exactly.
+# The intake's copy of the last tick is this old at most; the decider has the exact one.
 TICK_AGE_MS: Final = 60_000
 
 _UNREADABLE_HEADERS: Final = Refusal(
@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 
 
 class Now(Protocol):
-    """What tells the door the time."""
+    """The clock of a stage."""
 
     def __call__(self) -> int:
         """The present instant in UTC ms."""
@@ -77,7 +77,7 @@ class StreamIntake:
         self._now = now
         self._say = say
         self._door = MessageDoor(schemas, self.unknown, self._judge)
-        self._in_step = ArrivalOrder()
+        self._arrivals = ArrivalOrder()
         self._batch: list[Record] = []
         self._received_at = 0
         self._last_tick = 0
@@ -91,7 +91,7 @@ class StreamIntake:
         self._member = cluster.group_consumer(topics.group(STAGE), f"{topics.group(STAGE)}-{instance}")
 
     def open(self) -> None:
-        """Fence whoever held this name before, and join the group.
+        """Fence the process that had this name before, and join the group.
 
         Raises:
             TopicsMissing: a topic of facts is not there.
@@ -113,12 +113,12 @@ class StreamIntake:
         wait = 0.0 if self._batch and self._registry_since is None else POLL_SECONDS
         polled = self._member.poll(POLL_RECORDS, wait)
         now = self._now()
-        self._in_step.add(polled, now)
+        self._arrivals.add(polled, now)
         self._look_at_pace()
         if not self._may_begin(now):
             return 0
         if not self._batch:
-            self._batch = self._in_step.take(BATCH_RECORDS, now)
+            self._batch = self._arrivals.take(BATCH_RECORDS, now)
         if not self._batch or not self._may_ask_registry(now):
             return 0
         try:
@@ -135,7 +135,7 @@ class StreamIntake:
         return taken
 
     def close(self) -> None:
-        """Leave; what is not committed is taken in by whoever comes next."""
+        """Leave the group; the next process takes in what is not committed."""
         self._producer.close()
         self._member.close()
 
@@ -192,7 +192,7 @@ class StreamIntake:
         self._tick_read_at = now
 
     def _may_begin(self, now: int) -> bool:
-        """Before the first publication nothing is taken in: what is journalled before it is never worth anything."""
+        """Whether rules are published: a fact journalled before them would never earn anything."""
         looked_at = self._rules_looked_at
         if not self._has_rules and (looked_at is None or not 0 <= now - looked_at < LOOK_FOR_RULES_MS):
             self._rules_looked_at = now
@@ -208,8 +208,8 @@ class StreamIntake:
         return since is None or not 0 <= now - since < REGISTRY_PAUSE_SECONDS * 1000
 
     def _look_at_pace(self) -> None:
-        """Fetch no more of what enough is held of."""
-        full = self._in_step.full()
+        """Pause the partitions of which enough is held, and resume the others."""
+        full = self._arrivals.full()
         if full - self._paused:
             self._member.pause(full - self._paused)
         if self._paused - full:
@@ -217,13 +217,13 @@ class StreamIntake:
         self._paused = full
 
     def _assigned(self, places: set[Place]) -> None:
-        # As of now: a member that is asked later may have lost its place unawares, and nobody fences a nobody.
+        # Asked at once: a consumer that has lost its place in the group gives empty metadata, which fences nothing.
         self._membership = self._member.metadata()
-        self._in_step.assign(places)
+        self._arrivals.assign(places)
         self._paused = set()
 
     def _revoked(self, places: set[Place]) -> None:
         """Called while polling, so that no transaction is open."""
-        self._in_step.revoke(places)
+        self._arrivals.revoke(places)
         self._batch = [record for record in self._batch if record.place not in places]
         self._paused -= places

@@ -1,4 +1,6 @@
-"""The door for messages of a stream: each says by its first bytes how it is encoded, and gets what its JSON would get.
+"""Admits or refuses the messages of a stream, which say by their first bytes how they are encoded.
+
+The same event is admitted or refused alike in every encoding.
 
 Formats: the Confluent wire format (0x00, schema id), Avro 1.12 "Single-object encoding" (0xC3 0x01, fingerprint), JSON,
 and CloudEvents 1.0.2 in JSON or with its attributes in the headers (Kafka protocol binding, binary content mode).
@@ -36,7 +38,7 @@ _ID_IN_HEADER: Final = "__value_schema_id"
 
 
 class RegistryUnreachable(Exception):
-    """The schema registry gave no answer, which says nothing about the message that asked: try again."""
+    """The schema registry gave no answer, which says nothing about the message: try again."""
 
 
 class NoRegistry(Exception):
@@ -44,7 +46,7 @@ class NoRegistry(Exception):
 
 
 class WriterSchemas(Protocol):
-    """Who knows the schemas by which publishers write."""
+    """Finds the schemas by which publishers write."""
 
     def by_id(self, schema_id: int) -> str | None:
         """The schema as JSON, complete in itself; None where the registry does not know the id.

@@ -1,4 +1,4 @@
-"""Keeps what the door refused of the stream: the bytes as they came, their headers and coordinates, and why."""
+"""Makes rejects of refused messages: their bytes as they came, their headers and coordinates, and the reason."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from processors.intake.refusal import Refusal, reject_of
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 
-# The header by which a message says that it mends a reject.
+# The header of a message that corrects a reject: the reject's number.
 RESUBMIT_OF: Final = "tallybook-resubmit-of"
 MAX_HEADERS: Final = 64
-# Of all of them together, so that a reject with an event of the greatest size always fits into its topic.
+# Of all headers together, so that a reject with an event of the greatest size fits into its topic.
 MAX_HEADERS_BYTES: Final = 262_144
 MAX_KEY_BYTES: Final = 1_024
-# What is noted beside the publisher's own headers; none of theirs can take these names' place.
+# Headers of this prefix are ours, beside the publisher's own; theirs cannot replace them.
 COORDINATES: Final = "kafka."
-# Noted where a key was too long to be kept whole.
+# The size of a key that was too long to be kept whole.
 KEY_BYTES: Final = f"{COORDINATES}key-bytes"
 UNREADABLE_NOTE: Final = "unreadable"
 TRUNCATED: Final = "truncated"
@@ -64,7 +64,7 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The first headers, as many of them as are bearable, each of them whole."""
+    """The first headers, each whole, as far as the bounds allow."""
     kept: dict[str, str] = {}
     size = 0
     for name, value in headers.items():

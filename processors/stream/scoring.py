@@ -1,7 +1,7 @@
-"""Scores one partition of the stream's journal: pages in, postings and what they owe out, each time in one transaction.
+"""Scores one partition of a stream: pages in, postings and derived facts out, together in one transaction.
 
-Whoever opens the partition's producer fences all others; it then brings its state to the end of what the ledger covers
-and goes on with the next page. The offsets of a consumer group decide nothing here.
+A process that opens the partition's producer fences all others. It then recovers the accounts to the end of what the
+ledger covers, and goes on with the next page. The offsets of a consumer group decide nothing here.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ STAGE: Final = "scoring"
 # A snapshot stands behind a whole page, whatever the number of its lines.
 _LAST_LINE: Final = MAX_PAGE_LINES
 BATCH_BYTES: Final = 1_000_000
-# Fewer new postings than this are read again sooner than a snapshot of all accounts is written.
 NOTHING_SCORED: Final = -1
-# Accounts of one partition that are kept unpacked, some kilobytes each: a stream comes back to the same members, and to
-# pack and unpack an account for every fact costs more than to decide it.
+# Accounts of one partition that are kept unpacked, some kilobytes each: a stream comes back to the same members, and
+# packing and unpacking an account for every fact costs more than deciding it.
 LIVE_ACCOUNTS: Final = 4_096
 
 
@@ -89,7 +88,7 @@ class StreamScorer:
         return self._since_snapshot
 
     def take_over(self, on_line: Callable[[], object] = lambda: None) -> int:
-        """Fence whoever held the partition, and stand where its ledger ends; the offset of the next page to score.
+        """Fence the process that held the partition, and recover it to where its ledger ends; the next page to score.
 
         Raises:
             KafkaUnreachable: try again later.
@@ -121,7 +120,7 @@ class StreamScorer:
         """
         state = self.state
         if state is None or self._producer is None:
-            raise AssertionError(f"partition {self.partition} is scored by somebody who does not hold it")
+            raise AssertionError(f"partition {self.partition} is scored without being held")
         if record.offset <= self._scored_page:
             return False
         page = page_of(record)
@@ -159,7 +158,7 @@ class StreamScorer:
                 producer.send(self._topics.journal, message, partition=partition)
             producer.commit()
         except BooksError:
-            self.state = None  # it has gone on from what may never be true
+            self.state = None  # it includes postings that may never be committed
             self.release()
             raise
         self.counts.committed(time.perf_counter() - started, len(self._postings))
@@ -168,13 +167,13 @@ class StreamScorer:
         self._committed_page = self._scored_page
 
     def release(self) -> None:
-        """Let go of the partition; the state is kept, for it may come back."""
+        """Release the partition; its state is kept, as it may be assigned to this process again."""
         if self._producer is not None:
             self._producer.close()
             self._producer = None
 
     def keep_snapshot(self) -> bool:
-        """Keep the state of the accounts for a sooner start; False where nothing new was committed, or nowhere to keep.
+        """Save a snapshot for a quicker start; False if nothing new was committed, or there is no place for snapshots.
 
         Raises:
             OSError: the cache cannot be written.
@@ -203,7 +202,7 @@ class StreamScorer:
         self.state = state
 
     def _batches(self, state: PartitionScorer) -> Iterator[bytes]:
-        """The postings as messages of the ledger; the last of them says how far the journal is decided by it."""
+        """The postings as messages of the ledger; the last one says up to which page the journal is decided."""
         bodies: list[bytes] = []
         size = 0
         for posting in self._postings:
@@ -218,7 +217,7 @@ class StreamScorer:
 
 
 def keep_due_snapshot(scorers: Iterable[StreamScorer], say: Callable[[str], None]) -> None:
-    """Keep a snapshot of the first that has decided enough since its last one: meanwhile nothing is scored."""
+    """Save a snapshot of the first scorer that decided enough since its last one; nothing is scored meanwhile."""
     due = (one for one in scorers if one.postings_since_snapshot >= POSTINGS_WHILE_SCORING and not one.has_pending)
     scorer = next(due, None)
     if scorer is None:
@@ -233,7 +232,7 @@ def keep_due_snapshot(scorers: Iterable[StreamScorer], say: Callable[[str], None
 
 
 def _stands_at(state: PartitionScorer, last: tuple[int, PostingBatch] | None, scored_page: int) -> bool:
-    """Whether a state stands just where the ledger ends."""
+    """Whether a partition's state is that of the end of its ledger."""
     if last is None:
         return state.number == 0 and scored_page == NOTHING_SCORED
     batch = last[1]

@@ -1,4 +1,4 @@
-"""What a stage of the stream has done since it started: plain counters that whoever measures may read."""
+"""Counts what a stage of the stream has done since it started, for metrics and health checks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-# The upper bounds, in seconds, between which transactions are counted; longer ones are counted behind the last.
+# The upper bounds, in seconds, of the buckets in which transactions are counted; a last bucket takes longer ones.
 COMMIT_BOUNDS_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-# Partitions are committed and taken over by several threads, and `+=` alone would lose what two add at once.
+# Several threads commit and take over partitions, and `+=` alone could lose counts.
 _ADDING: Final = threading.Lock()
 
 

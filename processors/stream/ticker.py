@@ -1,7 +1,7 @@
-"""Brings time into the stream's journal: full hours, in all partitions at once, and never past a fact not yet taken in.
+"""Writes ticks into a stream's journal: every full hour, to all partitions at once, but not ahead of facts that wait.
 
-Whoever is given partition 0 of the journal in the ticker's group is the ticker; its transactions fence all others. Our
-own outage must not expire anybody's points early, so a tick waits for the oldest fact that the intake has not reached.
+The process that is assigned partition 0 of the journal in the ticker's group is the ticker; its transactions fence all
+others. An outage of ours must not expire points early, so a tick waits for the oldest fact that is not yet taken in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.pages import JournalLine
 from schemas.topics import Topics
 
 HOUR_MS: Final = 3_600_000
-# Time is this far behind the clock at most: a fact that has waited for longer may never be taken in.
+# Ticks are this far behind the clock at most: a fact that has waited longer may never be taken in.
 MAX_HELD_BACK_MS: Final = 6 * HOUR_MS
 LOOK_EVERY_MS: Final = 1_000
 POLL_SECONDS: Final = 0.2
@@ -71,7 +71,7 @@ class Ticker:
         self._member.subscribe([self._topics.journal], self._assigned, self._revoked)
 
     def step(self) -> bool:
-        """Keep the place in the group, and tick if it is time; whether a tick was written.
+        """Stay in the group, and write a tick if one is due; whether one was written.
 
         Raises:
             KafkaUnreachable, KafkaRefused: start anew.
@@ -95,12 +95,12 @@ class Ticker:
         return False
 
     def close(self) -> None:
-        """Leave."""
+        """Leave the group."""
         self._let_go()
         self._member.close()
 
     def due(self, now: int) -> int:
-        """The tick to be written at `now` (UTC ms); 0 for none. Tells of facts that hold it back."""
+        """The tick to be written at `now` (UTC ms); 0 for none. Alerts if facts have held it back for too long."""
         hour = now // HOUR_MS * HOUR_MS
         if hour <= self._state.last_tick:
             return 0
@@ -117,7 +117,7 @@ class Ticker:
                 f"goes on without it, {MAX_HELD_BACK_MS // HOUR_MS} hours behind the clock: points may expire that it "
                 "could have spent or kept. Look after the intake (`tallybook status`)"
             )
-        # What has waited for longer than this is passed, and nothing that came since.
+        # Facts that have waited longer than this are passed over, but none that came since.
         held = max(oldest, latest) // HOUR_MS * HOUR_MS
         self.counts.held_back_until = held
         return held if held > self._state.last_tick else 0
@@ -128,7 +128,7 @@ class Ticker:
             producer = self._cluster.producer(self._topics.transactional_id(TICKER))
             producer.open()
             self._producer = producer
-            # What others of this id wrote is committed or undone by now, so this is the last word.
+            # What others with this id wrote is committed or aborted by now, so this state is final.
             self._state = last_tick_state(self._cluster, self._topics)
         if not self._state.is_published and not self._look_for_rules():
             return False
@@ -148,7 +148,7 @@ class Ticker:
         return True
 
     def _look_for_rules(self) -> bool:
-        """Before the first publication no time passes, so that this can take effect from the beginning."""
+        """Whether rules are published: no tick is written before the first ones, so that they hold from the start."""
         self._state = read_tick_state(self._cluster, self._topics) or self._state
         return self._state.is_published
 
@@ -159,7 +159,7 @@ class Ticker:
 
     def _assigned(self, places: set[Place]) -> dict[Place, int] | None:
         self._is_owner = Place(self._topics.journal, 0) in places
-        self._unpaused = set(places)  # membership is all that is wanted
+        self._unpaused = set(places)  # their records are not wanted, only the place in the group
         return self._cluster.ends(places, committed=False) if places else None
 
     def _revoked(self, places: set[Place]) -> None:
@@ -182,7 +182,7 @@ def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:
     offsets = {place: max(committed[place].offset if place in committed else 0, begins[place]) for place in places}
     waiting = {place: offset for place, offset in offsets.items() if offset < ends[place]}
     first = first_records(cluster, waiting)
-    # Behind a transaction that a publisher has left open facts of others may wait, which nobody is shown yet.
+    # Facts of other publishers may wait behind a transaction left open by one; readers do not see them yet.
     hidden = {
         place: max(offset, ends[place])
         for place, offset in offsets.items()

@@ -58,9 +58,9 @@ def put(owner: object, name: str, value: object) -> None:
 def make_quick(orders: Orders) -> None:
     """Live by the orders' clock; what is waited for by that clock is waited for as long as before."""
     put(tallybook.clock, "now_ms", orders.now_ms)
-    in_step = processors.stream.arrival_order
+    arrival_order = processors.stream.arrival_order
     for name in ("STEP_MS", "BEHIND_MS", "PATIENCE_MS"):
-        put(in_step, name, getattr(in_step, name) * orders.speed)
+        put(arrival_order, name, getattr(arrival_order, name) * orders.speed)
     stream = processors.stream.intake
     put(stream, "TICK_AGE_MS", stream.TICK_AGE_MS * orders.speed // 10)
     cluster = books.kafka.cluster

@@ -1,4 +1,4 @@
-"""The formats that events come in, apart from their readers so that naming one loads none of them."""
+"""Names the formats of inputs, apart from their readers, so that naming one loads none of them."""
 
 from __future__ import annotations
 

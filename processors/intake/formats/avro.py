@@ -1,4 +1,4 @@
-"""Avro object container files: each record is an event, its kind the name of the record's schema."""
+"""Reads Avro object container files: each record is an event, its kind the name of the record's schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What one cell of a table says: exact numbers, text and instants, out of CSV text or a Parquet value alike."""
+"""Reads one cell of a table, of CSV or Parquet, as a whole number, a text or an instant.
+
+Times in text, and local times, become instants in `Clock`; timestamps of Parquet first become numbers in `parquet.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from schemas.instants import NoInstant, parse_instant
 
 MAX_CELLS_REMEMBERED: Final = 65_536
 MAX_DIGITS: Final = 40
-EXACT_FLOAT: Final = 10**15  # below it a decimal of 15 digits and the double next to it stand for each other
+EXACT_FLOAT: Final = 10**15  # below it a decimal of 15 digits and its nearest double identify each other
 
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _EXACT: Final = Context(prec=200)  # more digits than any cell has: no product is ever rounded here

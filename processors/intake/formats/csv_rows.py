@@ -1,4 +1,4 @@
-"""CSV with a header, read through a column mapping; the rows of one order stand together."""
+"""Reads CSV with a header through a column mapping; the rows of one order stand together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cuts CSV text into rows so that one broken row costs one row: a quote never closed does not swallow the file."""
+"""Cuts CSV text into rows so that a broken row is one row: a quote that is never closed does not swallow the file."""
 
 from __future__ import annotations
 

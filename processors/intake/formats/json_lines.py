@@ -1,4 +1,4 @@
-"""JSON lines: one event on each line of a UTF-8 file, or one CloudEvents envelope."""
+"""Reads JSON lines: one event, or one CloudEvents envelope, on each line of a UTF-8 file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Parquet files: read through a column mapping, or (without one) with the fields of a fact as their columns."""
+"""Reads Parquet files through a column mapping, or (without one) with the fields of a fact as columns.
+
+Timestamps of any unit become UTC ms here (`_timestamps_as_ms`), and local ones in `cells.Clock`, by the mapping's zone.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class ParquetReader:
             times = [field.name for field in batch.schema if pa.types.is_timestamp(field.type) and field.type.tz]
             for name in times:
                 at = batch.schema.get_field_index(name)
-                batch = batch.set_column(at, name, _epoch_ms(batch.column(at)))  # noqa: PLW2901 - batches are immutable
+                batch = batch.set_column(at, name, _timestamps_as_ms(batch.column(at)))  # noqa: PLW2901 - batches are immutable
             for row in batch.to_pylist():
                 self._record += 1
                 event = {name: _plain(value) for name, value in row.items() if value is not None}
@@ -177,7 +180,7 @@ def _cells(plan: Plan, slot: Slot, batch: Any) -> list[Any]:
     kind = column.type
     is_time = slot.field == "occurred_at" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind))
     if is_time:
-        column = _epoch_ms(column)
+        column = _timestamps_as_ms(column)
     encoded = column.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     if is_time and getattr(kind, "tz", None) is None:
@@ -188,8 +191,8 @@ def _cells(plan: Plan, slot: Slot, batch: Any) -> list[Any]:
     return [cells[at] for at in encoded.indices.fill_null(nowhere).to_pylist()]
 
 
-def _epoch_ms(column: Any) -> Any:
-    """Instants (or wall clock times) of any unit as ms since 1970."""
+def _timestamps_as_ms(column: Any) -> Any:
+    """A column of timestamps of any unit (with or without a time zone) as ms since 1970."""
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     return column.cast(pa.timestamp("ms", tz=zone), safe=False).cast(pa.int64())
 

@@ -1,4 +1,4 @@
-"""Puts rows of a table together to events as a column mapping says: what CSV and Parquet have in common."""
+"""Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Slot(NamedTuple):
 
 
 class EventRows:
-    """Rows that make one event: the cells of its head, and those of each line, in the order of the plan's slots."""
+    """The rows of one event: the cells of its head, and those of each line, in the order of the plan's slots."""
 
     __slots__ = ("at_line", "head", "lines", "problem")
 
@@ -42,7 +42,7 @@ class EventRows:
 
 
 class Plan:
-    """A mapping made ready to read rows with: which slots an event's head has, and which each of its lines."""
+    """A mapping prepared for reading rows: which cells an event's head has, and which each of its lines."""
 
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping

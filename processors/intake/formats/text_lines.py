@@ -1,4 +1,4 @@
-"""Lines of a text file, however long: one that is longer than an event may be is cut while it is read, never held."""
+"""Reads the lines of a text file; one longer than an event may be is cut while it is read, never held in memory."""
 
 from __future__ import annotations
 
