@@ -38,16 +38,16 @@ class _LinesToScore(msgspec.Struct, array_like=True, gc=False):
     lines: list[_LineToScore]
 
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_owed: Final = msgspec.msgpack.Decoder(list[Owed]).decode
+decode_sealed: Final = msgspec.msgpack.Decoder(Sealed).decode
+decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
 _decode_lines: Final = msgspec.msgpack.Decoder(_LinesToScore).decode
-_decode_owed: Final = msgspec.msgpack.Decoder(list[Owed]).decode
-_decode_sealed: Final = msgspec.msgpack.Decoder(Sealed).decode
-_decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
 
 
 def encode_lines(lines: Sequence[LineToScore], received_at: int) -> bytes:
     """Lines to be scored."""
-    return _encode((received_at, lines))
+    return encode((received_at, lines))
 
 
 def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
@@ -57,36 +57,6 @@ def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
         LineToScore(each.partition, _fact(each.fact), each.member_id, each.source, each.record) for each in told.lines
     ]
     return lines, told.received_at
-
-
-def encode_owed(owed: Sequence[Owed]) -> bytes:
-    """Derived facts, each with its place."""
-    return _encode(owed)
-
-
-def decode_owed(data: bytes) -> list[Owed]:
-    """Derived facts, each with its place."""
-    return _decode_owed(data)
-
-
-def encode_sealed(sealed: Sealed) -> bytes:
-    """What was made durable."""
-    return _encode(sealed)
-
-
-def decode_sealed(data: bytes) -> Sealed:
-    """What was made durable."""
-    return _decode_sealed(data)
-
-
-def encode_ready(ready: Ready) -> bytes:
-    """That a group is recovered."""
-    return _encode(ready)
-
-
-def decode_ready(data: bytes) -> Ready:
-    """That a group is recovered."""
-    return _decode_ready(data)
 
 
 def _fact(told: Any) -> Any:

@@ -27,10 +27,8 @@ from processors.embedded.group_messages import (
     decode_owed,
     decode_ready,
     decode_sealed,
+    encode,
     encode_lines,
-    encode_owed,
-    encode_ready,
-    encode_sealed,
 )
 from processors.embedded.partition_group import LineToScore, Sealed
 from processors.partition_scorer import Owed
@@ -171,10 +169,10 @@ def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> Non
             group.score(*decode_lines(data))
 
         def owed(_: bytes) -> bytes:
-            return encode_owed(group.owed())
+            return encode(group.owed())
 
         def seal(_: bytes) -> bytes:
-            return encode_sealed(msgspec.structs.replace(group.sealed(), lengths=log.seal()))
+            return encode(msgspec.structs.replace(group.sealed(), lengths=log.seal()))
 
         def keep(_: bytes) -> bytes:
             try:
@@ -189,7 +187,7 @@ def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> Non
             _Ask.SEAL: seal,
             _Ask.KEEP: keep,
         }
-        _answer(connection, encode_ready(Ready(group.last_tick, group.publications)))
+        _answer(connection, encode(Ready(group.last_tick, group.publications)))
         while True:
             asked = connection.recv_bytes()
             answer = answers[asked[0]](asked[1:])

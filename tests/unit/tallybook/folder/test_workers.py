@@ -13,7 +13,7 @@ import pytest
 
 from books.errors import FolderHeld
 from processors.decider.partition import UnknownSemanticsError
-from processors.embedded.group_messages import decode_lines, decode_owed, encode_lines, encode_owed
+from processors.embedded.group_messages import decode_lines, decode_owed, encode, encode_lines
 from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS
@@ -163,7 +163,7 @@ def test_messages_bring_every_kind_of_fact_as_it_was() -> None:
     assert isinstance(group, LocalPartitionGroup)
     group.score([order for order in orders if order.partition == 0][:-1], START)
     owed = group.owed()
-    assert decode_owed(encode_owed(owed)) == owed
+    assert decode_owed(encode(owed)) == owed
 
 
 def test_few_bytes_are_not_worth_other_processes(folder: Folder) -> None:
