@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from processors.intake.door import Judge
+from processors.intake.external_sort import MAX_HELD_BYTES, Arrived, ExternalSort, by_time
 from processors.intake.input_files import Input
 from processors.intake.input_records import Read
-from processors.intake.spill import MAX_HELD_BYTES, Arrived, Spill, by_time
 from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import EARLIEST_AT
 from schemas.pages import InputConsumed
@@ -63,14 +63,14 @@ class Survey:
 class Gathered:
     """All records of the inputs, read once and put in order; a context manager, for the files it may hold."""
 
-    def __init__(self, survey: Survey, unknown: UnknownFields, spill: Spill) -> None:
+    def __init__(self, survey: Survey, unknown: UnknownFields, records: ExternalSort) -> None:
         self.survey = survey
         self.unknown = unknown
-        self._spill = spill
+        self._sorted = records
 
     def arrivals(self) -> Iterator[Arrived]:
         """The records in order, once."""
-        return self._spill.drain()
+        return self._sorted.drain()
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ class Gathered:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spill.close()
+        self._sorted.close()
 
 
 def gather(
@@ -102,18 +102,18 @@ def gather(
     Raises InputRefused.
     """
     survey, unknown = Survey(), UnknownFields()
-    spill = Spill(None if as_is else by_time, held_bytes, folder)
+    records = ExternalSort(None if as_is else by_time, held_bytes, folder)
     try:
         for arrived, size in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
-            spill.add(arrived, size + ARRIVED_BYTES)
+            records.add(arrived, size + ARRIVED_BYTES)
             if on_read is not None and survey.records % RECORDS_PER_REPORT == 0:
                 on_read(survey.records)
     except BaseException:
-        spill.close()
+        records.close()
         raise
     if on_read is not None:
         on_read(survey.records)
-    return Gathered(survey, unknown, spill)
+    return Gathered(survey, unknown, records)
 
 
 def records_as_they_come(

@@ -12,11 +12,11 @@ import msgspec
 
 from processors.embedded.rounds import Rounds
 from processors.intake.door import Judge, judge_time
+from processors.intake.external_sort import Arrived
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
 from processors.intake.merge import Gathered, Survey, gather
 from processors.intake.refusal import Refusal
-from processors.intake.spill import Arrived
 from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished

@@ -8,8 +8,8 @@ import msgspec
 
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
+from processors.intake.external_sort import Arrived
 from processors.intake.refusal import Refusal, reject_of
-from processors.intake.spill import Arrived
 from processors.run_counts import RunCounts
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact

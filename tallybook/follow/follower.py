@@ -9,12 +9,12 @@ import msgspec
 
 from books.log import LogReader
 from processors.embedded.rounds import Rounds
+from processors.intake.external_sort import Arrived
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import records_as_they_come
 from processors.intake.refusal import Refusal
-from processors.intake.spill import Arrived
 from processors.intake.unknown_fields import UnknownFields
 from processors.run_counts import RunCounts
 from schemas.facts import PublishedFact

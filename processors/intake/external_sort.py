@@ -52,7 +52,7 @@ def by_time(arrived: Arrived) -> tuple[int, int, int]:
     return arrived.occurred_at, arrived.rank, arrived.record
 
 
-class Spill:
+class ExternalSort:
     """Holds what arrives and gives it back in the order of `key`; None: in the order in which it came.
 
     At most about `held_bytes` are held in memory, in terms of what the records took in their input; the rest lies in a
