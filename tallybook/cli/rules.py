@@ -83,13 +83,13 @@ def show(
     timeline = timeline_of(Folder(context.obj))
     if version:
         for published in timeline:
-            if published.version == version:
+            if published.fact.version == version:
                 if as_json:
-                    show_json(published.row() | {"text": published.text})
+                    show_json(published.row() | {"text": published.fact.text})
                 else:
-                    sys.stdout.write(published.text)
+                    sys.stdout.write(published.fact.text)
                 return
-        known = ", ".join(dict.fromkeys(published.version for published in timeline)) or "none"
+        known = ", ".join(dict.fromkeys(published.fact.version for published in timeline)) or "none"
         raise FolderRefused(f"version {version!r} was never published here; published are: {known}")
     rows = [published.row() for published in timeline]
     if as_json:
@@ -137,4 +137,5 @@ def publish(
     elif published is None:
         say("this very ruleset is in force then already: nothing was published")
     else:
-        say(f"version {published.version} published, in force from {format_instant(published.effective_at)}")
+        fact = published.fact
+        say(f"version {fact.version} published, in force from {format_instant(fact.effective_from)}")

@@ -10,20 +10,20 @@ from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, load_published, read_ruleset
 from tallybook.folder.publish_rules import publish_ruleset, read_effective_from
 from tallybook.folder.session import writing_session
-from tallybook.rules.timeline import Publication, publication, timeline_of
+from tallybook.rules.timeline import Publication, timeline_of
 
 FAR_YEARS: Final = 10
 FAR_MS: Final = FAR_YEARS * 366 * DAY_MS
 
 
-def publication_warnings(folder: Folder, published: Publication) -> list[str]:
+def publication_warnings(folder: Folder, publication: Publication) -> list[str]:
     """List what is allowed, but probably a mistake, in a publication that was just made."""
-    warnings = []
-    if published.effective_at - published.published_at > FAR_MS:
-        begins = format_instant(published.effective_at)
+    fact, warnings = publication.fact, []
+    if fact.effective_from - publication.published_at > FAR_MS:
+        begins = format_instant(fact.effective_from)
         warnings.append(f"it takes effect at {begins}, more than {FAR_YEARS} years ahead: until then nothing changes")
-    others = [one for one in timeline_of(folder) if one.version != published.version]
-    currency = load_published(published.text).currency
+    others = [one.fact for one in timeline_of(folder) if one.fact.version != fact.version]
+    currency = load_published(fact.text).currency
     if others and (before := load_published(others[-1].text).currency) != currency:
         warnings.append(
             f"its currency is {currency}, and that of version {others[-1].version} is {before}: purchases in {before} "
@@ -49,10 +49,10 @@ def publish_file(folder: Folder, file: Path, effective_from: str, now: int) -> P
 
         with stream_publications(folder) as publications:
             published = publish_ruleset(publications, text, ruleset, effective_from=at, now=now)
-        return None if published is None else publication(published, now)
+        return None if published is None else Publication(published, now)
     with writing_session(folder, now) as session:
         published = publish_ruleset(session.rounds, text, ruleset, effective_from=at, now=now)
         if published is None:
             return None
         session.rounds.commit([])
-    return publication(published, now)
+    return Publication(published, now)

@@ -71,7 +71,7 @@ def test_publication_stands_in_every_partition(folder: Path) -> None:
                 if isinstance(line.fact, RulesetPublished)
             ]
             assert versions == ["1", "2"]
-    assert [each.effective_at for each in timeline_of(Folder(folder))] == [EARLIEST_AT, at("11-30T23:00")]
+    assert [each.fact.effective_from for each in timeline_of(Folder(folder))] == [EARLIEST_AT, at("11-30T23:00")]
 
 
 @pytest.mark.parametrize(("now", "begins"), [(DECEMBER, DECEMBER), (LAST_TICK - 1, LAST_TICK)])
