@@ -1,4 +1,4 @@
-"""One programme's folder: where its books, rules, inbox, caches and tables lie, and how they are opened."""
+"""Knows where a programme's books, rules, inbox, caches and tables lie in its folder, and opens them."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class Folder:
         return copied[-1]
 
     def ruleset_files(self) -> list[Path]:
-        """The ruleset files of the folder, oldest version name first."""
+        """List the ruleset files of the folder, oldest version name first."""
         return sorted(self.rulesets.glob("*/*.yaml")) + sorted(self.rulesets.glob("*.yaml"))
 
     @contextmanager
     def reading(self) -> Iterator[FileLogReader]:
-        """The committed books in this folder's files, read-only; `tallybook.open_books` opens those on Kafka too."""
+        """Open the committed books in this folder's files, read-only (`tallybook.open_books`: on Kafka too)."""
         from books.files.open import open_for_reading
 
         log = open_for_reading(self.root)
@@ -103,7 +103,7 @@ class Folder:
 
     @contextmanager
     def writing(self, now: int) -> Iterator[FileLogWriter]:
-        """The books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where another process has it."""
+        """Open the books with the folder's lock, taken at `now` (UTC ms); raises FolderHeld where it is taken."""
         if self.is_stream:
             raise FolderRefused(
                 f"the books of {self.root} are on Kafka, where only its stages write: publish facts there "
@@ -124,7 +124,7 @@ class Folder:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """The embedded ClickHouse of this folder, migrated.
+        """Open the embedded ClickHouse of this folder, migrated.
 
         Raises:
             StoreError: it cannot be opened, or what the body asks of it fails; the message says what to do.
@@ -143,20 +143,20 @@ class Folder:
                 store.close()
 
     def snapshot_store(self) -> SnapshotStore:
-        """The cache of account states."""
+        """Open the cache of account states."""
         from books.snapshots.store import SnapshotStore
 
         return SnapshotStore(self.snapshots)
 
     def consumed_cache(self) -> ConsumedCache:
-        """The cache of how far inputs were taken in."""
+        """Open the cache of how far inputs were taken in."""
         from books.files.consumed import ConsumedCache
 
         return ConsumedCache(self.snapshots)
 
 
 def shipped_programme(name: str) -> Traversable:
-    """The folder of a programme that comes with Tallybook; raises FolderRefused where none is called so."""
+    """Find the folder of a programme that comes with Tallybook; raises FolderRefused for an unknown name."""
     from importlib.resources import files as package_files
 
     source = package_files("rulesets") / name
@@ -201,7 +201,7 @@ def read_ruleset_text(file: Path) -> str:
 
 @lru_cache(MAX_RULESETS_KEPT)
 def load_published(text: str) -> Ruleset:
-    """The ruleset of a publication's text, which was checked when it was published."""
+    """Read the ruleset of a publication's text, which was checked when it was published."""
     from processors.ruleset.parse import parse_ruleset
 
     ruleset, _ = parse_ruleset(text, "published ruleset")

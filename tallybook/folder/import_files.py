@@ -47,7 +47,7 @@ class Imported(RunCounts):
     notes: list[str] = msgspec.field(default_factory=list)
 
     def report(self) -> list[str]:
-        """The lines to show."""
+        """Say in lines what it did."""
         rate = f" ({self.facts / self.seconds:,.0f} facts/s)" if self.seconds and self.facts else ""
         lines = list(self.notes)
         if self.already:

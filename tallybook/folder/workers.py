@@ -77,7 +77,7 @@ class WorkerPartitionGroup:
         self._ask(_Ask.OWED)
 
     def owed(self) -> list[Owed]:
-        """The derived facts owed since last asked."""
+        """Wait for the derived facts owed since last asked."""
         return decode_owed(self._answer())
 
     def ask_seal(self) -> None:
@@ -85,7 +85,7 @@ class WorkerPartitionGroup:
         self._ask(_Ask.SEAL)
 
     def sealed(self) -> Sealed:
-        """What was made durable."""
+        """Wait until it is durable; gives what was."""
         return decode_sealed(self._answer())
 
     def ask_keep(self) -> None:

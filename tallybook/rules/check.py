@@ -45,7 +45,7 @@ class RulesetChecked(msgspec.Struct):
         return any(finding.kind in {"error", "example"} for finding in self.findings)
 
     def report(self) -> list[str]:
-        """The lines to show."""
+        """Say in lines what was found."""
         lines = []
         for finding in self.findings:
             path = f"{finding.path}: " if finding.path else ""
@@ -53,7 +53,7 @@ class RulesetChecked(msgspec.Struct):
         return [*lines, f"{self.file}: {self.summary}"]
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Give the same as plain data."""
         content: dict[str, Any] = msgspec.to_builtins(self)
         return content | {"ok": not self.is_refused and not self.is_edited}
 
