@@ -15,7 +15,7 @@ from benchmarks.passes import fold, ready
 from benchmarks.report import table, versions
 from projections.projector import project
 from schemas.avro.codecs import decode_page
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tests.support.deciders import decider_feed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def profile_lines(place: Path, facts: int) -> list[str]:
     deciding = _profiled(lambda: [fold(feed, part) for feed, part in zip(feeds, lines, strict=True)])
     importing = _profiled(lambda: import_year(place / "second", file))
     with folder.reading() as log, folder.store() as store:
-        projecting = _profiled(lambda: project(log, store, EDITION))
+        projecting = _profiled(lambda: project(log, store, FIRST_EDITION))
     parts = (("decide + apply", deciding), ("import", importing), ("projection", projecting))
     text = [f"cProfile over {facts:,} events of the demo's year: shares, not costs, for it makes calls look dear."]
     for name, found in parts:

@@ -31,7 +31,7 @@ from projections.projector import Projector, project
 from projections.store import LEDGER, TABLES, Columns, Pieces, Staged, Store
 from schemas.avro.codecs import encode_posting
 from schemas.facts import JournalOpened
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 
 BLOCK: Final = "projection"
 TARGET: Final = 10.0
@@ -83,7 +83,7 @@ class GrowingBooks:
         self.seen = 0
         self._opened = log.opened()
         self._postings = [
-            [posting for _, batch in log.read_ledger(EDITION, partition) for posting in batch]
+            [posting for _, batch in log.read_ledger(FIRST_EDITION, partition) for posting in batch]
             for partition in range(log.partitions)
         ]
 
@@ -143,7 +143,7 @@ def _project(log: LogReader, times: Timings, path: Path) -> None:
         migrate(store)
         timed = Timed(store)
         before = cpu_seconds()
-        done = project(log, timed, EDITION)
+        done = project(log, timed, FIRST_EDITION)
         whole = cpu_seconds() - before
     times.note(WHOLE, whole, done.postings)
     for name, seconds in timed.spent.items():
@@ -155,7 +155,7 @@ def _compare(log: LogReader, times: Timings) -> None:
     """What the projection no longer does: postings and pages as Python values."""
     with times.piece(DECODE) as handled:
         for partition in range(log.partitions):
-            handled.extend(len(batch) for _, batch in log.read_ledger(EDITION, partition))
+            handled.extend(len(batch) for _, batch in log.read_ledger(FIRST_EDITION, partition))
             for _ in log.read_journal(partition):
                 pass
 
@@ -177,7 +177,7 @@ def _small_calls(log: LogReader, path: Path, calls: int) -> list[str]:
     wall: list[float] = []
     with open_chdb(path) as store:
         migrate(store)
-        projector = Projector(books, store, EDITION)
+        projector = Projector(books, store, FIRST_EDITION)
         projector.project()
         before = cpu_seconds()
         for _ in range(calls):

@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 from processors.replay.verify import Verified, verify_books
 from projections.audits.run import run_audits
 from schemas.bounds import DAY_MS
+from schemas.posting import FIRST_EDITION
 from tallybook.clock import now_ms
-from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import Imported, import_files
 from tallybook.garbage import collect_seldom
 from tallybook.tables.catch_up import caught_up, project_folder
@@ -117,7 +118,7 @@ def take_year(
 def verified(folder: Folder) -> Verified:
     """Re-decide the whole year."""
     with folder.reading() as log:
-        return verify_books(log, EDITION, load_published)
+        return verify_books(log, FIRST_EDITION, load_published)
 
 
 def main() -> int:

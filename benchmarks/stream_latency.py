@@ -38,6 +38,7 @@ from books.kafka.records import Place, Record
 from schemas.avro.codecs import encode_fact
 from schemas.avro.single_object import frame
 from schemas.facts import CheckedIn, PurchaseLine, PurchaseRecorded
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tallybook.demo.year import MENU, STORES
 
@@ -161,7 +162,9 @@ def measure(deployment: Deployment, partitions: int, rate: int, seconds: int) ->
     """
     watched = Watched()
     cluster, topics = Cluster(deployment.bootstrap), Topics(deployment.name)
-    books = [Place(topic, number) for topic in (topics.journal, topics.ledger()) for number in range(partitions)]
+    books = [
+        Place(topic, number) for topic in (topics.journal, topics.ledger(FIRST_EDITION)) for number in range(partitions)
+    ]
     with running(deployment, "up") as (process, log):
         _await_start(log)
         address = json.loads(tallybook(deployment.root, "address", "--json"))

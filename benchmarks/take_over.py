@@ -42,6 +42,7 @@ from schemas.avro.single_object import frame
 from schemas.bounds import DAY_MS
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.partitions import partition_of
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tallybook.demo.year import MENU, STORES
 from tallybook.stream.open import open_stream
@@ -101,7 +102,7 @@ class Trickle:
     def running(self) -> Iterator[None]:
         """Publish and watch while the body runs."""
         cluster, topics = Cluster(self._deployment.bootstrap), Topics(self._deployment.name)
-        ends = cluster.ends([Place(topics.ledger(), number) for number in range(self._partitions)])
+        ends = cluster.ends([Place(topics.ledger(FIRST_EDITION), number) for number in range(self._partitions)])
         threads = [
             threading.Thread(target=self._publish, daemon=True),
             threading.Thread(target=self._watch, args=(cluster, ends), daemon=True),

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.demo_books import import_year
 from benchmarks.timing import cpu_seconds
 from projections.projector import project
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tallybook.garbage import collect_seldom
 
 Figures = dict[str, Any]
@@ -32,7 +32,7 @@ def measure(file: Path, place: Path) -> Figures:
     imported = cpu_seconds()
     with folder.reading() as log, folder.store() as store:
         opened = cpu_seconds()
-        projected = project(log, store, EDITION)
+        projected = project(log, store, FIRST_EDITION)
         ended = cpu_seconds()
     return {
         "import_seconds": imported - started,

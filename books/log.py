@@ -43,6 +43,9 @@ class LogReader(Protocol):
     def editions(self) -> tuple[str, ...]:
         """The editions of the ledger, in order."""
 
+    def current_edition(self) -> str:
+        """The edition that everybody reads who does not ask for another."""
+
     def edition(self, name: str) -> EditionOpened:
         """What an edition opened with."""
 

@@ -17,7 +17,6 @@ from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreErro
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant
 
-FIRST_EDITION: Final = "0001"
 # Bytes of a book that are inserted at once, some 95,000 postings or 300,000 lines: large enough for an efficient part
 # of a table, small enough for the memory (ClickHouse holds three times as much while it makes rows of them).
 BATCH_BYTES: Final = 32 << 20
@@ -81,7 +80,7 @@ class _Assigned(msgspec.Struct, frozen=True):
 def project(
     books: Books,
     store: Store,
-    edition: str = FIRST_EDITION,
+    edition: str,
     on_progress: OnProgress | None = None,
     *,
     batch_bytes: int = BATCH_BYTES,
@@ -104,7 +103,7 @@ class Projector:
         self,
         books: Books,
         store: Store,
-        edition: str = FIRST_EDITION,
+        edition: str,
         *,
         batch_bytes: int = BATCH_BYTES,
         partitions: Sequence[int] | None = None,
@@ -258,7 +257,7 @@ class _Batches:
         self.done = Projected(facts, postings, rejects)
 
 
-def marker_positions(store: Store, edition: str = FIRST_EDITION) -> dict[tuple[str, int], int]:
+def marker_positions(store: Store, edition: str) -> dict[tuple[str, int], int]:
     """Up to which position each book and partition is in the tables; those that are not begun are left out.
 
     Raises:

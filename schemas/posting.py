@@ -13,6 +13,8 @@ import msgspec
 
 from schemas.facts import RefereePurchased
 
+# The edition of the ledger that newly created books begin with.
+FIRST_EDITION: Final = "0001"
 TICK_SOURCE: Final = "tallybook"
 MAIN_WALLET: Final = "points"
 

@@ -13,8 +13,8 @@ import msgspec
 
 from schemas.bounds import DAY_MS, MAX_EVENT_BYTES
 from schemas.facts import FACT_KINDS
+from schemas.posting import FIRST_EDITION
 
-FIRST_EDITION: Final = "0001"
 MAX_DEPLOYMENT_LENGTH: Final = 64
 # Kafka allows letters, digits, ".", "_" and "-" in a topic; "." and "_" may not both be in names that meet.
 _DEPLOYMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -93,7 +93,7 @@ class Topics(msgspec.Struct, frozen=True):
         """The topic of the journal."""
         return self._named("journal")
 
-    def ledger(self, edition: str = FIRST_EDITION) -> str:
+    def ledger(self, edition: str) -> str:
         """The topic of one edition of the ledger."""
         return self._named(f"ledger.{edition}")
 
@@ -113,14 +113,15 @@ class Topics(msgspec.Struct, frozen=True):
     def table(
         self, journal_partitions: int = JOURNAL_PARTITIONS, fact_partitions: int = FACT_PARTITIONS
     ) -> tuple[Topic, ...]:
-        """Every topic of the deployment."""
+        """Every topic of a deployment whose ledger has its first edition alone."""
         facts = [
             Topic(name, "facts", fact_type, "any", fact_partitions, FACTS_KEPT_MS, FACT_BYTES)
             for name, fact_type in self.facts.items()
         ]
+        ledger = self.ledger(FIRST_EDITION)
         books = [
             Topic(self.journal, "journal", "JournalPage", "none", journal_partitions, FOR_EVER, BOOK_BYTES),
-            Topic(self.ledger(), "ledger", "PostingBatch", "none", journal_partitions, FOR_EVER, BOOK_BYTES),
+            Topic(ledger, "ledger", "PostingBatch", "none", journal_partitions, FOR_EVER, BOOK_BYTES),
             Topic(self.rejects, "rejects", "Reject", "none", 1, FOR_EVER, REJECT_BYTES),
         ]
         return (*facts, *books)

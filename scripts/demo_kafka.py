@@ -23,9 +23,10 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.server import ServerError
 from projections.store import Store, StoreError
 from schemas.canonical import printed_digest
+from schemas.posting import FIRST_EDITION
 from schemas.topics import FACT_TOPICS
 from tallybook.demo.year import DemoYear, write_demo_year
-from tallybook.folder.folder import EDITION, Folder, FolderRefused
+from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import progress, say, show_table
 from tallybook.stream.open import open_stream
 from tallybook.tables.catch_up import caught_up
@@ -210,9 +211,9 @@ def wait_until_level(root: Path, store: Store, sent: int, *, is_ticked: bool = F
 def is_scored(root: Path, postings: int) -> bool:
     """Whether the ledger covers the whole journal, and the tables the whole ledger."""
     log = open_stream(root).log()
-    ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
+    ends = [log.last_posting(FIRST_EDITION, partition) for partition in range(log.partitions)]
     pages = [log.last_page(partition) for partition in range(log.partitions)]
-    scored = [log.scored_page(EDITION, partition) for partition in range(log.partitions)]
+    scored = [log.scored_page(FIRST_EDITION, partition) for partition in range(log.partitions)]
     numbers = sum(end.number for end in ends if end is not None)
     covered = all(page is None or page.page <= (done or 0) for page, done in zip(pages, scored, strict=True))
     return covered and postings >= numbers
@@ -245,7 +246,7 @@ def prove(root: Path) -> int:
 
 def stream_digests(log: KafkaLogReader) -> tuple[str, str]:
     """The digests of journal and ledger that the scoring workers wrote with their last batches."""
-    batches = [log.last_batch(EDITION, partition) for partition in range(log.partitions)]
+    batches = [log.last_batch(FIRST_EDITION, partition) for partition in range(log.partitions)]
     last = [batch[1] for batch in batches if batch is not None]
     return (
         printed_digest([bytes.fromhex(batch.journal_digest) for batch in last]),

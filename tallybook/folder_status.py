@@ -9,7 +9,7 @@ from projections.store import Store, StoreHeld
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
-from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.folder import Folder
 from tallybook.rules.timeline import edited_files, published_in
 from tallybook.tables.catch_up import are_of_other_books
 from tallybook.tables.open_tables import opened_tables
@@ -32,7 +32,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
         tables, address = _tables(folder, log)
         return {
             "deployment": opened.deployment,
-            "edition": EDITION,
+            "edition": log.current_edition(),
             "partitions": opened.partitions,
             "horizon_days": opened.horizon_ms // DAY_MS,
             "last_tick": format_instant(last_tick) if last_tick else None,
@@ -82,10 +82,14 @@ def _level(log: LogReader, store: Store) -> str:
         return "of other books: any reading command makes them afresh"
     rows = store.rows(
         "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
-        {"name": EDITION},
+        {"name": log.current_edition()},
     )
     projected = int(str(rows[0]["records"] or 0))
-    kept = sum(posting.number for posting in (log.last_posting(EDITION, n) for n in range(log.partitions)) if posting)
+    kept = sum(
+        posting.number
+        for posting in (log.last_posting(log.current_edition(), n) for n in range(log.partitions))
+        if posting
+    )
     return (
         "up to date" if projected >= kept else f"{kept - projected:,} postings behind: any reading command catches up"
     )

@@ -16,7 +16,6 @@ from books.files.disk import REAL_FILES, FilePort
 from books.files.layout import (
     BOOKS,
     CREATING,
-    FIRST_EDITION,
     LOCK,
     MAX_PARTITIONS,
     REJECTS,
@@ -37,7 +36,7 @@ from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
 from schemas.pages import BookLength, JournalLine, JournalPage, RoundCommitted
-from schemas.posting import EditionOpened
+from schemas.posting import FIRST_EDITION, EditionOpened
 
 FIRST_COMMIT: Final = 0
 _Written = TypeVar("_Written")

@@ -20,7 +20,6 @@ ROUNDS: Final = "rounds.avro"
 REJECTS: Final = "rejects.avro"
 JOURNAL: Final = "journal"
 OPENED: Final = "opened.avro"
-FIRST_EDITION: Final = "0001"
 # In the heads of files that were copied from a stream: pages are numbered by their offsets there.
 PAGES: Final = "tallybook.pages"
 OFFSETS: Final = b"offsets"

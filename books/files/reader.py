@@ -97,6 +97,10 @@ class FileLogReader:
         """The editions of the ledger, in order."""
         return tuple(sorted(edition for file in self._lengths if (edition := edition_of(file)) is not None))
 
+    def current_edition(self) -> str:
+        """The edition that everybody reads: the first, as nothing puts another in its place yet."""
+        return self.editions()[0]
+
     def edition(self, name: str) -> EditionOpened:
         """What an edition opened with."""
         self._must_have(name)

@@ -17,8 +17,8 @@ from books.kafka.records import Place
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine
-from schemas.posting import EditionOpened
-from schemas.topics import FIRST_EDITION, LEAST_FACTS_KEPT_MS, Topic, Topics
+from schemas.posting import FIRST_EDITION, EditionOpened
+from schemas.topics import LEAST_FACTS_KEPT_MS, Topic, Topics
 
 # Ticks, publications and the opening have one id, so that their order is the same in every partition.
 TICKER: Final = "ticker"

@@ -32,7 +32,7 @@ from books.log import RecordedDigests
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import EditionOpened, Posting, PostingBatch
-from schemas.topics import FIRST_EDITION, Topics
+from schemas.topics import Topics
 
 POLL_RECORDS: Final = 500
 POLL_SECONDS: Final = 1.0
@@ -47,7 +47,7 @@ SETTLE_TRIES: Final = int(SETTLE_SECONDS / SETTLE_PAUSE_SECONDS)
 class KafkaLogReader:
     """The committed books of a deployment on Kafka; see LogReader. Not for several threads."""
 
-    def __init__(self, cluster: Cluster, topics: Topics, edition: str = FIRST_EDITION) -> None:
+    def __init__(self, cluster: Cluster, topics: Topics, edition: str) -> None:
         """Look at the books.
 
         Raises:
@@ -116,6 +116,10 @@ class KafkaLogReader:
     def editions(self) -> tuple[str, ...]:
         """The edition that is read here."""
         return (self._edition,)
+
+    def current_edition(self) -> str:
+        """The edition that is read here."""
+        return self._edition
 
     def edition(self, name: str) -> EditionOpened:
         """What the edition opened with."""

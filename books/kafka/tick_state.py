@@ -15,6 +15,7 @@ from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
 from books.kafka.records import GroupOffset, Place
 from schemas.facts import ClockTicked, RulesetPublished
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 
 GROUP: Final = "ticks"
@@ -47,7 +48,7 @@ def last_tick_state(cluster: Cluster, topics: Topics) -> TickState:
     kept = read_tick_state(cluster, topics)
     if kept is not None:
         return kept
-    log = KafkaLogReader(cluster, topics)
+    log = KafkaLogReader(cluster, topics, FIRST_EDITION)  # any edition will do: only the journal is read
     log.refresh_settled()
     return search_tick_state(log)
 

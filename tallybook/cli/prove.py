@@ -8,7 +8,7 @@ import typer
 
 from tallybook.cli.options import AsJson
 from tallybook.exit_codes import Exit
-from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import Folder, load_published
 from tallybook.screen import progress, say, show_json, show_table
 
 NEWEST_FACTS = 10
@@ -71,9 +71,9 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     from tallybook.open_books import open_books
 
     with open_books(Folder(context.obj)) as log:
-        ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
+        ends = [log.last_posting(log.current_edition(), partition) for partition in range(log.partitions)]
         with progress("deciding again", sum(end.number for end in ends if end is not None)) as tick:
-            found = verify_books(log, EDITION, load_published, tick)
+            found = verify_books(log, log.current_edition(), load_published, tick)
     if as_json:
         import msgspec
 

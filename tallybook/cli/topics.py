@@ -13,7 +13,6 @@ from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import (
     DEFAULT_HORIZON_DAYS,
-    EDITION,
     REFERRAL_WINDOW_DAYS,
     STREAM_FILE,
     Folder,
@@ -248,7 +247,8 @@ def copy(
 
     stream = open_stream(context.obj)
     with progress("copying records", None) as tick:
-        done = copy_books(stream.log(), EDITION, to, tick)
+        log = stream.log()
+        done = copy_books(log, log.current_edition(), to, tick)
     if as_json:
         show_json(msgspec.to_builtins(done))
     else:

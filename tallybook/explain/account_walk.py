@@ -15,7 +15,7 @@ from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import RulesetPublished
 from schemas.partitions import partition_of
 from schemas.posting import Posting
-from tallybook.folder.folder import EDITION, load_published
+from tallybook.folder.folder import load_published
 from tallybook.folder.publish_rules import in_force
 
 MAX_RULESETS_KEPT: Final = 256
@@ -59,7 +59,7 @@ class AccountWalk:
         return self.machine.account(self._member_id)
 
     def __iter__(self) -> Iterator[Moment]:
-        for desk in walk(self._log, EDITION, self.partition):
+        for desk in walk(self._log, self._log.current_edition(), self.partition):
             self._on_line()
             line = desk.line
             if line.member_id is not None and line.member_id != self._member_id:

@@ -12,7 +12,7 @@ from projections.store import StoreError
 from schemas.facts import PurchaseRecorded
 from schemas.pages import JournalLine, Reject
 from schemas.partitions import partition_of
-from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.folder import Folder
 from tallybook.open_books import open_books
 from tallybook.tables.catch_up import are_of_other_books, projected_positions, projected_records
 from tallybook.tables.open_tables import opened_tables
@@ -108,7 +108,7 @@ def _awarding_entry(log: LogReader, what: str) -> str | None:
     member_id, _, lot = lot_name.rpartition("/")
     if not what.startswith(DUE_EXPIRY) or not due_at.isdigit() or not lot.isdigit():
         return None
-    for _, batch in log.read_ledger(EDITION, partition_of(member_id, log.partitions)):
+    for _, batch in log.read_ledger(log.current_edition(), partition_of(member_id, log.partitions)):
         for posting in batch:
             if posting.member_id == member_id:
                 for entry in posting.entries:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
 DEFAULT_PARTITIONS: Final = 8
 DEFAULT_HORIZON_DAYS: Final = 90
 REFERRAL_WINDOW_DAYS: Final = 30
-EDITION: Final = "0001"  # that of books.files.layout and schemas.topics, which load more than most commands need
 STREAM_FILE: Final = "stream.toml"
 STREAM_SWITCH: Final = "TALLYBOOK_BOOTSTRAP"
 MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few

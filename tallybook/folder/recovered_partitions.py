@@ -9,7 +9,7 @@ from processors.decider.partition_machine import Load
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
-from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import Folder, load_published
 
 
 class RecoveredPartitions:
@@ -24,16 +24,17 @@ class RecoveredPartitions:
     ) -> None:
         self._snapshots = folder.snapshot_store()
         self._log = log
+        self._edition = edition = log.current_edition()
         scorers = new_scorers(log, load_published, partitions)
-        places = [recover_partition(log, EDITION, scorer, self._snapshots, on_line) for scorer in scorers]
-        self.group = LocalPartitionGroup(log, scorers, EDITION, places)
+        places = [recover_partition(log, edition, scorer, self._snapshots, on_line) for scorer in scorers]
+        self.group = LocalPartitionGroup(log, scorers, edition, places)
 
     def keep_snapshots(self) -> None:
         """Keep the state of these scorers, right after a commit. Raises OSError."""
         self._log.refresh()
         commit_at = self._log.last_commit_at()
         for scorer, place in zip(self.group.scorers, self.group.places(), strict=True):
-            save_snapshot(self._snapshots, self._log, EDITION, scorer, place, commit_at=commit_at)
+            save_snapshot(self._snapshots, self._log, self._edition, scorer, place, commit_at=commit_at)
 
 
 def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:

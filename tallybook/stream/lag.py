@@ -13,7 +13,7 @@ from books.kafka.peek import first_records
 from books.kafka.records import Place, Record
 from processors.stream.intake import STAGE as INTAKE
 from projections.stream.feed import STAGE as PROJECTION
-from schemas.topics import FIRST_EDITION, Topics
+from schemas.topics import Topics
 
 # So few offsets may all be markers of transactions: whether a record is among them has to be looked up.
 FEW_OFFSETS: Final = 32
@@ -116,9 +116,7 @@ def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
     return _committed(cluster, topics.group(INTAKE), places, cluster.begins(places))
 
 
-def projection_positions(
-    cluster: Cluster, topics: Topics, partitions: int, edition: str = FIRST_EDITION
-) -> dict[Place, int]:
+def projection_positions(cluster: Cluster, topics: Topics, partitions: int, edition: str) -> dict[Place, int]:
     """Find where the projection reads on in ledger and rejects, as its group notes. Raises KafkaUnreachable."""
     least = {Place(topics.ledger(edition), number): _BEHIND_OPENING for number in range(partitions)}
     least[Place(topics.rejects, 0)] = 0

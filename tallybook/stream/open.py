@@ -17,8 +17,9 @@ from processors.stream.message_door import NO_REGISTRY, WriterSchemas
 from processors.stream.registry import RegistrySchemas
 from projections.clickhouse.lock import holder_of
 from projections.store import Store
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
-from tallybook.folder.folder import EDITION, Folder, FolderRefused
+from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.stream.settings import StreamRefused, StreamSettings, load_settings
 
 
@@ -34,9 +35,14 @@ class Stream(msgspec.Struct, frozen=True):
         """The names of topics and groups."""
         return self.settings.topics
 
+    @property
+    def edition(self) -> str:
+        """The edition of the ledger that all stages work on: the first, as nothing opens another one yet."""
+        return FIRST_EDITION
+
     def log(self) -> KafkaLogReader:
         """Open the committed books, as of now. Raises TopicsMissing, BooksForeign, KafkaUnreachable."""
-        return KafkaLogReader(self.cluster, self.topics, EDITION)
+        return KafkaLogReader(self.cluster, self.topics, self.edition)
 
     def snapshot_store(self) -> SnapshotStore:
         """Open the place where scoring keeps account states; raises StreamRefused for a URL of an unknown kind."""

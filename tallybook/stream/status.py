@@ -24,7 +24,7 @@ from projections.store import JOURNAL, LEDGER, REJECTS, StoreError
 from projections.stream.feed import STAGE as PROJECTION
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
-from tallybook.folder.folder import EDITION, FolderRefused
+from tallybook.folder.folder import FolderRefused
 from tallybook.stream import stuck as stream_progress
 from tallybook.stream.lag import intake_positions, lag_on, projection_positions
 from tallybook.stream.open import Stream, tables_for_reading
@@ -69,7 +69,7 @@ def stream_status(
     stages = _judged(first, second, stream.cluster.group_view(stream.topics.group(TICKER)), watch_seconds)
     stuck = [one for one in stages if one.is_stuck]
     log.refresh()
-    last = [log.last_posting(EDITION, number) for number in range(log.partitions)]
+    last = [log.last_posting(stream.edition, number) for number in range(log.partitions)]
     postings = sum(posting.number for posting in last if posting is not None)
     opened, state = log.opened(), second.time
     told = [one.verdict for one in stuck] or [_well(stages)]
@@ -78,7 +78,7 @@ def stream_status(
     told += [one.verdict for one in stages if one.stage == stream_progress.TICKER.stage and state.held_back_until]
     return {
         "deployment": opened.deployment,
-        "edition": EDITION,
+        "edition": stream.edition,
         "partitions": opened.partitions,
         "horizon_days": opened.horizon_ms // DAY_MS,
         "last_tick": format_instant(state.last_tick) if state.last_tick else None,
@@ -111,7 +111,7 @@ class _Looks:
         now = self._now_ms()
         facts = self._facts.look(intake_positions(cluster, topics))
         pages = self._journal.look(self._scored())
-        batches = self._ledger.look(projection_positions(cluster, topics, self._log.partitions))
+        batches = self._ledger.look(projection_positions(cluster, topics, self._log.partitions, self._stream.edition))
         state = read_tick_state(cluster, topics) or self._searched
         if state is None:
             state = self._searched = search_tick_state(self._log)
@@ -128,7 +128,7 @@ class _Looks:
         """Find the page with which scoring goes on in each partition, by the last batch of the ledger."""
         cluster, topics = self._stream.cluster, self._stream.topics
         numbers = range(self._log.partitions)
-        ends = cluster.ends(Place(topics.ledger(EDITION), number) for number in numbers)
+        ends = cluster.ends(Place(topics.ledger(self._stream.edition), number) for number in numbers)
         scored = dict.fromkeys(numbers, NOTHING_SCORED)
         for place, record in last_records(cluster, ends).items():
             batch = batch_of(record)

@@ -14,7 +14,7 @@ from projections.projector import Projected, project
 from projections.readers.queries import progress as progress_lines
 from projections.store import Store, StoreError, StoreHeld, TablesLeftBehind
 from schemas.instants import format_instant
-from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.folder import Folder
 from tallybook.screen import Tick, aside, note, progress
 from tallybook.tables.open_tables import served_tables
 
@@ -62,7 +62,11 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         BooksError: the folder has no books, or damaged ones.
     """
     with folder.reading() as log, own_tables(folder, log) as store:
-        return project(log, store, EDITION, on_progress) if on_progress is not None else _catch_up(log, store)
+        return (
+            project(log, store, log.current_edition(), on_progress)
+            if on_progress is not None
+            else _catch_up(log, store)
+        )
 
 
 def update_after_import(folder: Folder) -> None:
@@ -125,7 +129,7 @@ def _are_ahead(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
     """Whether a position, as `projected_positions` gives it, does not exist in the books."""
     reads: dict[str, Callable[[int, int], object]] = {
         "journal": log.read_journal,
-        "ledger": lambda partition, start: log.read_ledger(EDITION, partition, start),
+        "ledger": lambda partition, start: log.read_ledger(log.current_edition(), partition, start),
         "rejects": lambda _, start: log.read_rejects(start),
     }
     try:
@@ -141,7 +145,9 @@ def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
     for partition in range(log.partitions):
         if any(True for _ in log.journal_blocks(partition, positions.get(("journal", partition), 0))):
             return True
-        if any(True for _ in log.ledger_blocks(EDITION, partition, positions.get(("ledger", partition), 0))):
+        if any(
+            True for _ in log.ledger_blocks(log.current_edition(), partition, positions.get(("ledger", partition), 0))
+        ):
             return True
     return any(True for _ in log.reject_blocks(positions.get(("rejects", 0), 0)))
 
@@ -159,7 +165,11 @@ def projected_records(store: Store) -> dict[tuple[str, int], int]:
 def _how_level(log: LogReader, store: Store) -> str:
     as_of = [line.as_of for line in progress_lines(store) if line.as_of is not None]
     said = f"as of {format_instant(min(as_of))}" if as_of else "before the first tick"
-    kept = sum(end.number for end in (log.last_posting(EDITION, n) for n in range(log.partitions)) if end is not None)
+    kept = sum(
+        end.number
+        for end in (log.last_posting(log.current_edition(), n) for n in range(log.partitions))
+        if end is not None
+    )
     done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
     return said if done >= kept else f"{said}; postings still on their way into them: {kept - done:,}"
 
@@ -172,14 +182,14 @@ def _catch_up(log: LogReader, store: Store) -> Projected:
     except NoSuchPosition:
         pass  # these tables were filled from other books; `project` says so
     with _Bars(log, store) as bars:
-        return project(log, store, EDITION, bars.show)
+        return project(log, store, log.current_edition(), bars.show)
 
 
 class _Bars:
     """Draws progress: first of the ledger, whose postings are numbered, then of the journal, whose lines are not."""
 
     def __init__(self, log: LogReader, store: Store) -> None:
-        ends = [log.last_posting(EDITION, partition) for partition in range(log.partitions)]
+        ends = [log.last_posting(log.current_edition(), partition) for partition in range(log.partitions)]
         done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
         self._postings = sum(end.number for end in ends if end is not None) - done
         self._open = ExitStack()

@@ -204,7 +204,7 @@ def _project_on(
 ) -> None:
     from projections.projector import Projector
     from projections.serving.serve import Served, serving
-    from tallybook.folder.folder import EDITION, Folder
+    from tallybook.folder.folder import Folder
 
     folder = Folder(root)
     with ExitStack() as opened:
@@ -213,7 +213,7 @@ def _project_on(
         if serves:
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
             report(FillerReport("serving", f"http://{address.host}:{address.port}"))
-        projector = Projector(log, store, EDITION)
+        projector = Projector(log, store, log.current_edition())
         last, postings, seconds = -1, 0, 0.0
         while True:
             finishing = messages.is_finishing

@@ -21,8 +21,8 @@ from projections.projector import project
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalFact, RulesetPublished, members_of
 from schemas.pages import Reject
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION, load_published
+from schemas.posting import FIRST_EDITION, Posting
+from tallybook.folder.folder import load_published
 from tests.chaos.events import NUMBER, Message
 from tests.chaos.world import World
 from tests.integration.clickhouses import ChdbOverHttp
@@ -199,19 +199,19 @@ def _numbers(log: LogReader, done: Checked) -> None:
 
 
 def _postings(log: LogReader, partition: int) -> Iterator[Posting]:
-    for _, batch in log.read_ledger(EDITION, partition):
+    for _, batch in log.read_ledger(FIRST_EDITION, partition):
         yield from batch
 
 
 def _verified(world: World, log: LogReader, done: Checked) -> None:
-    verified = verify_books(log, EDITION, load_published)
+    verified = verify_books(log, FIRST_EDITION, load_published)
     for difference in verified.shown:
         done.found(f"verify: {difference}")
     if verified.unscored:
         done.found(f"verify: {verified.unscored} lines are not scored")
     done.digests = (verified.journal_digest, verified.ledger_digest)
     stream = world.stream.log()
-    last = [stream.last_batch(EDITION, partition) for partition in range(stream.partitions)]
+    last = [stream.last_batch(FIRST_EDITION, partition) for partition in range(stream.partitions)]
     batches = [found[1] for found in last if found is not None]
     theirs = (
         printed_digest([bytes.fromhex(batch.journal_digest) for batch in batches]),
@@ -253,7 +253,7 @@ def _as_a_fresh_projection(world: World, log: LogReader, done: Checked) -> None:
     (world.scratch / "fresh").mkdir()
     with ChdbOverHttp(world.scratch / "fresh") as server, open_server(server.url) as store:
         migrate(store)
-        project(log, store, EDITION)
+        project(log, store, FIRST_EDITION)
         theirs = answers(store)
     for view, expected in theirs.items():
         found, wanted = _comparable(view, ours[view]), _comparable(view, expected)

@@ -14,7 +14,7 @@ from processors.stream.ticker import oldest_waiting
 from projections.clickhouse.client import open_server
 from projections.store import StoreError
 from schemas.instants import parse_instant
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tallybook.stream.open import Stream, open_stream
 from tallybook.tables.catch_up import is_behind, projected_positions
 from tests.chaos.events import RULES
@@ -79,7 +79,7 @@ class World:
             log = stream.log()
             log.refresh_settled()
             for partition in range(log.partitions):
-                page, last = log.last_page(partition), log.last_batch(EDITION, partition)
+                page, last = log.last_page(partition), log.last_batch(FIRST_EDITION, partition)
                 if page is not None and (last is None or last[1].scored_page < page.page):
                     return f"pages of partition {partition} are to be scored"
             with open_server(self.clickhouse.url) as store:

@@ -14,8 +14,8 @@ from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Place
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.pages import JournalPage, Reject, RoundCommitted
-from schemas.posting import Posting, PostingBatch
-from schemas.topics import FIRST_EDITION, Topics
+from schemas.posting import FIRST_EDITION, Posting, PostingBatch
+from schemas.topics import Topics
 from tests.support.book_samples import OPENED
 from tests.support.waiting import wait_until_settled
 
@@ -37,7 +37,7 @@ class KafkaHome:
         self.writer: KafkaWriter | None = None
 
     def read(self) -> KafkaLogReader:
-        return KafkaLogReader(self.cluster, self.topics)
+        return KafkaLogReader(self.cluster, self.topics, FIRST_EDITION)
 
     def write(self) -> KafkaWriter:
         self.writer = KafkaWriter(self)
@@ -56,7 +56,7 @@ class KafkaHome:
 
     def places(self) -> list[Place]:
         """Every partition of the books."""
-        topics = (self.topics.journal, self.topics.ledger())
+        topics = (self.topics.journal, self.topics.ledger(FIRST_EDITION))
         parts = [Place(topic, number) for topic in topics for number in range(self.opened.partitions)]
         return [*parts, Place(self.topics.rejects, 0)]
 

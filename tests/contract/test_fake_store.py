@@ -12,6 +12,7 @@ from projections.clickhouse.client import open_chdb
 from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.store import TABLES, Row, Store
+from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import InsertsTwice
 from tests.fakes.list_books import ListBooks
 from tests.fakes.store import FakeStore, identities
@@ -29,17 +30,17 @@ def cut_short(books: ListBooks, records: int) -> ListBooks:
 
 
 def quietly(store: Store, books: ListBooks) -> None:
-    project(books, store)
+    project(books, store, FIRST_EDITION)
 
 
 def in_steps_and_twice(store: Store, books: ListBooks) -> None:
     for records in (1, 2, 3):
-        project(cut_short(books, records), InsertsTwice(store), batch_bytes=500)
-    project(books, InsertsTwice(store))
+        project(cut_short(books, records), InsertsTwice(store), FIRST_EDITION, batch_bytes=500)
+    project(books, InsertsTwice(store), FIRST_EDITION)
 
 
 def an_old_state_after_a_new_one(store: Store, books: ListBooks) -> None:
-    project(books, store)
+    project(books, store, FIRST_EDITION)
     marks: dict[str, list[object]] = {
         "edition": ["0001"],
         "partition": [0],

@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 from processors.replay.verify import verify_books
+from schemas.posting import FIRST_EDITION
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
-from tallybook.folder.folder import EDITION, Folder, load_published
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import import_files
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "digests.json"
@@ -24,7 +25,7 @@ def digests(root: Path, programme: str) -> dict[str, str]:
     files = write_demo_year(folder.inbox, DemoYear(FACTS, MEMBERS, SEED), lambda: None)
     import_files(folder, [str(file) for file in files], None, now=NOW)
     with folder.reading() as log:
-        found = verify_books(log, EDITION, load_published)
+        found = verify_books(log, FIRST_EDITION, load_published)
     assert not found.differences, found.shown
     return {"journal": found.journal_digest, "ledger": found.ledger_digest}
 
@@ -40,6 +41,6 @@ def test_the_digests_do_not_depend_on_when_or_where_the_books_were_made(tmp_path
     files = write_demo_year(folder.inbox, DemoYear(FACTS, MEMBERS, SEED), lambda: None)
     import_files(folder, [str(file) for file in reversed(files)], None, now=NOW + 1)
     with folder.reading() as log:
-        found = verify_books(log, EDITION, load_published)
+        found = verify_books(log, FIRST_EDITION, load_published)
     golden = json.loads(GOLDEN.read_text())["coffee-chain"]
     assert {"journal": found.journal_digest, "ledger": found.ledger_digest} == golden

@@ -22,7 +22,7 @@ from books.kafka.messages import batch_message, page_message
 from books.kafka.records import Place
 from schemas.avro.single_object import FRAME_BYTES, MARKER
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
-from schemas.posting import PostingBatch
+from schemas.posting import FIRST_EDITION, PostingBatch
 from schemas.topics import Topics
 from tests.contract.homes import pages_of
 from tests.contract.kafka_home import KafkaHome, KafkaWriter
@@ -43,7 +43,7 @@ def abort_many(home: KafkaHome, times: int = ABORTED) -> None:
             message = page_message(page(0, check_in("nobody", number)).lines)
             producer.send(home.topics.journal, message, partition=0)
             batch = PostingBatch((posting(1_000 + number),), 1_000, "ab", "cd")
-            producer.send(home.topics.ledger(), batch_message(batch), partition=0)
+            producer.send(home.topics.ledger(FIRST_EDITION), batch_message(batch), partition=0)
             producer.flush()
             producer.abort()
     home.settle()
@@ -139,7 +139,7 @@ def test_the_last_posting_is_found_behind_many_pages_that_made_none(kafka_home: 
             writer.append_postings("0001", 0, [])
         writer.commit(round_of(0))
     cluster = CountingCluster(kafka_home.cluster.bootstrap)
-    log = KafkaLogReader(cluster, kafka_home.topics)
+    log = KafkaLogReader(cluster, kafka_home.topics, FIRST_EDITION)
     cluster.readers = 0
     assert log.last_posting("0001", 0) == posting(2, page=2)
     assert cluster.readers < WITHOUT_POSTINGS / 8
@@ -222,7 +222,7 @@ def test_a_foreign_record_is_named_by_its_place(kafka_home: KafkaHome) -> None:
     topics = kafka_home.topics
     publisher = kafka_home.cluster.publisher()
     for foreign, _ in FOREIGN:
-        for topic in (topics.journal, topics.ledger(), topics.rejects):
+        for topic in (topics.journal, topics.ledger(FIRST_EDITION), topics.rejects):
             publisher.send(topic, foreign, partition=0)
     publisher.flush()
     log = kafka_home.read()
@@ -245,15 +245,15 @@ def test_a_foreign_record_is_named_by_its_place(kafka_home: KafkaHome) -> None:
 def test_topics_that_are_not_there_are_named(bootstrap: str, new_deployment: NewDeployment) -> None:
     topics = Topics(new_deployment())
     with pytest.raises(TopicsMissing, match="tallybook topics create") as missing:
-        KafkaLogReader(Cluster(bootstrap), topics)
-    assert missing.value.missing == [topics.journal, topics.ledger(), topics.rejects]
+        KafkaLogReader(Cluster(bootstrap), topics, FIRST_EDITION)
+    assert missing.value.missing == [topics.journal, topics.ledger(FIRST_EDITION), topics.rejects]
 
 
 def test_a_journal_that_was_not_opened_is_told_from_one_that_was(bootstrap: str, new_deployment: NewDeployment) -> None:
     cluster, topics = Cluster(bootstrap), Topics(new_deployment())
     create_topics(cluster, tuple(one for one in topics.table(2) if one.kind != "facts"))
     with pytest.raises(TopicsMissing, match="with an opening in it: run `tallybook topics create`"):
-        KafkaLogReader(cluster, topics)
+        KafkaLogReader(cluster, topics, FIRST_EDITION)
     with closing(cluster.producer(topics.transactional_id("test"))) as producer:
         producer.open()
         producer.begin()
@@ -273,7 +273,7 @@ def test_a_journal_with_other_records_is_refused(bootstrap: str, new_deployment:
     publisher.flush()
     opened = msgspec.structs.replace(OPENED, deployment=topics.deployment)
     with pytest.raises(BooksForeign, match="is not the opening"):
-        KafkaLogReader(cluster, topics)
+        KafkaLogReader(cluster, topics, FIRST_EDITION)
     with pytest.raises(BooksForeign, match="the first of them is not the opening"):
         open_stream(cluster, topics, opened)
 
@@ -296,10 +296,10 @@ def test_other_partition_counts_are_refused(bootstrap: str, new_deployment: NewD
         for topic in topics.table(journal):
             if topic.kind == "ledger" or (topic.kind == "journal" and journal == 3) or topic.kind == "rejects":
                 cluster.create_topic(topic.name, topic.partitions, 1, topic.settings(1))
-    names = [topics.journal, topics.ledger(), topics.rejects]
+    names = [topics.journal, topics.ledger(FIRST_EDITION), topics.rejects]
     wait_for("the topics are shown", lambda: len(cluster.partitions(names)) == len(names))
     with pytest.raises(BooksForeign, match=r"has 2 partitions, and .* has 3"):
-        KafkaLogReader(cluster, topics)
+        KafkaLogReader(cluster, topics, FIRST_EDITION)
 
     grown = Topics(new_deployment())
     create_topics(cluster, tuple(one for one in grown.table(3) if one.kind != "facts"))
@@ -317,7 +317,7 @@ def _reader_of_written(cluster: Cluster, topics: Topics) -> KafkaLogReader:
     """The reader, once what was just committed is seen."""
     place = Place(topics.journal, 0)
     wait_for("what was committed is seen", lambda: cluster.ends([place])[place])
-    return KafkaLogReader(cluster, topics)
+    return KafkaLogReader(cluster, topics, FIRST_EDITION)
 
 
 def test_rejects_count_by_offset(kafka_home: KafkaHome) -> None:

@@ -16,7 +16,7 @@ from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.disk import DiedError, FakeDisk
@@ -44,8 +44,8 @@ def take(disk: FakeDisk, file: Path) -> None:
     """One import from its start to its end, committing after every round."""
     with open_for_writing(SHOP, HOLDER, files=disk) as log:
         scorers = new_scorers(log, load, range(PARTITIONS))
-        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
-        group = LocalPartitionGroup(log, scorers, EDITION, places)
+        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
+        group = LocalPartitionGroup(log, scorers, FIRST_EDITION, places)
         rounds = Rounds(log, [group], group.last_tick, group.publications)
         if not rounds.publications:
             rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), START)

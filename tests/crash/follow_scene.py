@@ -18,8 +18,8 @@ from books.files.open import open_for_reading
 from books.log import LogReader
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION, Posting
+from tallybook.folder.folder import Folder, load_published
 from tests.crash.processes import Beside, Ended, Traces, run_victim
 from tests.crash.scenes import DAYS, FOLLOW, GOOD_ENDS, Left, Scene, must_be_well, new_folder, seconds_of
 from tests.crash.victim import Orders
@@ -102,7 +102,7 @@ def feed(folder: Path, fed: Path) -> Beside:
 def wrong_in(folder: Path, fed: Path, answers: Path, scratch: Path) -> list[str]:
     """What is wrong with the books and tables that a follow has left: nothing, if all is well."""
     log = open_for_reading(folder)
-    wrong = [f"verify: {difference}" for difference in verify_books(log, EDITION, load_published).shown]
+    wrong = [f"verify: {difference}" for difference in verify_books(log, FIRST_EDITION, load_published).shown]
     taken = Counter(_coordinates(log))
     for file in sorted(fed.iterdir()):
         data = file.read_bytes()
@@ -146,7 +146,7 @@ def _not_as_the_reference(log: LogReader) -> list[str]:
         for _, page in log.read_journal(partition):
             for line in page.lines:
                 expected += feed_line(line)
-        recorded = [compared(posting) for _, batch in log.read_ledger(EDITION, partition) for posting in batch]
+        recorded = [compared(posting) for _, batch in log.read_ledger(FIRST_EDITION, partition) for posting in batch]
         if recorded != expected:
             place = next((n for n, pair in enumerate(zip(recorded, expected, strict=False)) if pair[0] != pair[1]), -1)
             found.append(f"partition {partition} has {len(recorded)} postings, {len(expected)} expected; first {place}")

@@ -17,7 +17,8 @@ from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import PublishedFact, PurchaseRecorded, ReferralMade
 from schemas.pages import Reject
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder, load_published
 from tests.crash.processes import Ended, Traces, run_victim
 from tests.crash.victim import MAIN, SECONDS, Orders
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
@@ -83,7 +84,7 @@ def left_in(folder: Path, answers: Path) -> Left:
         BooksError: the books are not well.
     """
     log = open_for_reading(folder)
-    verified = verify_books(log, EDITION, load_published)
+    verified = verify_books(log, FIRST_EDITION, load_published)
     if verified.differences:
         raise AssertionError(f"the books are not what the rules make of them: {verified.shown}")
     last = log.committed()

@@ -15,9 +15,8 @@ from books.log import RecordedDigests
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
 from schemas.pages import MAX_PAGE_LINES, BookLength, JournalLine, JournalPage, Reject, RoundCommitted
-from schemas.posting import EditionOpened, Posting
+from schemas.posting import FIRST_EDITION, EditionOpened, Posting
 
-FIRST_EDITION = "0001"
 _T = TypeVar("_T")
 
 
@@ -130,6 +129,9 @@ class MemoryLogReader:
 
     def editions(self) -> tuple[str, ...]:
         return tuple(sorted(self._seen.editions))
+
+    def current_edition(self) -> str:
+        return self.editions()[0]
 
     def edition(self, name: str) -> EditionOpened:
         self._ledgers(name)

@@ -14,9 +14,7 @@ from processors.partition_scorer import PartitionScorer, owed_by
 from schemas.facts import JournalOpened
 from schemas.pages import Folio, JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
-from schemas.posting import EditionOpened, Posting, PostingBatch
-
-EDITION = "0001"
+from schemas.posting import FIRST_EDITION, EditionOpened, Posting, PostingBatch
 
 
 class MemoryStream:
@@ -74,7 +72,10 @@ class MemoryStream:
         pass
 
     def editions(self) -> tuple[str, ...]:
-        return (EDITION,)
+        return (FIRST_EDITION,)
+
+    def current_edition(self) -> str:
+        return FIRST_EDITION
 
     def edition(self, name: str) -> EditionOpened:
         self._must_have(name)
@@ -130,5 +131,5 @@ class MemoryStream:
         pass
 
     def _must_have(self, edition: str) -> None:
-        if edition != EDITION:
+        if edition != FIRST_EDITION:
             raise UnknownEdition(edition, self.editions())

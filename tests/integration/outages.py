@@ -21,7 +21,7 @@ from typing import Final
 from confluent_kafka import Producer
 
 from deploy.local.kafka import LocalKafka
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tallybook.stream.open import Stream, open_stream
 from tests.integration.brokers import SETTINGS
 from tests.integration.clickhouses import ChdbOverHttp
@@ -157,7 +157,7 @@ def _amiss(stream: Stream, published: int) -> str:
     for partition in range(log.partitions):
         for _, page in log.read_journal(partition):
             found.update(line.fact.event_id for line in page.lines if line.input and hasattr(line.fact, "event_id"))
-        last, scored = log.last_page(partition), log.scored_page(EDITION, partition)
+        last, scored = log.last_page(partition), log.scored_page(FIRST_EDITION, partition)
         if last is not None and last.page != scored:
             return f"partition {partition} is scored up to page {scored} of {last.page}"
     if found != Counter(f"e-{number}" for number in range(published)):

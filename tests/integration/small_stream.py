@@ -23,8 +23,8 @@ from schemas.canonical import canonical_fact
 from schemas.facts import CheckedIn, ClockTicked, JournalFact, JournalOpened, PublishedFact
 from schemas.pages import JournalLine
 from schemas.partitions import partition_of
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION, Posting
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.stream.open import open_stream
 from tallybook.stream.publish_rules import stream_publications
@@ -74,7 +74,7 @@ class SmallStream:
 
     def settle(self) -> None:
         """Wait until readers see what was committed to journal and ledger; no transaction may be open."""
-        topics = (self.topics.journal, self.topics.ledger())
+        topics = (self.topics.journal, self.topics.ledger(FIRST_EDITION))
         every = range(self.opened.partitions)
         wait_until_settled(self.cluster, (Place(topic, partition) for topic in topics for partition in every))
 
@@ -134,7 +134,7 @@ class SmallStream:
 
     def postings(self, partition: int) -> list[Posting]:
         """The ledger of a partition, as readers see it now."""
-        return [one for _, batch in self.stream.log().read_ledger(EDITION, partition) for one in batch]
+        return [one for _, batch in self.stream.log().read_ledger(FIRST_EDITION, partition) for one in batch]
 
     def events(self, partition: int) -> list[str]:
         """The event ids of the postings of a partition."""
@@ -154,7 +154,7 @@ class SmallStream:
     ) -> StreamScorer:
         """Somebody who may take over a partition."""
         return StreamScorer(
-            self.cluster, self.topics, EDITION, partition, load_published, snapshots=snapshots, counts=counts
+            self.cluster, self.topics, FIRST_EDITION, partition, load_published, snapshots=snapshots, counts=counts
         )
 
     def score_all(self, scorer: StreamScorer) -> int:

@@ -21,6 +21,7 @@ from processors.stream.stage_counts import StageCounts
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalOpened
 from schemas.pages import JournalLine, Reject
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tallybook.stream.settings import load_settings, write_settings
 from tests.support import hostile
@@ -76,11 +77,11 @@ class Deployment:
 
     def log(self) -> KafkaLogReader:
         """The committed books, as of now; no transaction may be open."""
-        topics = (self.topics.journal, self.topics.ledger())
+        topics = (self.topics.journal, self.topics.ledger(FIRST_EDITION))
         every = range(self.opened.partitions)
         places = [Place(topic, partition) for topic in topics for partition in every]
         wait_until_settled(self.cluster, [*places, Place(self.topics.rejects, 0)])
-        return KafkaLogReader(self.cluster, self.topics)
+        return KafkaLogReader(self.cluster, self.topics, FIRST_EDITION)
 
     def tick(self, at: int) -> None:
         """Bring time to `at`, in UTC ms, as the ticker would."""

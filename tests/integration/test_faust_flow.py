@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from books.kafka.records import Place
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tests.integration.small_stream import Process, SmallStream, check_in, member_in
 from tests.support.waiting import wait_for
 
@@ -91,7 +91,7 @@ def write_pages(stream: SmallStream, life: str, pages: int) -> int:
 
 def wait_until_scored(stream: SmallStream, worker: Process, page: int) -> None:
     def scored() -> bool:
-        last = stream.stream.log().last_batch(EDITION, 0)
+        last = stream.stream.log().last_batch(FIRST_EDITION, 0)
         return last is not None and last[1].scored_page >= page
 
     worker.wait_until(f"page {page} is scored", scored)

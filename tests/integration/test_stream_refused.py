@@ -21,7 +21,8 @@ from processors.decider.partition import SEMANTICS
 from processors.stream.message_door import NO_REGISTRY
 from schemas.facts import RulesetPublished
 from schemas.pages import JournalLine
-from tallybook.folder.folder import EDITION, Folder
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder
 from tests.fakes.registry import FakeSchemas
 from tests.integration.clickhouses import ChdbOverHttp
 from tests.integration.streams import Deployment, Message, take_in
@@ -98,7 +99,7 @@ def feed(stream: Deployment, name: str) -> None:
 def scored_pages(stream: Deployment) -> list[int]:
     """Up to which page each partition is scored."""
     log = stream.log()
-    return [log.scored_page(EDITION, partition) or 0 for partition in range(log.partitions)]
+    return [log.scored_page(FIRST_EDITION, partition) or 0 for partition in range(log.partitions)]
 
 
 def last_pages(stream: Deployment) -> list[int]:

@@ -23,8 +23,7 @@ from schemas.bounds import MAX_ID_LENGTH
 from schemas.facts import ClockTicked, PurchaseLine, PurchaseRecorded, RefereePurchased
 from schemas.pages import MAX_PAGE_LINES
 from schemas.partitions import partition_of
-from schemas.posting import EntryType
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, EntryType
 from tests.integration.small_stream import DAY_MS, OPENED_AT, PARTITIONS, SmallStream, members_in
 
 RULES = """\
@@ -114,7 +113,7 @@ def test_a_commit_on_its_way_when_the_next_one_comes_is_none(stream: SmallStream
     assert producer is not None
     producer.begin()
     for message in first._batches(first.state or PartitionScorer(0, stream.opened, first._load)):
-        producer.send(stream.topics.ledger(), message, partition=0)
+        producer.send(stream.topics.ledger(FIRST_EDITION), message, partition=0)
     producer.flush()
     start = second.take_over()
     assert start == 0  # nothing is scored, whatever lies there uncommitted
@@ -201,19 +200,19 @@ def test_a_snapshot_with_which_the_ledger_disagrees_is_disregarded(
     stream: SmallStream, snapshots: SnapshotStore
 ) -> None:
     with_snapshot(stream, snapshots)
-    kept = snapshots.load(EDITION, 0)
+    kept = snapshots.load(FIRST_EDITION, 0)
     assert kept is not None
     header, payload = kept
     for name, change in changes():
-        snapshots.save(EDITION, 0, payload, change(header))
+        snapshots.save(FIRST_EDITION, 0, payload, change(header))
         read: list[str] = []
         scorer = stream.scorer(0, snapshots)
         scorer.take_over(lambda: read.append("a line"))  # noqa: B023 - called within this turn alone
         assert len(read) == 24, name
-    snapshots.save(EDITION, 0, payload[:-1], header)
+    snapshots.save(FIRST_EDITION, 0, payload[:-1], header)
     torn = stream.scorer(0, snapshots)
     torn.take_over()
-    snapshots.remove(EDITION, 0)
+    snapshots.remove(FIRST_EDITION, 0)
     without = stream.scorer(0, snapshots)
     without.take_over()
     assert standing(torn.state) == standing(without.state)
@@ -286,7 +285,7 @@ def test_a_tick_with_more_postings_than_a_batch_holds_is_one_transaction(stream:
     scorer = stream.scorer(0, counts=counts)
     stream.score_all(scorer)
     before = scorer.committed_page
-    ledger = Place(stream.topics.ledger(), 0)
+    ledger = Place(stream.topics.ledger(FIRST_EDITION), 0)
     end = stream.cluster.ends([ledger])[ledger]
     stream.write_page(0, [ClockTicked(OPENED_AT + 20 * DAY_MS)])
     transactions = counts.transactions

@@ -18,6 +18,7 @@ from books.kafka.cluster import Cluster
 from books.kafka.create import check_topics, create_topics, open_stream
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tests.support.command_line import run
 
@@ -57,13 +58,13 @@ def test_what_would_lose_facts_or_points_is_told(bootstrap: str, deployment: str
     alter(bootstrap, sales, retention_ms="3600000")
     alter(bootstrap, visits, message_timestamp_type="CreateTime")
     alter(bootstrap, topics.journal, retention_ms="86400000", max_message_bytes="1000000")
-    alter(bootstrap, topics.ledger(), cleanup_policy="compact")
+    alter(bootstrap, topics.ledger(FIRST_EDITION), cleanup_policy="compact")
     alter(bootstrap, topics.rejects, max_message_bytes="65536")
     found = {(drift.topic, drift.is_dangerous): drift.what for drift in check_topics(cluster, table)}
     assert "keeps facts for 1 hours" in found[sales, True]
     assert "CreateTime" in found[visits, False]
     assert {topic for topic, is_dangerous in found if is_dangerous} == {
-        sales, topics.journal, topics.ledger(), topics.rejects,
+        sales, topics.journal, topics.ledger(FIRST_EDITION), topics.rejects,
     }  # fmt: skip
     said = [drift.what for drift in check_topics(cluster, table)]
     for words in ("books are kept for ever", "max.message.bytes is 1000000", "cleanup.policy is compact", "too small"):

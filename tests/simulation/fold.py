@@ -8,8 +8,7 @@ from books.log import CommittedRounds, LogReader
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, Posting
 from tests.simulation.laws import require
 from tests.simulation.state import accounts_hash
 from tests.support.deciders import load
@@ -39,7 +38,7 @@ class Fold:
             partition = scorer.partition
             decided = self._read_journal(log, scorer)
             recorded: list[Posting] = []
-            for position, batch in log.read_ledger(EDITION, partition, self._ledger[partition]):
+            for position, batch in log.read_ledger(FIRST_EDITION, partition, self._ledger[partition]):
                 self._ledger[partition] = position
                 recorded += batch
             require(recorded == decided, "the ledger is what the journal and the rules make", partition=partition)

@@ -11,7 +11,7 @@ import msgspec
 from books.log import CommittedRounds, LogReader
 from schemas.facts import JournalFact, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Reject
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tests.property.histories import compared
 from tests.reference.ledger import ReferenceLedger
 from tests.simulation.inputs import BytesInput
@@ -53,7 +53,7 @@ def _books_are_whole(log: CommittedRounds, fold: Fold) -> None:
         require([page.page for page in pages] == list(range(len(pages))), "pages have no gap", partition=partition)
         lines = [line for page in pages for line in page.lines]
         require(lines == [item.line for item in written], "the journal keeps what was committed", partition=partition)
-        postings = [posting for _, batch in log.read_ledger(EDITION, partition) for posting in batch]
+        postings = [posting for _, batch in log.read_ledger(FIRST_EDITION, partition) for posting in batch]
         numbers = [posting.number for posting in postings]
         require(numbers == list(range(1, len(numbers) + 1)), "postings have no gap", partition=partition)
         decided = [posting for item in written for posting in item.postings]

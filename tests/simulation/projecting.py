@@ -12,7 +12,7 @@ from books.errors import NoSuchPosition
 from books.files.open import FileLogReader, open_for_reading
 from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tests.fakes.store import FakeStore
 from tests.reference.rows import plain_rows
 from tests.simulation.disk import SimulatedDisk
@@ -89,7 +89,7 @@ class Projecting:
         if (len(self._projectors) < MAX_PROJECTORS and self.rng.random() < 0.5) or not self._projectors:
             reader = open_for_reading(self.shop, files=self.disk)
             batch = self.rng.choice(BATCHES)
-            self._projectors.append((reader, Projector(reader, self.store, batch_bytes=batch)))
+            self._projectors.append((reader, Projector(reader, self.store, FIRST_EDITION, batch_bytes=batch)))
             self.seen["projectors started"] += 1
         working = self.rng.choice(self._projectors)
         is_behind = self.rng.random() < 0.2
@@ -114,11 +114,11 @@ class Projecting:
         self.store.trouble = 0.0
         if self.rng.random() < 0.5:
             self.store.come_in()
-        Projector(books, self.store).project()
+        Projector(books, self.store, FIRST_EDITION).project()
         self.store.come_in()
         fresh = FakeStore()
         for book, pieces in pieces_of(books):
-            for table, rows in plain_rows(book, pieces, EDITION).items():
+            for table, rows in plain_rows(book, pieces, FIRST_EDITION).items():
                 fresh.put(table, rows)
         for table in [table for tables in TABLES.values() for table in tables]:
             same = self.store.tables[table] == fresh.tables[table]
@@ -132,7 +132,7 @@ def records_of(books: FileLogReader) -> dict[tuple[object, object], int]:
     found: dict[tuple[object, object], int] = {}
     for partition in range(books.partitions):
         found[JOURNAL, partition] = sum(len(page.lines) for _, page in books.read_journal(partition))
-        found[LEDGER, partition] = sum(len(batch) for _, batch in books.read_ledger(EDITION, partition))
+        found[LEDGER, partition] = sum(len(batch) for _, batch in books.read_ledger(FIRST_EDITION, partition))
     found[REJECTS, 0] = sum(len(batch) for _, batch in books.read_rejects())
     return {part: records for part, records in found.items() if records}
 
@@ -141,5 +141,8 @@ def pieces_of(books: FileLogReader) -> Iterator[tuple[str, Pieces]]:
     """All blocks of the books."""
     partitions = range(books.partitions)
     yield JOURNAL, [(partition, block) for partition in partitions for block in books.journal_blocks(partition)]
-    yield LEDGER, [(partition, block) for partition in partitions for block in books.ledger_blocks(EDITION, partition)]
+    yield (
+        LEDGER,
+        [(partition, block) for partition in partitions for block in books.ledger_blocks(FIRST_EDITION, partition)],
+    )
     yield REJECTS, [(0, block) for block in books.reject_blocks()]

@@ -20,7 +20,7 @@ from processors.intake.door import Judge, judge_time
 from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from schemas.pages import BookLength, RoundCommitted
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.folder.recovered_partitions import new_scorers
@@ -78,17 +78,19 @@ class Session:
         self.log.acknowledged = acknowledged
         self.walked = 0
         self.scorers = new_scorers(self.log, load)
-        places = [recover_partition(self.log, EDITION, scorer, snapshots, self._walked) for scorer in self.scorers]
+        places = [
+            recover_partition(self.log, FIRST_EDITION, scorer, snapshots, self._walked) for scorer in self.scorers
+        ]
         self.groups: list[LocalPartitionGroup] = []
         self.parts: list[FileAppender] = []
         if groups == 1:
-            self.groups.append(LocalPartitionGroup(self.log, self.scorers, EDITION, places))
+            self.groups.append(LocalPartitionGroup(self.log, self.scorers, FIRST_EDITION, places))
         else:
             for number in range(min(groups, len(self.scorers))):
                 part = FileAppender(disk, SHOP)
                 self.parts.append(part)
                 self.groups.append(
-                    SealingPartitionGroup(part, self.scorers[number::groups], EDITION, places[number::groups])
+                    SealingPartitionGroup(part, self.scorers[number::groups], FIRST_EDITION, places[number::groups])
                 )
         first = self.groups[0]
         self.rounds = Rounds(self.log, self.groups, first.last_tick, first.publications)
@@ -100,7 +102,7 @@ class Session:
         """Keep a snapshot of each partition; right after a commit only."""
         for group in self.groups:
             for scorer, place in zip(group.scorers, group.places(), strict=True):
-                save_snapshot(store, self.log, EDITION, scorer, place, commit_at=self.log.last_commit_at())
+                save_snapshot(store, self.log, FIRST_EDITION, scorer, place, commit_at=self.log.last_commit_at())
 
     def close(self) -> None:
         """End without dying."""

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from processors.replay.recovery import recover_partition
 from schemas.pages import Reject
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, Posting
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.simulation.plan import Import, Plan, Publish
@@ -40,7 +39,9 @@ def undisturbed(plan: Plan) -> Undisturbed:
     books = MemoryBooks(plan.opened)
     log = books.writer = QuickWriter(books)
     scorers = new_scorers(log, load)
-    rounds = rounds_here(log, scorers, EDITION, [recover_partition(log, EDITION, scorer) for scorer in scorers])
+    rounds = rounds_here(
+        log, scorers, FIRST_EDITION, [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
+    )
     for act in plan.acts:
         if isinstance(act, Publish):
             publish(rounds, act)

@@ -11,6 +11,7 @@ from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.store import Store
+from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import clickhouse_url
 from tests.sql.answers import answers
@@ -34,7 +35,7 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     """The small programme, projected; for tests that only read, in modules that do not use `store`."""
     with open_chdb(tmp_path_factory.mktemp("programme") / "clickhouse") as store:
         migrate(store)
-        project(small_programme().books(), store)
+        project(small_programme().books(), store, FIRST_EDITION)
         yield store
 
 
@@ -47,7 +48,7 @@ def books() -> ListBooks:
 @pytest.fixture
 def undisturbed(store: Store, books: ListBooks) -> dict[str, list[bytes]]:
     """What the views say of the books after one quiet projection; the tables are empty again afterwards."""
-    project(books, store)
+    project(books, store, FIRST_EDITION)
     said = answers(store)
     empty(store)
     return said

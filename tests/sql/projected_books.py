@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections.projector import project
 from projections.store import Store
+from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import StopsAfter
 from tests.fakes.list_books import ListBooks
 
@@ -40,5 +41,5 @@ def inserts_of(store: Store, books: ListBooks) -> int:
     """How many inserts with rows a projection into empty tables makes."""
     empty(store)
     counting = StopsAfter(store, 1_000)
-    project(books, counting, batch_bytes=SMALL_BATCH)
+    project(books, counting, FIRST_EDITION, batch_bytes=SMALL_BATCH)
     return 1_000 - counting.left

@@ -14,6 +14,7 @@ from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.serving.serve import serving
 from projections.store import Address
+from schemas.posting import FIRST_EDITION
 from tests.sql.small_programme import small_programme
 
 MAX_WAIT_SECONDS = 60.0
@@ -43,7 +44,7 @@ def _serve(folder: Path, connection: Connection) -> None:
     os.environ["TZ"] = "UTC"
     with open_chdb(folder) as store:
         migrate(store)
-        project(small_programme().books(), store)
+        project(small_programme().books(), store, FIRST_EDITION)
         with serving(store) as address:
             connection.send(address)
             # Until the other end is closed, or its process has died.

@@ -10,6 +10,7 @@ from projections.audits.run import run_audits
 from projections.clickhouse.client import ClickHouse
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
+from schemas.posting import FIRST_EDITION
 from tests.sql.small_programme import small_programme
 
 
@@ -201,7 +202,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault.audit}: {fault.wrong}" for fault in FAULTS])
 def test_an_audit_finds_its_fault(store: ClickHouse, fault: Fault) -> None:
-    project(small_programme().books(), store)
+    project(small_programme().books(), store, FIRST_EDITION)
     audit = sql_file("audits", fault.audit)
     assert store.rows(audit.statement) == []
     store.command(
@@ -213,7 +214,7 @@ def test_an_audit_finds_its_fault(store: ClickHouse, fault: Fault) -> None:
 
 
 def test_no_audit_finds_anything_in_right_books(store: ClickHouse) -> None:
-    project(small_programme().books(), store)
+    project(small_programme().books(), store, FIRST_EDITION)
     assert run_audits(store) == [(audit.name, []) for audit in sql_files("audits")]
 
 

@@ -22,7 +22,7 @@ from schemas.avro.codecs import decode_postings, encode_posting
 from schemas.facts import JournalFact
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
-from schemas.posting import EntryType, Posting
+from schemas.posting import FIRST_EDITION, EntryType, Posting
 from tests.fakes.list_books import ListBooks
 from tests.reference.rows import plain_rows
 from tests.support.older_books import make_older
@@ -173,7 +173,7 @@ def test_an_unknown_type_of_entry_ends_the_projection(store: ClickHouse) -> None
     entries = (msgspec.structs.replace(some_entry(), type="PointsLost"),)
     books.blocks["0001"][0] = [[msgspec.structs.replace(posting, entries=entries)]]
     with pytest.raises(QueryFailed, match="an entry has a type that no table knows"):
-        project(books, store)
+        project(books, store, FIRST_EDITION)
     assert store.rows("SELECT 1 FROM tallybook_rows.progress") == []
     assert store.rows("SELECT name FROM system.tables WHERE is_temporary") == []
 
@@ -187,7 +187,7 @@ def test_books_of_an_older_version_are_projected_as_what_they_say(store: ClickHo
     folder = build_folder(tmp_path, rejects=REFUSED[:1])  # the other one holds no text
     make_older(folder.root)
     log = open_for_reading(folder.root)
-    done = project(log, store)
+    done = project(log, store, FIRST_EDITION)
     assert done.postings > 10
     found = {book: rows_of(store, book) for book in TABLES}
     for book, blocks in blocks_of(log).items():

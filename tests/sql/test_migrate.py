@@ -14,6 +14,7 @@ from projections.clickhouse.migrate import MigrationChanged, StoreTooNew, migrat
 from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
 from projections.store import TABLES, QueryFailed
+from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import Stopped, StopsAfter
 from tests.reference.rows import plain_rows
 from tests.sql.answers import answers
@@ -46,7 +47,7 @@ def test_migrating_twice_is_migrating_once(empty: ClickHouse) -> None:
 
 def test_a_later_version_adds_its_migrations_to_filled_tables(empty: ClickHouse) -> None:
     migrate(empty)
-    project(small_programme().books(), empty)
+    project(small_programme().books(), empty, FIRST_EDITION)
     before = answers(empty)
     migrate(empty, [*MIGRATIONS, EXTRA])
     assert noted(empty)[-1] == EXTRA.name

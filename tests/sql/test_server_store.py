@@ -17,6 +17,7 @@ from projections.clickhouse.migrate import StoreTooNew, migrate
 from projections.projector import Projected, Projector, StoreOfOtherBooks, project
 from projections.sql_files import sql_files
 from projections.store import LEDGER, Parameters, Row
+from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import CallsBefore, InsertsTwice
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import drop_all
@@ -117,10 +118,10 @@ def test_a_server_store_is_not_served_again(store: ClickHouse) -> None:
 
 
 def test_books_that_the_server_does_not_hold_are_refused(store: ClickHouse, books: ListBooks) -> None:
-    project(books, store)
+    project(books, store, FIRST_EDITION)
     before = answers(store)
     with pytest.raises(StoreOfOtherBooks, match=r"DROP DATABASE tallybook and DROP DATABASE tallybook_rows") as caught:
-        project(ListBooks(3, deployment="other"), store)
+        project(ListBooks(3, deployment="other"), store, FIRST_EDITION)
     assert "clickhouse/" not in str(caught.value)
     assert answers(store) == before
 
@@ -128,7 +129,7 @@ def test_books_that_the_server_does_not_hold_are_refused(store: ClickHouse, book
 def test_of_two_with_different_books_at_the_same_moment_one_is_refused(store: ClickHouse, books: ListBooks) -> None:
     other = ListBooks(3, deployment="other")
     with pytest.raises(StoreOfOtherBooks):
-        project(books, CallsBefore(store, 0, lambda: project(other, store)))
+        project(books, CallsBefore(store, 0, lambda: project(other, store, FIRST_EDITION)), FIRST_EDITION)
     assert store.rows("SELECT 1 FROM tallybook_rows.ledger") == []
 
 
@@ -139,13 +140,13 @@ def test_newer_tables_on_a_server_say_what_to_do(store: ClickHouse) -> None:
 
 
 def test_a_projector_takes_its_partitions_and_no_other(store: ClickHouse, books: ListBooks) -> None:
-    done = Projector(books, store, partitions=[2, 0], rejects=False).project()
+    done = Projector(books, store, FIRST_EDITION, partitions=[2, 0], rejects=False).project()
     found = store.rows("SELECT DISTINCT partition FROM tallybook_rows.progress ORDER BY partition")
     assert [row["partition"] for row in found] == [0, 2]
     assert done.rejects == 0
-    assert Projector(books, store, partitions=[], rejects=True).project() == Projected(rejects=2)
+    assert Projector(books, store, FIRST_EDITION, partitions=[], rejects=True).project() == Projected(rejects=2)
     with pytest.raises(AssertionError, match=r"\[1, 3\].*with 3"):
-        Projector(books, store, partitions=[3, 1])
+        Projector(books, store, FIRST_EDITION, partitions=[3, 1])
 
 
 def test_partitions_that_change_hands_are_read_from_where_the_other_came(
@@ -153,12 +154,12 @@ def test_partitions_that_change_hands_are_read_from_where_the_other_came(
     books: ListBooks,
     undisturbed: dict[str, list[bytes]],
 ) -> None:
-    first = Projector(books, store, partitions=[0, 1])
+    first = Projector(books, store, FIRST_EDITION, partitions=[0, 1])
     first.project()
-    Projector(books, store, partitions=[1, 2], rejects=False).project()
+    Projector(books, store, FIRST_EDITION, partitions=[1, 2], rejects=False).project()
     assert answers(store) == undisturbed
     assert first.project() == Projected()  # it does not know that it has lost one
-    assert Projector(books, store).project() == Projected()
+    assert Projector(books, store, FIRST_EDITION).project() == Projected()
 
 
 @pytest.mark.parametrize("parts", [((0, 1), (2,)), ((0, 1, 2), (0, 1, 2))], ids=["apart", "the-same"])
@@ -174,7 +175,7 @@ def test_two_projectors_at_once_with_every_batch_twice_give_the_answers_of_one(
     def work(partitions: tuple[int, ...]) -> None:
         with open_server(clickhouse_url) as own:
             together.wait()
-            Projector(books, InsertsTwice(own), batch_bytes=SMALL_BATCH, partitions=partitions).project()
+            Projector(books, InsertsTwice(own), FIRST_EDITION, batch_bytes=SMALL_BATCH, partitions=partitions).project()
 
     at_once(*(lambda part=part: work(part) for part in parts))
     doubled = store.rows("SELECT count() AS rows, uniqExact(member_id, seq, n) AS ids FROM tallybook_rows.ledger")

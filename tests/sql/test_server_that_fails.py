@@ -13,6 +13,7 @@ from projections.clickhouse.migrate import migrate
 from projections.clickhouse.server_errors import MAX_SAID_LENGTH, Server, cannot_answer_now, parse_server, unreachable
 from projections.projector import project
 from projections.store import LEDGER, QueryFailed, Staged, Store, StoreNotOpened, StoreUnreachable
+from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import CallsBefore
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import ChdbOverHttp
@@ -87,8 +88,8 @@ def test_a_server_killed_in_a_projection_loses_nothing(
             server.start()
 
     with pytest.raises(StoreUnreachable, match=f"{server.url} cannot be asked now .*can be done again"):
-        project(books, HitBefore(store, table, happens), batch_bytes=SMALL_BATCH)
-    for ask in (lambda: store.rows("SELECT 1"), lambda: project(books, store), lambda: migrate(store)):
+        project(books, HitBefore(store, table, happens), FIRST_EDITION, batch_bytes=SMALL_BATCH)
+    for ask in (lambda: store.rows("SELECT 1"), lambda: project(books, store, FIRST_EDITION), lambda: migrate(store)):
         with pytest.raises(StoreUnreachable):  # although the server may be up: what was staged is gone
             ask()
     if not server.runs:
@@ -98,7 +99,7 @@ def test_a_server_killed_in_a_projection_loses_nothing(
     with opened(server) as anew:
         assert answers(anew) != undisturbed
         migrate(anew)
-        project(books, anew)
+        project(books, anew, FIRST_EDITION)
         assert answers(anew) == undisturbed
 
 
@@ -130,9 +131,9 @@ def test_a_server_that_stands_still_is_given_up_and_what_it_does_later_changes_n
     monkeypatch.setattr(clickhouse, "SERVER_SECONDS", SHORT_SECONDS)
     with opened(server) as impatient:
         with pytest.raises(StoreUnreachable, match="timed out"):
-            project(books, HitBefore(impatient, "members", server.pause), batch_bytes=SMALL_BATCH)
+            project(books, HitBefore(impatient, "members", server.pause), FIRST_EDITION, batch_bytes=SMALL_BATCH)
         server.resume()
-    project(books, store)
+    project(books, store, FIRST_EDITION)
     assert answers(store) == undisturbed
 
 

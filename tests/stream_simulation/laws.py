@@ -16,7 +16,7 @@ from projections.projector import Projector
 from projections.store import Store
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, PublishedFact, members_of
-from schemas.posting import Posting
+from schemas.posting import FIRST_EDITION, Posting
 from schemas.topics import Topics
 from tests.fakes.store import FakeStore
 from tests.property.histories import compared
@@ -24,7 +24,6 @@ from tests.reference.ledger import ReferenceLedger
 from tests.simulation.laws import require
 from tests.support.deciders import load
 
-EDITION = "0001"
 # How far a projector came is told for monitoring, and a zombie may count its records twice.
 NOT_AN_ANSWER = ("progress",)
 
@@ -40,13 +39,13 @@ class Message(NamedTuple):
 
 def audit(cluster: Cluster, topics: Topics, messages: list[Message], store: FakeStore) -> int:
     """All laws; how many ticks there were. Raises LawBroken."""
-    log = KafkaLogReader(cluster, topics, EDITION)
+    log = KafkaLogReader(cluster, topics, FIRST_EDITION)
     _every_message_once(log, messages)
     ticks = _ticks(log)
-    found = verify_books(log, EDITION, load)
+    found = verify_books(log, FIRST_EDITION, load)
     require(not found.differences, "the ledger follows from the journal", first=found.shown[:1])
     require(found.unscored == 0, "everything is scored", unscored=found.unscored)
-    batches = [log.last_batch(EDITION, partition) for partition in range(log.partitions)]
+    batches = [log.last_batch(FIRST_EDITION, partition) for partition in range(log.partitions)]
     last = [batch[1] for batch in batches if batch is not None]
     require(len(last) == log.partitions, "every partition has been scored")
     for what, mine, theirs in (
@@ -104,7 +103,7 @@ def _ticks(log: KafkaLogReader) -> int:
 def _the_reference_agrees(log: KafkaLogReader) -> None:
     for partition in range(log.partitions):
         reference = ReferenceLedger(log.opened())
-        postings = [posting for _, batch in log.read_ledger(EDITION, partition) for posting in batch]
+        postings = [posting for _, batch in log.read_ledger(FIRST_EDITION, partition) for posting in batch]
         by_line: dict[tuple[int, int], list[Posting]] = {}
         for posting in postings:
             by_line.setdefault((posting.page, posting.line), []).append(posting)
@@ -120,7 +119,7 @@ def _the_reference_agrees(log: KafkaLogReader) -> None:
 
 def _tables_are_those_of_the_books(log: KafkaLogReader, store: FakeStore) -> None:
     fresh = FakeStore()
-    Projector(log, cast(Store, fresh), EDITION).project()
+    Projector(log, cast(Store, fresh), FIRST_EDITION).project()
     for table, rows in fresh.tables.items():
         if table not in NOT_AN_ANSWER:
             same = store.tables[table] == rows

@@ -16,12 +16,12 @@ from processors.stream.ticker import Ticker
 from projections.store import Columns, Staged
 from projections.stream.projection import StreamProjection
 from schemas.facts import JournalOpened
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tests.fakes.kafka import FakeCluster, FakeMember
 from tests.fakes.store import FakeStore
 from tests.support.deciders import load
 
-EDITION = "0001"
 POLL_PAGES = 3
 
 
@@ -117,7 +117,9 @@ class ScoringProcess:
 
     def _new(self, partition: int) -> StreamScorer:
         cluster = cast(Cluster, self._world.cluster)
-        return StreamScorer(cluster, self._world.topics, EDITION, partition, load, snapshots=self._world.snapshots)
+        return StreamScorer(
+            cluster, self._world.topics, FIRST_EDITION, partition, load, snapshots=self._world.snapshots
+        )
 
 
 def new_process(world: World, stage: str, name: str) -> Process:
@@ -129,7 +131,7 @@ def new_process(world: World, stage: str, name: str) -> Process:
     if stage == "ticker":
         return Ticker(cluster, world.topics, world.opened.partitions, instance=name, now=world.now, say=say)
     if stage == "projection":
-        return StreamProjection(cluster, world.topics, EDITION, world.store, instance=name)
+        return StreamProjection(cluster, world.topics, FIRST_EDITION, world.store, instance=name)
     return ScoringProcess(world)
 
 

@@ -22,7 +22,8 @@ from schemas.facts import (
 )
 from schemas.instants import parse_instant
 from schemas.pages import InputConsumed, Reject
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.publish_rules import publish_ruleset
 from tests.support.rounds_here import rounds_here
 
@@ -144,8 +145,8 @@ def build_folder(
     (folder.rulesets / "corner-shop" / "1.yaml").write_text(rules, encoding="utf-8")
     with folder.writing(OPENED_AT) as log:
         scorers = [PartitionScorer(partition, log.opened(), load_published) for partition in range(log.partitions)]
-        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
-        rounds = rounds_here(log, scorers, EDITION, places)
+        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
+        rounds = rounds_here(log, scorers, FIRST_EDITION, places)
         ruleset, _ = parse_ruleset(rules, "1.yaml")
         publish_ruleset(rounds, rules, ruleset, effective_from=effective_from, now=OPENED_AT)
         record = 0

@@ -30,8 +30,7 @@ from schemas.facts import (
     ReferralMade,
 )
 from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
-from schemas.posting import Posting
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, Posting
 from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
@@ -91,7 +90,7 @@ def rounds_of(log: MemoryLogWriter, snapshots: SnapshotStore | None = None) -> R
     """The rounds of open books, recovered to their end."""
     scorers = new_scorers(log, load)
     return rounds_here(
-        log, scorers, EDITION, [recover_partition(log, EDITION, scorer, snapshots) for scorer in scorers]
+        log, scorers, FIRST_EDITION, [recover_partition(log, FIRST_EDITION, scorer, snapshots) for scorer in scorers]
     )
 
 
@@ -129,7 +128,7 @@ def take(
             (group,) = rounds.groups
             assert isinstance(group, LocalPartitionGroup)
             for scorer, place in zip(group.scorers, group.places(), strict=True):
-                save_snapshot(snapshots, log, EDITION, scorer, place, commit_at=log.last_commit_at())
+                save_snapshot(snapshots, log, FIRST_EDITION, scorer, place, commit_at=log.last_commit_at())
         return done
     finally:
         books.die()
@@ -185,7 +184,7 @@ def facts_in(books: MemoryBooks) -> list[JournalFact]:
 
 def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
     """The committed postings of a partition."""
-    return [posting for _, batch in books.read().read_ledger(EDITION, partition) for posting in batch]
+    return [posting for _, batch in books.read().read_ledger(FIRST_EDITION, partition) for posting in batch]
 
 
 def rejects_in(books: MemoryBooks) -> list[Reject]:
@@ -206,7 +205,7 @@ def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list
     scorers = new_scorers(books.write(), load)
     log = books.read()
     for scorer in scorers:
-        recover_partition(log, EDITION, scorer, snapshots)
+        recover_partition(log, FIRST_EDITION, scorer, snapshots)
     books.die()
     machines = [scorer.machine for scorer in scorers]
     return [[canonical_account(machine.partition, one) for one in machine.accounts] for machine in machines]
@@ -214,4 +213,4 @@ def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list
 
 def verified(books: MemoryBooks) -> Verified:
     """What a verification of the books finds."""
-    return verify_books(books.read(), EDITION, load)
+    return verify_books(books.read(), FIRST_EDITION, load)

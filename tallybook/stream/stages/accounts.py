@@ -25,7 +25,7 @@ from projections.serving.http_server import HttpAnswer
 from schemas.bounds import MAX_ID_LENGTH
 from schemas.instants import format_instant
 from schemas.partitions import partition_of
-from schemas.topics import FIRST_EDITION, Topics
+from schemas.topics import Topics
 from tallybook.stream.stages.http import Asked, json_answer
 
 PATH: Final = "/accounts/"
@@ -112,12 +112,15 @@ class Owners:
 class Accounts:
     """Answers `/accounts/{member}`."""
 
-    def __init__(self, worker: Worker, owners: KnowsOwners, partitions: int, *, deployment: str, token: str) -> None:
+    def __init__(
+        self, worker: Worker, owners: KnowsOwners, partitions: int, *, deployment: str, edition: str, token: str
+    ) -> None:
         """Make one; with an empty `token` nobody is answered."""
         self._worker = worker
         self._owners = owners
         self._partitions = partitions
         self._deployment = deployment
+        self._edition = edition
         self._token = token
 
     def answer(self, asked: Asked) -> HttpAnswer:
@@ -163,7 +166,7 @@ class Accounts:
         found = {
             "member_id": member_id,
             "deployment": self._deployment,
-            "edition": FIRST_EDITION,
+            "edition": self._edition,
             "partition": state.partition,
             "posting_number": state.number,
             "last_tick": format_instant(state.last_tick) if state.last_tick else None,

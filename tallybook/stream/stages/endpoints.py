@@ -54,6 +54,7 @@ class Observer:
         self._cluster = Cluster(stream.settings.bootstrap, stream.settings.kafka)
         self._settings = stream.settings
         self._topics = stream.topics
+        self._edition = stream.edition
         self._stage = stage
         self._instance = instance
         self._member = f"{stream.topics.group(GROUPS[stage])}-{instance}"
@@ -81,8 +82,14 @@ class Observer:
         """Observe this scoring worker from now on, and answer for its accounts; the journal has `partitions`."""
         cluster = Cluster(self._settings.bootstrap, self._settings.kafka)
         owners = Owners(cluster, self._topics, partitions)
-        deployment, token = self._topics.deployment, self._settings.accounts_token
-        self._accounts = Accounts(worker, owners, partitions, deployment=deployment, token=token)
+        self._accounts = Accounts(
+            worker,
+            owners,
+            partitions,
+            deployment=self._topics.deployment,
+            edition=self._edition,
+            token=self._settings.accounts_token,
+        )
         self._owners = owners
         self._worker = worker
 
@@ -144,8 +151,9 @@ class Observer:
         return self._lag.look(positions)
 
     def _look_at_projection(self) -> tuple[Waiting, ...]:
-        partitions = self._cluster.partitions([self._topics.ledger()]).get(self._topics.ledger(), 0)
-        return self._lag.look(projection_positions(self._cluster, self._topics, partitions))
+        ledger = self._topics.ledger(self._edition)
+        partitions = self._cluster.partitions([ledger]).get(ledger, 0)
+        return self._lag.look(projection_positions(self._cluster, self._topics, partitions, self._edition))
 
     def _health(self) -> Health:
         now = time.monotonic()

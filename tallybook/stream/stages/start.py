@@ -18,7 +18,7 @@ from projections.serving.serve import Served, serving
 from projections.stream.projection import StreamProjection
 from tallybook.child_process import stop_with_parent
 from tallybook.clock import now_ms
-from tallybook.folder.folder import EDITION, load_published
+from tallybook.folder.folder import load_published
 from tallybook.stop import Stop, stoppable
 from tallybook.stream.open import Stream, instance_name, open_stream, tables_for_writing
 from tallybook.stream.stages.endpoints import Observer
@@ -57,7 +57,7 @@ def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts
     return StreamScorer(
         stream.cluster,
         stream.topics,
-        EDITION,
+        stream.edition,
         partition,
         load_published,
         snapshots=snapshots,
@@ -87,7 +87,7 @@ class ProjectionStage:
             address = self._held.enter_context(serving(cast(Served, embedded)))
             self._say(f"tables served on {address.host}:{address.port}: `tallybook address` says how to connect")
             store = embedded
-        projection = StreamProjection(stream.cluster, stream.topics, EDITION, store, instance=self._instance)
+        projection = StreamProjection(stream.cluster, stream.topics, stream.edition, store, instance=self._instance)
         self._held.callback(projection.close)
         projection.open()
         self._projection = projection

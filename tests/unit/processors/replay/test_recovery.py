@@ -13,8 +13,7 @@ from books.snapshots.store import SnapshotHeader, SnapshotStore
 from processors.replay.recovery import recover_partition
 from schemas.facts import PublishedFact
 from schemas.pages import JournalPage
-from schemas.posting import Entry
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, Entry
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogReader
 from tests.support import small_imports as small
@@ -84,7 +83,7 @@ def test_a_snapshot_saves_reading_the_books(tmp_path: Path) -> None:
     for name, store in (("with", snapshots), ("without", None)):
         log = CountsPages(books)
         for scorer in new_scorers(books.write(), load):
-            recover_partition(log, EDITION, scorer, store)
+            recover_partition(log, FIRST_EDITION, scorer, store)
         books.die()
         read[name] = log.pages
     assert read["with"] < read["without"] / 2
@@ -159,7 +158,7 @@ def test_a_snapshot_of_the_same_history_on_other_pages_is_as_if_it_were_not_ther
 
 
 def kept(snapshots: SnapshotStore) -> tuple[SnapshotHeader, bytes]:
-    found = snapshots.load(EDITION, 0)
+    found = snapshots.load(FIRST_EDITION, 0)
     assert found is not None
     return found
 
@@ -171,7 +170,7 @@ def test_a_snapshot_of_another_version_is_as_if_it_were_not_there(payload: bytes
     snapshots = SnapshotStore(tmp_path / "snapshots")
     take(books, [both], snapshots=snapshots)
     header, _ = kept(snapshots)
-    snapshots.save(EDITION, 0, payload, header)
+    snapshots.save(FIRST_EDITION, 0, payload, header)
     assert small.accounts(books, snapshots) == small.accounts(books)
 
 
@@ -179,6 +178,6 @@ def test_a_ledger_that_lacks_a_posting_is_not_recovered_from(tmp_path: Path) -> 
     _, both = halves(tmp_path, 3)
     books = new_books()
     take(books, [both])
-    books.state.ledgers[EDITION][0][-1].pop()
+    books.state.ledgers[FIRST_EDITION][0][-1].pop()
     with pytest.raises(BooksDamaged, match="ends before"):
         small.accounts(books)

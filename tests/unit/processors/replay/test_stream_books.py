@@ -19,7 +19,8 @@ from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
 from schemas.pages import JournalLine, JournalPage, Reject
-from tests.fakes.stream_books import EDITION, MemoryStream
+from schemas.posting import FIRST_EDITION
+from tests.fakes.stream_books import MemoryStream
 from tests.support.book_samples import guest
 from tests.support.deciders import load, published
 from tests.support.small_imports import PARTITIONS, RULES, START, random_facts
@@ -76,10 +77,10 @@ def streamed_digests(stream: MemoryStream) -> tuple[str, str]:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, seed: int, *, behind: bool) -> None:
     stream = stream_of(seed, behind=behind)
-    done = copy_books(stream, EDITION, tmp_path)
+    done = copy_books(stream, FIRST_EDITION, tmp_path)
     assert (done.unscored > 0) == behind
     for log in (stream, open_for_reading(tmp_path)):
-        found = verify_books(log, EDITION, load)
+        found = verify_books(log, FIRST_EDITION, load)
         assert (found.differences, found.shown) == (0, [])
         assert (found.journal_digest, found.ledger_digest) == streamed_digests(stream)
         assert found.unscored == done.unscored
@@ -90,22 +91,22 @@ def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
     stream = stream_of(1)
     stream.reject(Reject("malformed", "no JSON", b"{"))
     stream.reject(Reject("malformed", "no JSON", b"["))
-    copy_books(stream, EDITION, tmp_path)
+    copy_books(stream, FIRST_EDITION, tmp_path)
     log = open_for_reading(tmp_path)
     for partition in range(PARTITIONS):
         assert [page for _, page in log.read_journal(partition)] == [page for _, page in stream.journal[partition]]
         assert log.last_page(partition) == stream.last_page(partition)
-        assert log.last_posting(EDITION, partition) == stream.last_posting(EDITION, partition)
+        assert log.last_posting(FIRST_EDITION, partition) == stream.last_posting(FIRST_EDITION, partition)
     assert [reject for _, rejects in log.read_rejects() for reject in rejects] == [one for _, one in stream.rejected]
     assert log.opened() == stream.opened()
 
 
 def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> None:
     stream = stream_of(2, behind=True)
-    copy_books(stream, EDITION, tmp_path)
+    copy_books(stream, FIRST_EDITION, tmp_path)
     for log in (stream, open_for_reading(tmp_path)):
         scorer = PartitionScorer(1, OPENED, load)
-        recover_partition(log, EDITION, scorer)
+        recover_partition(log, FIRST_EDITION, scorer)
         batch = stream.ledger[1][-1][1]
         assert (scorer.page, scorer.number) == (batch.scored_page, batch.postings[-1].number)
         assert (scorer.journal_digest.hex(), scorer.ledger_digest.hex()) == (batch.journal_digest, batch.ledger_digest)
@@ -113,7 +114,7 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
 
 def test_a_derived_fact_that_never_came_is_found() -> None:
     stream = stream_of(3, behind=True)
-    scored = stream.scored_page(EDITION, 1) or 0
+    scored = stream.scored_page(FIRST_EDITION, 1) or 0
     lost = [
         at
         for at, (number, page) in enumerate(stream.journal[1])
@@ -121,19 +122,19 @@ def test_a_derived_fact_that_never_came_is_found() -> None:
     ]
     assert lost, "the stream holds no derived fact that waits: choose another seed"
     del stream.journal[1][lost[0]]
-    found = verify_books(stream, EDITION, load)
+    found = verify_books(stream, FIRST_EDITION, load)
     assert found.differences == 1
     assert "owed and not in the journal" in found.shown[0].what
 
 
 def test_a_derived_fact_that_waits_to_be_scored_is_not_missed() -> None:
     stream = stream_of(4, behind=True)
-    assert not verify_books(stream, EDITION, load).differences
+    assert not verify_books(stream, FIRST_EDITION, load).differences
 
 
 def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
     stream = stream_of(5)
-    assert len(list(walk(stream, EDITION, 0, complete=True))) > 2
+    assert len(list(walk(stream, FIRST_EDITION, 0, complete=True))) > 2
     guests = [(5, JournalPage(4, (guest(1),))), (8, JournalPage(7, (guest(2),))), (9, JournalPage(6, (guest(3),)))]
     assert [walked.folio.page for walked in Walk(guests[:2], (), complete=True, gaps=True)] == [4, 7]
     with pytest.raises(BooksDamaged, match="page 6 follows where page 8 is due"):
@@ -143,8 +144,8 @@ def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
 
 
 def test_a_copy_is_never_written_to_and_never_over_other_books(tmp_path: Path) -> None:
-    copy_books(stream_of(6), EDITION, tmp_path)
+    copy_books(stream_of(6), FIRST_EDITION, tmp_path)
     with pytest.raises(BooksForeign, match="copy of a stream"):
         open_for_writing(tmp_path, LockHolder(1, "here", 0, "test"))
     with pytest.raises(BooksExist):
-        copy_books(stream_of(6), EDITION, tmp_path)
+        copy_books(stream_of(6), FIRST_EDITION, tmp_path)

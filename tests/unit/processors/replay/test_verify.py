@@ -23,8 +23,7 @@ from schemas.facts import (
 )
 from schemas.pages import JournalLine, JournalPage
 from schemas.partitions import partition_of
-from schemas.posting import Posting, Reason
-from tallybook.folder.folder import EDITION
+from schemas.posting import FIRST_EDITION, Posting, Reason
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import DAY_MS
 from tests.support import small_imports as small
@@ -51,8 +50,8 @@ def books() -> MemoryBooks:
     """A copy whose pages and batches a test may change."""
     twin = new_books()
     twin.state = untouched().state.copy()
-    ledgers = twin.state.ledgers[EDITION]
-    twin.state.ledgers[EDITION] = [[list(batch) for batch in batches] for batches in ledgers]
+    ledgers = twin.state.ledgers[FIRST_EDITION]
+    twin.state.ledgers[FIRST_EDITION] = [[list(batch) for batch in batches] for batches in ledgers]
     return twin
 
 
@@ -69,7 +68,7 @@ def put_lines(books: MemoryBooks, partition: int, pages: list[list[JournalLine]]
 
 def put_postings(books: MemoryBooks, partition: int, postings: list[Posting]) -> None:
     numbered = [msgspec.structs.replace(posting, number=number) for number, posting in enumerate(postings, 1)]
-    books.state.ledgers[EDITION][partition] = [numbered]
+    books.state.ledgers[FIRST_EDITION][partition] = [numbered]
 
 
 def reseal(books: MemoryBooks) -> None:
@@ -209,7 +208,7 @@ def test_a_lost_derived_fact_is_named(books: MemoryBooks) -> None:
     log = books.write()
     (whole,) = rounds_of(log).groups
     assert isinstance(whole, LocalPartitionGroup)
-    group = Forgetful(log, whole.scorers, EDITION, whole.places())
+    group = Forgetful(log, whole.scorers, FIRST_EDITION, whole.places())
     faulty = Rounds(log, [group], group.last_tick, group.publications)
     buyer = PurchaseRecorded("pos", "buys", START + 6 * DAY_MS, "o", "EUR", (), "new", referrer_id="m-1")
     faulty.take([Taken(buyer, "ab" * 32, 1)], START + 7 * DAY_MS, START + 7 * DAY_MS)

@@ -11,7 +11,8 @@ from processors.replay.recovery import recover_partition
 from schemas.facts import CheckedIn
 from schemas.pages import JournalLine, JournalPage, RoundCommitted
 from schemas.partitions import partition_of
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder, load_published
 from tests.support.command_line import run
 from tests.support.small_folder import OPENED_AT, at
 
@@ -23,20 +24,20 @@ def forge(root: Path, *, balance: int = 0) -> None:
     with Folder(root).writing(OPENED_AT) as log:
         partition = partition_of("cleo", log.partitions)
         scorer = PartitionScorer(partition, log.opened(), load_published)
-        recover_partition(log, EDITION, scorer)
+        recover_partition(log, FIRST_EDITION, scorer)
         page = log.next_page(partition)
         line = JournalLine(FACT, FACT.occurred_at, "cleo")
         (posting,) = scorer.machine.feed(line)
         (award,) = posting.entries
         forged = msgspec.structs.replace(
             posting,
-            number=log.next_number(EDITION, partition),
+            number=log.next_number(FIRST_EDITION, partition),
             page=page,
             balance=posting.balance + balance,
             entries=(msgspec.structs.replace(award, points=award.points + 2),),
         )
         log.append_page(partition, JournalPage(page, (line,)))
-        log.append_postings(EDITION, partition, [forged])
+        log.append_postings(FIRST_EDITION, partition, [forged])
         log.commit(RoundCommitted(number=0, lengths=(), facts=1, postings=1))
 
 

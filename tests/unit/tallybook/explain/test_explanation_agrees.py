@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 
 from schemas.facts import BookFact
-from schemas.posting import EntryType, LimitCharge, Posting, Reason
+from schemas.posting import FIRST_EDITION, EntryType, LimitCharge, Posting, Reason
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.explain.account_walk import AccountWalk, Moment
 from tallybook.explain.model import PostingSeen
 from tallybook.explain.posting import explain_posting
-from tallybook.folder.folder import EDITION, Folder
+from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
 from tests.support.small_folder import at
 
@@ -35,7 +35,7 @@ def moments(folder: Folder) -> list[tuple[Posting, PostingSeen]]:
         members = {
             posting.member_id
             for partition in range(log.partitions)
-            for _, batch in log.read_ledger(EDITION, partition)
+            for _, batch in log.read_ledger(FIRST_EDITION, partition)
             for posting in batch
         }
         for member_id in sorted(members):

@@ -9,7 +9,8 @@ from processors.journal_pages import FULL_PAGE_BYTES
 from processors.replay.recovery import recover_partition
 from schemas.facts import PurchaseLine, PurchaseRecorded
 from schemas.pages import MAX_PAGE_LINES
-from tallybook.folder.folder import EDITION, Folder, load_published
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.support.rounds_here import rounds_here
 
@@ -23,8 +24,8 @@ def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None
     facts = [PurchaseRecorded("pos", str(n), AT + n, f"o{n}", "EUR", lines, member_id="m") for n in range(12)]
     with folder.writing(AT) as log:
         scorers = new_scorers(log, load_published)
-        places = [recover_partition(log, EDITION, scorer) for scorer in scorers]
-        rounds = rounds_here(log, scorers, EDITION, places)
+        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
+        rounds = rounds_here(log, scorers, FIRST_EDITION, places)
         rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
         rounds.commit([])
     with folder.reading() as log:

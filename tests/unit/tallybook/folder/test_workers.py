@@ -18,7 +18,8 @@ from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact
-from tallybook.folder.folder import EDITION, Folder
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.folder.workers import WorkerDied
@@ -82,7 +83,7 @@ def test_a_snapshot_of_one_number_serves_any_other(tmp_path: Path) -> None:
         take_in_days(session.rounds, range(2), 1)
         session.keep_snapshots()
     kept = sorted(file.name for file in turns.snapshots.iterdir())
-    assert [name for name in kept if name.startswith(f"ledger.{EDITION}")], kept
+    assert [name for name in kept if name.startswith(f"ledger.{FIRST_EDITION}")], kept
     with writing_session(turns, NOW, 3) as session:
         take_in_days(session.rounds, range(2, 4), 1)
         session.keep_snapshots()

@@ -18,6 +18,7 @@ from projections.serving.http_server import HttpAnswer
 from schemas.bounds import DAY_MS
 from schemas.facts import JournalOpened
 from schemas.partitions import partition_of
+from schemas.posting import FIRST_EDITION
 from schemas.topics import Topics
 from tallybook.folder.folder import load_published
 from tallybook.stream.stages.accounts import Accounts, Owner
@@ -86,7 +87,9 @@ def ask(
     query: Mapping[str, str] | None = None,
     path: str = "",
 ) -> HttpAnswer:
-    accounts = Accounts(worker, owners or FakeOwners(AWAY), PARTITIONS, deployment="shop", token=token)
+    accounts = Accounts(
+        worker, owners or FakeOwners(AWAY), PARTITIONS, deployment="shop", edition=FIRST_EDITION, token=token
+    )
     headers = {} if given is None else {"authorization": given}
     return accounts.answer(Asked(path or f"/accounts/{quote(member_id, safe='')}", query or {}, headers))
 
