@@ -12,7 +12,7 @@ import msgspec
 from books.encoded_blocks import postings_body
 from books.files.book_file import TAIL_BYTES, new_head, read_tail
 from books.files.commits import encode_commit, seal
-from books.files.create import FIRST_COMMIT, born_whole
+from books.files.create import FIRST_COMMIT, create_whole
 from books.files.disk import REAL_FILES, AppendFile, FilePort
 from books.files.layout import (
     REJECTS,
@@ -74,7 +74,7 @@ def copy_books(
         KafkaUnreachable, BooksDamaged: the stream cannot be read.
     """
     source.refresh_settled()
-    return born_whole(files, folder, lambda creating: _Copying(source, edition, creating, on_copied, files).run())
+    return create_whole(files, folder, lambda creating: _Copying(source, edition, creating, on_copied, files).run())
 
 
 class _Copying:

@@ -1,4 +1,4 @@
-"""What can be wrong with the books of a folder, each said in words that name the file and the way out."""
+"""Errors of the books; each message names the file, what is wrong with it, and what to do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class BooksError(Exception):
     """The books cannot be used as they are; the message says which file, what is wrong and what to do."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # It may have to be told to another process, and its arguments are not those that Exception remembers.
-        return _told_again, (type(self), str(self), self.__dict__)
+        # An error may be sent to another process, and its arguments are not those that Exception remembers.
+        return _rebuilt, (type(self), str(self), self.__dict__)
 
 
-def _told_again(kind: type[BooksError], message: str, fields: dict[str, object]) -> BooksError:
+def _rebuilt(kind: type[BooksError], message: str, fields: dict[str, object]) -> BooksError:
     error = kind.__new__(kind, message)
     error.__dict__.update(fields)
     return error
@@ -43,7 +43,7 @@ class BooksExist(BooksError):
 
 
 class BooksDamaged(BooksError):
-    """A book was changed, cut short or taken away behind its back.
+    """A book was changed, cut short or removed by something else than Tallybook.
 
     `file` is relative to the folder of the books, `offset` in bytes (None where the damage has no place in a file).
     """

@@ -16,7 +16,7 @@ import msgspec
 
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition
 from books.files.disk import FilePort, ReadFile
-from books.files.layout import Identity, metadata_of, schema_of, sync_marker, what_is_strange
+from books.files.layout import Identity, metadata_of, mismatch, schema_of, sync_marker
 from schemas.avro.codecs import schema_json
 from schemas.avro.containers import (
     MAX_BLOCK_BYTES,
@@ -36,7 +36,7 @@ FIRST_WINDOW_BYTES: Final = 1 << 16
 MAX_WINDOW_BYTES: Final = 4 * MAX_BLOCK_BYTES
 MAX_KNOWN_SCHEMAS: Final = 64
 MAX_BYTES_FLIPPED: Final = 2  # a schema that differs from ours in so few bytes, and not in length, is ours damaged
-_OTHERS: Final = "Restore the whole folder from one backup, or take the stranger away."
+_NOT_OURS: Final = "Restore the whole folder from one backup, or remove the file that does not belong here."
 
 
 class BookFile(msgspec.Struct, frozen=True):
@@ -67,9 +67,9 @@ def new_head(identity: Identity, name: str, *, is_copy: bool = False) -> bytes:
 def open_book_file(files: FilePort, books: Path, name: str, identity: Identity) -> BookFile:
     """Check a file's head; raises BooksDamaged if it is missing or unreadable, BooksForeign if it is another's."""
     header = head_of(files, books, name)
-    strange = what_is_strange(header, identity, name)
-    if strange is not None:
-        raise BooksForeign(books / name, strange, _OTHERS)
+    wrong = mismatch(header, identity, name)
+    if wrong is not None:
+        raise BooksForeign(books / name, wrong, _NOT_OURS)
     schema = header.metadata.get("avro.schema", b"").decode(errors="replace")
     current = schema_json(schema_of(name))
     same = schema == current or _shape(schema) == _shape(current)

@@ -1,4 +1,4 @@
-"""The file of commits: a record in it is the only thing that makes the rest of the books true.
+"""Reads and writes the file of commits: what stands in the other files counts only once a commit covers it.
 
 A record is appended after everything that it covers is on the disk, and the next one only after that record is there
 too. So at most one record can be torn, and only the last: whatever is broken *before* a whole record is damage.
@@ -38,7 +38,7 @@ def seal(committed: RoundCommitted) -> RoundCommitted:
 
 
 def encode_commit(committed: RoundCommitted, sync: bytes) -> bytes:
-    """The bytes that make a sealed commit true."""
+    """A sealed commit as the block that is appended to the file."""
     return encode_block(1, encode_round(committed), sync)
 
 

@@ -51,10 +51,10 @@ def create_books(folder: Path, opened: JournalOpened, *, files: FilePort = REAL_
     """
     if opened.partition or not opened.deployment or not 1 <= opened.partitions <= MAX_PARTITIONS:
         raise ValueError(f"no book can be opened with {opened}")
-    return born_whole(files, folder, lambda creating: _write_all(files, creating, opened))
+    return create_whole(files, folder, lambda creating: _write_all(files, creating, opened))
 
 
-def born_whole(files: FilePort, folder: Path, write: Callable[[Path], _Written]) -> _Written:
+def create_whole(files: FilePort, folder: Path, write: Callable[[Path], _Written]) -> _Written:
     """Make the books of `folder` by `write`, which is given the place beside them where they are to be written.
 
     Raises:
@@ -68,7 +68,7 @@ def born_whole(files: FilePort, folder: Path, write: Callable[[Path], _Written])
     files.make_folder(creating)
     lock = hold(files, folder, creating / LOCK)
     try:
-        if files.is_folder(books):  # another process was quicker
+        if files.is_folder(books):  # another process has just made them
             raise BooksExist(folder)
         _clear(files, creating)
         written = write(creating)

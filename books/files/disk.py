@@ -1,4 +1,4 @@
-"""The one door to the disk: every effect on the books is one call here, so that a test can count, cut and lose it."""
+"""Reads and writes files: every effect on the disk is one call here, which a test can count, undo or make fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files of the books are called, and what the head of each says about the book it belongs to."""
+"""Names the files of the books, and says what the head of each must hold."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def is_copy(header: Header) -> bool:
     return header.metadata.get(PAGES) == OFFSETS
 
 
-def what_is_strange(header: Header, identity: Identity, file: str) -> str | None:
+def mismatch(header: Header, identity: Identity, file: str) -> str | None:
     """Why a file is not the one of this name in the book of `identity`; None if it is."""
     layout = header.metadata.get("tallybook.layout", b"").decode(errors="replace")
     found = identity_in(header)

@@ -1,4 +1,4 @@
-"""One writer per folder: a lock that dies with its process, and a note in it that says who holds it."""
+"""Locks a folder for its one writer; the lock ends with its process, and a note in its file says who holds it."""
 
 from __future__ import annotations
 

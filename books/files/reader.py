@@ -1,4 +1,4 @@
-"""The read side of the Log port over a folder of Avro files; it never changes a byte."""
+"""Reads the books of a folder, which are Avro files; it never changes a byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Kafka cluster as the rest of Tallybook asks it: topics, offsets, and who reads and writes."""
+"""Asks and changes a Kafka cluster: topics, offsets, groups; makes the readers and producers that work on it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from books.kafka.producer import Publisher, TransactionalProducer
 from books.kafka.records import GroupOffset, Place
 from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS, TRANSACTION_SECONDS
 
-# So long a broker waits for more before it says that a reader is at the end, which is what most readers want to know.
+# A broker waits so long for more records before it says that a reader is at the end, which most readers want to know.
 READER_WAIT_MS: Final = 10
 # What the client fetches ahead of each partition; its own default would be 64 MB.
 QUEUED_KBYTES: Final = 4_096
-# So soon partitions are noticed that a publisher's topic was given later.
+# How often to look whether topics have got more partitions.
 METADATA_MS: Final = 30_000
 MAX_POLL_INTERVAL_MS: Final = 300_000
-HARMLESS_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 3.0
 MAX_FETCH_BYTES: Final = 32 << 20
 MAX_QUEUED_KILOBYTES: Final = 64 << 10
-_UNSAID: Final = logging.getLogger("tallybook.librdkafka")
-_UNSAID.propagate = False
-_UNSAID.addHandler(logging.NullHandler())
+_SILENT: Final = logging.getLogger("tallybook.librdkafka")
+_SILENT.propagate = False
+_SILENT.addHandler(logging.NullHandler())
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
 _EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # confluent-kafka left it unannotated
 
@@ -49,10 +49,10 @@ class Cluster:
             **(settings or {}),
             "bootstrap.servers": bootstrap,
             "client.id": "tallybook",
-            # What goes wrong is raised where it happens; the library's own lines would be told twice, and what it calls
-            # fatal goes to standard error at any level unless somebody takes it.
+            # What goes wrong is raised where it happens; the library would log it a second time, and what it calls
+            # fatal goes to standard error at any level, unless a logger takes it.
             "log_level": 0,
-            "logger": _UNSAID,
+            "logger": _SILENT,
             "socket.timeout.ms": int(REQUEST_SECONDS * 1000),
         }
         self._admin: AdminClient | None = None
@@ -172,22 +172,22 @@ class Cluster:
         return self._asked(ask)
 
     def _must_answer(self) -> None:
-        """Ask something harmless first. Raises KafkaUnreachable.
+        """Ask first for something that cannot do harm. Raises KafkaUnreachable.
 
         The library was seen to end the process when brokers came back after a request to a coordinator had timed out.
         """
         with typed_errors(self.bootstrap):
-            ask_again(lambda: self._client().list_topics(timeout=HARMLESS_SECONDS), HARMLESS_SECONDS)
+            ask_again(lambda: self._client().list_topics(timeout=ANSWER_SECONDS), ANSWER_SECONDS)
 
-    def keep_words(self, group: str, words: Mapping[Place, str]) -> None:
-        """Keep a word beside the offset 0 of each place, for a group that never has members (see `group_offsets`).
+    def keep_texts(self, group: str, texts: Mapping[Place, str]) -> None:
+        """Keep a short text beside the offset 0 of each place, for a group that nobody joins (see `group_offsets`).
 
-        It is a way to tell others something small, that may be lost without harm, without a topic of its own.
+        Other processes read it there, without a topic of its own. It may be lost without harm.
 
         Raises:
             KafkaUnreachable, KafkaRefused: not all of them are kept.
         """
-        offsets = [TopicPartition(*place, 0, metadata=word) for place, word in words.items()]
+        offsets = [TopicPartition(*place, 0, metadata=text) for place, text in texts.items()]
         request = confluent_kafka.ConsumerGroupTopicPartitions(group, offsets)
 
         def ask() -> None:
@@ -199,12 +199,12 @@ class Cluster:
         self._asked(ask)
 
     def reader(self, settings: Mapping[str, Any] | None = None) -> Reader:
-        """Somebody who reads given places, and belongs to no group; `settings` of the client go over the usual ones."""
+        """A reader of given places that belongs to no group; `settings` of the client go over the usual ones."""
         usual = {"group.id": "tallybook-reader", "fetch.wait.max.ms": READER_WAIT_MS}
         return Reader(self.bootstrap, self._consumer_settings({**usual, **(settings or {})}))
 
     def group_consumer(self, group: str, instance: str) -> GroupConsumer:
-        """A member of a consumer group, static under the name `instance`."""
+        """One consumer of a group, a static member of it under the name `instance`."""
         return GroupConsumer(
             self.bootstrap,
             self._consumer_settings(
@@ -223,7 +223,7 @@ class Cluster:
         )
 
     def group_named(self, group: str) -> object:
-        """What stands for a group that has no members, for a transaction that keeps offsets in its name."""
+        """The metadata of a group that nobody joins, for a transaction that keeps offsets in its name."""
         consumer = Consumer(self._consumer_settings({"group.id": group}))
         try:
             return consumer.consumer_group_metadata()

@@ -1,4 +1,4 @@
-"""Reads committed records from Kafka, of given places or as a member of a group."""
+"""Reads committed records from Kafka, from given places or as one consumer of a group."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from books.kafka.errors import Fenced, TopicsMissing
 from books.kafka.headers import header_text
 from books.kafka.records import UNREADABLE, Place, Polled, Record
 
-# What passes by itself while one goes on polling.
-PATIENT: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}
+# Errors that pass by themselves while polling goes on.
+PASSING: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}
 # At a name that is not UTF-8 the library fails in a way that Python finds out (as a SystemError) only where a function
 # is called from C. Called in the plain way, it would now and then give a list with a hole, at which the process dies.
 _ASK_HEADERS: Final = methodcaller("headers")
 
 
 class Reader:
-    """Reads committed records of the places it is set on. Not for several threads; `close` it."""
+    """Reads committed records of given places (see `set_on`). Not for several threads; `close` it."""
 
     def __init__(self, bootstrap: str, settings: dict[str, Any]) -> None:
         self._bootstrap = bootstrap
@@ -54,9 +54,9 @@ class Reader:
             elif error.code() in MISSING:
                 raise TopicsMissing([str(message.topic())])
             elif error.code() == KafkaError._FATAL:
-                # Kafka has but one such error for a member of a group; the library hides its code.
+                # There is only one such error for a consumer of a group; the library hides its code.
                 raise Fenced(f"another process has this one's name in its group ({error.str()}). Nothing is lost.")
-            elif error.fatal() or error.code() not in PATIENT:
+            elif error.fatal() or error.code() not in PASSING:
                 raise typed_error(self._bootstrap, error)
         return Polled(records, at_end)
 
@@ -66,7 +66,7 @@ class Reader:
 
 
 class GroupConsumer(Reader):
-    """A member of a group: what it reads is given to it, and taken away, while it polls."""
+    """One consumer of a group: places are given to it, and taken away, while it polls."""
 
     def subscribe(
         self,
@@ -100,7 +100,7 @@ class GroupConsumer(Reader):
             self._consumer.resume([TopicPartition(*place) for place in places])
 
     def note(self, offsets: Mapping[Place, int]) -> None:
-        """Commit offsets for others to see, later and if possible: nothing rests on them."""
+        """Commit offsets for others to see, later and if possible: nothing depends on them."""
         with typed_errors(self._bootstrap):
             self._consumer.commit(
                 offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=True

@@ -1,4 +1,4 @@
-"""What can go wrong between Tallybook and Kafka, told apart by what one can do about it."""
+"""Errors of working with Kafka, told apart by what can be done about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from books.errors import BooksError
 
 
 class KafkaUnreachable(BooksError):
-    """The brokers do not answer (in time); waiting and trying again is the answer, nothing is lost meanwhile."""
+    """The brokers do not answer (in time). Wait and try again: nothing is lost meanwhile."""
 
     def __init__(self, bootstrap: str, what: str) -> None:
         self.bootstrap = bootstrap

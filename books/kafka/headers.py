@@ -1,4 +1,4 @@
-"""Headers and keys of messages as text, for what is kept is text: whatever bytes they are, they come back the same."""
+"""Turns headers and keys of messages into text, because rejects keep text, and back into the same bytes."""
 
 from __future__ import annotations
 

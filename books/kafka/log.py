@@ -1,4 +1,4 @@
-"""The reading half of the Log port over Kafka: committed records alone, up to the ends that were last looked at.
+"""Reads the books on Kafka: committed records alone, up to the ends that were last looked at.
 
 A position is the offset from which to read on. The ends of the ledger are looked at before those of the journal, so
 that the journal is never behind what the ledger speaks of.
@@ -36,7 +36,7 @@ from schemas.topics import Topics
 
 POLL_RECORDS: Final = 500
 POLL_SECONDS: Final = 1.0
-# So long nothing may come where something is due before the brokers are called unreachable.
+# If nothing has come for so long where something is due, the brokers count as unreachable.
 PATIENCE_SECONDS: Final = 30
 # Steps back in search of the last record, doubled each time: over the markers of ended transactions.
 FIRST_STEP_BACK: Final = 8

@@ -1,7 +1,7 @@
-"""Looks at the first or the last committed record of many partitions at once, for those who watch and read no more.
+"""Looks at the first or the last committed record of many partitions at once.
 
-Offsets alone do not say whether a record is there: behind the last one stand the markers of transactions, and what was
-undone, neither of which a reader is ever given.
+Offsets alone do not say whether a record is there: behind the last one there may be markers of transactions and records
+of aborted ones, neither of which a reader is given.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from books.kafka.records import Place, Record
 
 POLL_RECORDS: Final = 64
 POLL_SECONDS: Final = 0.5
-# So long nothing may come before the brokers are called unreachable.
+# If nothing has come for so long, the brokers count as unreachable.
 PATIENCE_SECONDS: Final = 10.0
 # One record, and the marker of the transaction that it was committed in.
 FIRST_STEP_BACK: Final = 2
-# A little of each partition is enough: whoever wants one page should not be sent thirty.
+# A little of each partition is enough: to look at one page, thirty need not be fetched.
 _LIGHT: Final = {
     "queued.min.messages": 1,
     "queued.max.messages.kbytes": 64,

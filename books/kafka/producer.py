@@ -108,7 +108,7 @@ class TransactionalProducer(Publisher):
 
     def __init__(self, bootstrap: str, settings: dict[str, Any]) -> None:
         super().__init__(bootstrap, settings)
-        # What did not arrive is told by the commit. And a report that comes together with a fatal error would make the
+        # The commit says what did not arrive. And a report that comes together with a fatal error would make the
         # library raise a SystemError, in which that error can hardly be found.
         self._on_delivery = None
 
@@ -155,7 +155,7 @@ class TransactionalProducer(Publisher):
     def close(self) -> None:
         """Let go without waiting for anything; an open transaction ends by its timeout or the next of this id."""
         self._producer.purge(in_flight=True)
-        with suppress(KafkaException):  # the library tells once more what an earlier call has raised
+        with suppress(KafkaException):  # the library raises once more what an earlier call has raised
             self._producer.poll(0)
 
     def _send_offsets(self, offsets: list[TopicPartition], group: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-# What stands for headers that cannot be told, for one of them has a name that is no text. Known by identity: nothing
+# Stands for headers that cannot be read, because the name of one is no text. It is compared by identity: nothing
 # that a publisher sends can be taken for it.
 UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 
 class Polled(NamedTuple):
-    """What one look brought: records in order of each partition, and places that have no more for now.
+    """What one poll brought: records in order of each partition, and places that have no more for now.
 
     `at_end` says up to which offset. A leader that is new may say so of an offset that it will soon be past: whoever
     must know that there is no more compares it with an end that was asked for.
@@ -47,7 +47,7 @@ class Polled(NamedTuple):
 
 
 class GroupOffset(NamedTuple):
-    """What a consumer group has committed for a partition: the next offset, and a word beside it."""
+    """What a consumer group has committed for a partition: the next offset, and the short text beside it."""
 
     offset: int
     metadata: str

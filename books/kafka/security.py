@@ -1,4 +1,4 @@
-"""Who we are to Kafka: read from the client settings of a deployment, for libraries that name these otherwise.
+"""Reads from a deployment's client settings how to sign in to Kafka, for libraries that name these settings otherwise.
 
 The names are librdkafka's, as everybody finds them in the documentation of its clients: security.protocol,
 sasl.mechanism, sasl.username, sasl.password, ssl.ca.location, ssl.certificate.location, ssl.key.location,

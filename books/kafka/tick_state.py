@@ -1,7 +1,7 @@
-"""How far time has come in a stream's books, kept beside an offset so that nobody has to search the journal for it.
+"""Keeps how far time has come in a stream's books beside an offset, so that nobody has to search the journal for it.
 
-The word is committed in the very transaction of the tick or publication that it speaks of. It belongs to a group
-without members, and is a cache: where it is gone, the journal of partition 0 says the same, more slowly.
+It is committed in the transaction of the tick or publication that it speaks of, for a group that nobody joins. It is a
+cache: where it is gone, the journal of partition 0 says the same, more slowly.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_tick_state(cluster: Cluster, topics: Topics) -> TickState | None:
     except msgspec.MsgspecError as error:
         group = topics.group(GROUP)
         raise BooksDamaged(
-            f"group {group}", None, "its word is not one of Tallybook's", "Delete that group."
+            f"group {group}", None, "the text beside its offset is not one of Tallybook's", "Delete that group."
         ) from error
 
 

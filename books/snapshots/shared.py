@@ -1,4 +1,4 @@
-"""Snapshots under a URL that all workers share, so that one machine goes on from what another has kept."""
+"""Keeps snapshots under a URL that all workers share, so that one machine goes on from what another has kept."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Owners:
         word = msgspec.json.encode(own).decode()
         said = self._said(held) if held else {}
         if news := {place: word for place in held if said.get(place) != word}:
-            self._cluster.keep_words(self._words, news)
+            self._cluster.keep_texts(self._words, news)
 
     def _ask(self) -> dict[int, Owner]:
         view = self._cluster.group_view(self._group)

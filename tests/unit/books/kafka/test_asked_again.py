@@ -74,7 +74,7 @@ class Admin:
         self._broker = broker
 
     def list_topics(self, timeout: float) -> object:
-        if timeout != kafka_cluster.HARMLESS_SECONDS:
+        if timeout != kafka_cluster.ANSWER_SECONDS:
             self._broker.answer("list_topics")
         topic = SimpleNamespace(partitions={0: None}, error=self._broker.partition_error())
         return SimpleNamespace(topics={"facts": topic}, brokers={1: None})
@@ -183,13 +183,13 @@ CALLS: Final[dict[str, tuple[Callable[[], object], object]]] = {
     "begins": (lambda: Cluster(HERE).begins([PLACE]), {PLACE: 7}),
     "group_offsets": (lambda: Cluster(HERE).group_offsets("group", [PLACE]), {PLACE: GroupOffset(7, "word")}),
     "group_view": (lambda: Cluster(HERE).group_view("group"), GroupView(is_settled=True)),
-    "keep_words": (lambda: Cluster(HERE).keep_words("group", {PLACE: "word"}), None),
+    "keep_texts": (lambda: Cluster(HERE).keep_texts("group", {PLACE: "word"}), None),
     "open": (lambda: producer().open(), None),
     "commit": (lambda: producer().commit(), None),
     "commit with offsets": (lambda: producer().commit({PLACE: 7}, "group"), None),
     "abort": (lambda: producer().abort(), None),
 }
-INSIDE: Final = ("partitions", "group_offsets", "keep_words")
+INSIDE: Final = ("partitions", "group_offsets", "keep_texts")
 PASSING: Final = [
     KafkaError(KafkaError.NOT_COORDINATOR),
     KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
