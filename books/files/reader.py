@@ -105,46 +105,35 @@ class FileLogReader:
         """What an edition opened with."""
         self._must_have(name)
         book = self._known[edition_file(name)]
-        for block in blocks_of(self._files, book, 0, self._lengths[book.name]):
+        for block in self._blocks(book):
             return _decoded(book, block, decode_edition)
         raise BooksDamaged(book.name, book.first, "the record of the edition's opening is missing")
 
     def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
         """The pages from a position on, each with the position after it."""
-        self._must_be_partition(partition)
-        book = self._known[journal_file(partition)]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return _numbered_pages(book, blocks, 0 if start == 0 else None, gaps=self.is_copy)
+        return self._pages(self._journal(partition), start, due=0 if start == 0 else None)
 
     def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
         """The postings from a position on, in batches as they were written, each with the position after it."""
-        self._must_have(edition)
-        self._must_be_partition(partition)
-        book = self._known[ledger_file(edition, partition)]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return _numbered_postings(book, blocks, 1 if start == 0 else None)
+        book = self._ledger(edition, partition)
+        return _numbered_postings(book, self._blocks(book, start), 1 if start == 0 else None)
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         """The rejects from a position on, each with the position after it."""
-        book = self._known[REJECTS]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return _numbered_rejects(book, blocks, 1 if start == 0 and not self.is_copy else None, gaps=self.is_copy)
+        numbered = self._kept_rejects(start, due=1 if start == 0 and not self.is_copy else None)
+        return ((end, [reject]) for end, reject in numbered)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
         """The pages from a position on as bytes, one a block, under the present schema."""
-        self._must_be_partition(partition)
-        book = self._known[journal_file(partition)]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
-        return (
-            _single(book, blocks) if book.writer_schema is None else encoded_pages(_numbered_pages(book, blocks, None))
-        )
+        book = self._journal(partition)
+        if book.writer_schema is not None:
+            return encoded_pages(self._pages(book, start))
+        return _single(book, self._blocks(book, start))
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
         """The postings from a position on as bytes, in blocks as they were written, under the present schema."""
-        self._must_have(edition)
-        self._must_be_partition(partition)
-        book = self._known[ledger_file(edition, partition)]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
+        book = self._ledger(edition, partition)
+        blocks = self._blocks(book, start)
         if book.writer_schema is not None:
             return encoded_postings(_numbered_postings(book, blocks, None))
         return (EncodedBlock(block.end, block.records, block.data) for block in blocks)
@@ -152,10 +141,9 @@ class FileLogReader:
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
         """The rejects from a position on as bytes, one a block, under the present schema."""
         book = self._known[REJECTS]
-        blocks = blocks_of(self._files, book, start, self._lengths[book.name])
         if book.writer_schema is not None:
-            return encoded_rejects(_numbered_rejects(book, blocks, None))
-        return _single(book, blocks)
+            return encoded_rejects((end, [reject]) for end, reject in self._kept_rejects(start))
+        return _single(book, self._blocks(book, start))
 
     def scored_page(self, edition: str, partition: int) -> int | None:
         """See LogReader: None in books that commit whole rounds, what the commit says in a copy of a stream."""
@@ -183,16 +171,13 @@ class FileLogReader:
 
     def last_page(self, partition: int) -> JournalPage | None:
         """The last page of a partition, found without reading the others."""
-        self._must_be_partition(partition)
-        book = self._known[journal_file(partition)]
+        book = self._journal(partition)
         block = last_block_of(self._files, book, self._lengths[book.name])
-        return None if block is None else _page(book, block)
+        return None if block is None else _decoded(book, block, decode_page)
 
     def last_posting(self, edition: str, partition: int) -> Posting | None:
         """The last posting of a partition, found without reading the others."""
-        self._must_have(edition)
-        self._must_be_partition(partition)
-        book = self._known[ledger_file(edition, partition)]
+        book = self._ledger(edition, partition)
         block = last_block_of(self._files, book, self._lengths[book.name])
         return None if block is None else _postings(book, block)[-1]
 
@@ -224,13 +209,35 @@ class FileLogReader:
         book = self._known.get(journal_file(0))
         if book is None:
             raise BooksDamaged(ROUNDS, None, f"the last commit does not cover {journal_file(0)}")
-        blocks = blocks_of(self._files, book, 0, self._lengths[book.name])
-        for _, page in _numbered_pages(book, blocks, 0, gaps=self.is_copy):
+        for _, page in self._pages(book, 0, due=0):
             opened = page.lines[0].fact if page.lines else None
             if isinstance(opened, JournalOpened) and identity_of(opened) == self._identity:
                 return msgspec.structs.replace(opened, partition=0)
             break
         raise BooksDamaged(book.name, book.first, "its first line is not the opening of this book")
+
+    def _journal(self, partition: int) -> BookFile:
+        self._must_be_partition(partition)
+        return self._known[journal_file(partition)]
+
+    def _ledger(self, edition: str, partition: int) -> BookFile:
+        self._must_have(edition)
+        self._must_be_partition(partition)
+        return self._known[ledger_file(edition, partition)]
+
+    def _blocks(self, book: BookFile, start: int = 0) -> Iterator[Block]:
+        return blocks_of(self._files, book, start, self._lengths[book.name])
+
+    def _pages(self, book: BookFile, start: int, due: int | None = None) -> Iterator[tuple[int, JournalPage]]:
+        pages = ((block, _decoded(book, block, decode_page)) for block in self._blocks(book, start))
+        numbered = ((block, page.page, page) for block, page in pages)
+        return _in_order(book, "page", numbered, due, gaps=self.is_copy)
+
+    def _kept_rejects(self, start: int, due: int | None = None) -> Iterator[tuple[int, Reject]]:
+        book = self._known[REJECTS]
+        rejects = ((block, _decoded(book, block, decode_reject)) for block in self._blocks(book, start))
+        numbered = ((block, reject.number, reject) for block, reject in rejects)
+        return _in_order(book, "reject", numbered, due, gaps=self.is_copy)
 
     def _must_be_partition(self, partition: int) -> None:
         if not 0 <= partition < self._opened.partitions:
@@ -270,10 +277,6 @@ def _single(book: BookFile, blocks: Iterator[Block]) -> Iterator[EncodedBlock]:
         yield EncodedBlock(block.end, 1, block.data)
 
 
-def _page(book: BookFile, block: Block) -> JournalPage:
-    return _decoded(book, block, decode_page)
-
-
 def _postings(book: BookFile, block: Block) -> list[Posting]:
     try:
         return decode_postings(block.data, block.records, book.writer_schema)
@@ -281,15 +284,15 @@ def _postings(book: BookFile, block: Block) -> list[Posting]:
         raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
 
 
-def _numbered_pages(
-    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
-) -> Iterator[tuple[int, JournalPage]]:
-    for block in blocks:
-        page = _page(book, block)
-        if due is not None and (page.page < due if gaps else page.page != due):
-            raise BooksDamaged(book.name, block.offset, f"page {page.page} stands where page {due} is due")
-        due = page.page + 1
-        yield block.end, page
+def _in_order(
+    book: BookFile, kind: str, numbered: Iterator[tuple[Block, int, _T]], due: int | None, *, gaps: bool
+) -> Iterator[tuple[int, _T]]:
+    """Records, each with the position after it, as long as their numbers go up; `due` is the first one (None: any)."""
+    for block, number, record in numbered:
+        if due is not None and (number < due if gaps else number != due):
+            raise BooksDamaged(book.name, block.offset, f"{kind} {number} stands where {kind} {due} is due")
+        due = number + 1
+        yield block.end, record
 
 
 def _numbered_postings(book: BookFile, blocks: Iterator[Block], due: int | None) -> Iterator[tuple[int, list[Posting]]]:
@@ -301,14 +304,3 @@ def _numbered_postings(book: BookFile, blocks: Iterator[Block], due: int | None)
                 raise BooksDamaged(book.name, block.offset, what)
             due = posting.number + 1
         yield block.end, postings
-
-
-def _numbered_rejects(
-    book: BookFile, blocks: Iterator[Block], due: int | None, *, gaps: bool = False
-) -> Iterator[tuple[int, list[Reject]]]:
-    for block in blocks:
-        reject = _decoded(book, block, decode_reject)
-        if due is not None and (reject.number < due if gaps else reject.number != due):
-            raise BooksDamaged(book.name, block.offset, f"reject {reject.number} stands where {due} is due")
-        due = reject.number + 1
-        yield block.end, [reject]
