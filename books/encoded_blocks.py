@@ -1,4 +1,4 @@
-"""Records of the books as the bytes that they are: for readers who take Avro as it is, such as ClickHouse."""
+"""Gives records of the books as Avro bytes, for readers that take them as they are, such as ClickHouse."""
 
 from __future__ import annotations
 

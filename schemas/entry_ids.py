@@ -1,4 +1,4 @@
-"""How entries and derived facts are named, so that a repeat has the same name and does no harm."""
+"""Names entries and derived facts: a repeat gets the same name, and so does no harm."""
 
 from typing import Final
 

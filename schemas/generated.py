@@ -1,4 +1,4 @@
-"""The one place where source that this program made itself becomes functions: codecs from schemas, rules from rulesets.
+"""Turns source that Tallybook generates into functions: codecs from schemas, rules from rulesets.
 
 Such source is made from checked data alone. It is kept where tracebacks and debuggers look for the lines of a file, so
 that a newcomer can step through it.

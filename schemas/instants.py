@@ -1,4 +1,4 @@
-"""Instants between text and UTC milliseconds, strictly: a time without a zone is no instant, and is never guessed.
+"""Converts instants between text and UTC milliseconds; a time without a zone is refused, and no zone is guessed.
 
 Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows).
 """

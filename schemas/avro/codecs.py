@@ -1,4 +1,4 @@
-"""Facts, pages, postings and the books' other records as Avro bytes and back: the only file that knows fastavro.
+"""Encodes and decodes facts, pages, postings and the books' other records as Avro; the only file that knows fastavro.
 
 Bodies are schemaless Avro binary: the schema stands once in the header of the file (or registry) that holds them. A
 body written under an older schema is read by giving that schema as `writer_schema`. Inside, instants are plain int
@@ -115,7 +115,7 @@ def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None)
         # An array in Avro is its count, its items and a zero, so one compiled reader takes the whole block.
         postings = list(_posting_block()(long_bytes(count) + bodies + b"\0").postings)
     except _DAMAGE as error:
-        raise BodyDamaged(f"not {count} Postings: {_told(error)}") from error
+        raise BodyDamaged(f"not {count} Postings: {_reason(error)}") from error
     if len(postings) != count:
         raise BodyDamaged(f"not {count} Postings: there are {len(postings)}")
     return postings
@@ -180,7 +180,7 @@ def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 value = read(body)
             except _DAMAGE as error:
-                what = f"the record does not fit the file's schema: {_told(error)}"
+                what = f"the record does not fit the file's schema: {_reason(error)}"
                 raise ContainerDamaged(number, what, block.offset) from error
             record = _named_record(value, name)
             if record is None:
@@ -198,7 +198,7 @@ def _container_reader(container: Container) -> tuple[Callable[[IO[bytes]], Any],
     try:
         return _plain_reader(with_plain_types(container.schema))
     except _DAMAGE as error:
-        raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_told(error)}") from error
+        raise ContainerDamaged(0, f"the schema in the file's header cannot be used: {_reason(error)}") from error
 
 
 def _plain_reader(schema: Any) -> tuple[Callable[[IO[bytes]], Any], str]:
@@ -241,7 +241,7 @@ def own_type(writer_schema: str) -> str | None:
     try:
         return name if _canonical(schema) == _canonical(load_schema(name)) else None
     except _DAMAGE as error:
-        raise SchemaUnusable(_told(error)) from error
+        raise SchemaUnusable(_reason(error)) from error
 
 
 def decode_published(name: str, body: bytes) -> PublishedFact:
@@ -252,7 +252,7 @@ def decode_published(name: str, body: bytes) -> PublishedFact:
     try:
         fact: PublishedFact = _published_codec(name)(body)
     except _DAMAGE as error:
-        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
+        raise BodyDamaged(f"not a {name}: {_reason(error)}") from error
     pairs: Any = fact.attributes
     msgspec.structs.force_setattr(fact, "attributes", from_structs(pairs) if pairs else {})
     return fact
@@ -268,14 +268,14 @@ def published_reader(writer_schema: str) -> Callable[[bytes], tuple[str, dict[st
         schema, paired = with_pairs(schema)
         read, name = _plain_reader(schema)
     except _DAMAGE as error:
-        raise SchemaUnusable(_told(error)) from error
+        raise SchemaUnusable(_reason(error)) from error
 
     def read_whole(body: bytes) -> tuple[str, dict[str, Any]]:
         stream = io.BytesIO(body)
         try:
             value = read(stream)
         except _DAMAGE as error:
-            raise BodyDamaged(_told(error)) from error
+            raise BodyDamaged(_reason(error)) from error
         if stream.tell() != len(body):
             raise BodyDamaged(f"the record ends after {stream.tell()} bytes, there are {len(body)}")
         record = _named_record(value, name)
@@ -293,7 +293,7 @@ def _publishers(writer_schema: str) -> Any:
     try:
         return with_plain_types(json.loads(writer_schema))
     except _DAMAGE as error:
-        raise SchemaUnusable(_told(error)) from error
+        raise SchemaUnusable(_reason(error)) from error
 
 
 def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
@@ -302,7 +302,7 @@ def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
             body = _rewritten(name, body, writer_schema)
         return _codec(name)[1](body)
     except _DAMAGE as error:
-        raise BodyDamaged(f"not a {name}: {_told(error)}") from error
+        raise BodyDamaged(f"not a {name}: {_reason(error)}") from error
 
 
 def _rewritten(name: str, body: bytes, writer_schema: str) -> bytes:
@@ -342,7 +342,7 @@ def _posting_block() -> Decoder:
     return compile_record({"type": "record", "name": "PostingBlock", "fields": fields}, _structs())[1]
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 

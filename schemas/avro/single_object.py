@@ -1,4 +1,4 @@
-"""Avro single-object messages of our own schemas: ten bytes say which schema wrote a body, where no file's header can.
+"""Frames messages of our own schemas as Avro single objects: ten bytes before a body say which schema wrote it.
 
 Source: Apache Avro 1.12 specification, "Single-object encoding" and "Schema fingerprints". The fingerprint is the
 CRC-64-AVRO of the schema's parsing canonical form, least significant byte first.

@@ -1,4 +1,4 @@
-"""Avro's integers and texts as bytes and back, by table: a posting holds many, and a loop per byte is slow.
+"""Encodes and decodes Avro's integers and texts by tables: a posting holds many, and a loop over bits is slow.
 
 Source: Apache Avro 1.12 specification, "Binary encoding" (zig-zag, then seven bits a byte, least significant first).
 """
