@@ -32,7 +32,7 @@ class WalkedLine(msgspec.Struct, frozen=True, gc=False):
     scored: bool
 
 
-class Place(msgspec.Struct, frozen=True):
+class BookPlace(msgspec.Struct, frozen=True):
     """Where a walk stands, between two lines: what a snapshot keeps, so that a later walk goes on from there.
 
     `folio` is the last line done (None: nothing yet) and `journal` a position at or before its page; `number` is the
@@ -45,12 +45,12 @@ class Place(msgspec.Struct, frozen=True):
     number: int = 0
 
 
-BEGINNING: Final = Place()
+BEGINNING: Final = BookPlace()
 _NONE: Final[tuple[Posting, ...]] = ()
 _RESTORE: Final = "Journal and ledger do not belong together: restore both from one backup, or import afresh."
 
 
-def walk(log: LogReader, edition: str, partition: int, start: Place = BEGINNING, *, complete: bool = False) -> Walk:
+def walk(log: LogReader, edition: str, partition: int, start: BookPlace = BEGINNING, *, complete: bool = False) -> Walk:
     """Walk one partition of the journal beside one edition of the ledger, as far as this covers it; see Walk."""
     scored = log.scored_page(edition, partition)
     pages = log.read_journal(partition, start.journal)
@@ -87,7 +87,7 @@ class Walk:
         self,
         pages: Iterable[tuple[int, JournalPage]],
         batches: Iterable[tuple[int, Sequence[Posting]]],
-        start: Place = BEGINNING,
+        start: BookPlace = BEGINNING,
         *,
         complete: bool = False,
         journal_name: str = "journal",
@@ -106,9 +106,9 @@ class Walk:
         self._folio = start.folio
         self._number = start.number
 
-    def place(self) -> Place:
+    def place(self) -> BookPlace:
         """Where the walk stands: after the last line that it gave out, which must be a `scored` one."""
-        return Place(self._page_at, self._batch_at, self._folio, self._number)
+        return BookPlace(self._page_at, self._batch_at, self._folio, self._number)
 
     def __iter__(self) -> Iterator[WalkedLine]:
         postings = self._numbered_postings()

@@ -15,7 +15,7 @@ import msgspec
 
 from books.files.disk import REAL_FILES, FilePort
 from books.files.whole_file import read_file, replace_file
-from books.walk import Place
+from books.walk import BookPlace
 from schemas.pages import Folio
 
 LAYOUT: Final = 2
@@ -46,9 +46,9 @@ class SnapshotHeader(msgspec.Struct, frozen=True):
     commit_at: int
     layout: int = LAYOUT
 
-    def place(self) -> Place:
+    def place(self) -> BookPlace:
         """Where a walk goes on from here."""
-        return Place(self.journal_position, self.ledger_position, self.folio, self.number)
+        return BookPlace(self.journal_position, self.ledger_position, self.folio, self.number)
 
 
 class SnapshotPlace(Protocol):

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from books.log import Appender
-from books.walk import Place
+from books.walk import BookPlace
 from processors.journal_pages import OpenPage
 from processors.partition_scorer import Owed, PartitionScorer, owed_by
 from processors.run_counts import RunCounts
@@ -39,7 +39,7 @@ class End(msgspec.Struct, frozen=True):
     partition: int
     journal_digest: str
     ledger_digest: str
-    place: Place
+    place: BookPlace
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ class _Writing(msgspec.Struct):
     """The page that a partition is filling, and postings not yet written to the log."""
 
     number: int
-    place: Place
+    place: BookPlace
     page: OpenPage[JournalLine] = msgspec.field(default_factory=OpenPage)
     postings: list[Posting] = []
 
@@ -89,7 +89,7 @@ class LocalPartitionGroup:
     """A group that this process decides, by scorers recovered to the end of the books at `places`."""
 
     def __init__(
-        self, log: Appender, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[Place]
+        self, log: Appender, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[BookPlace]
     ) -> None:
         self.scorers = scorers
         self._log = log
@@ -146,7 +146,7 @@ class LocalPartitionGroup:
         counts, self._counts = self._counts, RunCounts()
         return Sealed(counts, ends)
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[BookPlace]:
         """Where each partition's books end; right after `sealed` only."""
         return [self._writing[scorer.partition].place for scorer in self.scorers]
 
@@ -176,7 +176,7 @@ class LocalPartitionGroup:
         page = JournalPage(writing.number, lines, tuple(writing.page.inputs))
         position = self._log.append_page(scorer.partition, page)
         folio = Folio(writing.number, len(lines) - 1)
-        writing.place = Place(position, writing.place.ledger, folio, writing.place.number)
+        writing.place = BookPlace(position, writing.place.ledger, folio, writing.place.number)
         scorer.page = writing.number
         writing.number += 1
         writing.page = OpenPage()
@@ -185,5 +185,5 @@ class LocalPartitionGroup:
         if writing.postings:
             position = self._log.append_postings(self._edition, scorer.partition, writing.postings)
             place = writing.place
-            writing.place = Place(place.journal, position, place.folio, writing.postings[-1].number)
+            writing.place = BookPlace(place.journal, position, place.folio, writing.postings[-1].number)
             writing.postings = []

@@ -10,7 +10,7 @@ import msgspec
 from books.errors import BooksDamaged
 from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
-from books.walk import BEGINNING, Place, walk
+from books.walk import BEGINNING, BookPlace, walk
 from processors.decider.partition import SEMANTICS
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RulesetPublished
@@ -37,7 +37,7 @@ def save_snapshot(
     log: LogReader,
     edition: str,
     scorer: PartitionScorer,
-    place: Place,
+    place: BookPlace,
     *,
     commit_at: int,
 ) -> None:
@@ -79,7 +79,7 @@ def recover_partition(
     scorer: PartitionScorer,
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
-) -> Place:
+) -> BookPlace:
     """Bring a new scorer to the end of what the ledger covers; its place there.
 
     Raises:
@@ -101,7 +101,7 @@ def recover_partition(
     return walking.place()
 
 
-def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: SnapshotStore) -> Place:
+def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: SnapshotStore) -> BookPlace:
     """Restore the scorer from a snapshot of these books, if there is one; its place, else the beginning."""
     kept = snapshots.load(edition, scorer.partition)
     if kept is None or kept[0].folio is None or not _is_made_by(log, kept[0]):

@@ -19,7 +19,7 @@ from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Record
 from books.snapshots.due import POSTINGS_WHILE_SCORING
 from books.snapshots.store import SnapshotStore
-from books.walk import Place as BookPlace
+from books.walk import BookPlace
 from processors.decider.partition_machine import Load
 from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot

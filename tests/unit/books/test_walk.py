@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from books.errors import BooksDamaged
-from books.walk import BEGINNING, Place, Walk, WalkedLine, walk
+from books.walk import BEGINNING, BookPlace, Walk, WalkedLine, walk
 from schemas.pages import Folio, JournalLine, JournalPage
 from schemas.posting import Posting
 from tests.fakes.books import MemoryBooks
@@ -46,11 +46,13 @@ def summary(desks: Sequence[WalkedLine]) -> list[tuple[Folio, list[int], bool]]:
     return [(desk.folio, [posting.number for posting in desk.postings], desk.scored) for desk in desks]
 
 
-def desks_of(pages: Pages, batches: Batches, start: Place = BEGINNING, *, complete: bool = False) -> list[WalkedLine]:
+def desks_of(
+    pages: Pages, batches: Batches, start: BookPlace = BEGINNING, *, complete: bool = False
+) -> list[WalkedLine]:
     return list(Walk(pages, batches, start, complete=complete))
 
 
-def damage(pages: Pages, batches: Batches, start: Place = BEGINNING, *, complete: bool = False) -> BooksDamaged:
+def damage(pages: Pages, batches: Batches, start: BookPlace = BEGINNING, *, complete: bool = False) -> BooksDamaged:
     with pytest.raises(BooksDamaged) as caught:
         list(Walk(pages, batches, start, complete=complete, journal_name="journal/00", ledger_name="ledger.0001/00"))
     return caught.value
@@ -191,12 +193,12 @@ def test_numbers_with_a_gap_are_refused() -> None:
 # -- going on from a place
 
 
-def walked(pages: Pages, batches: Batches) -> list[tuple[WalkedLine, Place]]:
+def walked(pages: Pages, batches: Batches) -> list[tuple[WalkedLine, BookPlace]]:
     walking = Walk(pages, batches)
     return [(desk, walking.place()) for desk in walking]
 
 
-def resumed(pages: Pages, batches: Batches, place: Place) -> list[WalkedLine]:
+def resumed(pages: Pages, batches: Batches, place: BookPlace) -> list[WalkedLine]:
     """What a walk gives that starts from a place, as the books do: only what stands behind its positions."""
     return desks_of(
         [item for item in pages if item[0] > place.journal], [item for item in batches if item[0] > place.ledger], place
@@ -215,13 +217,13 @@ def test_a_walk_goes_on_from_every_line() -> None:
     for n, (_, place) in enumerate(desks):
         rest = [desk for desk, _ in desks[n + 1 :]]
         assert resumed(pages, batches, place) == rest
-        assert desks_of(pages, batches, Place(0, 0, place.folio, place.number)) == rest
-    assert desks[1][1] == Place(journal=100, ledger=10, folio=Folio(1, 0), number=1)
-    assert desks[-1][1] == Place(journal=400, ledger=40, folio=Folio(4, 0), number=4 + 2)
+        assert desks_of(pages, batches, BookPlace(0, 0, place.folio, place.number)) == rest
+    assert desks[1][1] == BookPlace(journal=100, ledger=10, folio=Folio(1, 0), number=1)
+    assert desks[-1][1] == BookPlace(journal=400, ledger=40, folio=Folio(4, 0), number=4 + 2)
 
 
 def test_a_walk_that_has_not_begun_stands_at_its_start() -> None:
-    place = Place(100, 10, Folio(1, 0), 1)
+    place = BookPlace(100, 10, Folio(1, 0), 1)
     assert Walk([], [], place).place() == place
     assert Walk([], []).place() == BEGINNING
 
@@ -229,9 +231,11 @@ def test_a_walk_that_has_not_begun_stands_at_its_start() -> None:
 def test_a_place_of_other_books_is_refused() -> None:
     pages = journal([ANN, BOB], [ANN], [BOB])
     batches = ledger([(1, 0, 0, "ann"), (1, 1, 0, "bob")], [(2, 0, 0, "ann")], [(3, 0, 0, "bob")])
-    assert "page 3 follows where page 1 is due" in str(damage(pages[3:], batches[2:], Place(300, 20, Folio(1, 1), 3)))
+    assert "page 3 follows where page 1 is due" in str(
+        damage(pages[3:], batches[2:], BookPlace(300, 20, Folio(1, 1), 3))
+    )
     assert "posting 4 of member bob follows where number 3 is due" in str(
-        damage(pages[2:], batches[2:], Place(200, 20, Folio(1, 1), 2))
+        damage(pages[2:], batches[2:], BookPlace(200, 20, Folio(1, 1), 2))
     )
 
 

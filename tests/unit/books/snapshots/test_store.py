@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from books.snapshots.store import LAYOUT, SnapshotHeader, SnapshotStore
-from books.walk import Place
+from books.walk import BookPlace
 from schemas.pages import Folio
 from tests.fakes.disk import DiedError, FakeDisk
 
@@ -39,7 +39,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     store.save("0001", 3, PAYLOAD, HEADER)
     assert store.load("0001", 3) == (HEADER, PAYLOAD)
     assert SnapshotStore(tmp_path / "snapshots").load("0001", 3) == (HEADER, PAYLOAD)
-    assert HEADER.place() == Place(900, 700, Folio(4, 2), 17)
+    assert HEADER.place() == BookPlace(900, 700, Folio(4, 2), 17)
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == [FILE]
 
 
