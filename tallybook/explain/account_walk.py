@@ -26,8 +26,10 @@ load: Final = lru_cache(MAX_RULESETS_KEPT)(load_published)
 class Moment:
     """Holds the state just before one fact of the member (or a tick that had work for it) was entered."""
 
-    def __init__(self, desk: WalkedLine, postings: list[Posting], machine: PartitionMachine, account: Account) -> None:
-        self.desk = desk
+    def __init__(
+        self, walked: WalkedLine, postings: list[Posting], machine: PartitionMachine, account: Account
+    ) -> None:
+        self.walked = walked
         self.postings = postings
         self.machine = machine
         self.account = account
@@ -59,12 +61,12 @@ class AccountWalk:
         return self.machine.account(self._member_id)
 
     def __iter__(self) -> Iterator[Moment]:
-        for desk in walk(self._log, self._log.current_edition(), self.partition):
+        for walked in walk(self._log, self._log.current_edition(), self.partition):
             self._on_line()
-            line = desk.line
+            line = walked.line
             if line.member_id is not None and line.member_id != self._member_id:
                 continue
-            mine = [posting for posting in desk.postings if posting.member_id == self._member_id]
+            mine = [posting for posting in walked.postings if posting.member_id == self._member_id]
             if mine or line.member_id is not None:
-                yield Moment(desk, mine, self.machine, self.account)
+                yield Moment(walked, mine, self.machine, self.account)
             self.machine.recover(line, mine)

@@ -99,7 +99,7 @@ def _explain_account(walking: AccountWalk, hits: Sequence[Hit], names: dict[str,
     for moment in walking:
         for posting in moment.postings:
             _note_expiries(posting, expired)
-        hit = places.get((moment.desk.folio.page, moment.desk.folio.line))
+        hit = places.get((moment.walked.folio.page, moment.walked.folio.line))
         if hit is None or not moment.postings:
             continue
         posting, fact = moment.postings[0], _fact(hit)

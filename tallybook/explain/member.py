@@ -94,7 +94,7 @@ def _lot_seen(number: int, left: int, expires_at: int, awards: dict[int, _Award]
 
 
 def _fact_seen(moment: Moment, posting: Posting) -> FactSeen:
-    fact = moment.desk.line.fact
+    fact = moment.walked.line.fact
     why = "" if isinstance(fact, BookFact) else reason_of(moment, fact, posting)
     return FactSeen(
         occurred_at=format_instant(posting.occurred_at),

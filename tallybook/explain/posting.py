@@ -39,7 +39,7 @@ def explain_posting(moment: Moment, fact: MemberFact, posting: Posting) -> Posti
         published, ruleset, zone = decided_by
         rules = _in_force(published, moment, fact)
         considered = _considered(ruleset, zone, moment, fact, posting)
-    folio = moment.desk.folio
+    folio = moment.walked.folio
     return PostingSeen(
         member_id=posting.member_id,
         role=_role(fact, posting.member_id),

@@ -42,11 +42,11 @@ def ledger(*batches: Sequence[tuple[int, int, int, str]]) -> Batches:
     return found
 
 
-def summary(desks: Sequence[WalkedLine]) -> list[tuple[Folio, list[int], bool]]:
-    return [(desk.folio, [posting.number for posting in desk.postings], desk.scored) for desk in desks]
+def summary(walked_lines: Sequence[WalkedLine]) -> list[tuple[Folio, list[int], bool]]:
+    return [(line.folio, [posting.number for posting in line.postings], line.scored) for line in walked_lines]
 
 
-def desks_of(
+def lines_of(
     pages: Pages, batches: Batches, start: BookPlace = BEGINNING, *, complete: bool = False
 ) -> list[WalkedLine]:
     return list(Walk(pages, batches, start, complete=complete))
@@ -68,8 +68,8 @@ def test_each_line_stands_beside_its_postings() -> None:
         [(2, 0, 0, "ann"), (2, 0, 1, "bob"), (2, 1, 0, "ann")],
         [(2, 2, 0, "bob")],
     )
-    desks = desks_of(pages, batches, complete=True)
-    assert summary(desks) == [
+    walked_lines = lines_of(pages, batches, complete=True)
+    assert summary(walked_lines) == [
         (Folio(0, 0), [], True),
         (Folio(1, 0), [1], True),
         (Folio(1, 1), [], True),
@@ -78,11 +78,11 @@ def test_each_line_stands_beside_its_postings() -> None:
         (Folio(2, 1), [5], True),
         (Folio(2, 2), [6], True),
     ]
-    assert [desk.line for desk in desks] == [line for _, page in pages for line in page.lines]
+    assert [line.line for line in walked_lines] == [line for _, page in pages for line in page.lines]
 
 
 def test_an_empty_ledger_leaves_members_unscored() -> None:
-    assert summary(desks_of(journal([guest(1), ANN, guest(2)]), [])) == [
+    assert summary(lines_of(journal([guest(1), ANN, guest(2)]), [])) == [
         (Folio(0, 0), [], True),
         (Folio(1, 0), [], True),
         (Folio(1, 1), [], False),
@@ -93,7 +93,7 @@ def test_an_empty_ledger_leaves_members_unscored() -> None:
 def test_a_journal_ahead_of_the_ledger_is_seen_line_by_line() -> None:
     pages = journal([ANN, BOB], [ANN, guest(1), BOB])
     batches = ledger([(1, 0, 0, "ann"), (1, 1, 0, "bob")], [(2, 0, 0, "ann")])
-    assert [scored for _, _, scored in summary(desks_of(pages, batches))] == [True, True, True, True, True, False]
+    assert [scored for _, _, scored in summary(lines_of(pages, batches))] == [True, True, True, True, True, False]
     assert "it ends before a posting for the fact of member bob at page 2, line 2" in str(
         damage(pages, batches, complete=True)
     )
@@ -102,19 +102,19 @@ def test_a_journal_ahead_of_the_ledger_is_seen_line_by_line() -> None:
 def test_a_tick_at_the_end_of_the_ledger_may_be_half_done() -> None:
     pages = journal([ANN, tick(5)])
     half = ledger([(1, 0, 0, "ann")], [(1, 1, 0, "ann"), (1, 1, 1, "bob")])
-    assert summary(desks_of(pages, half))[-1] == (Folio(1, 1), [2, 3], False)
-    assert summary(desks_of(pages, half, complete=True))[-1] == (Folio(1, 1), [2, 3], True)
+    assert summary(lines_of(pages, half))[-1] == (Folio(1, 1), [2, 3], False)
+    assert summary(lines_of(pages, half, complete=True))[-1] == (Folio(1, 1), [2, 3], True)
     # A posting after it vouches for the whole tick.
     longer = journal([ANN, tick(5), BOB])
     vouched = ledger([(1, 0, 0, "ann"), (1, 1, 0, "ann")], [(1, 2, 0, "bob")])
-    assert [scored for _, _, scored in summary(desks_of(longer, vouched))] == [True] * 4
+    assert [scored for _, _, scored in summary(lines_of(longer, vouched))] == [True] * 4
     # A tick without due work has none; it is unknown only at the end.
-    assert summary(desks_of(pages, ledger([(1, 0, 0, "ann")])))[-1] == (Folio(1, 1), [], False)
+    assert summary(lines_of(pages, ledger([(1, 0, 0, "ann")])))[-1] == (Folio(1, 1), [], False)
 
 
-def test_empty_books_have_nothing_on_the_desk() -> None:
-    assert desks_of([], []) == []
-    assert summary(desks_of(journal(), [])) == [(Folio(0, 0), [], True)]
+def test_empty_books_give_no_lines() -> None:
+    assert lines_of([], []) == []
+    assert summary(lines_of(journal(), [])) == [(Folio(0, 0), [], True)]
 
 
 # -- what does not
@@ -195,12 +195,12 @@ def test_numbers_with_a_gap_are_refused() -> None:
 
 def walked(pages: Pages, batches: Batches) -> list[tuple[WalkedLine, BookPlace]]:
     walking = Walk(pages, batches)
-    return [(desk, walking.place()) for desk in walking]
+    return [(line, walking.place()) for line in walking]
 
 
 def resumed(pages: Pages, batches: Batches, place: BookPlace) -> list[WalkedLine]:
     """What a walk gives that starts from a place, as the books do: only what stands behind its positions."""
-    return desks_of(
+    return lines_of(
         [item for item in pages if item[0] > place.journal], [item for item in batches if item[0] > place.ledger], place
     )
 
@@ -213,13 +213,13 @@ def test_a_walk_goes_on_from_every_line() -> None:
         [(2, 0, 1, "bob"), (2, 1, 0, "ann")],
         [(4, 0, 0, "bob")],
     )
-    desks = walked(pages, batches)
-    for n, (_, place) in enumerate(desks):
-        rest = [desk for desk, _ in desks[n + 1 :]]
+    walked_lines = walked(pages, batches)
+    for n, (_, place) in enumerate(walked_lines):
+        rest = [line for line, _ in walked_lines[n + 1 :]]
         assert resumed(pages, batches, place) == rest
-        assert desks_of(pages, batches, BookPlace(0, 0, place.folio, place.number)) == rest
-    assert desks[1][1] == BookPlace(journal=100, ledger=10, folio=Folio(1, 0), number=1)
-    assert desks[-1][1] == BookPlace(journal=400, ledger=40, folio=Folio(4, 0), number=4 + 2)
+        assert lines_of(pages, batches, BookPlace(0, 0, place.folio, place.number)) == rest
+    assert walked_lines[1][1] == BookPlace(journal=100, ledger=10, folio=Folio(1, 0), number=1)
+    assert walked_lines[-1][1] == BookPlace(journal=400, ledger=40, folio=Folio(4, 0), number=4 + 2)
 
 
 def test_a_walk_that_has_not_begun_stands_at_its_start() -> None:
@@ -261,16 +261,16 @@ def test_what_was_posted_line_by_line_is_found_line_by_line(
     cuts = sorted(rng.sample(range(len(flat) + 1), min(3, len(flat))))
     ends = [*cuts, len(flat)]
     batches: Batches = [(10 * n, flat[a:b]) for n, (a, b) in enumerate(zip([0, *ends], ends, strict=False), 1) if b > a]
-    whole = desks_of(pages, batches, complete=True)
+    whole = lines_of(pages, batches, complete=True)
     assert [(folio, numbers) for folio, numbers, _ in summary(whole)] == expected
-    assert all(desk.scored for desk in whole)
+    assert all(line.scored for line in whole)
     for n, (_, place) in enumerate(walked(pages, batches)):
-        assert [desk.folio for desk in resumed(pages, batches, place)] == [desk.folio for desk in whole[n + 1 :]]
+        assert [line.folio for line in resumed(pages, batches, place)] == [line.folio for line in whole[n + 1 :]]
     for cut in range(len(flat)):
-        part = desks_of(pages, [(10, flat[:cut])] if cut else [])
-        assert [one.number for desk in part for one in desk.postings] == list(range(1, cut + 1))
-        first = next(n for n, desk in enumerate(whole) if desk.postings and desk.postings[-1].number > cut)
-        assert not any(desk.scored for desk in part[first:])
+        part = lines_of(pages, [(10, flat[:cut])] if cut else [])
+        assert [one.number for line in part for one in line.postings] == list(range(1, cut + 1))
+        first = next(n for n, line in enumerate(whole) if line.postings and line.postings[-1].number > cut)
+        assert not any(line.scored for line in part[first:])
 
 
 def test_a_log_is_walked_by_edition_and_partition() -> None:
@@ -279,8 +279,8 @@ def test_a_log_is_walked_by_edition_and_partition() -> None:
     writer.append_page(1, JournalPage(1, (ANN, guest(1))))
     writer.append_postings("0001", 1, [posting(1, 1, 0)])
     writer.commit(round_of(1))
-    assert [desk.folio for desk in walk(books.read(), "0001", 1)] == [Folio(0, 0), Folio(1, 0), Folio(1, 1)]
-    assert [desk.folio for desk in walk(books.read(), "0001", 0)] == [Folio(0, 0)]
+    assert [line.folio for line in walk(books.read(), "0001", 1)] == [Folio(0, 0), Folio(1, 0), Folio(1, 1)]
+    assert [line.folio for line in walk(books.read(), "0001", 0)] == [Folio(0, 0)]
     walking = walk(books.read(), "0001", 1)
     places = [walking.place() for _ in walking]
     assert summary(list(walk(books.read(), "0001", 1, places[0], complete=True))) == [

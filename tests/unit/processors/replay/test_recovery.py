@@ -1,4 +1,4 @@
-"""Desks come back to the same state from a snapshot, from the middle of the books, and from the first page."""
+"""Partitions come back to the same state from a snapshot, from the middle of the books, and from the first page."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def moments(folder: Folder) -> list[tuple[Posting, PostingSeen]]:
 
 
 def explained(moment: Moment) -> list[tuple[Posting, PostingSeen]]:
-    fact = moment.desk.line.fact
+    fact = moment.walked.line.fact
     if isinstance(fact, BookFact):
         return []
     return [(posting, explain_posting(moment, fact, posting)) for posting in moment.postings]
