@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
@@ -10,10 +11,10 @@ from zlib import crc32
 import msgspec
 
 from books.encoded_blocks import postings_body
-from books.files.book_file import TAIL_BYTES, new_head, read_tail
-from books.files.commits import encode_commit, seal
+from books.files.book_file import new_head, read_tail
+from books.files.commits import seal
 from books.files.create import FIRST_COMMIT, create_whole
-from books.files.disk import REAL_FILES, AppendFile, FilePort
+from books.files.disk import REAL_FILES, FilePort
 from books.files.layout import (
     REJECTS,
     ROUNDS,
@@ -26,7 +27,7 @@ from books.files.layout import (
     sync_marker,
 )
 from books.log import LogReader
-from schemas.avro.codecs import encode_edition, encode_page, encode_reject
+from schemas.avro.codecs import encode_edition, encode_page, encode_reject, encode_round
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
@@ -98,9 +99,8 @@ class _Copying:
             mark = scored_mark(partition)
             self._marks.append(InputConsumed(mark, 0, scored_page + 1, as_is=True, name=mark))
         self._copy_rejects()
-        opening = _File(self, edition_file(self._edition))
-        opening.append(1, encode_edition(self._source.edition(self._edition)))
-        opening.end()
+        with self._new_file(edition_file(self._edition)) as append:
+            append(1, encode_edition(self._source.edition(self._edition)))
         committed = seal(
             RoundCommitted(
                 FIRST_COMMIT,
@@ -113,80 +113,55 @@ class _Copying:
                 ledger_digests=tuple(self._ledger_digests),
             )
         )
-        rounds = _File(self, ROUNDS)
-        rounds.append_raw(encode_commit(committed, rounds.sync))
-        rounds.end()
+        with self._new_file(ROUNDS) as append:
+            append(1, encode_round(committed))
         for parent in sorted({(self._creating / length.file).parent for length in self._lengths}):
             self._files.sync_folder(parent)
         return self._done
 
     def _copy_ledger(self, partition: int) -> int:
         """The postings of a partition; the last page of the journal that they cover."""
-        file = _File(self, ledger_file(self._edition, partition))
-        scored_page, journal_digest, ledger_digest = NOT_YET, EMPTY_DIGEST.hex(), EMPTY_DIGEST.hex()
-        for _, batch in self._source.read_batches(self._edition, partition):
-            if batch.postings:
-                file.append(len(batch.postings), postings_body(batch.postings))
-            scored_page, journal_digest, ledger_digest = batch.scored_page, batch.journal_digest, batch.ledger_digest
-            self._done.postings += len(batch.postings)
-            self._on_copied(1)
-        file.end()
-        self._journal_digests.append(journal_digest)
-        self._ledger_digests.append(ledger_digest)
-        return scored_page
+        last = PostingBatch((), NOT_YET, EMPTY_DIGEST.hex(), EMPTY_DIGEST.hex())
+        with self._new_file(ledger_file(self._edition, partition)) as append:
+            for _, last in self._source.read_batches(self._edition, partition):
+                if last.postings:
+                    append(len(last.postings), postings_body(last.postings))
+                self._done.postings += len(last.postings)
+                self._on_copied(1)
+        self._journal_digests.append(last.journal_digest)
+        self._ledger_digests.append(last.ledger_digest)
+        return last.scored_page
 
     def _copy_journal(self, partition: int, scored_page: int) -> None:
-        file = _File(self, journal_file(partition))
-        for _, page in self._source.read_journal(partition):
-            file.append(1, encode_page(page))
-            self._done.pages += 1
-            self._done.lines += len(page.lines)
-            self._done.unscored += len(page.lines) if page.page > scored_page else 0
-            self._on_copied(1)
-        file.end()
+        with self._new_file(journal_file(partition)) as append:
+            for _, page in self._source.read_journal(partition):
+                append(1, encode_page(page))
+                self._done.pages += 1
+                self._done.lines += len(page.lines)
+                self._done.unscored += len(page.lines) if page.page > scored_page else 0
+                self._on_copied(1)
 
     def _copy_rejects(self) -> None:
-        file = _File(self, REJECTS)
-        for _, rejects in self._source.read_rejects():
-            for reject in rejects:
-                file.append(1, encode_reject(reject))
-                self._done.rejects += 1
-            self._on_copied(1)
-        file.end()
+        with self._new_file(REJECTS) as append:
+            for _, rejects in self._source.read_rejects():
+                for reject in rejects:
+                    append(1, encode_reject(reject))
+                    self._done.rejects += 1
+                self._on_copied(1)
 
-    def opened(self, name: str) -> tuple[AppendFile, bytes]:
-        """A new file of the copy, and the marker that ends its blocks."""
+    @contextmanager
+    def _new_file(self, name: str) -> Iterator[Callable[[int, bytes], None]]:
+        """A new file of the copy: the body appends blocks to it, then it is on the disk and its length is noted."""
         path = self._creating / name
+        sync = sync_marker(self._identity.book, name)
         self._files.make_folder(path.parent)
         file = self._files.open_append(path)
-        file.append(new_head(self._identity, name, is_copy=True))
-        return file, sync_marker(self._identity.book, name)
-
-    def closed(self, name: str) -> None:
-        """Note the length of a file that is whole."""
-        path = self._creating / name
-        size = self._files.size(path) or 0
-        if name != ROUNDS:
-            self._lengths.append(BookLength(name, size, crc32(read_tail(self._files, path, size)[-TAIL_BYTES:])))
-
-
-class _File:
-    """One file of the copy, while it is written."""
-
-    def __init__(self, copying: _Copying, name: str) -> None:
-        self._copying = copying
-        self._name = name
-        self._file, self.sync = copying.opened(name)
-
-    def append(self, records: int, data: bytes) -> None:
-        self._file.append(encode_block(records, data, self.sync))
-
-    def append_raw(self, data: bytes) -> None:
-        self._file.append(data)
-
-    def end(self) -> None:
         try:
-            self._file.fsync()
+            file.append(new_head(self._identity, name, is_copy=True))
+            yield lambda records, data: file.append(encode_block(records, data, sync))
+            file.fsync()
         finally:
-            self._file.close()
-        self._copying.closed(self._name)
+            file.close()
+        if name != ROUNDS:
+            size = self._files.size(path) or 0
+            self._lengths.append(BookLength(name, size, crc32(read_tail(self._files, path, size))))
