@@ -98,11 +98,11 @@ class FixedRule(EarningRule):
             return Counted("milli", points / 1000, f"{text}/1000", of_line, by_line)
         return Counted("line", points, text, of_line, by_line)
 
-    def source(self, place: NumberedRule) -> list[str]:
+    def source(self, numbered: NumberedRule) -> list[str]:
         """Pays the event once, or what the lines add up to."""
         if self.on != "purchase":
-            return [place.pay("1")]
+            return [numbered.pay("1")]
         if self.per == "event":
-            return pay_once(place, self.lines_asked())
+            return pay_once(numbered, self.lines_asked())
         expression, _ = _OF_LINE[self.per]
-        return pay_by_line(place, self.lines_asked(), expression, round_per_line=self.round_per == "line")
+        return pay_by_line(numbered, self.lines_asked(), expression, round_per_line=self.round_per == "line")

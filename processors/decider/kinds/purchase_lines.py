@@ -13,28 +13,28 @@ def lines_that_pass(name: str, lines: str, test: str) -> list[str]:
     return [f"{name} = []", f"for line in {lines}:", f"    if {test}:", f"        {name}.append(line)"]
 
 
-def pay_once(place: NumberedRule, asked: LinesAsked) -> list[str]:
+def pay_once(numbered: NumberedRule, asked: LinesAsked) -> list[str]:
     """Pays a rule once if some line counts."""
     counts = line_test(*asked)
     if not counts:
-        return [place.pay("1")]
-    return ["for line in lines:", f"    if {counts}:", *indented(indented([place.pay("1"), "break"]))]
+        return [numbered.pay("1")]
+    return ["for line in lines:", f"    if {counts}:", *indented(indented([numbered.pay("1"), "break"]))]
 
 
-def pay_by_line(place: NumberedRule, asked: LinesAsked, of_line: str, *, round_per_line: bool) -> list[str]:
+def pay_by_line(numbered: NumberedRule, asked: LinesAsked, of_line: str, *, round_per_line: bool) -> list[str]:
     """Pays a rule for what its lines add up to: line by line only where they are not all treated alike.
 
     `of_line` is the expression for what one `line` counts.
     """
     counts = line_test(*asked)
     lines = "counted" if counts else "lines"
-    n = place.number
-    statements = [f"awards.pay(rule_{n}, worth_of_lines(rule_{n}, {lines}, {place.taking()}))"]
+    n = numbered.number
+    statements = [f"awards.pay(rule_{n}, worth_of_lines(rule_{n}, {lines}, {numbered.taking()}))"]
     if not round_per_line:
         apart = statements
-        statements = ["basis = 0", f"for line in {lines}:", f"    basis += {of_line}", place.pay("basis")]
-        if place.by_line:
-            statements = [f"if taking & {place.by_line:#b}:", *indented(apart), "else:", *indented(statements)]
+        statements = ["basis = 0", f"for line in {lines}:", f"    basis += {of_line}", numbered.pay("basis")]
+        if numbered.by_line:
+            statements = [f"if taking & {numbered.by_line:#b}:", *indented(apart), "else:", *indented(statements)]
     if counts:
         statements = [*lines_that_pass(lines, "lines", counts), "if counted:", *indented(statements)]
     return statements

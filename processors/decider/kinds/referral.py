@@ -83,10 +83,10 @@ class ReferralRule(EarningRule):
             )
         return tests
 
-    def source(self, place: NumberedRule) -> list[str]:
+    def source(self, numbered: NumberedRule) -> list[str]:
         """Settles the claim for this account, and pays its side."""
         return [
             "awards.claim_paid = claim",
             f"points = {self.referrer_points} if account.member_id == fact.referrer_id else {self.referee_points}",
-            place.pay("points", "worth_of_event"),
+            numbered.pay("points", "worth_of_event"),
         ]

@@ -163,7 +163,7 @@ class EarningRule(AnyRule):
         """What of a fact it counts."""
         raise NotImplementedError
 
-    def source(self, place: NumberedRule) -> list[str]:
+    def source(self, numbered: NumberedRule) -> list[str]:
         """The statements that pay the rule, once its tests hold; see `rules/source.py` for the names that they use."""
         raise NotImplementedError
 

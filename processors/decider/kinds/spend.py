@@ -53,7 +53,7 @@ class SpendRule(EarningRule):
             round_per_line=self.round_per == "line",
         )
 
-    def source(self, place: NumberedRule) -> list[str]:
+    def source(self, numbered: NumberedRule) -> list[str]:
         """Pays what the amounts of the lines add up to."""
         asked = self.lines_asked()
-        return pay_by_line(place, asked, "line.amount_minor", round_per_line=self.round_per == "line")
+        return pay_by_line(numbered, asked, "line.amount_minor", round_per_line=self.round_per == "line")

@@ -99,12 +99,12 @@ class StreakRule(EarningRule):
                 n = (n - 1) % last + 1
         return Fraction(self.daily) + bonuses.get(n, Fraction(0))
 
-    def source(self, place: NumberedRule) -> list[str]:
+    def source(self, numbered: NumberedRule) -> list[str]:
         """Holds the local day, and pays it if it was not held before."""
         return [
             f"held = awards.hold_day({self.grace_days})",
             "if held is None:",
             "    reason = DAY_ALREADY_PAID",
             "else:",
-            f"    {place.pay('held.run_length', 'worth_of_event')}",
+            f"    {numbered.pay('held.run_length', 'worth_of_event')}",
         ]

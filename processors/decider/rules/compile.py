@@ -146,12 +146,12 @@ def _compile_limit(limit: Limit) -> CompiledLimit:
 
 def _compile_rule(
     ruleset: Ruleset,
-    place: NumberedRule,
+    numbered: NumberedRule,
     multipliers: list[NumberedMultiplier],
     limits: dict[str, CompiledLimit],
     expiry: int,
 ) -> CompiledRule:
-    rule = place.rule
+    rule = numbered.rule
     rounding = rule.rounding or ruleset.rounding
     return CompiledRule(
         rule_id=rule.id,
@@ -159,7 +159,7 @@ def _compile_rule(
         rounding=rounding,
         round_whole=ROUNDINGS[rounding],
         stacking=ruleset.stacking,
-        multipliers=tuple(_compile_multiplier(each) for each in multipliers if place.multipliers & each.bit),
+        multipliers=tuple(_compile_multiplier(each) for each in multipliers if numbered.multipliers & each.bit),
         limits=tuple(limits[limit_id] for limit_id in rule.limits),
         expiry=expiry,
         worths={},

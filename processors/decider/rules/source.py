@@ -28,9 +28,9 @@ class NumberedMultiplier:
     fact_types: frozenset[str]
 
 
-def fact_type_of(place: NumberedRule) -> str:
+def fact_type_of(numbered: NumberedRule) -> str:
     """The type name of the facts that a rule counts."""
-    return place.rule.fact().counted.__name__
+    return numbered.rule.fact().counted.__name__
 
 
 def fact_types_of(rules: Sequence[NumberedRule]) -> list[str]:
@@ -93,10 +93,10 @@ def _taking(multipliers: Sequence[NumberedMultiplier]) -> list[str]:
     return statements
 
 
-def _rule(place: NumberedRule) -> list[str]:
-    tests = [f"active & {place.time_bit:#b}"] if place.time_bit else []
-    tests += [test.test for test in place.rule.tests()]
-    statements = place.rule.source(place)
+def _rule(numbered: NumberedRule) -> list[str]:
+    tests = [f"active & {numbered.time_bit:#b}"] if numbered.time_bit else []
+    tests += [test.test for test in numbered.rule.tests()]
+    statements = numbered.rule.source(numbered)
     if tests:
         statements = [f"if {' and '.join(tests)}:", *indented(statements)]
-    return [f"# {place.rule.id}", *statements]
+    return [f"# {numbered.rule.id}", *statements]
