@@ -142,7 +142,7 @@ class EarningRule(AnyRule):
     # What the source of this kind uses beside the names that `rules/compile.py` gives to every kind.
     names: ClassVar[Mapping[str, Any]] = {}
     # What is said where all conditions held, and yet nothing was worked out.
-    unpaid: ClassVar[str] = "its conditions hold, but it did not come to be counted"
+    unpaid: ClassVar[str] = "its conditions hold, but nothing of this fact was counted"
 
     @field_validator("limits")
     @classmethod
