@@ -86,7 +86,7 @@ def head_of(files: FilePort, books: Path, name: str) -> Header:
         raise BooksDamaged(name, None, "the file is missing")
     file = files.open_read(path)
     try:
-        header = read_header(_stream(file, 0, size))
+        header = read_header(_stream(file, 0, size, FIRST_WINDOW_BYTES))
     except ContainerDamaged as error:
         raise BooksDamaged(name, error.offset, error.message) from error
     finally:
@@ -186,9 +186,9 @@ def _with_records(book: BookFile, block: Block) -> Block:
     return block
 
 
-def _stream(file: ReadFile, start: int, end: int) -> io.BufferedReader:
-    """The bytes from `start` to `end` as a stream."""
-    return io.BufferedReader(_Part(file, start, end), CHUNK_BYTES)
+def _stream(file: ReadFile, start: int, end: int, chunk: int = CHUNK_BYTES) -> io.BufferedReader:
+    """The bytes from `start` to `end` as a stream, which is read `chunk` bytes at a time."""
+    return io.BufferedReader(_Part(file, start, end), max(1, min(chunk, end - start)))
 
 
 class _Part(io.RawIOBase):
