@@ -291,7 +291,7 @@ def test_pages_and_postings_out_of_order_are_refused(tmp_path: Path) -> None:
     for name, what in (
         ("journal/00.avro", r"page 2 stands where page 1 is due"),
         ("ledger.0001/00.avro", r"posting 5 stands where posting 3 is due"),
-        ("rejects.avro", r"reject 3 stands where 2 is due"),
+        ("rejects.avro", r"reject 3 stands where reject 2 is due"),
     ):
         path = shop / "books" / name
         data = path.read_bytes()
