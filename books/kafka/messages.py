@@ -110,7 +110,7 @@ def _decoded(record: Record, expected: str, decode: Callable[[bytes, str | None]
     try:
         return decode(body, writer_schema)
     except BodyDamaged as error:
-        raise _damaged(record, f"a {expected} cannot be read ({error})") from error
+        raise _damaged(record, f"a record cannot be read ({error})") from error
 
 
 def _name(record: Record) -> str:

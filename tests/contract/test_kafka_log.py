@@ -213,8 +213,8 @@ FOREIGN: list[tuple[bytes | None, str]] = [
     (b"", "somebody else has written to this topic"),
     (None, "somebody else has written to this topic"),
     (MARKER + b"\1\2\3\4\5\6\7\x08body", "another version of Tallybook"),
-    (page_message(page(0).lines)[:FRAME_BYTES], "a page cannot be read"),
-    (page_message(page(0).lines) + b"more", "a page cannot be read"),
+    (page_message(page(0).lines)[:FRAME_BYTES], "a record cannot be read"),
+    (page_message(page(0).lines) + b"more", "a record cannot be read"),
 ]
 
 
@@ -231,7 +231,7 @@ def test_a_foreign_record_is_named_by_its_place(kafka_home: KafkaHome) -> None:
         with pytest.raises(BooksDamaged, match=told) as damaged:
             next(log.read_journal(0, first + at))
         assert f"{topics.journal}/0 at offset {first + at}" in str(damaged.value)
-        in_ledger = "a JournalPage stands where a PostingBatch is due" if "page" in told else told
+        in_ledger = "a JournalPage stands where a PostingBatch is due" if "cannot be read" in told else told
         with pytest.raises(BooksDamaged, match=in_ledger):
             next(log.read_ledger("0001", 0, first + at))
         with pytest.raises(BooksDamaged, match=in_ledger.replace("PostingBatch", "Reject")):
