@@ -127,7 +127,7 @@ class TransactionalProducer(Publisher):
 
         Raises:
             TransactionAborted: nothing of it will ever be seen.
-            Fenced: another process holds this id, or this member's partitions.
+            Fenced: another process holds this id, or this consumer's partitions.
             KafkaUnreachable: what became of it will show when the producer is opened again.
         """
         if offsets is not None:
