@@ -85,18 +85,18 @@ def project(
     *,
     batch_bytes: int = BATCH_BYTES,
 ) -> Projected:
-    """Bring the tables up to what the books hold now, once: see Projector, which is for those who do so again."""
+    """Bring the tables up to what the books hold now, once; to do so repeatedly, use Projector."""
     return Projector(books, store, edition, batch_bytes=batch_bytes).project(on_progress)
 
 
 class Projector:
-    """Brings the tables up to what the books hold, each time it is asked to.
+    """Brings the tables up to what the books hold, each time `project` is called.
 
-    It remembers how far it came, so that a call that finds nothing new asks nothing of the store. The store must be
-    migrated. Whoever wants later commits refreshes the books before each call.
+    It remembers how far it came, so a call that finds nothing new does not query the store. The store must be migrated.
+    To include later commits, refresh the books before each call.
 
-    Several may fill the same tables, each with a part of the partitions. Whoever gets other partitions makes a new
-    one, which reads in the tables how far each of them has come; that the one before still has them does no harm.
+    Several projectors may fill the same tables, each with some of the partitions. For other partitions make a new one,
+    which reads from the tables how far each of them is; it does no harm if an older one still has them too.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Projector:
         if remembered is not None:
             return remembered
         require_same_books(self._books.opened(), self._store)
-        # Before the markers: who finds them level with the books does not come here again, and without it sees nothing.
+        # Before any marker is read: later calls do not come here again, and without this row readers see nothing.
         if not self._store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
             self._store.insert("current_edition", {"pointer": [1], "edition": [self._edition], "version": [1]})
         return _markers(self._store)
@@ -292,7 +292,7 @@ def require_same_books(opened: JournalOpened, store: Store) -> None:
     found = store.rows(query)
     if not found:
         store.insert("journals", {name: [value] for name, value in given.items()})
-        # Asked again: somebody with other books may have found nothing at the same time.
+        # Queried again, as a projector of other books may have found nothing at the same time.
         found = store.rows(query)
     for known in found:
         if known != given:

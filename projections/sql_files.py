@@ -1,4 +1,4 @@
-"""Finds the .sql files of a folder and tells a file's statement from the comment that explains it."""
+"""Reads the .sql files of a folder: the statement of each, and the comment at its head."""
 
 from __future__ import annotations
 

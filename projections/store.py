@@ -34,7 +34,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     REJECTS: ("rejects",),
 }
 
-# What a user does to have the tables of an embedded ClickHouse made again from the books.
+# What a user must do so that the tables of an embedded ClickHouse are made again from the books.
 FOLDER_RENEWAL: Final = "delete the folder clickhouse/ and run any reading command"
 
 
@@ -76,7 +76,7 @@ class StoreUnreachable(StoreError):
 
 
 class TablesLeftBehind(StoreError):
-    """The books took in what was given, and committed it; the tables could not follow."""
+    """The books committed what was given, but the tables could not be brought up to them."""
 
 
 class QueryFailed(StoreError):
@@ -145,5 +145,5 @@ class Store(Protocol):
 
 
 def renewal(store: Store) -> str:
-    """What a user does to have the tables made again from the books; a store that does not say so is a folder."""
+    """What a user must do so that the tables are made again from the books; by default, of those in a folder."""
     return str(getattr(store, "renewal", FOLDER_RENEWAL))

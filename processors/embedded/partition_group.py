@@ -43,7 +43,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """What a group made durable for one commit: counts since the last one, ends of its partitions, lengths of files.
+    """What a group wrote for one commit: its counts since the last one, the ends of its partitions, lengths of files.
 
     `lengths` are those that the commit must be given; none where the group writes through the committing log itself.
     """
@@ -73,7 +73,7 @@ class PartitionGroup(Protocol):
         """Ask that everything scored be made durable."""
 
     def sealed(self) -> Sealed:
-        """What was made durable; nothing of it is visible before the commit."""
+        """Wait until all is durable; nothing of it is visible before the commit."""
 
 
 class _Writing(msgspec.Struct):

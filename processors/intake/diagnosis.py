@@ -105,7 +105,7 @@ def _whole(name: str, value: float) -> str:
 
 
 def _unquoted(name: str, value: Any) -> str:
-    """How a number that stands in quotes should have been written; empty for what is no number."""
+    """How a number in quotes should have been written; empty if the text is no number."""
     if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,30}([.,][0-9]{1,30})?", value):
         return ""
     if value.lstrip("-").isdigit():

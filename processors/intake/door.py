@@ -107,7 +107,7 @@ def admit_fact(fact: PublishedFact, size: int) -> PublishedFact | Refusal:
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an Avro record that were given: what is null in a union, in a line too, was not.
+    """The fields of an Avro record without those that are null, in its lines too: these were not given.
 
     A line that is one of several records comes as (name, fields).
     """
@@ -203,7 +203,7 @@ def _admit_parsed(
 
 
 def _known_shape(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Any:
-    """The shape of what a document says of a fact, whatever else it says."""
+    """The shape of the fact in a document; fields that no fact has are ignored."""
     try:
         return msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
     except _MISFITS as error:
@@ -283,7 +283,7 @@ def _known_part(line: Any, source: str, name: str, unknown: UnknownFields | None
 
 
 def _finished(shape: Any) -> PublishedFact:
-    """The fact of a shape whose texts hold no control characters; raises Problem for what a schema cannot say."""
+    """The fact of a shape whose texts hold no control characters; raises Problem for what no schema can check."""
     shape.occurred_at = _instant(shape.occurred_at)
     if not _is_plain_source(shape.source):
         raise _explained({"source": shape.source}, _type_name(shape), "source")
@@ -370,7 +370,7 @@ def _type_name(shape: Any) -> str:
 
 
 def refusal_of(problem: Problem, document: Mapping[str, Any]) -> Refusal:
-    """The refusal for a problem, with what the document, as far as it could be read, says of itself."""
+    """The refusal for a problem, with type, source, id and time of the document as far as these could be read."""
     return Refusal(
         problem.reason,
         problem.message,
@@ -383,7 +383,7 @@ def refusal_of(problem: Problem, document: Mapping[str, Any]) -> Refusal:
 
 
 def _said(document: Mapping[str, Any], name: str, length: int) -> str:
-    """What a refused record says of itself, fit to be kept: text of a bounded length, or nothing."""
+    """A text field of a refused record, cut to `length`; empty if it is no text."""
     value = document.get(name)
     if not isinstance(value, str):
         return ""

@@ -144,7 +144,7 @@ class ExternalSort:
 
 
 def _each_once(held: list[Arrived]) -> Iterator[Arrived]:
-    """Items of a list, each let go of once it is given."""
+    """The items of a list, which is emptied meanwhile so that memory becomes free."""
     held.reverse()
     while held:
         yield held.pop()

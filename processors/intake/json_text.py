@@ -50,7 +50,7 @@ def may_repeat_a_key(raw: bytes) -> bool:
 
 
 def _keys_of_fact(document: dict[str, Any]) -> int:
-    """How many keys a decoded fact has; for what is no fact it may be too few."""
+    """How many keys a decoded fact has; may be too few for a document that is no fact."""
     keys = len(document)
     if lines := document.get("lines"):
         keys += sum([len(line) for line in lines if isinstance(line, dict)]) if isinstance(lines, list) else 0

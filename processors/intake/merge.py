@@ -21,7 +21,7 @@ ARRIVED_BYTES: Final = 100
 
 
 class Survey:
-    """What inputs hold: counted while they are read, so that an import knows what is coming before it writes.
+    """Counts what inputs hold while they are read, so that an import can report on them before it writes.
 
     Instants are UTC ms. `older` counts the facts before the instant asked about, taken or refused as too old; `already`
     the records that earlier imports took in, which are in no other count; `repeated` names inputs that another one

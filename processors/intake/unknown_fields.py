@@ -31,7 +31,7 @@ class UnknownFields:
         self.overflow = 0
 
     def add(self, source: str, fact_type: str, field: str, known: tuple[str, ...]) -> None:
-        """One more sighting of `field` (a path such as `lines[].colour`), where `known` are the names that exist."""
+        """Count an unknown `field` (a path such as `lines[].colour`) once more; `known` are the names that exist."""
         key = (_shown(source), fact_type, _shown(field))
         if key in self._counts:
             self._counts[key][0] += 1

@@ -15,7 +15,7 @@ from processors.decider.partition import SEMANTICS
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RulesetPublished
 
-# What a snapshot's payload looks like; counted up when Account changes its fields.
+# The version of a snapshot's payload; increased when the fields of Account change.
 PAYLOAD_LAYOUT: Final = 4
 
 

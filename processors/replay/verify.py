@@ -28,7 +28,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Verified(msgspec.Struct):
-    """What a verification found; the books are right if `differences` is 0.
+    """The result of a verification; the books are right if `differences` is 0.
 
     `unscored` counts lines of a stream's journal that its ledger does not cover yet.
     `shown` holds the first MAX_DIFFERENCES_SHOWN. Digests are hex; see schemas.canonical for what they cover.

@@ -98,7 +98,7 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Seek without asking the group, and end the process if that hangs: Faust would silently wait for ever."""
+        """Seek without asking the group, and end the process if that hangs: Faust would wait for ever, silently."""
         app = cast(_App, self.app)
         positions = app.tallybook_positions()
         try:

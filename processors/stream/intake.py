@@ -180,7 +180,7 @@ class StreamIntake:
         return self._door.admit(record.value, record.headers, self._types[record.topic])
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
-        # Nothing is received after our own clock's time (see _take_in), so one instant stands for both.
+        # No record is received later than our own clock says (see _take_in), so one instant serves for both.
         at, horizon_ms = self._received_at, self._opened.horizon_ms
         return judge_time(fact, received_at=at, last_tick=self._last_tick, horizon_ms=horizon_ms, now=at)
 

@@ -188,7 +188,7 @@ class MessageDoor:
 
 
 def _writer_of(schema: str, prefix: bytes) -> _Writer:
-    """How to read what a schema wrote, or why it cannot be."""
+    """How to read bodies that a schema wrote, or why they cannot be read."""
     try:
         own = own_type(schema)
         return _Writer(own) if own else _Writer(read=published_reader(schema))

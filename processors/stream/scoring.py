@@ -34,7 +34,7 @@ from schemas.posting import Posting, PostingBatch
 from schemas.topics import Topics
 
 STAGE: Final = "scoring"
-# A snapshot stands behind a whole page, whatever the number of its lines.
+# The line in a snapshot's folio: it stands after a whole page, however many lines that has.
 _LAST_LINE: Final = MAX_PAGE_LINES
 BATCH_BYTES: Final = 1_000_000
 NOTHING_SCORED: Final = -1

@@ -256,7 +256,7 @@ class ClickHouse:
             raise self._lost from error
 
     def _fault(self, error: ClickHouseError, before: str = "") -> StoreError:
-        """What to raise for what the client raised."""
+        """The error to raise for one of the client library."""
         said = _message(error)
         if self._server is None or not _may_pass(error, said):
             return QueryFailed(before + said)
@@ -265,7 +265,7 @@ class ClickHouse:
 
     @property
     def renewal(self) -> str:
-        """What a user does to have the tables made again from the books."""
+        """What a user must do so that the tables are made again from the books."""
         return FOLDER_RENEWAL if self._server is None else server_renewal(self._server)
 
     def sessions(self) -> Sessions:

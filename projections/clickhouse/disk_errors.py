@@ -29,7 +29,7 @@ _SAID: Final = re.compile(r"(?:Code: \d+\. )?(?:DB::Exception: )?(.*)", re.DOTAL
 
 
 class StoreFull(StoreError):
-    """There is no room for the tables, or for what is on its way into them."""
+    """There is no room for the tables, or for temporary files of an insert."""
 
 
 class StoreShut(StoreError):

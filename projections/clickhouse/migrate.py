@@ -43,7 +43,7 @@ def _apply_migrations(store: Store, migrations: Sequence[SqlFile]) -> None:
     fresh = [(number, each) for number, each in enumerate(migrations, start=1) if number not in applied]
     for _, migration in fresh:
         store.command(migration.statement)
-    # Noted last and all at once: a cut before this applies them again, which changes nothing.
+    # Recorded last and all at once: if the process ends before, they are applied again, which changes nothing.
     if fresh:
         store.insert(
             "migrations",

@@ -90,7 +90,7 @@ def lost_session(server: Server, staged: str) -> StoreUnreachable:
 
 
 def server_renewal(server: Server) -> str:
-    """What a user does to have the tables of a server made again from the books."""
+    """What a user must do so that the tables of a server are made again from the books."""
     return (
         f"run DROP DATABASE tallybook and DROP DATABASE tallybook_rows on the server at {server.url}, then start the "
         "projection again"

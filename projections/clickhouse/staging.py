@@ -27,7 +27,7 @@ _TYPES: Final = {"string": "String", "bytes": "String", "long": "Int64", "boolea
 _KINDS: Final = "SELECT groupUniqArray(toString(variantType(said))) AS found FROM {staged:Identifier}"
 _MAYBE_EMPTY: Final = ("members", "lot_states", "check_in_days")
 _NEEDS: Final = {"fact_lines": "PurchaseRecorded", "rulesets": "RulesetPublished", "ticks": "ClockTicked"}
-# In the files a kind of fact stands for the type by which ClickHouse knows it.
+# In the .sql files the name of a kind of fact is replaced by its type in ClickHouse.
 _KIND_AS_NAME: Final = re.compile(r"`(\w+)`")
 _KIND_AS_TEXT: Final = re.compile(r"\{([A-Z]\w+):String\}")
 
@@ -95,7 +95,7 @@ def clickhouse_type(node: Any) -> str:
 
 @cache
 def _schema(book: str) -> Any:
-    """What the file says of its records: the schema of the books, a page with its partition before all else."""
+    """The schema of the Avro file: that of the books, where a page begins with its partition."""
     schema = _bare(load_schema(_SCHEMAS[book]))
     if book == JOURNAL:
         schema["fields"].insert(0, {"name": _PARTITION, "type": "long"})

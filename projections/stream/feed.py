@@ -80,7 +80,7 @@ class StreamFeed:
         self._look_at_pace()
 
     def note_progress(self) -> None:
-        """Tell the group, for those who watch it, how far all is projected that was read."""
+        """Commit to the group, for monitoring only, how far all that was read is projected."""
         # Behind the last batch with postings there may be others, of ticks that made nothing due: these are done too.
         passed = {place: end for place, end in self._passed.items() if not self._blocks.get((LEDGER, place.partition))}
         for place, end in passed.items():
@@ -181,7 +181,7 @@ class StreamFeed:
         return NOT_YET if batch is None else batch.scored_page
 
     def _revoked(self, places: set[Place]) -> None:
-        """What was not projected is read again by whoever has it now."""
+        """Drop what was not projected: the process that is assigned the partitions reads it again."""
         del places
         self._blocks, self._held, self._scored, self._noted, self._passed = {}, {}, {}, {}, {}
         self._held_bytes, self._paused = 0, set()

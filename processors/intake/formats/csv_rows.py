@@ -73,7 +73,7 @@ class CsvReader:
         yield from self._closed(group, loose)
 
     def _closed(self, group: _Group | None, loose: list[Row]) -> Iterator[Read]:
-        """What is known to be complete: a group, then the broken rows after it that belong to none."""
+        """The records that are complete now: a group, then the broken rows after it that belong to no group."""
         if group is not None:
             if group.key is not None:
                 if len(self._last_lines) >= MAX_GROUPS_REMEMBERED:

@@ -198,7 +198,7 @@ def _timestamps_as_ms(column: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A nested value without nulls: what is null was not given. A map comes as pairs."""
+    """A nested value without its nulls, which mean that nothing was given; a map, which comes as pairs, as a dict."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items() if one is not None}
     if isinstance(value, list):

@@ -83,7 +83,7 @@ class Plan:
         return refused(record, order.at_line, admitted, raw, headers=headers, size=size)
 
     def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
-        """The cells that `values` say, one for each slot; a Problem stands where one cannot be read."""
+        """The cells read from `values`, one for each slot; a Problem for each that cannot be read."""
         try:
             return [slot.read(value) for slot, value in zip(slots, values, strict=True)]
         except Problem:
