@@ -1,1 +1,5 @@
-"""Rows for readers: the books turned into ClickHouse tables that can be rebuilt at any time."""
+"""Fills ClickHouse tables from the books, for readers; they can be made again from the books at any time.
+
+A table and the comments of its columns stand in `migrations/`, what readers see in `views/`, business questions in
+`questions/`, and queries that must return no rows in `audits/`: a new `.sql` file there is a new audit.
+"""

@@ -28,14 +28,14 @@ def records(place: Place, *timestamps: int) -> list[Record]:
     return [record(place, offset, timestamp) for offset, timestamp in enumerate(timestamps)]
 
 
-def in_step(*places: Place) -> ArrivalOrder:
+def arrivals_of(*places: Place) -> ArrivalOrder:
     fresh = ArrivalOrder()
     fresh.assign(places)
     return fresh
 
 
 def test_two_topics_that_catch_up_are_taken_in_step() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     old = NOW - 10 * BEHIND_MS
     merged.add(Polled(records(SALES, old, old + 10, old + 20_000), {}), NOW)
     assert merged.take(100, NOW) == []  # the visits are still to come
@@ -47,13 +47,13 @@ def test_two_topics_that_catch_up_are_taken_in_step() -> None:
 
 
 def test_a_partition_at_its_end_is_not_waited_for() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, NOW - 60_000), {VISITS: 0}), NOW)
     assert len(merged.take(100, NOW)) == 1
 
 
 def test_a_partition_that_gives_nothing_is_waited_for_only_so_long() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, NOW - 60_000), {}), NOW)
     assert merged.take(100, NOW) == []
     assert merged.take(100, NOW + PATIENCE_MS - 1) == []
@@ -61,7 +61,7 @@ def test_a_partition_that_gives_nothing_is_waited_for_only_so_long() -> None:
 
 
 def test_a_clock_that_goes_back_does_not_lengthen_the_wait_for_ever() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, NOW), {}), NOW)
     assert merged.take(100, NOW) == []
     assert merged.take(100, NOW - 3_600_000) == []
@@ -69,14 +69,14 @@ def test_a_clock_that_goes_back_does_not_lengthen_the_wait_for_ever() -> None:
 
 
 def test_what_was_fetched_of_a_partition_that_is_taken_away_is_dropped() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, NOW) + records(VISITS, NOW), {}), NOW)
     merged.revoke([SALES])
     assert [one.topic for one in merged.take(100, NOW)] == ["visits"]
 
 
 def test_enough_of_a_partition_is_enough() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, *range(NOW, NOW + MAX_HELD)), {}), NOW)
     assert merged.full() == {SALES}
 
@@ -87,7 +87,7 @@ def test_enough_of_a_partition_is_enough() -> None:
 )
 def test_each_record_comes_once_and_in_the_order_of_its_partition(times: list[list[int]], most: int) -> None:
     places = [Place("topic", number) for number in range(len(times))]
-    merged = in_step(*places)
+    merged = arrivals_of(*places)
     given_records = [
         record(place, offset, NOW + at)
         for place, ats in zip(places, times, strict=True)
@@ -105,7 +105,7 @@ def test_each_record_comes_once_and_in_the_order_of_its_partition(times: list[li
 
 def test_a_record_of_the_future_holds_up_nobody() -> None:
     """Neither itself nor the honest ones behind it, however much comes from elsewhere."""
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     merged.add(Polled(records(SALES, NOW + 3_600_000, NOW - 1) + records(VISITS, NOW), {}), NOW)
     assert sorted((one.topic, one.timestamp - NOW) for one in merged.take(100, NOW)) == [
         ("sales", -1), ("sales", 3_600_000), ("visits", 0),
@@ -118,7 +118,7 @@ def large(place: Place, *timestamps: int) -> list[Record]:
 
 
 def test_what_is_held_and_what_is_taken_is_bounded_in_bytes() -> None:
-    merged = in_step(SALES, VISITS)
+    merged = arrivals_of(SALES, VISITS)
     many = MAX_HELD_BYTES >> 20
     merged.add(Polled(large(SALES, *([NOW - 60_000] * (many - 1))), {}), NOW)
     assert merged.full() == set()
