@@ -1,4 +1,4 @@
-"""A progress bar with rate and time left."""
+"""Draws a progress bar with rate and time left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Rate(ProgressColumn):
-    """Items per second, as people read it."""
+    """Shows items per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
@@ -22,7 +22,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bar(console: Console, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Draw a bar that moves on by what it is called with, and is gone when the body has ended."""
+    """Draw a bar, removed when the body has ended; call what it gives to move it on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),

@@ -1,4 +1,4 @@
-"""How results reach a person or a script: tables and progress on a terminal, JSON where it is asked for."""
+"""Shows results to people and scripts: tables and progress on a terminal, JSON where it is asked for."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-if TYPE_CHECKING:  # slow to load, as all of rich: each part is loaded where something is drawn with it
+if TYPE_CHECKING:  # slow to load, as all of rich: each part is loaded where it is used to draw
     from rich.console import Console
 
 PLAIN_WIDTH: Final = 120
-STEP: Final = 64  # progress is shown once for so many items: drawing must not cost more than the work
+STEP: Final = 64  # items between two updates of a bar: drawing must not cost more than the work
 
 
 class Tick(Protocol):
-    """Called as work proceeds."""
+    """Is called as work proceeds."""
 
     def __call__(self, advance: int = 1) -> None:
-        """So many more items are done."""
+        """Note that so many more items are done."""
 
 
 @cache
 def console(*, stderr: bool) -> Console:
-    """Where rich draws: standard output, or standard error."""
+    """Give the console on which rich draws: standard output, or standard error."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -35,7 +35,7 @@ def console(*, stderr: bool) -> Console:
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Tick]:
-    """A progress bar with rate and time left on a terminal; nothing where there is none."""
+    """Show a progress bar with rate and time left on a terminal; nothing where there is none."""
     if not console(stderr=True).is_terminal:
         yield _unseen
         return
@@ -56,7 +56,7 @@ def progress(what: str, total: int | None) -> Iterator[Tick]:
 
 
 def _unseen(advance: int = 1) -> None:
-    """A tick that nobody is shown."""
+    """Ignore progress, where it is not shown."""
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
@@ -78,7 +78,7 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
 
 
 def shown(value: Any) -> str:
-    """A value as people read it: thousands separated, instants in UTC to the second, nothing for None."""
+    """Turn a value into text for people: thousands separated, instants in UTC to the second, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -93,12 +93,12 @@ def shown(value: Any) -> str:
 
 
 def as_utc(value: datetime) -> datetime:
-    """An instant in UTC; ClickHouse gives naive ones in UTC."""
+    """Turn an instant into one in UTC; ClickHouse gives naive ones in UTC."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def counted(count: int, what: str) -> str:
-    """A number of things, such as `1 fact` or `1,234 facts`."""
+    """Say a number of things, such as `1 fact` or `1,234 facts`."""
     return f"{count:,} {what}{'' if abs(count) == 1 else 's'}"
 
 
@@ -118,24 +118,24 @@ def _jsonable(value: Any) -> Any:
 
 
 def say(text: str) -> None:
-    """A line for people, on standard output."""
+    """Print a line for people, on standard output."""
     _print_line(text, stderr=False)
 
 
 def note(text: str) -> None:
-    """A line for people on standard error: what is going on, never a result."""
+    """Print a line for people on standard error: what is going on, never a result."""
     _print_line(text, stderr=True)
 
 
 def aside(text: str) -> None:
-    """A line on standard error that nobody has to read: where an answer comes from."""
+    """Print a dim line on standard error: background that can be skipped, such as where an answer comes from."""
     from rich.text import Text
 
     console(stderr=True).print(Text(text, style="dim"))
 
 
 def alarm(text: str) -> None:
-    """A line on standard error that says why a command failed; it stands out on a terminal."""
+    """Print on standard error why a command failed; it stands out on a terminal."""
     from rich.text import Text
 
     err = console(stderr=True)
@@ -144,7 +144,7 @@ def alarm(text: str) -> None:
 
 @contextmanager
 def live_line() -> Iterator[Callable[[str], None] | None]:
-    """A line at the foot of a terminal that is written over; None where there is none."""
+    """Open a line at the foot of a terminal that is written over; None where there is no terminal."""
     err = console(stderr=True)
     if not err.is_terminal:
         yield None
@@ -157,7 +157,7 @@ def live_line() -> Iterator[Callable[[str], None] | None]:
 
 
 def _print_line(text: str, *, stderr: bool) -> None:
-    """Print a line as rich does, which is loaded only where that takes more than to write it out."""
+    """Print a line as rich does; rich itself is loaded only where writing the line out is not enough."""
     stream = sys.stderr if stderr else sys.stdout
     if not stream.isatty() and all(map(str.isprintable, text.split("\n"))):
         stream.write(f"{text}\n")

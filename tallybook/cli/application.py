@@ -29,11 +29,11 @@ _CODES: Final = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in MEAN
 
 
 class Interrupted(BaseException):
-    """Somebody pressed Ctrl-C; under its own name Typer would end the program without a word."""
+    """Ctrl-C was pressed; by KeyboardInterrupt Typer would end the program without a message."""
 
 
 class _PassesInterruptions(TyperGroup):
-    """A group of commands that lets an interruption through."""
+    """Runs commands, and lets an interruption through."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -87,12 +87,12 @@ def _options(
 
 
 def app_for(words: Collection[str]) -> typer.Typer:
-    """The command line for these words: commands that are not among them can be listed, and not be called.
+    """Give the command line for these words: commands that are not among them can be listed, but not called.
 
     Typer makes up the options of every command before it looks which one is called, which takes longer than the import
-    of all of them. A shell that asks how a word may go on gets everything.
+    of all of them. A shell that asks for completions gets everything.
     """
-    # Half of what typer loads to print a help or a wrong usage, for which it needs neither.
+    # Half of what typer loads to print help or a wrong usage, which need neither.
     put_off("rich.markdown", "Markdown")
     put_off("rich.traceback", "Traceback")
     is_completing = any(name.endswith("_COMPLETE") for name in os.environ)
@@ -100,7 +100,7 @@ def app_for(words: Collection[str]) -> typer.Typer:
 
 
 def _without_options(whole: typer.Typer, called: frozenset[str]) -> typer.Typer:
-    """A copy of a group of commands in which only the commands that may be called have their options."""
+    """Copy a group of commands so that only the commands that may be called have their options."""
     group = copy.copy(whole)
     group.registered_commands = [copy.copy(command) for command in whole.registered_commands]
     group.registered_groups = [copy.copy(inner) for inner in whole.registered_groups]

@@ -1,4 +1,4 @@
-"""Puts off a module that a library loads at its own start and hardly ever uses."""
+"""Puts off the loading of a module that a library imports at its start and hardly ever uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 def put_off(module: str, name: str) -> None:
     """Have `from module import name` give a class that loads the module when the first object of it is made.
 
-    Whatever else of the module is asked for loads it at once. A module that is loaded already stays as it is.
+    To ask for anything else of the module loads it at once. A module that is loaded already stays as it is.
     """
     if module in sys.modules:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Only what is small: an interruption during the imports is an interruption like any other, so they stand in a `try`.
+# Only small modules: all others are imported within a `try`, so that an interruption meanwhile is handled too.
 import errno
 import os
 import sys
@@ -34,7 +34,7 @@ def _run() -> None:
     try:
         _until_left(app_for(sys.argv[1:]))
     except SystemExit:
-        raise  # the usual end; here, so that the next lines are not asked and import nothing
+        raise  # the usual end; it stands first, so that the handlers below import nothing
     except Interrupted as interrupted:
         raise KeyboardInterrupt from interrupted
     except ModuleNotFoundError as missing:
@@ -53,7 +53,7 @@ def _run() -> None:
 
         _fail(str(refused), Exit.FAULT if isinstance(refused, StoreFull | TablesLeftBehind) else Exit.REFUSED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`tallybook sql … | head`).
+        # The reader of our output has ended (`tallybook sql … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as broken:
         where = f"{broken.filename}: " if broken.filename else ""
@@ -62,7 +62,7 @@ def _run() -> None:
 
 
 def _held() -> tuple[type[Exception], ...]:
-    """What says that another process has what this one wants; asked only when something was raised."""
+    """List the errors of something that another process holds; called only when something was raised."""
     from books.errors import FolderHeld
     from books.kafka.errors import Fenced
     from projections.store import StoreHeld
@@ -71,7 +71,7 @@ def _held() -> tuple[type[Exception], ...]:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What refuses with a message for people; asked only when something was raised, for much comes in with it."""
+    """List the errors with a message for people; called only when something was raised, as it imports much."""
     from books.errors import BooksError
     from processors.decider.partition import UnknownSemanticsError
     from processors.intake.input_records import InputRefused
@@ -84,14 +84,14 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _until_left(command: Callable[[], object]) -> None:
-    """Run the command; raises BrokenPipeError where whoever read our output has left."""
+    """Run the command; raises BrokenPipeError where the reader of our output has ended."""
     try:
         command()
     except SystemExit as ended:
         # Click and rich both turn a broken pipe into exit 1 on their own.
         if isinstance(ended.__context__, BrokenPipeError):
             raise BrokenPipeError from ended
-        sys.stdout.flush()  # here, and not after the last line of Python, where nobody could catch what it raises
+        sys.stdout.flush()  # here, and not at the interpreter's end, where no handler could catch what it raises
         raise
 
 

@@ -21,7 +21,7 @@ from tallybook.folder.publish_rules import in_force
 
 
 class _Award:
-    """What is remembered of the entry that opened a lot."""
+    """Remembers the entry that opened a lot."""
 
     def __init__(self, rule_id: str, points: int, event_id: str) -> None:
         self.rule_id = rule_id
@@ -32,7 +32,7 @@ class _Award:
 def explain_member(
     log: LogReader, member_id: str, newest: int, on_line: Callable[[], object]
 ) -> MemberExplained | None:
-    """Everything about one account, with its `newest` facts (the last one first); None if there is no such account."""
+    """Explain one account, with its `newest` facts (the last one first); None if there is no such account."""
     walking = AccountWalk(log, member_id, on_line)
     facts: deque[FactSeen] = deque(maxlen=newest)
     awards: dict[int, _Award] = {}
@@ -123,7 +123,7 @@ def _arithmetic(moment: Moment, posting: Posting) -> list[str]:
 
 
 def _limits_now(rules: CompiledRuleset | None, account: Account, at: int) -> list[LimitSeen]:
-    """The limits of the rules in force, in the windows around `at`; those kept for each SKU or store are left out."""
+    """Explain the limits of the rules in force, in the windows around `at`, without those for each SKU or store."""
     if rules is None:
         return []
     local = LocalMoment(rules.zone, at)

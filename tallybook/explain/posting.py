@@ -30,7 +30,7 @@ BEFORE_RULES: Final = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLI
 
 
 def explain_posting(moment: Moment, fact: MemberFact, posting: Posting) -> PostingSeen:
-    """What a fact did to an account, and why; `moment` is the books just before it."""
+    """Explain what a fact did to an account, and why; `moment` is the state just before it."""
     decided_by = None if posting.reason in BEFORE_RULES else moment.rules_at(fact.occurred_at)
     rules: RulesInForce | None = None
     considered: list[RuleSeen] = []
@@ -79,12 +79,12 @@ def _entries_seen(posting: Posting, zone: Zone | None) -> list[EntrySeen]:
 
 
 def last_day(expires_at: int | None, zone: Zone | None) -> str | None:
-    """The last local date on which points can be used that expire at an instant (UTC ms); None: not known, or never."""
+    """Find the last local date of points that expire at an instant (UTC ms); None: not known, or never."""
     return None if expires_at is None or zone is None else zone.local(expires_at - 1).date().isoformat()
 
 
 def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: Iterable[RuleSeen] = ()) -> str:
-    """The sentence for the reason of a posting; empty if it awarded something."""
+    """Give the sentence for the reason of a posting; empty if it awarded something."""
     if posting.reason is None:
         return ""
     partition = moment.machine.partition
@@ -115,7 +115,7 @@ def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: It
 
 
 def limit_seen(limit: CompiledLimit, window: str, counters: Mapping[str, int], *, cut: int, charged: int) -> LimitSeen:
-    """How one window of a limit stands: `counters` has what was used before, by counter."""
+    """Explain how one window of a limit stands: `counters` has what was used before, by counter."""
     used = counters.get(counter_key(limit.limit_id, window), 0)
     allows = limit.points if limit.points is not None else limit.times or 0
     return LimitSeen(
@@ -133,7 +133,7 @@ def limit_seen(limit: CompiledLimit, window: str, counters: Mapping[str, int], *
 def _limits_seen(
     limits: Iterable[CompiledLimit], counters: dict[str, int], fact: MemberFact, local: LocalMoment, working: Working
 ) -> list[LimitSeen]:
-    """How each limit of one rule stood; `counters` takes on what this rule charged, for the rules after it."""
+    """Explain how each limit of one rule stood, and add what the rule charged to `counters`, for the rules after it."""
     seen: list[LimitSeen] = []
     allowed = working.rounded
     for limit in limits:
@@ -178,7 +178,7 @@ def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, 
 
 
 def _without_working(each: Considered, posting: Posting) -> RuleSeen:
-    """A rule that did not compute anything, although its conditions may hold."""
+    """Explain a rule that did not compute anything, although its conditions may hold."""
     if not each.takes_part:
         return RuleSeen(each.rule_id, each.kind, False, each.because)
     if each.unpaid:

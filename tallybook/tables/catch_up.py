@@ -97,10 +97,10 @@ def are_of_other_books(log: LogReader, store: Store) -> bool:
 
 @contextmanager
 def own_tables(folder: Folder, log: LogReader) -> Iterator[Store]:
-    """The folder's tables, opened here; those that were filled from other books are deleted first, and made afresh.
+    """Open the folder's tables in this process, after deleting them if they were filled from other books.
 
-    They hold nothing but copies. Tables that know more than these books do are deleted too: they were filled before an
-    older copy of the books was put here.
+    They hold only copies. Tables that hold more than these books are deleted too: they were filled before an older copy
+    of the books was put here.
 
     Raises:
         StoreHeld: another process has them open.
@@ -119,7 +119,7 @@ def own_tables(folder: Folder, log: LogReader) -> Iterator[Store]:
 
 
 def _other_source(log: LogReader, store: Store) -> str:
-    """What the tables were filled from, if not from these books; else nothing."""
+    """Say what the tables were filled from, if not from these books; else nothing."""
     if are_of_other_books(log, store):
         return "other books"
     return "a later copy of these books" if _are_ahead(log, projected_positions(store)) else ""
@@ -153,12 +153,12 @@ def is_behind(log: LogReader, positions: dict[tuple[str, int], int]) -> bool:
 
 
 def projected_positions(store: Store) -> dict[tuple[str, int], int]:
-    """How far each book is in the tables, by (book, partition)."""
+    """Find how far each book is in the tables, by (book, partition)."""
     return {(line.book, line.partition): line.position for line in progress_lines(store)}
 
 
 def projected_records(store: Store) -> dict[tuple[str, int], int]:
-    """How many lines, postings and rejects are in the tables, by (book, partition)."""
+    """Count the lines, postings and rejects in the tables, by (book, partition)."""
     return {(line.book, line.partition): line.records for line in progress_lines(store)}
 
 

@@ -1,4 +1,4 @@
-"""Answers machines that ask how a stage is, over HTTP."""
+"""Answers over HTTP how a stage is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON: Final = "application/json"
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request: the path as it was sent, the first value of each field of its query, its headers in lower case."""
+    """Holds a request: the path as sent, the first value of each field of its query, its headers in lower case."""
 
     path: str
     query: Mapping[str, str]
@@ -26,7 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def json_answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-    """A value as JSON."""
+    """Answer with a value as JSON."""
     return HttpAnswer(status, msgspec.json.encode(value) + b"\n", {"Content-Type": JSON, **(headers or {})})
 
 
@@ -47,15 +47,15 @@ class StageServer:
         self.port = self._server.port
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start to answer."""
         self._server.start(self)
 
     def end(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._server.end()
 
     def refuse(self, head: HttpRequest) -> HttpAnswer | None:
-        """Refuse what a page of the web could send through a browser on this machine, and what is no question."""
+        """Refuse what a web page could send through a browser on this machine, and what is not GET or HEAD."""
         if head.method not in {"GET", "HEAD"}:
             return self.fault(HTTPStatus.NOT_IMPLEMENTED, "this server answers GET and HEAD")
         if self._is_local and _host(head) not in LOOPBACK:
