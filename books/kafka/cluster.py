@@ -16,12 +16,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, REQUEST_SECONDS, Answer, ask_again, typed_errors
+from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, Answer, ask_again, typed_errors
 from books.kafka.consumer import GroupConsumer, Reader
 from books.kafka.groups import ConsumerInGroup, GroupView
 from books.kafka.producer import Publisher, TransactionalProducer
 from books.kafka.records import GroupOffset, Place
-from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS, TRANSACTION_SECONDS
+from books.kafka.take_over import USUAL, Timing
 
 # A broker waits so long for more records before it says that a reader is at the end, which most readers want to know.
 READER_WAIT_MS: Final = 10
@@ -43,8 +43,9 @@ _EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-
 class Cluster:
     """A Kafka, as its bootstrap address and client settings (such as security.protocol) name it. Opens nothing yet."""
 
-    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None, *, timing: Timing = USUAL) -> None:
         self.bootstrap = bootstrap
+        self.timing = timing
         self._settings: dict[str, Any] = {
             **(settings or {}),
             "bootstrap.servers": bootstrap,
@@ -53,7 +54,7 @@ class Cluster:
             # fatal goes to standard error at any level, unless a logger takes it.
             "log_level": 0,
             "logger": _SILENT,
-            "socket.timeout.ms": int(REQUEST_SECONDS * 1000),
+            "socket.timeout.ms": int(timing.request_seconds * 1000),
         }
         self._admin: AdminClient | None = None
 
@@ -62,7 +63,7 @@ class Cluster:
         wanted = set(topics)
 
         def ask() -> dict[str, int]:
-            found = self._client().list_topics(timeout=REQUEST_SECONDS).topics
+            found = self._client().list_topics(timeout=self.timing.request_seconds).topics
             there = {name: topic for name, topic in found.items() if name in wanted}
             for topic in there.values():
                 # A topic that has no leader just now is not one that does not exist.
@@ -74,7 +75,7 @@ class Cluster:
 
     def brokers(self) -> int:
         """How many brokers there are. Raises KafkaUnreachable."""
-        return self._asked(lambda: len(self._client().list_topics(timeout=REQUEST_SECONDS).brokers))
+        return self._asked(lambda: len(self._client().list_topics(timeout=self.timing.request_seconds).brokers))
 
     def create_topic(self, name: str, partitions: int, replication: int, settings: Mapping[str, str]) -> bool:
         """Create a topic; False where it exists already."""
@@ -82,7 +83,7 @@ class Cluster:
 
         def ask() -> bool:
             try:
-                self._client().create_topics([new], request_timeout=REQUEST_SECONDS)[name].result()
+                self._client().create_topics([new], request_timeout=self.timing.request_seconds)[name].result()
             except KafkaException as error:
                 if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                     return False
@@ -97,13 +98,14 @@ class Cluster:
 
     def broker_settings(self) -> dict[str, str]:
         """The settings of one of the brokers."""
-        broker = self._asked(lambda: next(iter(self._client().list_topics(timeout=REQUEST_SECONDS).brokers)))
+        seconds = self.timing.request_seconds
+        broker = self._asked(lambda: next(iter(self._client().list_topics(timeout=seconds).brokers)))
         (settings,) = self._settings_of([ConfigResource(ResourceType.BROKER, str(broker))]).values()
         return settings
 
     def _settings_of(self, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
         def ask() -> dict[str, dict[str, str]]:
-            futures = self._client().describe_configs(resources, request_timeout=REQUEST_SECONDS)
+            futures = self._client().describe_configs(resources, request_timeout=self.timing.request_seconds)
             return {
                 resource.name: {key: str(entry.value) for key, entry in future.result().items()}
                 for resource, future in futures.items()
@@ -127,7 +129,9 @@ class Cluster:
             return {}
 
         def ask() -> dict[Place, int]:
-            futures = self._client().list_offsets(wanted, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
+            futures = self._client().list_offsets(
+                wanted, isolation_level=isolation, request_timeout=self.timing.request_seconds
+            )
             return {Place(key.topic, key.partition): future.result().offset for key, future in futures.items()}
 
         return self._asked(ask)
@@ -142,7 +146,7 @@ class Cluster:
         consumer = Consumer(self._consumer_settings({"group.id": group}))
 
         def ask() -> dict[Place, GroupOffset]:
-            found = _without_errors(consumer.committed(wanted, timeout=REQUEST_SECONDS))
+            found = _without_errors(consumer.committed(wanted, timeout=self.timing.request_seconds))
             return {
                 Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
                 for each in found
@@ -160,7 +164,7 @@ class Cluster:
         def ask() -> GroupView:
             self._must_answer()
             try:
-                asked = self._client().describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+                asked = self._client().describe_consumer_groups([group], request_timeout=self.timing.request_seconds)
                 return _view(asked[group].result())
             except KafkaException as error:
                 if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
@@ -192,7 +196,7 @@ class Cluster:
 
         def ask() -> None:
             self._must_answer()
-            asked = self._client().alter_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)
+            asked = self._client().alter_consumer_group_offsets([request], request_timeout=self.timing.request_seconds)
             (future,) = asked.values()
             _without_errors(future.result().topic_partitions)
 
@@ -212,8 +216,8 @@ class Cluster:
                     "group.id": group,
                     "group.instance.id": instance,
                     "auto.offset.reset": "earliest",
-                    "session.timeout.ms": int(SESSION_SECONDS * 1000),
-                    "heartbeat.interval.ms": int(SESSION_SECONDS / HEARTBEATS_PER_SESSION * 1000),
+                    "session.timeout.ms": int(self.timing.session_seconds * 1000),
+                    "heartbeat.interval.ms": int(self.timing.heartbeat_seconds * 1000),
                     "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
                     "partition.assignment.strategy": "range,roundrobin",
                     "queued.max.messages.kbytes": QUEUED_KBYTES,
@@ -230,12 +234,13 @@ class Cluster:
         finally:
             consumer.close()
 
-    def producer(self, transactional_id: str, *, timeout_seconds: float = TRANSACTION_SECONDS) -> TransactionalProducer:
+    def producer(self, transactional_id: str, *, timeout_seconds: float | None = None) -> TransactionalProducer:
         """A producer of transactions; it fences all others of the same id once it is opened."""
+        seconds = self.timing.transaction_seconds if timeout_seconds is None else timeout_seconds
         return TransactionalProducer(
             self.bootstrap,
             self._producer_settings()
-            | {"transactional.id": transactional_id, "transaction.timeout.ms": int(timeout_seconds * 1000)},
+            | {"transactional.id": transactional_id, "transaction.timeout.ms": int(seconds * 1000)},
         )
 
     def publisher(self) -> Publisher:
@@ -245,7 +250,7 @@ class Cluster:
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         """What the brokers answer, asked again while leaders or coordinators change hands. Raises typed errors."""
         with typed_errors(self.bootstrap):
-            return ask_again(ask, REQUEST_SECONDS)
+            return ask_again(ask, self.timing.request_seconds)
 
     def _producer_settings(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,11 @@ neither, and a producer that takes over an id ends the open transaction of the o
 
 from typing import Final
 
+import msgspec
+
+from books.kafka.client_errors import REQUEST_SECONDS
+from books.snapshots.due import LOOK_EVERY_SECONDS, POSTINGS_WHILE_SCORING
+
 # For so long a process of a group may be silent before its partitions are given to others.
 SESSION_SECONDS: Final = 10.0
 HEARTBEATS_PER_SESSION: Final = 5
@@ -15,3 +20,21 @@ TRANSACTION_SECONDS: Final = 10.0
 # For so long a reader waits until no transaction is open in the journal: the time above, the broker's interval between
 # two looks at such transactions, and room to spare.
 SETTLE_SECONDS: Final = 60.0
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Says what a process on Kafka waits for and how often it looks; whoever opens a stream may say otherwise."""
+
+    session_seconds: float = SESSION_SECONDS
+    transaction_seconds: float = TRANSACTION_SECONDS
+    request_seconds: float = REQUEST_SECONDS
+    snapshot_postings: int = POSTINGS_WHILE_SCORING
+    snapshot_look_seconds: float = LOOK_EVERY_SECONDS
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """How often a process says that it is there."""
+        return self.session_seconds / HEARTBEATS_PER_SESSION
+
+
+USUAL: Final = Timing()

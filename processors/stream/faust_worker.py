@@ -28,8 +28,7 @@ from books.errors import BooksError
 from books.kafka.errors import Fenced, KafkaUnreachable, TransactionAborted
 from books.kafka.records import Record
 from books.kafka.security import Security, security_of
-from books.kafka.take_over import HEARTBEATS_PER_SESSION, SESSION_SECONDS
-from books.snapshots.due import LOOK_EVERY_SECONDS
+from books.kafka.take_over import USUAL, Timing
 from processors.decider.partition import UnknownSemanticsError
 from processors.stream.scoring import StreamScorer, keep_due_snapshot
 
@@ -174,6 +173,7 @@ class ScoringWorker:
         say: Say,
         on_held: Callable[[], object] = lambda: None,
         settings: Mapping[str, str] | None = None,
+        timing: Timing = USUAL,
     ) -> None:
         """Make one; `on_held` is called when it has taken over the assigned partitions, or released them.
 
@@ -194,7 +194,8 @@ class ScoringWorker:
         self._assignment = 0
         self._lock = asyncio.Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tallybook-scoring")
-        self._app = self._new_app(bootstrap, group, instance, settings or {})
+        self._snapshot_postings = timing.snapshot_postings
+        self._app = self._new_app(bootstrap, group, instance, settings or {}, timing)
 
     def run(self) -> int:
         """Work until asked to stop by SIGINT or SIGTERM; the exit code."""
@@ -240,14 +241,14 @@ class ScoringWorker:
         finally:
             self._lock.release()
 
-    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, str]) -> _App:
+    def _new_app(self, bootstrap: str, group: str, instance: str, settings: Mapping[str, str], timing: Timing) -> _App:
         app = _App(
             group,
             broker=[f"aiokafka://{address.strip()}" for address in bootstrap.split(",")],
             consumer_group_instance_id=f"{group}-{instance}",
             consumer_auto_offset_reset="earliest",
-            broker_session_timeout=SESSION_SECONDS,
-            broker_heartbeat_interval=SESSION_SECONDS / HEARTBEATS_PER_SESSION,
+            broker_session_timeout=timing.session_seconds,
+            broker_heartbeat_interval=timing.heartbeat_seconds,
             broker_request_timeout=60.0,
             broker_commit_every=None,
             broker_commit_interval=NOTE_EVERY_SECONDS,
@@ -267,7 +268,7 @@ class ScoringWorker:
         app.on_rebalance_complete.connect(self._rebalanced, weak=False)
         topic = app.topic(self._journal, value_type=bytes, value_serializer="raw", key_serializer="raw")
         app.agent(topic, name="tallybook-scoring", concurrency=1)(self._score)
-        app.timer(LOOK_EVERY_SECONDS)(self._keep_snapshots)
+        app.timer(timing.snapshot_look_seconds)(self._keep_snapshots)
         return app
 
     async def _score(self, stream: Any) -> None:
@@ -360,7 +361,9 @@ class ScoringWorker:
     async def _keep_snapshots(self) -> None:
         async with self._lock:
             scorers = tuple(self.scorers.values())
-            await asyncio.get_running_loop().run_in_executor(self._pool, keep_due_snapshot, scorers, self._say)
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, keep_due_snapshot, scorers, self._snapshot_postings, self._say
+            )
 
     async def _or_end(self, work: Awaitable[None]) -> None:
         """Await the work, or end the process on an error: the next process goes on from what is committed."""

@@ -17,7 +17,6 @@ from books.kafka.log import KafkaLogReader
 from books.kafka.messages import page_of
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Record
-from books.snapshots.due import POSTINGS_WHILE_SCORING
 from books.snapshots.store import SnapshotStore
 from books.walk import BookPlace
 from processors.decider.partition_machine import Load
@@ -216,9 +215,9 @@ class StreamScorer:
         yield _batch(bodies, end)
 
 
-def keep_due_snapshot(scorers: Iterable[StreamScorer], say: Callable[[str], None]) -> None:
+def keep_due_snapshot(scorers: Iterable[StreamScorer], after_postings: int, say: Callable[[str], None]) -> None:
     """Save a snapshot of the first scorer that decided enough since its last one; nothing is scored meanwhile."""
-    due = (one for one in scorers if one.postings_since_snapshot >= POSTINGS_WHILE_SCORING and not one.has_pending)
+    due = (one for one in scorers if one.postings_since_snapshot >= after_postings and not one.has_pending)
     scorer = next(due, None)
     if scorer is None:
         return

@@ -11,6 +11,7 @@ import msgspec
 
 from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
+from books.kafka.take_over import USUAL, Timing
 from books.snapshots.shared import PlaceRefused, UrlPlace
 from books.snapshots.store import SnapshotStore
 from processors.stream.message_door import NO_REGISTRY, WriterSchemas
@@ -61,18 +62,18 @@ class Stream(msgspec.Struct, frozen=True):
         return RegistrySchemas(self.settings.registry) if self.settings.registry else NO_REGISTRY
 
 
-def open_stream(root: Path) -> Stream:
+def open_stream(root: Path, timing: Timing = USUAL) -> Stream:
     """Open the stream that a folder and the environment name, without asking anything of it yet.
 
     Raises:
         StreamRefused: the settings are not usable.
     """
-    return stream_of(root, load_settings(root))
+    return stream_of(root, load_settings(root), timing)
 
 
-def stream_of(root: Path, settings: StreamSettings) -> Stream:
+def stream_of(root: Path, settings: StreamSettings, timing: Timing = USUAL) -> Stream:
     """Open the stream that these settings name."""
-    return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka))
+    return Stream(Folder(root), settings, Cluster(settings.bootstrap, settings.kafka, timing=timing))
 
 
 def open_stream_log(root: Path) -> KafkaLogReader:

@@ -12,17 +12,16 @@ import faulthandler
 import signal
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-import books.kafka.cluster
 import processors.stream.arrival_order
 import processors.stream.intake
 import tallybook.clock
-from books.kafka.client_errors import REQUEST_SECONDS
+from books.kafka.take_over import USUAL, Timing
 
 SNAPSHOT_AFTER_POSTINGS: Final = 300
 SNAPSHOT_EVERY_SECONDS: Final = 3.0
@@ -38,6 +37,18 @@ class Orders(msgspec.Struct, frozen=True):
     epoch: int
     speed: int
     session_seconds: float
+
+    @property
+    def timing(self) -> Timing:
+        """Short patience, and many snapshots."""
+        seconds = self.session_seconds
+        return Timing(
+            session_seconds=seconds,
+            transaction_seconds=seconds,
+            request_seconds=min(USUAL.request_seconds, seconds),
+            snapshot_postings=SNAPSHOT_AFTER_POSTINGS,
+            snapshot_look_seconds=SNAPSHOT_EVERY_SECONDS,
+        )
 
     def now_ms(self) -> int:
         """The present instant of the deployment in UTC ms."""
@@ -63,26 +74,11 @@ def make_quick(orders: Orders) -> None:
         put(arrival_order, name, getattr(arrival_order, name) * orders.speed)
     stream = processors.stream.intake
     put(stream, "TICK_AGE_MS", stream.TICK_AGE_MS * orders.speed // 10)
-    cluster = books.kafka.cluster
-    put(cluster, "SESSION_SECONDS", orders.session_seconds)
-    put(cluster, "REQUEST_SECONDS", min(REQUEST_SECONDS, orders.session_seconds))
-    _set_default(cluster.Cluster.producer, "timeout_seconds", orders.session_seconds)
+    # Imported after the clock is set, which others take by name.
+    from tallybook.stream.open import open_stream  # noqa: PLC0415 see above
+    from tallybook.stream.stages import start  # noqa: PLC0415 see above
 
-
-def make_quick_worker(orders: Orders) -> None:
-    """The same for a scoring worker, which is slow to load."""
-    from processors.stream import faust_worker, scoring  # noqa: PLC0415 only a scoring worker needs it
-
-    put(faust_worker, "SESSION_SECONDS", orders.session_seconds)
-    put(scoring, "POSTINGS_WHILE_SCORING", SNAPSHOT_AFTER_POSTINGS)
-    put(faust_worker, "LOOK_EVERY_SECONDS", SNAPSHOT_EVERY_SECONDS)
-
-
-def _set_default(function: Callable[..., object], name: str, value: float) -> None:
-    defaults = getattr(function, "__kwdefaults__", {})
-    if name not in defaults:
-        raise AssertionError(f"{function} has no {name} any more: these tests make it short")
-    defaults[name] = value
+    put(start, "open_stream", partial(open_stream, timing=orders.timing))
 
 
 def main() -> None:
@@ -91,8 +87,6 @@ def main() -> None:
     orders = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders)
     make_quick(orders)
     sys.argv = ["tallybook", *sys.argv[2:]]
-    if "score" in sys.argv:
-        make_quick_worker(orders)
     from tallybook.cli.main import main as command  # noqa: PLC0415 after the clock is set, which others take by name
 
     command()

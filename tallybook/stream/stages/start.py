@@ -201,6 +201,7 @@ def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) 
                 say=say,
                 on_held=observer.wake,
                 settings=stream.settings.kafka,
+                timing=stream.cluster.timing,
             )
             observer.watch_over(worker, there.partitions)
             code = worker.run()
