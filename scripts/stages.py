@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
 ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = {"decider": 5, "plumbing": 3, "streaming": 2}
+FEW_HISTORIES = 1_500  # in `make test`
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
 STREAMS_IN_CI = 200
@@ -99,11 +100,15 @@ STAGES: dict[str, list[Step]] = {
     ],
     "unit": at_once("unit", "tallybook"),
     "scenarios": tests("scenarios"),
-    "property": [*tests("property"), run("histories", HISTORIES_IN_CI, *SPREAD)],
+    "property": [*tests("property"), run("histories", FEW_HISTORIES, *SPREAD)],
     "contract": tests("contract"),
     "sql": at_once("sql", "test_readers.py"),
     "house": at_once("house", "test_pages_run.py"),
-    "simulation": [run("simulate", SIMULATIONS_IN_CI, *SPREAD), run("streams", STREAMS_IN_CI, *SPREAD)],
+    "simulation": [
+        run("histories", HISTORIES_IN_CI, *SPREAD),
+        run("simulate", SIMULATIONS_IN_CI, *SPREAD),
+        run("streams", STREAMS_IN_CI, *SPREAD),
+    ],
     "integration": at_once("integration", "test_observed.py"),
     "faults": [run("faults", count, "--only", which, *SPREAD) for which, count in FAULTS_IN_CI.items()],
     "crash": [run("crash", KILLS_IN_CI, *SPREAD)],

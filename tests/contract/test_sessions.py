@@ -13,8 +13,7 @@ from projections.serving.http_request import Request
 from projections.serving.served_query import Asks, Guarded
 from projections.store import QueryFailed
 from tests.fakes.sessions import ENDLESS, FakeSessions
-
-MAX_TRIES = 1_000
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(params=["fake", "chdb"])
@@ -63,13 +62,13 @@ def test_a_query_is_ended_by_its_mark_alone(sessions: Asks) -> None:
     sessions.kill("cd34")
     thread = threading.Thread(target=ask)
     thread.start()
-    for _ in range(MAX_TRIES):
+
+    def has_ended() -> bool:
         sessions.kill("ab12")
         sessions.kill("cd34")
-        thread.join(0.01)
-        if not thread.is_alive():
-            break
-    assert not thread.is_alive()
+        return not thread.is_alive()
+
+    wait_for("the query is ended", has_ended)
     assert ended[0].startswith("Code: 394.")
 
 

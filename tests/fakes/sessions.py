@@ -14,7 +14,7 @@ _WRITTEN = "SELECT formatQuerySingleLine({query:String})"
 _TABLE_FUNCTIONS = "SELECT lower(name) FROM system.table_functions"
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 ENDLESS = "SELECT count() FROM system.numbers"
-MAX_WAIT_SECONDS = 20.0
+MAX_WAIT_SECONDS = 120.0
 
 
 class FakeSessions:

@@ -25,6 +25,7 @@ from schemas.avro.contracts import load_schema, schema_json
 from schemas.examples import KINDS, example_fact
 from tests.fakes.registry import FakeRegistry, served
 from tests.support.fact_samples import AT_MS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 TOPICS = {f"shop.facts.{kind}": fact_type.__name__ for kind, fact_type in KINDS.items()}
 UNKNOWN_ID = 987_654
@@ -47,7 +48,7 @@ def topics(name: str) -> dict[str, str]:
 def publish(url: str, subject: str, schema: str) -> None:
     """Registers any schema, as another program would."""
     place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.netloc, timeout=10)
+    connection = http.client.HTTPConnection(place.netloc, timeout=MAX_WAIT_SECONDS)
     body = json.dumps({"schema": schema})
     path = f"{place.path}/subjects/{subject}/versions"
     connection.request("POST", path, body, {"Content-Type": "application/json"})

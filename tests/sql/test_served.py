@@ -22,10 +22,8 @@ from projections.sql_files import sql_files
 from projections.store import Address, QueryFailed, Store, StoreNotOpened
 from tests.sql.answers import answers
 from tests.sql.served import served_programme
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 
-MAX_TRIES = 200
-TRY_SECONDS = 0.05
-TIMEOUT_SECONDS = 30.0
 HEAVY = "SELECT sum(cityHash64(number)) FROM system.numbers"
 VIEWS = [view.name for view in sql_files("views")]
 QUESTIONS = {question.name: question.statement for question in sql_files("questions")}
@@ -204,12 +202,12 @@ def test_two_clients_ask_at_once(address: Address) -> None:
 
 def test_a_heavy_query_ends_with_its_client_and_stops_nobody(address: Address, served: ClickHouse) -> None:
     running = "SELECT count() AS n FROM system.processes WHERE query LIKE '%cityHash64%' AND query NOT LIKE '%LIKE%'"
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=MAX_WAIT_SECONDS)
     connection.request("POST", "/", HEAVY, {"X-ClickHouse-Key": address.token})
-    assert wait_for(lambda: served.rows(running) == [{"n": 1}])
+    wait_for("the query runs", lambda: served.rows(running) == [{"n": 1}])
     assert readers.balance(served, "ann") is not None
     connection.close()
-    assert wait_for(lambda: served.rows(running) == [{"n": 0}])
+    wait_for("the query is ended", lambda: served.rows(running) == [{"n": 0}])
 
 
 def test_limits_of_time_and_size_are_told_as_such(client: Any) -> None:
@@ -224,9 +222,3 @@ def test_the_lock_says_where(folder: Path, address: Address) -> None:
     holder = holder_of(folder)
     assert holder is not None
     assert holder.address == address
-
-
-def wait_for(is_true: Callable[[], bool]) -> bool:
-    """Whether it becomes true within so many tries."""
-    pause = threading.Event()
-    return any(is_true() or pause.wait(TRY_SECONDS) for _ in range(MAX_TRIES))

@@ -11,7 +11,7 @@ from tests.fakes.sessions import FakeSessions
 
 TOKEN = "a-token"  # noqa: S105 - opens nothing but the servers of these tests
 KEY = {"X-ClickHouse-Key": TOKEN}
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 120.0
 
 
 class Got(NamedTuple):

@@ -12,6 +12,7 @@ import pytest
 from projections.serving.http_server import HttpAnswer
 from tallybook.stream.stages.http import LIMITS, Asked, StageServer, json_answer
 from tests.support.http_asking import ask, send
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 def respond(asked: Asked) -> HttpAnswer:
@@ -68,7 +69,9 @@ def test_a_fault_of_ours_is_answered_too(port: int, monkeypatch: pytest.MonkeyPa
     told: Queue[threading.ExceptHookArgs] = Queue()
     monkeypatch.setattr(threading, "excepthook", told.put)
     got = ask(port, "/broken", headers={})
-    assert told.get(timeout=10).exc_type is ZeroDivisionError  # it comes from a thread of its own, after the answer
+    assert (
+        told.get(timeout=MAX_WAIT_SECONDS).exc_type is ZeroDivisionError
+    )  # it comes from a thread of its own, after the answer
     assert got.status == 500
     assert "log" in got.body
     assert ask(port, "/x", headers={}).status == 200
