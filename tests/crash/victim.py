@@ -178,8 +178,8 @@ def _make_small(orders: Orders) -> None:
     from tallybook.folder import import_files, session  # noqa: PLC0415 after the clock, as the line above
     from tallybook.follow import follow as following  # noqa: PLC0415 after the clock, as the lines above
 
-    _put(session, "SNAPSHOT_AFTER_POSTINGS", SNAPSHOT_AFTER_POSTINGS)
-    _put(following, "SNAPSHOT_POSTINGS", FOLLOW_SNAPSHOT_POSTINGS)
+    _put(session, "POSTINGS_AT_THE_END", SNAPSHOT_AFTER_POSTINGS)
+    _put(following, "POSTINGS_WHILE_FOLLOWING", FOLLOW_SNAPSHOT_POSTINGS)
     _set_default(import_files.Importer.__init__, "commit_facts", COMMIT_FACTS)
     _set_default(project, "batch_bytes", BATCH_BYTES)
 

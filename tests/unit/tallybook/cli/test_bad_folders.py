@@ -41,7 +41,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_lines(root / FIRST, [purchase("n-1", "11-16T09:00", "anna", 1250)])
     shutil.copytree(root, root.with_name("older"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "SNAPSHOT_AFTER_POSTINGS", 0)
+        patch.setattr(session, "POSTINGS_AT_THE_END", 0)
         assert run(root, "import", str(root / FIRST), "--no-project").code == Exit.DONE
     # The embedded ClickHouse of one folder is enough for one process, so each command that opens one has its own.
     assert command(root, "leaderboard").returncode == 0
@@ -142,11 +142,11 @@ def test_an_older_copy_of_one_file_is_refused(used: Path, folder: Path, name: st
 
 
 def test_older_commits_drop_what_they_do_not_know_and_say_so(used: Path, folder: Path) -> None:
-    """It is what a death in the midst of a round leaves, so it cannot be refused; but it is not done in silence."""
+    """It is what a death within a round leaves, so it cannot be refused; but it is not done in silence."""
     shutil.copy(used.with_name("older") / "books/rounds.avro", folder / "books/rounds.avro")
     ran = run(folder, "import", str(folder / FIRST), "--no-project")
     assert ran.code == Exit.DONE, ran.err
-    assert "stopped in the midst of a round" in ran.err
+    assert "stopped within a round" in ran.err
     assert "bytes of it were dropped" in ran.err
     assert digests(folder) == digests(used)
 
@@ -170,7 +170,7 @@ def of_another_layout(folder: Path, _: Path) -> None:
 def of_the_other_run(folder: Path, other: Path) -> None:
     shutil.rmtree(folder / "snapshots")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "SNAPSHOT_AFTER_POSTINGS", 0)
+        patch.setattr(session, "POSTINGS_AT_THE_END", 0)
         copy = Path(shutil.copytree(other, folder.with_name("its-snapshots")))
         assert run(copy, "import", str(folder / FIRST), "--no-project").code == Exit.DONE
     shutil.copytree(copy / "snapshots", folder / "snapshots")
