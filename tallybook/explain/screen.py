@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.currencies import format_minor
 from schemas.pages import Reject
-from tallybook.explain.model import EntrySeen, EventExplained, LimitSeen, MemberExplained, PostingSeen, RuleSeen
+from tallybook.explain.model import EntrySeen, EventExplained, MemberExplained, PostingSeen, RuleSeen
+from tallybook.explain.sentences import limit_line
 from tallybook.screen import say, show_table
 
 MARKS = {True: "✓", False: "·", None: "?"}
@@ -92,16 +93,7 @@ def _print_rule(rule: RuleSeen) -> None:
     what = rule.arithmetic or rule.because
     say(f"    {MARKS[rule.takes_part]} {rule.rule_id}: {what}")
     for limit in rule.limits:
-        say(f"        {_limit(limit)}")
-
-
-def _limit(limit: LimitSeen) -> str:
-    cut = f"cut {limit.cut:,}, " if limit.cut else ""
-    what = limit.of.removesuffix("s") if limit.allows == 1 else limit.of
-    return (
-        f"limit {limit.limit_id} ({limit.window}) allows {limit.allows:,} {what}: "
-        f"{limit.used_before:,} used before, {cut}{limit.charged:,} charged, {limit.left:,} left"
-    )
+        say(f"        {limit_line(limit)}")
 
 
 def _entry(entry: EntrySeen) -> str:

@@ -1,4 +1,4 @@
-"""Says the arithmetic of a rule in one line, and in a sentence for a customer why a fact earned nothing."""
+"""Puts into words how a rule came to its points, what its limits left, and why a fact earned nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.posting import Reason, Working
+from tallybook.explain.model import LimitSeen
 
 _UNITS: Final = {"minor": "minor", "milli": "thousandths", "event": "event", "line": "line", "day": "day"}
 _COUNTED: Final = frozenset({"event", "line", "day"})
@@ -79,6 +80,16 @@ def arithmetic_line(
         known = cuts or [(" and ".join(working.limit_ids), working.rounded - working.paid)]
         text += "".join(f", limit {limit_id} cut {points:,}" for limit_id, points in known) + f" → {working.paid:,}"
     return f"{text} paid"
+
+
+def limit_line(limit: LimitSeen) -> str:
+    """Such as `limit day (2026-03-01) allows 50 points: 30 used before, cut 4, 20 charged, 0 left`."""
+    cut = f"cut {limit.cut:,}, " if limit.cut else ""
+    what = limit.of.removesuffix("s") if limit.allows == 1 else limit.of
+    return (
+        f"limit {limit.limit_id} ({limit.window}) allows {limit.allows:,} {what}: "
+        f"{limit.used_before:,} used before, {cut}{limit.charged:,} charged, {limit.left:,} left"
+    )
 
 
 def _counted(basis: int, unit: str) -> str:
