@@ -75,8 +75,8 @@ def make_quick(orders: Orders) -> None:
     stream = processors.stream.intake
     put(stream, "TICK_AGE_MS", stream.TICK_AGE_MS * orders.speed // 10)
     # Imported after the clock is set, which others take by name.
-    from tallybook.stream.open import open_stream  # noqa: PLC0415 see above
-    from tallybook.stream.stages import start  # noqa: PLC0415 see above
+    from tallybook.stream.open import open_stream  # noqa: PLC0415 only a stage needs it
+    from tallybook.stream.stages import start  # noqa: PLC0415 only a stage needs it
 
     put(start, "open_stream", partial(open_stream, timing=orders.timing))
 
