@@ -1,7 +1,5 @@
 """The blows of a run, drawn from its seed, and how each is struck: at processes, broker, ClickHouse and files."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import time

@@ -1,7 +1,5 @@
 """What publishers send: all facts in all encodings, said twice, in conflict, broken; and what must become of each."""
 
-from __future__ import annotations
-
 from collections import deque
 from random import Random
 from typing import Final

@@ -1,7 +1,5 @@
 """What must hold at the end, whatever was struck: nothing lost, nothing doubled, and every book says the same."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The stages as real processes, each begun again under its own name should it end, as an operator's supervisor does."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

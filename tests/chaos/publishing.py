@@ -1,7 +1,5 @@
 """A publisher as any shop may have one: a plain Kafka producer in a thread, which sends until it is told to stop."""
 
-from __future__ import annotations
-
 import threading
 import time
 from random import Random

@@ -4,8 +4,6 @@ The seed chooses the events and the blows; when exactly a blow falls, the machin
 with books, tables and logs is left to be looked at.
 """
 
-from __future__ import annotations
-
 import shutil
 import signal
 import tempfile

@@ -6,8 +6,6 @@ An hour passes in seconds, so that there are many ticks, and awards that expire 
 after few postings. The product knows nothing of all this.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import signal
 import sys

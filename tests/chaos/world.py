@@ -1,7 +1,5 @@
 """A deployment to be struck: a real Kafka, a ClickHouse behind HTTP, all stages as processes, and a publisher."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every contract test that asks for a home runs in each kind of it, and those of reading on a real Kafka as well."""
 
-from __future__ import annotations
-
 import itertools
 import uuid
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Where books live in the contract tests: in memory, in files, and on a disk that loses what was not synced."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random

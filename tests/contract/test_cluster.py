@@ -1,7 +1,5 @@
 """What the stages rest on, asked of a real Kafka and of the one in memory: whole transactions, fencing, groups."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, cast
 

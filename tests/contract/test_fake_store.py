@@ -1,7 +1,5 @@
 """The store in memory keeps what the real one keeps: the same rows, whatever came twice, late or out of order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the log on Kafka bears beyond the port's contract: aborted records, markers, strangers, other constants."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing

@@ -1,7 +1,5 @@
 """A producer that was replaced is told so by a typed error at whatever step it stands, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import closing

@@ -1,7 +1,5 @@
 """What every Log that commits in rounds must do beside being read: one suite for the file adapter and for the fake."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from pathlib import Path
 

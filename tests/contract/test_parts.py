@@ -1,7 +1,5 @@
 """A part of the one writer: what it appends is durable when it has sealed, and visible with the next commit."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import pytest

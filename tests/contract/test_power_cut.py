@@ -1,7 +1,5 @@
 """Power fails in the midst of an import: whatever the disk has kept, it goes on and ends with the same books."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from random import Random
 

@@ -4,8 +4,6 @@ Pages, rejects and positions are numbered by each home in its own way: without g
 offsets on Kafka, where gaps are. So a test asks the writer for the number that is due, and compares with that.
 """
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import msgspec

@@ -1,7 +1,5 @@
 """Reading sessions, of the embedded engine and the fake: the same answers, the same refusals, the same endings."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from pathlib import Path

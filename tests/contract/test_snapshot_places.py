@@ -1,7 +1,5 @@
 """Wherever snapshots are kept, a place gives back what it was given last, to everybody who shares it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A follow that dies: its order and ticks come from the clock, so its books are held against what it was fed."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

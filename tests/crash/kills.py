@@ -1,7 +1,5 @@
 """Chooses where victims die: at every kind of call about as often, at first and last calls, at moments of chance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from random import Random
 from typing import Final

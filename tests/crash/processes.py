@@ -1,7 +1,5 @@
 """Starts victims, kills them at a moment of chance, and sees to it that none of their processes outlives them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

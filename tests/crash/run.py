@@ -3,8 +3,6 @@
 Half of the kills fall at counted calls of the ports, half at random.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The folders in which victims die, and what an undisturbed run of the same command leaves in them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Lets a command die as planned and then come to its end, and says what is wrong with what it leaves."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import time

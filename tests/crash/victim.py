@@ -7,8 +7,6 @@ A process that is started by this one (multiprocessing, spawn) imports this modu
 The product knows nothing of all this. Round, batch and snapshot sizes are made small, so that a small input has many.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Stores around a store that do to inserts what the world does: make them twice, cut them off, or come between."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from projections.store import Columns, Parameters, Pieces, Row, Staged, Store

@@ -1,7 +1,5 @@
 """Two books held in lists, for tests of those who read books: the reading half of the Log port, nothing on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Schema registries without a server of their own: one in memory, and one that speaks HTTP on loopback."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

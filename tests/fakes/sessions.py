@@ -1,7 +1,5 @@
 """Reading sessions without an engine: a handful of queries, answered as ClickHouse answers them."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Mapping

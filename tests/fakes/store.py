@@ -1,7 +1,5 @@
 """A Store in memory: rows by the identity that the tables' own definitions give them, the greater version winning."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Final, NamedTuple

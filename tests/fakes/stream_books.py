@@ -1,7 +1,5 @@
 """The books of a stream in memory: pages and batches at offsets with gaps, the ledger perhaps behind the journal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import msgspec

@@ -5,8 +5,6 @@ with the mistake. Indentation is taken from the file; the line must stand in it 
 precisely where it is.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final

@@ -3,8 +3,6 @@
 A fault that is not caught shows a hole in the tests.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -4,8 +4,6 @@ An input that breaks a promise is written beside the system's temporary files an
 once the fault is mended.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 import traceback

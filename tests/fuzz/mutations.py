@@ -1,7 +1,5 @@
 """Ways to spoil what a publisher sends: bytes torn apart, and values that are odd but still JSON."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Hostile inputs that are too large to be committed: made anew by each test run, the same bytes every time."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """`python -m tests.run` finds the seed that breaks a law, whoever runs it, and ends red."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from dataclasses import replace

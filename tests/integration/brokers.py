@@ -1,7 +1,5 @@
 """Gives tests a real Kafka and a real registry from wherever this machine has them, or the reason why it has none."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ TALLYBOOK_TEST_CLICKHOUSE names a server by its URL, for a user `default` withou
 the three they ran on.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

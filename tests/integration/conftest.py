@@ -1,7 +1,5 @@
 """One broker and one registry for all tests of a process, because each takes seconds to start."""
 
-from __future__ import annotations
-
 import itertools
 import uuid
 from collections.abc import Iterator

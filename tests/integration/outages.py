@@ -4,8 +4,6 @@ All is real: a Kafka and a ClickHouse of its own, and `tallybook up` with every 
 or doubled, and nobody may be shown a trace.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

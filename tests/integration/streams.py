@@ -1,7 +1,5 @@
 """A deployment of its own for a test, opened on a real Kafka, with what is needed to feed it and to look into it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What Faust does by itself between a take-over and the next page: it neither stands still nor remembers for ever."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The Faust worker scores committed pages alone, which Faust by itself does not, and waits for no dead writer."""
 
-from __future__ import annotations
-
 import sys
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tests of the stream stand on the local servers: they answer, keep data under kill -9, and never stay behind."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

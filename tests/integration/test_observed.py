@@ -1,7 +1,5 @@
 """What the stages show of themselves on a real Kafka: metrics, health, accounts, and the stage that stands still."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """A deployment outlives the absence of Kafka and ClickHouse: `python -m tests.run outages`, without the waiting."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Whatever a publisher sends, in whichever encoding and to whichever topic, is kept as a reject, and stops nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What Tallybook asks of a schema registry, on a real one, and on the fake that other tests believe."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket

@@ -1,7 +1,5 @@
 """What a stage cannot work with ends it with words that say what it is and what to do, and nothing is written."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The rejects of a stream are found by number and reason, and sent again to where they came from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Final

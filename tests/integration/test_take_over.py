@@ -1,7 +1,5 @@
 """A partition has one scorer: who takes it over fences the last, stands where the ledger ends, and doubles nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice

@@ -1,7 +1,5 @@
 """Time in a stream: our own outage expires nobody's points early, and however many tick, the journal has one clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial

@@ -1,7 +1,5 @@
 """Topics are made once, and what drifts from what they should be is told before facts or points are lost by it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

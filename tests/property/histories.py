@@ -3,8 +3,6 @@
 History number n of a run has the seed SEED + n.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Hypothesis strategies for facts and rules that meet: few members, stores and SKUs, instants an hour apart."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from hypothesis import strategies as st

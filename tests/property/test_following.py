@@ -1,7 +1,5 @@
 """Every fed fact is journalled exactly once, whatever the cuts, the clock, the writers and the kills of a follow."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from random import Random
 

@@ -1,7 +1,5 @@
 """Forgetting changes no decision: an account that forgets at every fact, and one that never does, post the same."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Final
 

@@ -4,8 +4,6 @@ Conservation after every posting; `decide` changes nothing; a fact told twice do
 bring a fresh machine to the same state, also from the middle of a tick and from a snapshot.
 """
 
-from __future__ import annotations
-
 import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule

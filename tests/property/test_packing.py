@@ -1,7 +1,5 @@
 """Where accounts lie changes nothing: packed at once, never packed, or restored from snapshots, they post the same."""
 
-from __future__ import annotations
-
 from random import Random
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Ticks decide when due work is written down, never what it is: law 1 of time in the design."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from hypothesis import given

@@ -1,7 +1,5 @@
 """What the reference ledger knows of one account: plain lists of everything that ever happened to it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from schemas.facts import MemberFact, PurchaseRecorded

@@ -1,7 +1,5 @@
 """Avro by a general library, to hold the compiled codecs and the contracts against."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The reference for the rows of journal pages, in plain Python: one per line of the journal, guests included."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 

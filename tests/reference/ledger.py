@@ -4,8 +4,6 @@ It and its `reference_*` neighbours import nothing of Tallybook but `schemas`; t
 document, keep lists of everything and count by walking through them. `tests/property/histories.py` compares it with the decider.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 from schemas.bounds import MAX_EARNED_POINTS, MAX_LOTS

@@ -1,7 +1,5 @@
 """Local time for the reference ledger: only ever asks what the clock shows at an instant, and searches from there."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from io import BytesIO

@@ -1,7 +1,5 @@
 """The reference for the rows of postings, in plain Python: one per entry, and the states that each posting leaves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Final, TypeVar

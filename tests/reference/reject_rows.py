@@ -1,7 +1,5 @@
 """The reference for the rows of rejects, in plain Python, original bytes included."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from projections.store import Columns

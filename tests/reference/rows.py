@@ -1,7 +1,5 @@
 """The rows that staged records must make in each table: for differential tests and for fake stores."""
 
-from __future__ import annotations
-
 from projections.store import JOURNAL, LEDGER, Columns, Pieces
 from schemas.avro.codecs import decode_page, decode_postings, decode_reject
 from tests.reference.fact_rows import JournalRows

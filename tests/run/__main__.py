@@ -5,8 +5,6 @@
 Ends with 1 if something is wrong, and prints the command that shows the same again.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import importlib

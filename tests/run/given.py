@@ -1,7 +1,5 @@
 """What was given on the command line of `python -m tests.run`, and lines for whoever watches."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 

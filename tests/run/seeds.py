@@ -1,7 +1,5 @@
 """Runs seeds until one breaks a law: over processes, with a progress bar, and a table of what happened."""
 
-from __future__ import annotations
-
 import importlib
 import itertools
 import time

@@ -1,7 +1,5 @@
 """Spreads pieces of work over processes or threads, and gives their results in order."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor

@@ -17,8 +17,6 @@
 Entries, reason and `late` must be all that there is; the rest is looked at where it is written.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import date

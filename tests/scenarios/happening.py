@@ -12,8 +12,6 @@
 An amount without `of` is of the SKU `item`; `x2` is a quantity of two units. A member called `guest` is none.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Any

@@ -19,8 +19,6 @@ another posting of the row above it. Rulesets are published before the first row
 published`. What may happen is in `happening.py`, what may be expected in `expecting.py`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

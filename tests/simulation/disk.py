@@ -1,7 +1,5 @@
 """The fake disk as a simulation needs it: any effect may be the last, may fail, or may find somebody else at work."""
 
-from __future__ import annotations
-
 import errno
 from collections import Counter
 from collections.abc import Callable

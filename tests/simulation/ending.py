@@ -1,7 +1,5 @@
 """The end of a run: what was taken in by time is what an undisturbed run makes of it; and what the books came to."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import msgspec

@@ -1,7 +1,5 @@
 """What must have happened in a run of thousands of seeds, lest it prove less than it seems to."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from schemas.posting import Reason

@@ -1,7 +1,5 @@
 """The real follower over an inbox in memory, whose files come one after another and outlive every process."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Inputs that lie in memory, read by the real intake as files are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from hashlib import sha256
 from io import BytesIO

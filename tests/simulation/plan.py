@@ -1,7 +1,5 @@
 """What one seed asks for, before anything goes wrong: a world, its inputs, and the acts that take them in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random

@@ -1,7 +1,5 @@
 """Projectors beside the run: slow, cut short, outdated, with inserts that arrive twice, late, or after newer ones."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path

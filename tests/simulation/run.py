@@ -1,7 +1,5 @@
 """One seed: its plan with everything going wrong that can, the laws that must hold meanwhile, and those at the end."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from random import Random

@@ -1,7 +1,5 @@
 """The simulation of a folder by seeds: what `python -m tests.run simulate` runs."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from tests.run.seeds import Seeded

@@ -1,7 +1,5 @@
 """One life of the writing process: it opens the books, takes acts in, and keeps snapshots, until it ends or dies."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What happens to snapshots between two lives: deleted, torn, flipped, outdated, or put in the place of another."""
 
-from __future__ import annotations
-
 from collections import Counter
 from random import Random
 

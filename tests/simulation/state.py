@@ -1,7 +1,5 @@
 """The accounts of a partition, to be compared whole."""
 
-from __future__ import annotations
-
 from processors.decider.accounts_digest import accounts_digest
 from processors.decider.partition_machine import PartitionMachine
 

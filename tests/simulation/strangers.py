@@ -1,7 +1,5 @@
 """Others who lay hands on the books: a second writer, one who should have stopped, and whoever flips a bit of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from random import Random

@@ -1,7 +1,5 @@
 """The same plan over books in memory, with nothing going wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

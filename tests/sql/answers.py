@@ -1,7 +1,5 @@
 """What every view answers, in a form that can be compared."""
 
-from __future__ import annotations
-
 from projections.sql_files import sql_files
 from projections.store import Store
 

@@ -1,7 +1,5 @@
 """Writes small books by hand for tests of the projections: you say who earned what, it keeps the account."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """An embedded ClickHouse for each test, and one that holds the small programme for all that only read it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Books that are projected in many small steps, and what a projection of them starts from."""
 
-from __future__ import annotations
-
 from projections.projector import project
 from projections.store import Store
 from schemas.posting import FIRST_EDITION

@@ -1,7 +1,5 @@
 """The small programme in a process of its own, which holds the tables and serves them."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A small programme of a few members over one year, in which everything happens that the views and questions show."""
 
-from __future__ import annotations
-
 from schemas.facts import PurchaseLine
 from schemas.posting import Factor, Working
 from tests.sql.bookkeeper import Bookkeeper

@@ -1,7 +1,5 @@
 """Each audit finds nothing in right books, and finds the fault that it is there for."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """The real `run --follow`: fed by files and by a pipe, read while it runs, stopped, killed, and started again."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """What ClickHouse makes of the books' Avro is what the reference makes of the records: the same rows in every table."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from random import Random
 from typing import Any

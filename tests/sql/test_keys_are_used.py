@@ -1,7 +1,5 @@
 """Questions about one member or one period read a few rows of a large table, and not all: ClickHouse says so itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Tables are made once and in order; a published migration never changes; a view is made anew when its text is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

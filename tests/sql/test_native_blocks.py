@@ -1,7 +1,5 @@
 """A newer protocol's Native, made of the engine's own: cut where columns end, with the additions between."""
 
-from __future__ import annotations
-
 import pytest
 
 from projections.clickhouse.client import ClickHouse

@@ -1,7 +1,5 @@
 """However often, by however many, and however rudely interrupted books are projected: the answers are the same."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import product
 

@@ -1,7 +1,5 @@
 """Every question is answered rightly for the small programme, and says what it answers."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the command line is told about the small programme."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """What merges have replaced does not stay on the disk, and what is asked is answered as before."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A real ClickHouse served by another process, to clients that know nothing of us; and nothing can be changed there."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 import subprocess

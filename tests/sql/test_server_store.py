@@ -3,8 +3,6 @@
 Which kind of server these tests ran on stands in their names; where there is none, it is chDB behind HTTP.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

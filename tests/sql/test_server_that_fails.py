@@ -1,7 +1,5 @@
 """A server that is killed, stands still or forgets: the store says so, and a new one goes on where the tables stand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """What the rest of Tallybook may rely on in a store, tried on the embedded one."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Every table and column says what it means, and docs/tables.md says the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from projections.clickhouse.client import ClickHouse

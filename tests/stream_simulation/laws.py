@@ -1,7 +1,5 @@
 """What must hold of a simulated deployment at its end, however often its processes died on the way."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import NamedTuple, cast
 

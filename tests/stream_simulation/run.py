@@ -1,7 +1,5 @@
 """One simulated deployment from one seed: facts come, processes die and come back, and in the end all must be well."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from random import Random
 from typing import Final, cast

@@ -1,7 +1,5 @@
 """The simulation of deployments by seeds: what `python -m tests.run streams` runs."""
 
-from __future__ import annotations
-
 import traceback
 from collections import Counter
 

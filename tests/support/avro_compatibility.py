@@ -5,8 +5,6 @@ Avro asks, the books ask more, because their digests leave out fields equal to t
 version must stay where they are, with the defaults they had, and new ones come at the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Decodes one fact or one posting alone; the product decodes the pages and blocks that hold them."""
 
-from __future__ import annotations
-
 from schemas.avro import codecs
 from schemas.facts import JournalFact
 from schemas.posting import Posting

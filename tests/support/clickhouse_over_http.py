@@ -7,8 +7,6 @@ at a time each; the error's number in a header. It is no server: the engine is t
 their number and not by the clock.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

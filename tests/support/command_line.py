@@ -1,7 +1,5 @@
 """Runs the command line in this process, as a person would type it: what it prints, and how it ends."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -1,7 +1,5 @@
 """How tests start the decider and the reference ledger: the same constants in, the same interface out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -3,8 +3,6 @@
 What an encoding cannot carry without changing it (a text where the schema has a number) raises CannotCarry.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Valid events and small files for the tests of the door and its readers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Writes random documents as the YAML that a person would write: one setting or list item a line, in flow style."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A follow into books in memory, stepped by a clock that the test sets, over a real folder as its inbox."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

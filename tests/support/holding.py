@@ -1,7 +1,5 @@
 """A process that holds the tables of a folder, as an import or a follow does, and serves them or not."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 from collections.abc import Iterator

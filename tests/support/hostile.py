@@ -1,7 +1,5 @@
 """The hostile corpus as a test reads it: which files there are, what each must come to, and what it came to."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

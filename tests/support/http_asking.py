@@ -1,7 +1,5 @@
 """Asks a served store over HTTP as clients do, and as clients should not."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 from typing import NamedTuple

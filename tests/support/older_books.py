@@ -4,8 +4,6 @@ These stand last in their records. What they said is forgotten first, so that ea
 known; then the bodies are simply cut: no other Avro library takes part.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Random facts of a handful of members: on time, late, too old, twice, in conflict, and exactly at midnight."""
 
-from __future__ import annotations
-
 from random import Random
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Random rulesets as the YAML text that a person would write: every kind of rule, few names, so that they collide."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, timedelta

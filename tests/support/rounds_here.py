@@ -1,7 +1,5 @@
 """Rounds without worker processes, for tests that import small histories."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from books.log import LogWriter

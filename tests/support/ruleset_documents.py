@@ -1,7 +1,5 @@
 """Ruleset texts that several tests start from."""
 
-from __future__ import annotations
-
 from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.parse import RulesetError, RulesetRefused, parse_ruleset
 

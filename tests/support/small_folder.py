@@ -1,7 +1,5 @@
 """A folder with a small, rich past, written straight through the rounds: for tests of what reads the books."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

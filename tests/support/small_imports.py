@@ -1,7 +1,5 @@
 """Imports of a few random days into books in memory, by processes that may die between two commits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random

@@ -1,7 +1,5 @@
 """Random values of any struct that the contracts know: what the types allow, beyond what the door would let in."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Final
 

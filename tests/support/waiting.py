@@ -1,7 +1,5 @@
 """Waits for what another process or thread is to do, for as long as a machine may need that is busy with more."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from typing import Final

@@ -1,7 +1,5 @@
 """The benchmark compares like with like: the plain loop finds our points, and every figure of the table is there."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Records as bytes are the records: from files, from older files, and from the fake."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The two books side by side: which posting belongs to which line, where a walk may be resumed, and what is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from random import Random
 

@@ -1,7 +1,5 @@
 """Journal lines become rows, each kind with its own fields and nothing in the columns of others."""
 
-from __future__ import annotations
-
 import msgspec
 import pytest
 

@@ -1,7 +1,5 @@
 """Postings become rows: one per entry, one for a posting without entries, and the states it leaves behind."""
 
-from __future__ import annotations
-
 import msgspec
 import pytest
 

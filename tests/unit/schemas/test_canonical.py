@@ -1,7 +1,5 @@
 """A canonical form depends on what a value says, never on which object says it: decoded or written, it is the same."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

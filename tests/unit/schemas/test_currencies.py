@@ -1,7 +1,5 @@
 """Currencies: real codes only, and amounts with the decimals that each one has."""
 
-from __future__ import annotations
-
 import pytest
 
 from schemas.currencies import DECIMALS, format_minor, is_currency

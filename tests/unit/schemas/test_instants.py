@@ -1,7 +1,5 @@
 """Instants: what RFC 3339 allows and nothing else, and a complaint that says what to change."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

@@ -1,7 +1,5 @@
 """What publishers get: JSON Schemas that are up to date, and examples that would pass the door."""
 
-from __future__ import annotations
-
 import json
 import re
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """A child process ends with its pipe, is killed if it does not, and is restarted after pauses that grow."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

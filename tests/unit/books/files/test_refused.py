@@ -1,7 +1,5 @@
 """Folders that are refused: what the message names, and that the attempt changes nothing."""
 
-from __future__ import annotations
-
 import io
 import re
 import shutil

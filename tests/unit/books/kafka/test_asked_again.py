@@ -3,8 +3,6 @@
 The library's clients are replaced by ones that fail as often as they are told to, and then answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What Kafka's client says becomes an error that says what one can do about it."""
 
-from __future__ import annotations
-
 import pytest
 from confluent_kafka import KafkaError
 

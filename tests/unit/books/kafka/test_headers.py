@@ -1,7 +1,5 @@
 """Whatever bytes a header or a key has, they are kept as text and come back the same."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """What a deployment says once of signing in to Kafka is understood for Faust too, or refused by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A round is journalled and decided in one order: its facts, then what they owe, then the tick."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from processors.embedded.rounds import Rounds, Taken

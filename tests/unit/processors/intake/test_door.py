@@ -1,7 +1,5 @@
 """What the door admits, what it refuses, and that its quick way and its slow way agree."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every hostile input gets its typed reason, and what comes after it is still taken."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files as they lie about: formats found out, foreign ones refused by name, damage that costs only what is damaged."""
 
-from __future__ import annotations
-
 import io
 import os
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """Several inputs become one order, however they are held, and what was taken in before is left out."""
 
-from __future__ import annotations
-
 import random
 from functools import partial
 from pathlib import Path

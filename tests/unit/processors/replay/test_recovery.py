@@ -1,7 +1,5 @@
 """Partitions come back to the same state from a snapshot, from the middle of the books, and from the first page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

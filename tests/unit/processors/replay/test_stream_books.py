@@ -1,7 +1,5 @@
 """Books of a stream: pages with gaps, a ledger that may be behind, and a copy in files that proves the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from random import Random
 

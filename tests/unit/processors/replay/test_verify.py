@@ -1,7 +1,5 @@
 """A verification finds what is not as the rules make it: changed, lost, added or out of place."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Reads the part of JSON Schema that the ruleset's schema uses, as an editor would; any other keyword is an error."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Records of several partitions come in one order of arrival, and no partition is waited for without end."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

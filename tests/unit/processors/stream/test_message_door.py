@@ -1,7 +1,5 @@
 """However a message is encoded, it gets what its JSON would get."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

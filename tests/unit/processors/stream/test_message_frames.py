@@ -1,7 +1,5 @@
 """What the door does with frames, and with schemas that publishers made themselves."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Nothing that a message holds can stop the door, and the hostile corpus gets its reasons in every encoding."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Iterator

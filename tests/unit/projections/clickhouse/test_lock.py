@@ -1,7 +1,5 @@
 """The lock file says who holds the tables and where they are served: to the owner alone, and nothing that is past."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A store without an engine, served over HTTP."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """A client that is slow, endless or rude keeps nobody waiting and fills no memory."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """The HTTP part of ClickHouse, over sessions without an engine: who is let in, and for how long."""
 
-from __future__ import annotations
-
 import base64
 import socket
 import threading

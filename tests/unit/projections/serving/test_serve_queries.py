@@ -1,7 +1,5 @@
 """The HTTP part of ClickHouse, over sessions without an engine: what may be asked, and how it is answered."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import json

@@ -1,7 +1,5 @@
 """A projection holds no more of the journal than it must, however far behind the ledger is."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import pytest

@@ -1,7 +1,5 @@
 """What is written is what is read, in the very bytes that a general Avro library writes."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

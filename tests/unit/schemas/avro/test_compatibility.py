@@ -4,8 +4,6 @@
 fingerprints of all of them. Both are made anew when the next release is made, and never to make this test pass.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """Publishers' Avro files: whatever a general library writes is read, and whatever is broken is a typed error."""
 
-from __future__ import annotations
-
 import io
 import json
 from typing import Any, Final

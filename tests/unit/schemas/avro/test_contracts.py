@@ -1,7 +1,5 @@
 """The Avro contracts and the structs say the same, and every field says what it is."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

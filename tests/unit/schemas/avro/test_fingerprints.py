@@ -1,7 +1,5 @@
 """A single-object message names its schema by the specification's fingerprint, and only schemas of ours are known."""
 
-from __future__ import annotations
-
 import json
 from typing import Final
 

@@ -1,7 +1,5 @@
 """A page put together from parts has the bytes that the codecs write."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """Folders that are not as they were left: refused, with what to do, and nothing changed by it; or mended, and told."""
 
-from __future__ import annotations
-
 import io
 import shutil
 import subprocess

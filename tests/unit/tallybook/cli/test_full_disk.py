@@ -1,7 +1,5 @@
 """A disk that is full: the message names the place and the way out, nothing acknowledged is lost, and room mends it."""
 
-from __future__ import annotations
-
 import os
 import resource
 import shutil

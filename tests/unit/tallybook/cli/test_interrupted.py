@@ -1,7 +1,5 @@
 """Ctrl-C at any moment ends with one line and exit code 130, in the command and in the child that it started."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

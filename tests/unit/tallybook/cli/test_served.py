@@ -1,7 +1,5 @@
 """Every reader answers while another process holds the tables, if that serves them, and says who answered."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

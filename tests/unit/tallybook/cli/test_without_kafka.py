@@ -1,7 +1,5 @@
 """An installation for files alone works as ever, and says what running on Kafka would need."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

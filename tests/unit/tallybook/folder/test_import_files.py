@@ -1,7 +1,5 @@
 """An import cuts its rounds by day, refuses what it must, and takes every record once, however often it is killed."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pages of large events hold few lines, so that no page outgrows what the books (and later a broker) take."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from processors.embedded.rounds import Taken

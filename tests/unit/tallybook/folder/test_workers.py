@@ -1,7 +1,5 @@
 """Several processes make the same books, byte for byte, and whoever of them dies leaves nobody at the files."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

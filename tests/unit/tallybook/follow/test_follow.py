@@ -1,7 +1,5 @@
 """A follow cuts its rounds by arrival, ticks when nothing waits, and survives clocks, kills and hasty writers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Standard input becomes files of whole lines that are on the disk before they are seen, whatever its pieces were."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from random import Random

@@ -1,7 +1,5 @@
 """A follow is asked to stop by the first signal, and leaves the second one to the system."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """What waits is counted in records that are there: markers of transactions are nothing, and are looked at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from books.kafka.records import Place, Record

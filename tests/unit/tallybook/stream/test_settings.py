@@ -1,7 +1,5 @@
 """A deployment's settings come from its folder and the environment, and what is wrong with them is named."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

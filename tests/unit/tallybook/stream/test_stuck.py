@@ -1,7 +1,5 @@
 """`status` names the stage that has input and makes no progress, and no stage that is merely busy."""
 
-from __future__ import annotations
-
 import pytest
 
 from books.kafka.groups import ConsumerInGroup, GroupView

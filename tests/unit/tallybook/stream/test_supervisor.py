@@ -1,7 +1,5 @@
 """What a supervised process says is passed on, whatever it says, so that its pipe never fills."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Facts that are committed are in, whatever becomes of the tables: the exit code and the words say so."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The generated source of a ruleset asks what the rules say: compared with the same conditions read plainly."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Cells, mappings and CSV: exact numbers, friendly errors, and one broken row that costs one row."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from pathlib import Path
 from typing import Any

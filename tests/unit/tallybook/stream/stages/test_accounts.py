@@ -1,7 +1,5 @@
 """An account is shown to whoever has the token, by the worker that keeps it, as it is committed; others lead there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """A stage that waits is alive and not ready; only one in which nothing moves any more is not alive."""
 
-from __future__ import annotations
-
 import pytest
 
 from books.kafka.groups import ConsumerInGroup, GroupView

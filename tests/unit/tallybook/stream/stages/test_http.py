@@ -1,7 +1,5 @@
 """The stages' HTTP server answers what it is asked, and nobody else's pages."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Every line of a stage has one form, whoever says it, and no line has a secret in it."""
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

@@ -1,7 +1,5 @@
 """What a stage counted comes out as Prometheus reads it, and what was not seen of Kafka is not made up."""
 
-from __future__ import annotations
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from books.kafka.groups import ConsumerInGroup, GroupView
