@@ -1,12 +1,13 @@
 """A Store in memory: rows by the identity that the tables' own definitions give them, the greater version winning."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 from projections.sql_files import sql_files
 from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged
-from tests.reference.rows import plain_rows
+from tests.reference.rows import Tables, plain_rows
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS tallybook_rows\.(\w+)")
 _ENGINE: Final = re.compile(r"ENGINE = ReplacingMergeTree(?:\((\w+)\))?")
@@ -49,7 +50,7 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in identities()}
-        self._made: tuple[StagedRows, dict[str, Columns]] | None = None
+        self._made: tuple[StagedRows, Tables] | None = None
 
     def command(self, statement: str, parameters: Parameters | None = None) -> None:
         raise QueryFailed(f"a fake store runs no statements: {statement} {parameters}")
@@ -62,7 +63,7 @@ class FakeStore:
         return list(self.tables[found[1]].values())
 
     def insert(self, table: str, columns: Columns) -> None:
-        self.put(table, columns)
+        self.put(table, rows_of(columns))
 
     def stage(self, book: str, pieces: Pieces) -> Staged:
         return StagedRows(book, pieces)
@@ -80,24 +81,28 @@ class FakeStore:
     def close(self) -> None:
         self._made = None
 
-    def staged_rows(self, staged: Staged, table: str, edition: str, partitions: int) -> Columns:
+    def staged_rows(self, staged: Staged, table: str, edition: str, partitions: int) -> list[Row]:
         """The rows that staged records make in a table; none where they make none."""
         assert isinstance(staged, StagedRows)
         assert all(partition < partitions for partition, _ in staged.pieces)
         if self._made is None or self._made[0] is not staged:
             self._made = staged, plain_rows(staged.book, staged.pieces, edition)
-        return self._made[1].get(table, {})
+        return self._made[1].get(table, [])
 
-    def put(self, table: str, columns: Columns) -> None:
+    def put(self, table: str, rows: Sequence[Row]) -> None:
         """Append rows: of two with one key the greater version stays, or where there is none the later."""
         key, version = identities()[table]
         kept = self.tables[table]
-        for values in zip(*columns.values(), strict=True):
-            row = dict(zip(columns, values, strict=True))
+        for row in rows:
             name = tuple(row[column] for column in key)
             before = kept.get(name)
             if before is None or version is None or not _is_older(row[version], before[version]):
                 kept[name] = row
+
+
+def rows_of(columns: Columns) -> list[Row]:
+    """The rows of columns, which must be equally long."""
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _is_older(one: object, other: object) -> bool:

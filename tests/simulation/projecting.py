@@ -9,9 +9,9 @@ from typing import Final
 from books.errors import NoSuchPosition
 from books.files.open import FileLogReader, open_for_reading
 from projections.projector import Projector
-from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Staged
+from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Row, Staged
 from schemas.posting import FIRST_EDITION
-from tests.fakes.store import FakeStore
+from tests.fakes.store import FakeStore, rows_of
 from tests.reference.rows import plain_rows
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import require
@@ -32,11 +32,11 @@ class TroubledStore(FakeStore):
         self.rng = rng
         self.seen = seen
         self.trouble = 0.0
-        self.on_the_way: list[tuple[str, Columns]] = []
+        self.on_the_way: list[tuple[str, list[Row]]] = []
 
     def insert(self, table: str, columns: Columns) -> None:
         """See Store."""
-        self._arrive("marker" if table == "progress" else "note", table, columns)
+        self._arrive("marker" if table == "progress" else "note", table, rows_of(columns))
 
     def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
         """See Store."""
@@ -49,21 +49,21 @@ class TroubledStore(FakeStore):
         self.rng.shuffle(self.on_the_way)
         late = [item for item in self.on_the_way if self.rng.random() < odds]
         self.on_the_way = [item for item in self.on_the_way if item not in late]
-        for table, columns in late:
+        for table, rows in late:
             self.seen["late markers" if table == "progress" else "late inserts"] += 1
-            self.put(table, columns)
+            self.put(table, rows)
 
-    def _arrive(self, kind: str, table: str, columns: Columns) -> None:
+    def _arrive(self, kind: str, table: str, rows: list[Row]) -> None:
         choice = self.rng.random() / self.trouble if self.trouble else 1.0
         if choice < 0.3:
             self.seen[f"projector died before {kind}"] += 1
             raise Stopped
         if choice < 0.6:
-            self.on_the_way.append((table, columns))
+            self.on_the_way.append((table, rows))
             raise QueryFailed("timed out")
-        self.put(table, columns)
+        self.put(table, rows)
         if choice < 0.8:
-            self.put(table, columns)
+            self.put(table, rows)
             self.seen["inserts made twice"] += 1
         elif choice < 1.0:
             self.seen[f"projector died after {kind}"] += 1

@@ -125,9 +125,12 @@ def rows_of(store: ClickHouse, book: str) -> dict[str, list[str]]:
 
 
 def told_by_reference(store: ClickHouse, book: str, pieces: Pieces, edition: str = EDITION) -> dict[str, list[str]]:
-    for table, columns in plain_rows(book, pieces, edition).items():
-        texts = {"raw": [raw.decode() for raw in columns["raw"]]} if book == REJECTS else {}  # type: ignore[attr-defined]  # columns hold objects
-        store.insert(table, {**columns, **texts})
+    for table, rows in plain_rows(book, pieces, edition).items():
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+        if "raw" in columns:
+            columns["raw"] = [raw.decode() for raw in columns["raw"]]
+        if rows:
+            store.insert(table, columns)  # which refuses columns that the table has not
     return rows_of(store, book)
 
 

@@ -11,10 +11,9 @@ from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.clickhouse.migrate import MigrationChanged, StoreTooNew, migrate
 from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
-from projections.store import TABLES, QueryFailed
+from projections.store import QueryFailed
 from schemas.posting import FIRST_EDITION
 from tests.fakes.faulty_stores import Stopped, StopsAfter
-from tests.reference.rows import plain_rows
 from tests.sql.answers import answers
 from tests.sql.small_programme import small_programme
 
@@ -106,14 +105,6 @@ def test_a_view_that_is_gone_is_dropped(empty: ClickHouse) -> None:
         empty.rows(f"SELECT * FROM tallybook.{views[0].name}")
     migrate(empty, views=views)
     assert empty.rows(f"SELECT * FROM tallybook.{views[0].name}") == []
-
-
-def test_rows_have_the_columns_of_their_tables(store: ClickHouse) -> None:
-    for book, tables in TABLES.items():
-        rows = plain_rows(book, [], "0001")
-        assert tuple(rows) == tables
-        for table, columns in rows.items():
-            store.insert(table, columns)  # which refuses other columns
 
 
 def test_every_table_replaces_rows_of_the_same_identity(store: ClickHouse) -> None:
