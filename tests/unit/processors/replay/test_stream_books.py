@@ -1,24 +1,33 @@
 """Books of a stream: pages with gaps, a ledger that may be behind, and a copy in files that proves the same."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 
 from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
 from books.files.open import open_for_reading, open_for_writing
+from books.kafka.cluster import Cluster
+from books.kafka.create import create_topics, open_stream
+from books.kafka.log import KafkaLogReader
+from books.kafka.messages import batch_message, page_message, reject_message
+from books.kafka.records import Place
 from books.walk import Walk, walk
 from processors.journal_pages import partition_of_line
-from processors.partition_scorer import PartitionScorer
+from processors.partition_scorer import PartitionScorer, owed_by
 from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
-from schemas.pages import JournalLine, JournalPage, Reject
-from schemas.posting import FIRST_EDITION
-from tests.fakes.stream_books import MemoryStream
+from schemas.pages import Folio, JournalLine, JournalPage, Reject
+from schemas.partitions import partition_of
+from schemas.posting import FIRST_EDITION, Posting, PostingBatch
+from schemas.topics import Topics
+from tests.fakes.kafka import Entry, FakeCluster
 from tests.support.book_samples import guest
 from tests.support.deciders import load, published
 from tests.support.small_imports import PARTITIONS, RULES, START, random_facts
@@ -26,10 +35,54 @@ from tests.support.small_imports import PARTITIONS, RULES, START, random_facts
 OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
 
 
+class MemoryStream(KafkaLogReader):
+    """Books on a Kafka in memory, written by `append` and scored by `score`; each record takes `gap` offsets."""
+
+    def __init__(self, gap: int) -> None:
+        self.gap = gap
+        self.kafka = FakeCluster(lambda: START)
+        self.scorers = [PartitionScorer(number, OPENED, load) for number in range(PARTITIONS)]
+        cluster, topics = cast(Cluster, self.kafka), Topics(OPENED.deployment)
+        create_topics(cluster, topics.table(PARTITIONS, 1))
+        open_stream(cluster, topics, OPENED)
+        super().__init__(cluster, topics, FIRST_EDITION)
+
+    def put(self, topic: str, partition: int, value: bytes) -> None:
+        self.kafka.publish(topic, partition, value)
+        self.kafka.logs[Place(topic, partition)] += [Entry(None, None)] * (self.gap - 1)
+        self.refresh()
+
+    def append(self, partition: int, lines: Sequence[JournalLine]) -> None:
+        self.put(self.topics.journal, partition, page_message(lines))
+
+    def score(self, partition: int, pages: int = 1_000) -> None:
+        """Decide up to so many pages, as one batch; what they owe goes into the journal at once."""
+        scorer = self.scorers[partition]
+        waiting = [page for _, page in self.read_journal(partition, scorer.page + 1)][:pages]
+        postings: list[Posting] = []
+        for page in waiting:
+            for at, line in enumerate(page.lines):
+                for posting in scorer.score(line, Folio(page.page, at)):
+                    postings.append(posting)
+                    for owed in owed_by(partition, posting):
+                        target = partition_of(owed.fact.member_id, PARTITIONS)
+                        self.append(target, [JournalLine(owed.fact, line.received_at, owed.fact.member_id)])
+            scorer.page = page.page
+        if waiting:
+            batch = PostingBatch(tuple(postings), scorer.page, scorer.journal_digest.hex(), scorer.ledger_digest.hex())
+            self.put(self.topics.ledger(FIRST_EDITION), partition, batch_message(batch))
+
+    def batch(self, partition: int) -> PostingBatch:
+        """The last one of a partition."""
+        last = self.last_batch(FIRST_EDITION, partition)
+        assert last is not None
+        return last[1]
+
+
 def stream_of(seed: int, *, behind: bool = False) -> MemoryStream:
     """Random days in a stream whose pages are cut at random and scored now and then; `behind` leaves some unscored."""
     rng = Random(seed)
-    stream = MemoryStream(OPENED, load, gap=rng.choice((1, 2, 5)))
+    stream = MemoryStream(rng.choice((1, 2, 5)))
     rules = published(RULES, "Europe/Berlin", version="1", effective_from=0)
     for partition in range(PARTITIONS):
         stream.append(partition, [JournalLine(rules, START)])
@@ -64,7 +117,7 @@ def flush(stream: MemoryStream, partition: int, waiting: list[list[JournalLine]]
 
 
 def streamed_digests(stream: MemoryStream) -> tuple[str, str]:
-    last = [batches[-1][1] for batches in stream.ledger]
+    last = [stream.batch(partition) for partition in range(PARTITIONS)]
     return (
         printed_digest([bytes.fromhex(batch.journal_digest) for batch in last]),
         printed_digest([bytes.fromhex(batch.ledger_digest) for batch in last]),
@@ -87,15 +140,17 @@ def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, se
 
 def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
     stream = stream_of(1)
-    stream.reject(Reject("malformed", "no JSON", b"{"))
-    stream.reject(Reject("malformed", "no JSON", b"["))
+    for raw in (b"{", b"["):
+        stream.put(stream.topics.rejects, 0, reject_message(Reject("malformed", "no JSON", raw)))
     copy_books(stream, FIRST_EDITION, tmp_path)
     log = open_for_reading(tmp_path)
     for partition in range(PARTITIONS):
-        assert [page for _, page in log.read_journal(partition)] == [page for _, page in stream.journal[partition]]
+        pages, expected = ([page for _, page in each.read_journal(partition)] for each in (log, stream))
+        assert pages == expected
         assert log.last_page(partition) == stream.last_page(partition)
         assert log.last_posting(FIRST_EDITION, partition) == stream.last_posting(FIRST_EDITION, partition)
-    assert [reject for _, rejects in log.read_rejects() for reject in rejects] == [one for _, one in stream.rejected]
+    rejects, sent = ([reject for _, batch in each.read_rejects() for reject in batch] for each in (log, stream))
+    assert (len(sent), rejects) == (2, sent)
     assert log.opened() == stream.opened()
 
 
@@ -105,7 +160,7 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
     for log in (stream, open_for_reading(tmp_path)):
         scorer = PartitionScorer(1, OPENED, load)
         recover_partition(log, FIRST_EDITION, scorer)
-        batch = stream.ledger[1][-1][1]
+        batch = stream.batch(1)
         assert (scorer.page, scorer.number) == (batch.scored_page, batch.postings[-1].number)
         assert (scorer.journal_digest.hex(), scorer.ledger_digest.hex()) == (batch.journal_digest, batch.ledger_digest)
 
@@ -113,13 +168,10 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
 def test_a_derived_fact_that_never_came_is_found() -> None:
     stream = stream_of(3, behind=True)
     scored = stream.scored_page(FIRST_EDITION, 1) or 0
-    lost = [
-        at
-        for at, (number, page) in enumerate(stream.journal[1])
-        if number > scored and isinstance(page.lines[0].fact, RefereePurchased)
-    ]
+    waiting = [page for _, page in stream.read_journal(1, scored + 1)]
+    lost = [page.page for page in waiting if isinstance(page.lines[0].fact, RefereePurchased)]
     assert lost, "the stream holds no derived fact that waits: choose another seed"
-    del stream.journal[1][lost[0]]
+    stream.kafka.logs[Place(stream.topics.journal, 1)][lost[0]] = Entry(None, None)
     found = verify_books(stream, FIRST_EDITION, load)
     assert found.differences == 1
     assert "owed and not in the journal" in found.shown[0].what
