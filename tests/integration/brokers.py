@@ -7,15 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.artifacts import (
-    KAFKA,
-    REGISTRY,
-    Artifact,
-    ToolMissingError,
-    cache_folder,
-    find_java,
-    find_maven,
-)
+from deploy.local.artifacts import KAFKA, REGISTRY, Artifact, ToolMissingError, cache_folder, find_java, find_maven
 from deploy.local.kafka import LocalKafka
 from deploy.local.registry import API, LocalRegistry
 

@@ -11,13 +11,7 @@ import pytest
 from processors.intake.refusal import Refusal
 from processors.stream import registry
 from processors.stream.message_door import MessageDoor, RegistryUnreachable
-from processors.stream.registry import (
-    MAX_ASKS,
-    UNKNOWN_FOR_S,
-    Registered,
-    RegistrySchemas,
-    register_contracts,
-)
+from processors.stream.registry import MAX_ASKS, UNKNOWN_FOR_S, Registered, RegistrySchemas, register_contracts
 from schemas.avro.codecs import encode_fact
 from schemas.avro.contracts import load_schema, schema_json
 from schemas.examples import KINDS, example_fact

@@ -82,13 +82,7 @@ class Scene:
         stream = self.stream
         schemas = stream.stream.writer_schemas()
         intake = StreamIntake(
-            stream.cluster,
-            stream.topics,
-            stream.opened,
-            schemas,
-            instance="test",
-            now=self.clock,
-            say=self.said.append,
+            stream.cluster, stream.topics, stream.opened, schemas, instance="test", now=self.clock, say=self.said.append
         )
         intake.open()
         return intake

@@ -56,11 +56,7 @@ def effects(version: str, lines: list[JournalLine], *, of_reference: bool) -> li
     of_reference=st.booleans(),
 )
 def test_ticks_that_overtake_no_fact_change_no_entry(
-    version: str,
-    facts: list[PublishedFact],
-    in_order: bool,  # noqa: FBT001 drawn by hypothesis, not passed by hand
-    ticks: list[int],
-    of_reference: bool,  # noqa: FBT001 drawn by hypothesis, not passed by hand
+    version: str, facts: list[PublishedFact], ticks: list[int], *, in_order: bool, of_reference: bool
 ) -> None:
     if in_order:
         facts = sorted(facts, key=lambda fact: fact.occurred_at)

@@ -6,13 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from schemas.entry_ids import (
-    award_entry_id,
-    claim_key,
-    expiry_entry_id,
-    referee_purchased_event_id,
-    tick_event_id,
-)
+from schemas.entry_ids import award_entry_id, claim_key, expiry_entry_id, referee_purchased_event_id, tick_event_id
 from schemas.facts import (
     CheckedIn,
     ClockTicked,

@@ -76,21 +76,9 @@ FAULTS = [
         {"member_id": "ann", "lost_entries": 1},
     ),
     Fault(
-        "number_gaps",
-        "a number that was never given out",
-        "ledger",
-        "member_id = 'dan'",
-        "number + 50 AS number",
-        {},
+        "number_gaps", "a number that was never given out", "ledger", "member_id = 'dan'", "number + 50 AS number", {}
     ),
-    Fault(
-        "number_gaps",
-        "a number that two postings have",
-        "ledger",
-        "member_id = 'dan'",
-        "'eve' AS member_id",
-        {},
-    ),
+    Fault("number_gaps", "a number that two postings have", "ledger", "member_id = 'dan'", "'eve' AS member_id", {}),
     Fault(
         "keys_of_two_members",
         "one event reported for two members",
@@ -187,14 +175,7 @@ FAULTS = [
         "position + 1 AS position, 3 AS records",
         {"book": "rejects", "records": 3, "rows": 2},
     ),
-    Fault(
-        "two_books",
-        "rows of other books",
-        "journals",
-        "true",
-        "'other' AS deployment",
-        {"deployment": "other"},
-    ),
+    Fault("two_books", "rows of other books", "journals", "true", "'other' AS deployment", {"deployment": "other"}),
 ]
 
 

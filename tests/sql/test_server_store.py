@@ -148,9 +148,7 @@ def test_a_projector_takes_its_partitions_and_no_other(store: ClickHouse, books:
 
 
 def test_partitions_that_change_hands_are_read_from_where_the_other_came(
-    store: ClickHouse,
-    books: ListBooks,
-    undisturbed: dict[str, list[bytes]],
+    store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
 ) -> None:
     first = Projector(books, store, FIRST_EDITION, partitions=[0, 1])
     first.project()

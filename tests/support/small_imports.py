@@ -114,12 +114,7 @@ def take(
         inputs: list[Input] = [open_input(file) for file in files]
         with gather(inputs, as_is=as_is, consumed=NO_CACHE.consumed(log)) as gathered:
             importer = Importer(
-                rounds,
-                inputs,
-                now=NOW,
-                horizon_ms=log.opened().horizon_ms,
-                as_is=as_is,
-                commit_facts=commit_facts,
+                rounds, inputs, now=NOW, horizon_ms=log.opened().horizon_ms, as_is=as_is, commit_facts=commit_facts
             )
             done = importer.take_all(gathered.arrivals())
         if snapshots is not None:

@@ -167,9 +167,7 @@ def test_empty_books_give_no_lines() -> None:
 )
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_posting_that_belongs_to_no_line_is_named_with_the_line(
-    batches: Batches,
-    message: str,
-    complete: bool,  # noqa: FBT001 a table's column, not a switch
+    batches: Batches, message: str, *, complete: bool
 ) -> None:
     error = damage(journal([ANN, guest(1), BOB, tick(5)]), batches, complete=complete)
     assert message in str(error)

@@ -214,10 +214,7 @@ def test_a_reject_that_imitates_a_block_is_only_a_reject(shop: Path) -> None:
     assert [found.raw for _, batch in open_for_reading(shop).read_rejects() for found in batch][2] == forged
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"partition": 1}, {"partitions": 0}, {"partitions": 10_001}, {"deployment": ""}],
-)
+@pytest.mark.parametrize("change", [{"partition": 1}, {"partitions": 0}, {"partitions": 10_001}, {"deployment": ""}])
 def test_books_that_cannot_be_are_not_created(tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no book"):
         create_books(tmp_path / "shop", msgspec.structs.replace(OPENED, **change))

@@ -118,10 +118,7 @@ def test_two_imports_of_whole_days_give_the_entries_of_one(seed: int, tmp_path: 
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_one_import_of_all_files_gives_one_digest_in_any_order(
-    together: bool,  # noqa: FBT001 whether one command names both files
-    tmp_path: Path,
-) -> None:
+def test_one_import_of_all_files_gives_one_digest_in_any_order(tmp_path: Path, *, together: bool) -> None:
     parts, _ = halves(tmp_path, 7)
     one, two = new_books(), new_books()
     take(one, parts)

@@ -11,14 +11,7 @@ from processors.embedded.rounds import Rounds, Taken
 from processors.partition_scorer import Owed
 from processors.replay.verify import MAX_DIFFERENCES_SHOWN, Verified
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
-from schemas.facts import (
-    CheckedIn,
-    ClockTicked,
-    PurchaseRecorded,
-    RefereePurchased,
-    ReferralMade,
-    RulesetPublished,
-)
+from schemas.facts import CheckedIn, ClockTicked, PurchaseRecorded, RefereePurchased, ReferralMade, RulesetPublished
 from schemas.pages import JournalLine, JournalPage
 from schemas.partitions import partition_of
 from schemas.posting import FIRST_EDITION, Posting, Reason
@@ -145,11 +138,7 @@ CHANGES: dict[str, Callable[[Posting], object]] = {
 
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_changed_posting_is_named(
-    books: MemoryBooks,
-    name: str,
-    sealed: bool,  # noqa: FBT001 whether the digests were made anew
-) -> None:
+def test_a_changed_posting_is_named(books: MemoryBooks, name: str, *, sealed: bool) -> None:
     postings = small.ledger(books, 1)
     place = next(n for n, posting in enumerate(postings) if posting.charges and posting.fact_type != "ClockTicked")
     changed = msgspec.structs.replace(postings[place], **{name: CHANGES[name](postings[place])})

@@ -79,10 +79,7 @@ def test_enough_of_a_partition_is_enough() -> None:
     assert merged.full() == {SALES}
 
 
-@given(
-    st.lists(st.lists(st.integers(0, 3 * STEP_MS), max_size=12), min_size=1, max_size=4),
-    st.integers(1, 7),
-)
+@given(st.lists(st.lists(st.integers(0, 3 * STEP_MS), max_size=12), min_size=1, max_size=4), st.integers(1, 7))
 def test_each_record_comes_once_and_in_the_order_of_its_partition(times: list[list[int]], most: int) -> None:
     places = [Place("topic", number) for number in range(len(times))]
     merged = arrivals_of(*places)

@@ -19,14 +19,7 @@ from schemas.facts import PublishedFact
 from tests.fakes.registry import FakeSchemas
 from tests.fuzz.mutations import spoil_bytes
 from tests.support import hostile
-from tests.support.encodings import (
-    ENCODINGS,
-    SAMPLES,
-    CannotCarry,
-    as_given,
-    door,
-    told,
-)
+from tests.support.encodings import ENCODINGS, SAMPLES, CannotCarry, as_given, door, told
 from tests.support.fact_samples import admitted, refused
 
 

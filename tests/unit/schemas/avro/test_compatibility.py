@@ -132,8 +132,7 @@ def test_a_new_kind_of_fact_leaves_what_was_written_readable() -> None:
     facts["type"].append(load_schema("ClockTicked") | {"name": "ClockStopped"})
     assert problems(page, newer) == []
     body = avro_reference.write(
-        newer,
-        {"page": 1, "lines": [{"fact": ("tallybook.ClockStopped", {"at": 1}), "received_at": 1}], "inputs": [""]},
+        newer, {"page": 1, "lines": [{"fact": ("tallybook.ClockStopped", {"at": 1}), "received_at": 1}], "inputs": [""]}
     )
     with pytest.raises(codecs.BodyDamaged, match="not a JournalPage"):
         codecs.decode_page(body, json.dumps(newer))

@@ -232,9 +232,7 @@ def balances(books: MemoryBooks) -> dict[str, int]:
 @pytest.mark.parametrize("as_is", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_import_that_is_killed_and_repeated_gives_the_books_of_one_that_was_not(
-    seed: int,
-    as_is: bool,  # noqa: FBT001 a parameter of the test
-    tmp_path: Path,
+    seed: int, tmp_path: Path, *, as_is: bool
 ) -> None:
     facts = random_facts(seed)
     lines: list[bytes | PublishedFact] = [*facts]
@@ -260,9 +258,7 @@ def test_an_import_that_is_killed_and_repeated_gives_the_books_of_one_that_was_n
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("dies_after", range(5))
 def test_every_record_is_taken_once_though_the_order_of_the_import_changes(
-    dies_after: int,
-    first: bool,  # noqa: FBT001 whether the first, killed import keeps the order of the file
-    tmp_path: Path,
+    dies_after: int, tmp_path: Path, *, first: bool
 ) -> None:
     facts = random_facts(4, days=5)
     shuffled = [*facts[1::2], *facts[::2]]

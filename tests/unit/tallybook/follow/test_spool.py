@@ -120,10 +120,7 @@ def test_what_a_killed_process_put_down_comes_in_with_its_whole_lines(inbox: Pat
     (inbox / ".stdin-1-000004.csv.part").write_bytes(b"a;b\n1;")
     assert spool_into(inbox).recover(NOW) == 4
     assert content(inbox) == [b"one\ntwo\n"]
-    assert sorted(path.name for path in (inbox / "refused").iterdir()) == [
-        "stdin-1-000003.jsonl",
-        "stdin-1-000004.csv",
-    ]
+    assert sorted(path.name for path in (inbox / "refused").iterdir()) == ["stdin-1-000003.jsonl", "stdin-1-000004.csv"]
     assert spool_into(inbox).recover(NOW) == 0
 
 
