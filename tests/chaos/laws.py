@@ -26,7 +26,7 @@ from tests.chaos.world import World
 from tests.integration.clickhouses import ChdbOverHttp
 from tests.property.histories import compared
 from tests.reference.ledger import ReferenceLedger
-from tests.sql.answers import answers
+from tests.sql.projected_books import answers
 
 MAX_SHOWN: Final = 5
 POLL_RECORDS: Final = 5_000

@@ -21,7 +21,7 @@ from tests.chaos.publishing import Publishing
 from tests.chaos.stage import Orders
 from tests.integration.brokers import SETTINGS
 from tests.integration.clickhouses import ChdbOverHttp
-from tests.sql.answers import answers
+from tests.sql.projected_books import answers
 
 DEPLOYMENT: Final = "chaos"
 PARTITIONS: Final = 4

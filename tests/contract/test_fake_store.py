@@ -11,9 +11,8 @@ from projections.clickhouse.migrate import migrate
 from projections.projector import project
 from projections.store import TABLES, Row, Store
 from schemas.posting import FIRST_EDITION
-from tests.fakes.faulty_stores import InsertsTwice
 from tests.fakes.list_books import ListBooks
-from tests.fakes.store import FakeStore, identities
+from tests.fakes.store import FakeStore, InsertsTwice, identities
 from tests.sql.small_programme import small_programme
 
 EPOCH = date(1970, 1, 1)

@@ -16,7 +16,7 @@ from tests.crash.scenes import COMMANDS, FOLLOW, Scene, build_scene
 from tests.crash.trials import Died, Found, Runner
 from tests.crash.victim import KINDS, MAIN
 from tests.run.given import Given, say
-from tests.run.spread import over_threads
+from tests.run.seeds import over_threads
 
 SCENE_SEED = 1  # the inputs are the same in every run: the seed chooses the kills
 CHILD = "child"

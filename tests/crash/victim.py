@@ -190,7 +190,7 @@ def _set_default(function: Callable[..., object], name: str, value: int) -> None
 
 
 def _answer(folder: Path, file: Path) -> None:
-    from tests.sql.answers import answers  # noqa: PLC0415 loads the SQL, which a victim that dies does not need
+    from tests.sql.projected_books import answers  # noqa: PLC0415 loads the SQL, which a victim that dies does not need
 
     with Folder(folder).store() as store:
         found = answers(store)

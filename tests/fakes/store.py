@@ -1,12 +1,12 @@
 """A Store in memory: rows by the identity that the tables' own definitions give them, the greater version winning."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 from projections.sql_files import sql_files
-from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged
+from projections.store import Columns, Parameters, Pieces, QueryFailed, Row, Staged, Store
 from tests.reference.rows import Tables, plain_rows
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS tallybook_rows\.(\w+)")
@@ -109,3 +109,79 @@ def _is_older(one: object, other: object) -> bool:
     assert isinstance(one, int)
     assert isinstance(other, int)
     return one < other
+
+
+class Stopped(Exception):
+    """The process died here."""
+
+
+class _Around:
+    """Passes everything on to another store; every insert, of rows or of what was staged, goes through `_insert`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def command(self, statement: str, parameters: Parameters | None = None) -> None:
+        self.store.command(statement, parameters)
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        return self.store.rows(query, parameters)
+
+    def insert(self, table: str, columns: Columns) -> None:
+        self._insert(lambda: self.store.insert(table, columns))
+
+    def stage(self, book: str, pieces: Pieces) -> Staged:
+        return self.store.stage(book, pieces)
+
+    def insert_staged(self, staged: Staged, table: str, edition: str, partitions: int) -> None:
+        self._insert(lambda: self.store.insert_staged(staged, table, edition, partitions))
+
+    def unstage(self, staged: Staged) -> None:
+        self.store.unstage(staged)
+
+    def export(self, query: str, output_format: str, parameters: Parameters | None = None) -> bytes:
+        return self.store.export(query, output_format, parameters)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _insert(self, insert: Callable[[], None]) -> None:
+        raise NotImplementedError
+
+
+class InsertsTwice(_Around):
+    """A client that timed out, and whose first insert went through all the same."""
+
+    def _insert(self, insert: Callable[[], None]) -> None:
+        insert()
+        insert()
+
+
+class StopsAfter(_Around):
+    """A process that dies after so many inserts."""
+
+    def __init__(self, store: Store, inserts: int) -> None:
+        super().__init__(store)
+        self.left = inserts
+
+    def _insert(self, insert: Callable[[], None]) -> None:
+        if self.left == 0:
+            raise Stopped
+        self.left -= 1
+        insert()
+
+
+class CallsBefore(_Around):
+    """Before one of its inserts (counted from 0), somebody else does something."""
+
+    def __init__(self, store: Store, insert: int, call: Callable[[], object]) -> None:
+        super().__init__(store)
+        self.inserts = 0
+        self._moment = insert
+        self._call = call
+
+    def _insert(self, insert: Callable[[], None]) -> None:
+        if self.inserts == self._moment:
+            self._call()
+        self.inserts += 1
+        insert()

@@ -13,7 +13,7 @@ from random import Random
 
 from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, STREAMING, Fault, faults
 from tests.run.given import Given, say
-from tests.run.spread import over_threads
+from tests.run.seeds import over_threads
 
 COPIED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets", "tests", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "hostile", "fixtures")

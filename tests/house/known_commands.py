@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.house.tracked import ROOT, read
+from tests.house.fences import shell_blocks
+from tests.house.tracked import ROOT, read, tracked
 
 BIN = Path(sys.executable).parent
 MAX_DEPTH = 4
@@ -81,3 +82,19 @@ def tallybook_complaint(arguments: list[str], program: Path = BIN / "tallybook")
         if option.startswith("-") and option not in {"-", "--"} and option not in options:
             return f"`tallybook {' '.join(path)}` has no option {option}"
     return None
+
+
+PAGES = tracked(".md")
+
+
+def pages_with(*, long: bool) -> list[Path]:
+    """The pages that have shell blocks of this kind; a page that cannot be read counts, so that its test fails."""
+    found = []
+    for page in PAGES:
+        try:
+            has_some = any(block.is_long is long for block in shell_blocks(read(page)))
+        except ValueError:
+            has_some = True
+        if has_some:
+            found.append(page)
+    return found

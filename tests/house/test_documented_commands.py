@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.fences import blocks, commands, inline_commands, shell_blocks
-from tests.house.known_commands import complaint, tallybook_complaint
-from tests.house.pages import PAGES, pages_with
+from tests.house.known_commands import PAGES, complaint, pages_with, tallybook_complaint
 from tests.house.tracked import read
 
 

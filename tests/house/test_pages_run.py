@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.fences import Block, shell_blocks
-from tests.house.known_commands import BIN
-from tests.house.pages import pages_with
+from tests.house.known_commands import BIN, pages_with
 from tests.house.tracked import read
 
 PAGE_TIMEOUT_SECONDS = 900

@@ -43,13 +43,13 @@ COMMANDS: Final = {
         is_seeded=True,
     ),
     "simulate": Command(
-        "tests.simulation.seeded",
+        "tests.simulation.run",
         "run the intake, scoring and projection of a folder COUNT times, with all going wrong that can",
         {"seed": "0", "count": 1_000, "processes": 1, "brief": False},
         is_seeded=True,
     ),
     "streams": Command(
-        "tests.stream_simulation.seeded",
+        "tests.stream_simulation.run",
         "run COUNT whole deployments on a Kafka in memory, with processes that die and come back",
         {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
         is_seeded=True,

@@ -12,17 +12,18 @@ from books.files.open import open_for_reading
 from books.snapshots.store import SnapshotStore
 from schemas.pages import RoundCommitted
 from tests.fakes.disk import DiedError
+from tests.run.seeds import Seeded
 from tests.simulation.disk import EffectFailed, SimulatedDisk
 from tests.simulation.ending import as_undisturbed, count_books
+from tests.simulation.events import MUST_HAPPEN
 from tests.simulation.fold import Fold
 from tests.simulation.following import MemoryInbox
 from tests.simulation.laws import LawBroken, audit, require
 from tests.simulation.plan import Act, Follow, Plan, Publish, plan_of
 from tests.simulation.projecting import Projecting
 from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
-from tests.simulation.snapshots import spoil_snapshots
 from tests.simulation.state import accounts_hash
-from tests.simulation.strangers import book_files, damage, second_writer, zombie
+from tests.simulation.strangers import book_files, damage, second_writer, spoil_snapshots, zombie
 
 MAX_LIVES: Final = 12  # of one act; the last of them is left in peace
 
@@ -330,3 +331,24 @@ class SeedBroken(Exception):
         self.run = run
         self.law = law
         super().__init__(f"seed {run.plan.seed}: {law}")
+
+
+def holds(seed: int, seen: Counter[str]) -> bool:
+    """Whether all laws held in the run of a seed."""
+    try:
+        run_seed(seed, seen)
+    except SeedBroken:
+        return False
+    return True
+
+
+def story(seed: int) -> str:
+    """What happens in the run of a seed, and the law that it breaks, if it does."""
+    try:
+        lines = [f"seed {seed}:", *run_seed(seed, Counter()).story]
+    except SeedBroken as broken:
+        lines = [f"seed {seed} broke a law: {broken.law}", *broken.run.story]
+    return "\n  ".join(lines)
+
+
+SEEDED = Seeded(holds, story, MUST_HAPPEN, enough=4_000)

@@ -1,10 +1,11 @@
 """Books that are projected in many small steps, and what a projection of them starts from."""
 
 from projections.projector import project
+from projections.sql_files import sql_files
 from projections.store import Store
 from schemas.posting import FIRST_EDITION
-from tests.fakes.faulty_stores import StopsAfter
 from tests.fakes.list_books import ListBooks
+from tests.fakes.store import StopsAfter
 
 # Bytes: few enough for several batches of the small programme: what is cut and interleaved is then all of them.
 SMALL_BATCH = 2_000
@@ -41,3 +42,11 @@ def inserts_of(store: Store, books: ListBooks) -> int:
     counting = StopsAfter(store, 1_000)
     project(books, counting, FIRST_EDITION, batch_bytes=SMALL_BATCH)
     return 1_000 - counting.left
+
+
+def answers(store: Store) -> dict[str, list[bytes]]:
+    """The rows of every reader view, in no order of their own."""
+    return {
+        view.name: sorted(store.export(f"SELECT * FROM {view.name}", "JSONEachRow").splitlines())
+        for view in sql_files("views")
+    }

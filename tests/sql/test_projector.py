@@ -10,11 +10,10 @@ from projections.clickhouse.client import ClickHouse
 from projections.projector import Projected, StoreOfOtherBooks, project
 from projections.sql_files import sql_file
 from schemas.posting import FIRST_EDITION
-from tests.fakes.faulty_stores import CallsBefore, InsertsTwice, Stopped, StopsAfter
 from tests.fakes.list_books import ListBooks
-from tests.sql.answers import answers
+from tests.fakes.store import CallsBefore, InsertsTwice, Stopped, StopsAfter
 from tests.sql.bookkeeper import Bookkeeper
-from tests.sql.projected_books import SMALL_BATCH, cut_short, empty, inserts_of
+from tests.sql.projected_books import SMALL_BATCH, answers, cut_short, empty, inserts_of
 
 
 def test_a_projection_says_what_it_brought_in(store: ClickHouse, books: ListBooks) -> None:

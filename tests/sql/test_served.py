@@ -18,7 +18,7 @@ from projections.clickhouse.lock import holder_of
 from projections.readers import queries as readers
 from projections.sql_files import sql_files
 from projections.store import Address, QueryFailed, Store, StoreNotOpened
-from tests.sql.answers import answers
+from tests.sql.projected_books import answers
 from tests.sql.served import served_programme
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 

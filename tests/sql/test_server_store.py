@@ -16,11 +16,10 @@ from projections.projector import Projected, Projector, StoreOfOtherBooks, proje
 from projections.sql_files import sql_files
 from projections.store import LEDGER, Parameters, Row
 from schemas.posting import FIRST_EDITION
-from tests.fakes.faulty_stores import CallsBefore, InsertsTwice
 from tests.fakes.list_books import ListBooks
+from tests.fakes.store import CallsBefore, InsertsTwice
 from tests.integration.clickhouses import drop_all
-from tests.sql.answers import answers
-from tests.sql.projected_books import SMALL_BATCH
+from tests.sql.projected_books import SMALL_BATCH, answers
 from tests.sql.test_projector import (
     test_a_projection_cut_at_any_insert_is_mended_by_the_next,
     test_a_projection_says_what_it_brought_in,

@@ -12,11 +12,10 @@ from projections.clickhouse.server_errors import MAX_SAID_LENGTH, Server, cannot
 from projections.projector import project
 from projections.store import LEDGER, QueryFailed, Staged, Store, StoreNotOpened, StoreUnreachable
 from schemas.posting import FIRST_EDITION
-from tests.fakes.faulty_stores import CallsBefore
 from tests.fakes.list_books import ListBooks
+from tests.fakes.store import CallsBefore
 from tests.integration.clickhouses import ChdbOverHttp
-from tests.sql.answers import answers
-from tests.sql.projected_books import SMALL_BATCH
+from tests.sql.projected_books import SMALL_BATCH, answers
 
 PASSWORD = "let me in"  # noqa: S105 - opens nothing but the server of these tests
 NOBODY = "http://127.0.0.1:1"

@@ -23,7 +23,7 @@ from schemas.pages import InputConsumed, Reject
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.publish_rules import publish_ruleset
-from tests.support.rounds_here import rounds_here
+from tests.support.small_imports import rounds_here
 
 OPENED_AT: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 INPUT: Final = "ab" * 32

@@ -8,12 +8,15 @@ from typing import Final
 import msgspec
 
 from books.files.consumed import NO_CACHE
+from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
+from books.walk import BookPlace
 from processors.decider.accounts_digest import canonical_account
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
 from processors.intake.merge import gather
+from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
@@ -34,7 +37,6 @@ from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published
-from tests.support.rounds_here import rounds_here
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z
 NOW: Final = START + 100 * DAY_MS
@@ -207,3 +209,11 @@ def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list
 def verified(books: MemoryBooks) -> Verified:
     """What a verification of the books finds."""
     return verify_books(books.read(), FIRST_EDITION, load)
+
+
+def rounds_here(
+    log: LogWriter, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[BookPlace]
+) -> Rounds:
+    """Rounds that are decided in this very process, by a recovered scorer for each partition, and its place."""
+    group = LocalPartitionGroup(log, scorers, edition, places)
+    return Rounds(log, [group], group.last_tick, group.publications)

@@ -15,6 +15,7 @@ from books.errors import BooksError
 from books.kafka import client_errors as kafka_access
 from books.kafka import cluster as kafka_cluster
 from books.kafka import producer as kafka_producing
+from books.kafka.client_errors import typed_error
 from books.kafka.cluster import Cluster
 from books.kafka.errors import (
     Fenced,
@@ -27,6 +28,8 @@ from books.kafka.errors import (
 from books.kafka.groups import GroupView
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import GroupOffset, Place
+from processors.stream.faust_worker import PASSING
+from tallybook.stream.stages.retry import TROUBLE
 
 PLACE: Final = Place("facts", 0)
 HERE: Final = "memory:9092"
@@ -188,7 +191,7 @@ CALLS: Final[dict[str, tuple[Callable[[], object], object]]] = {
     "abort": (lambda: producer().abort(), None),
 }
 INSIDE: Final = ("partitions", "group_offsets", "keep_texts")
-PASSING: Final = [
+TRANSIENT: Final = [
     KafkaError(KafkaError.NOT_COORDINATOR),
     KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
     KafkaError(KafkaError.LEADER_NOT_AVAILABLE),
@@ -199,7 +202,7 @@ PASSING: Final = [
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("error", PASSING, ids=KafkaError.name)
+@pytest.mark.parametrize("error", TRANSIENT, ids=KafkaError.name)
 def test_what_passes_is_asked_again(broker: Broker, call: str, error: KafkaError) -> None:
     ask, answer = CALLS[call]
     broker.errors = [error] * 3
@@ -208,7 +211,7 @@ def test_what_passes_is_asked_again(broker: Broker, call: str, error: KafkaError
 
 
 @pytest.mark.parametrize("call", INSIDE)
-@pytest.mark.parametrize("error", PASSING[:-1], ids=KafkaError.name)
+@pytest.mark.parametrize("error", TRANSIENT[:-1], ids=KafkaError.name)
 def test_what_passes_and_stands_inside_an_answer_is_asked_again(broker: Broker, call: str, error: KafkaError) -> None:
     ask, answer = CALLS[call]
     broker.partition_errors = [error] * 3
@@ -219,7 +222,7 @@ def test_what_passes_and_stands_inside_an_answer_is_asked_again(broker: Broker, 
 @pytest.mark.parametrize("call", CALLS)
 def test_what_does_not_pass_in_time_is_raised(broker: Broker, call: str) -> None:
     ask, _ = CALLS[call]
-    broker.errors = [PASSING[0]] * 1_000
+    broker.errors = [TRANSIENT[0]] * 1_000
     with pytest.raises(KafkaUnreachable, match="does not answer"):
         ask()
     assert broker.seconds < kafka_producing.COMMIT_SECONDS + 1
@@ -228,7 +231,7 @@ def test_what_does_not_pass_in_time_is_raised(broker: Broker, call: str) -> None
 @pytest.mark.parametrize("call", INSIDE)
 def test_what_does_not_pass_inside_an_answer_is_raised(broker: Broker, call: str) -> None:
     ask, _ = CALLS[call]
-    broker.partition_errors = [PASSING[0]] * 1_000
+    broker.partition_errors = [TRANSIENT[0]] * 1_000
     with pytest.raises(KafkaUnreachable, match="does not answer"):
         ask()
     assert broker.seconds < kafka_access.REQUEST_SECONDS + 1
@@ -304,3 +307,45 @@ def test_a_commit_whose_undoing_is_refused_may_have_happened(broker: Broker) -> 
     with pytest.raises(TransactionLost, match="looked up"):
         producer().commit()
     assert broker.producers == 1
+
+
+CODES = [
+    KafkaError.INVALID_TXN_STATE,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.TRANSACTION_COORDINATOR_FENCED,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._MSG_TIMED_OUT,
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("fatal", [False, True])
+def test_what_passes_is_tried_again_by_every_stage(code: int, *, fatal: bool) -> None:
+    told = typed_error("kafka:9092", KafkaError(code, "what the broker said", fatal))
+    assert isinstance(told, TROUBLE)
+    assert isinstance(told, PASSING)
+    assert "what the broker said" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError.PRODUCER_FENCED, Fenced),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicsMissing),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaRefused),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaRefused),
+        (KafkaError.MSG_SIZE_TOO_LARGE, KafkaRefused),
+    ],
+)
+def test_what_does_not_pass_is_not(code: int, kind: type[BooksError]) -> None:
+    assert type(typed_error("kafka:9092", KafkaError(code, "said"))) is kind
+
+
+def test_a_lost_transaction_says_what_happens_next() -> None:
+    told = typed_error("kafka:9092", KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state"))
+    assert isinstance(told, TransactionLost)
+    assert isinstance(told, KafkaUnreachable)
+    assert "made again" in str(told)
+    assert "does not answer" not in str(told)

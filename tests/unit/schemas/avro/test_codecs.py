@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from schemas.avro import codecs, varints
 from schemas.avro.codec_source import MAX_RECORDS_KEPT, compile_record
-from schemas.avro.codecs import BodyDamaged
+from schemas.avro.codecs import BodyDamaged, encode_fact, encode_page
 from schemas.avro.contracts import FACT_SCHEMAS, SCHEMAS, load_schema, schema_json
+from schemas.avro.page_parts import line_part, page_of_parts
 from schemas.entry_ids import tick_event_id
-from schemas.facts import CheckedIn, ClockTicked, PurchaseLine, PurchaseRecorded
+from schemas.facts import CheckedIn, ClockTicked, JournalFact, PurchaseLine, PurchaseRecorded
 from schemas.pages import JournalLine, JournalPage
 from schemas.posting import Entry, EntryType, Posting, Reason, Working
 from tests.reference import avro as avro_reference
@@ -196,3 +197,16 @@ def test_a_long_comes_back(value: int) -> None:
     for short in range(len(data)):
         with pytest.raises(IndexError):
             varints.read_long(data[:short], 0)
+
+
+def part(line: JournalLine) -> bytes:
+    fact: JournalFact = line.fact
+    body = encode_fact(fact)
+    name = type(fact).__name__
+    return line_part(name, body, line.received_at, line.member_id, input_number=line.input, record=line.record)
+
+
+@given(st.lists(values(JournalLine), max_size=4), st.lists(st.text(max_size=9), max_size=3))
+def test_a_page_of_parts_is_the_page(lines: list[JournalLine], inputs: list[str]) -> None:
+    page = JournalPage(0, tuple(lines), tuple(inputs))
+    assert page_of_parts([part(line) for line in lines], inputs) == encode_page(page)

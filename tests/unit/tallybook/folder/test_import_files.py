@@ -6,24 +6,31 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from processors.embedded.rounds import Taken
+from processors.journal_pages import FULL_PAGE_BYTES
+from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import (
     CheckedIn,
     ClockTicked,
     JournalOpened,
     PublishedFact,
+    PurchaseLine,
     PurchaseRecorded,
     RefereePurchased,
     ReferralMade,
     RulesetPublished,
 )
-from tallybook.folder.folder import Folder
+from schemas.pages import MAX_PAGE_LINES
+from schemas.posting import FIRST_EDITION
+from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import import_files
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small
 from tests.support.small_folder import RULES
-from tests.support.small_imports import NOW, START, Died, new_books, random_facts, take, write_lines
+from tests.support.small_imports import NOW, START, Died, new_books, random_facts, rounds_here, take, write_lines
 
 MALFORMED = b"{no json"
 TOO_EARLY = CheckedIn("app", "future", NOW + DAY_MS, "ann")
@@ -293,3 +300,24 @@ def test_a_guest_is_journalled_by_the_order_and_has_no_posting(tmp_path: Path) -
     assert [fact for fact in small.facts_in(books) if isinstance(fact, PurchaseRecorded)] != []
     assert not any(small.ledger(books, partition) for partition in range(small.PARTITIONS))
     assert not any(isinstance(fact, RefereePurchased) for fact in small.facts_in(books))
+
+
+AT = 1_735_689_600_000
+
+
+def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.create("shop", 1, 90, AT)
+    lines = tuple(PurchaseLine(f"sku-{n:0>180}", 100, category="c" * 190, brand="b" * 190) for n in range(1000))
+    facts = [PurchaseRecorded("pos", str(n), AT + n, f"o{n}", "EUR", lines, member_id="m") for n in range(12)]
+    with folder.writing(AT) as log:
+        scorers = new_scorers(log, load_published)
+        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
+        rounds = rounds_here(log, scorers, FIRST_EDITION, places)
+        rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
+        rounds.commit([])
+    with folder.reading() as log:
+        pages = [page for _, page in log.read_journal(0)]
+    assert sum(len(page.lines) for page in pages) == 1 + len(facts) + 1
+    assert max(len(page.lines) for page in pages) < MAX_PAGE_LINES
+    assert len(pages) > len(facts) * 500_000 // FULL_PAGE_BYTES

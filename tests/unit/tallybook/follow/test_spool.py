@@ -1,6 +1,7 @@
 """Standard input becomes files of whole lines that are on the disk before they are seen, whatever its pieces were."""
 
 import os
+import signal
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import pytest
 from books.files.disk import REAL_FILES
 from processors.intake.formats import Format
 from tallybook.follow.spool import MAX_TAIL_BYTES, PIECE_BYTES, PIECE_MS, Spool, SpoolingThread
+from tallybook.stop import stoppable
 
 NOW = 1_774_310_400_000
 
@@ -148,3 +150,15 @@ def test_what_goes_wrong_in_the_thread_is_raised_to_its_owner(tmp_path: Path) ->
     with pytest.raises(FileNotFoundError):
         thread.check()
     os.close(reader)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stoppable() as stop:
+        asked = [stop.is_asked]
+        os.kill(os.getpid(), number)
+        asked.append(stop.is_asked)
+        assert asked == [False, True]
+        assert signal.getsignal(number) is signal.SIG_DFL
+    assert signal.getsignal(number) is before
