@@ -53,7 +53,8 @@ class PartitionScorer:
         self.line_bytes = len(form)
         postings = self.machine.feed(line)
         for sub, posting in enumerate(postings):
-            self._stamp(posting, folio.page, folio.line, sub)
+            posting.number, posting.page, posting.line, posting.sub = self.number + 1, folio.page, folio.line, sub
+            self._count(posting)
         return postings
 
     def recover(self, line: JournalLine, postings: list[Posting], *, whole: bool = True) -> None:
@@ -66,10 +67,6 @@ class PartitionScorer:
         self.journal_digest = next_journal_digest(self.journal_digest, line.member_id, line.fact)
         for posting in postings:
             self._count(posting)
-
-    def _stamp(self, posting: Posting, page: int, line: int, sub: int) -> None:
-        posting.number, posting.page, posting.line, posting.sub = self.number + 1, page, line, sub
-        self._count(posting)
 
     def _count(self, posting: Posting) -> None:
         if posting.number != self.number + 1:

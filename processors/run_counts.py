@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.posting import Posting, Reason
-
 
 class RunCounts(msgspec.Struct):
     """Facts taken in, the journal lines they became, what was posted for them, and records refused.
@@ -20,13 +18,6 @@ class RunCounts(msgspec.Struct):
     rejects: int = 0
     duplicates: int = 0
     conflicts: int = 0
-
-    def count(self, posting: Posting) -> None:
-        """Count one posting."""
-        self.postings += 1
-        self.entries += len(posting.entries)
-        self.duplicates += posting.reason == Reason.DUPLICATE
-        self.conflicts += posting.reason == Reason.CONFLICT
 
     def add(self, more: RunCounts) -> None:
         """Add what was counted elsewhere, or since."""

@@ -20,7 +20,7 @@ _THREE_DECIMALS: Final = "BHD IQD JOD KWD LYD OMR TND"
 _FOUR_DECIMALS: Final = "CLF UYW"
 _WITHDRAWN: Final = "ANG BGN CUC HRK SLL ZWL"  # all of two decimals
 
-# Decimals of the minor unit, by code.
+# Decimals of the minor unit, by code: what is not in here is no currency.
 DECIMALS: Final[dict[str, int]] = {
     code: decimals
     for decimals, codes in (
@@ -32,11 +32,6 @@ DECIMALS: Final[dict[str, int]] = {
     )
     for code in codes.split()
 }
-
-
-def is_currency(code: str) -> bool:
-    """Whether a code, in capital letters, is an ISO 4217 currency."""
-    return code in DECIMALS
 
 
 def format_minor(amount_minor: int, currency: str) -> str:

@@ -26,20 +26,15 @@ class Partition:
         self.horizon_ms = opened.horizon_ms
         self.referral_window_ms = opened.referral_window_ms
         self.max_lots = MAX_LOTS
-        # Nothing that happened before this instant (ms) is scored or needs to be remembered. It is asked for several
-        # times for every fact, and moves with the ticks alone.
-        self.horizon_at = -opened.horizon_ms
+        self.pass_tick(0)
         self.publications: list[RulesetPublished] = []
         self._compile = compile_published
         self._timeline: list[tuple[int, int, CompiledRuleset]] = []
 
-    @property
-    def last_tick(self) -> int:
-        """The greatest instant (ms) of a tick; 0: no tick yet."""
-        return self.horizon_at + self.horizon_ms
-
-    @last_tick.setter
-    def last_tick(self, at: int) -> None:
+    def pass_tick(self, at: int) -> None:
+        """Take an instant (ms) as that of the last tick; 0: no tick yet."""
+        self.last_tick = at
+        # Nothing that happened before this instant is scored or needs to be remembered.
         self.horizon_at = at - self.horizon_ms
 
     def publish(self, published: RulesetPublished) -> None:

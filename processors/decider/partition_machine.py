@@ -115,7 +115,7 @@ class PartitionMachine:
         """Take over the state of a snapshot: packed accounts, and the calendar of what is due."""
         self.accounts.restore(members, packed)
         self._due.restore(members, due_work)
-        self.partition.last_tick = last_tick
+        self.partition.pass_tick(last_tick)
         for published in publications:
             self.partition.publish(published)
 
@@ -140,7 +140,7 @@ class PartitionMachine:
 
     def _ticked(self, at: int) -> None:
         if at > self.partition.last_tick:
-            self.partition.last_tick = at
+            self.partition.pass_tick(at)
             self._due.pass_by(at)
 
     def _forget_old(self, account: Account) -> None:

@@ -18,7 +18,7 @@ from processors.partition_scorer import Owed, PartitionScorer, owed_by
 from processors.run_counts import RunCounts
 from schemas.facts import JournalFact, RefereePurchased, RulesetPublished
 from schemas.pages import BookLength, Folio, JournalLine, JournalPage
-from schemas.posting import Posting
+from schemas.posting import Posting, Reason
 
 MAX_POSTINGS_HELD: Final = 1_000
 
@@ -120,7 +120,7 @@ class LocalPartitionGroup:
         """Journal and decide lines; see PartitionGroup."""
         for partition, fact, member_id, source, record in lines:
             writing = self._writing[partition]
-            line = JournalLine(fact, received_at, member_id, writing.page.input_number(source), record)
+            line = JournalLine(fact, received_at, member_id, writing.page.inputs[source], record)
             self._write(self._scorers[partition], writing, line)
 
     def ask_owed(self) -> None:
@@ -162,8 +162,12 @@ class LocalPartitionGroup:
             self._turn_page(scorer, writing)
 
     def _count(self, partition: int, line: JournalLine, postings: Sequence[Posting]) -> None:
+        counts = self._counts
         for posting in postings:
-            self._counts.count(posting)
+            counts.postings += 1
+            counts.entries += len(posting.entries)
+            counts.duplicates += posting.reason == Reason.DUPLICATE
+            counts.conflicts += posting.reason == Reason.CONFLICT
             if posting.owed:
                 if isinstance(line.fact, RefereePurchased):
                     raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from books.log import LogWriter
 from processors.embedded.partition_group import LineToScore, PartitionGroup
-from processors.journal_pages import partition_of_line
 from processors.run_counts import RunCounts
 from schemas.facts import ClockTicked, JournalFact, PublishedFact, RulesetPublished, members_of
 from schemas.pages import InputConsumed, Reject, RoundCommitted
+from schemas.partitions import partition_of_line
 
 NO_TICK: Final = 0
 LINES_TOGETHER: Final = 500  # sent to a group at a time: few enough that it starts soon, enough to be worth a message
@@ -28,7 +28,7 @@ class Rounds:
     """Takes rounds of facts into the books of one folder, whose partitions are divided into groups.
 
     Nothing is visible to readers before `commit`. The caller owns `log`; the groups stand at the end of the books, with
-    the last tick and the publications given. `postings_committed` counts since then.
+    the last tick (UTC ms, 0: none) and the publications given. `postings_committed` counts since then.
 
     The facts that a round derives are asked for only when the next round (or the commit) begins, so that the groups
     decide while the caller reads on.
@@ -45,15 +45,10 @@ class Rounds:
         if sorted(self._group_of) != list(range(log.opened().partitions)):
             raise AssertionError(f"groups of partitions {sorted(self._group_of)}")
         self._waiting: list[list[LineToScore]] = [[] for _ in groups]
-        self._last_tick = last_tick
+        self.last_tick = last_tick
         self._unfinished: tuple[int, int] | None = None  # tick and arrival of the round whose facts were handed out
         self._counts = RunCounts()
         self.postings_committed = 0
-
-    @property
-    def last_tick(self) -> int:
-        """The last tick in UTC ms, the same in all partitions between rounds; 0 for none."""
-        return self._last_tick
 
     @property
     def is_empty(self) -> bool:
@@ -77,8 +72,8 @@ class Rounds:
         self._hand_out(received_at)
         for group in self.groups:
             group.ask_owed()
-        self._unfinished = (tick_at if tick_at > self._last_tick else NO_TICK, received_at)
-        self._last_tick = max(tick_at, self._last_tick)
+        self._unfinished = (tick_at if tick_at > self.last_tick else NO_TICK, received_at)
+        self.last_tick = max(tick_at, self.last_tick)
 
     def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep refused records; returns them with their numbers."""

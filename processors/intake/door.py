@@ -28,7 +28,7 @@ from schemas.bounds import (
     MAX_QUANTITY_MILLI,
     MAX_SOURCE_LENGTH,
 )
-from schemas.currencies import is_currency
+from schemas.currencies import DECIMALS
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, PurchaseRecorded, ReferralMade, Source
 from schemas.instants import NoInstant, format_instant, parse_instant
 
@@ -311,7 +311,7 @@ def _is_whole(fact: PublishedFact) -> bool:
 
 
 def _check_purchase(shape: Any) -> None:
-    if not is_currency(shape.currency):
+    if shape.currency not in DECIMALS:
         message = f"currency {quoted(shape.currency)} is no ISO 4217 code: write three capital letters such as EUR"
         raise Problem("unknown_currency", message, "currency")
     if len(shape.lines) > 1:

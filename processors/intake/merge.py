@@ -49,15 +49,13 @@ class Survey:
                 self.older += 1
         elif read.fact is not None:
             self.facts[type(read.fact).__name__] += 1
-            self._count_time(read.fact.occurred_at, older_than)
-
-    def _count_time(self, at: int, older_than: int | None) -> None:
-        if self.earliest is None or at < self.earliest:
-            self.earliest = at
-        if self.latest is None or at > self.latest:
-            self.latest = at
-        if older_than is not None and at < older_than:
-            self.older += 1
+            at = read.fact.occurred_at
+            if self.earliest is None or at < self.earliest:
+                self.earliest = at
+            if self.latest is None or at > self.latest:
+                self.latest = at
+            if older_than is not None and at < older_than:
+                self.older += 1
 
 
 class Gathered:

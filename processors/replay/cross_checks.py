@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from books.walk import WalkedLine
-from processors.journal_pages import partition_of_line
 from schemas.canonical import EMPTY_DIGEST, content_hash, next_journal_digest
 from schemas.facts import (
     ClockTicked,
@@ -19,6 +18,7 @@ from schemas.facts import (
     members_of,
 )
 from schemas.pages import JournalLine
+from schemas.partitions import partition_of_line
 
 
 class _Key(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processors.journal_pages import OpenPage, partition_of_line
+from processors.journal_pages import OpenPage
 from schemas.avro.codecs import encode_fact
 from schemas.avro.page_parts import line_part, page_of_parts
 from schemas.avro.single_object import frame
 from schemas.facts import PublishedFact, RefereePurchased, members_of
+from schemas.partitions import partition_of_line
 
 
 class PageMessages:
@@ -41,7 +42,7 @@ class PageMessages:
             page = self._open.get(partition)
             if page is None:
                 page = self._open[partition] = OpenPage()
-            number = page.input_number(input_name)
+            number = page.inputs[input_name]
             line = line_part(kind, body, received_at, member_id, input_number=number, record=record)
             if page.add(line, len(line)):
                 self._full.append((partition, self._open.pop(partition)))

@@ -10,9 +10,9 @@ import msgspec
 
 from books.log import LogReader
 from processors.decider.local_time import Zone
-from processors.journal_pages import guest_key
 from schemas.facts import MemberFact, PurchaseRecorded, RefereePurchased, RulesetPublished
 from schemas.instants import format_instant
+from schemas.partitions import guest_key
 from schemas.posting import EntryType, Posting
 from tallybook.explain.account_walk import AccountWalk
 from tallybook.explain.model import EventExplained, PostingSeen, Repeat, Station

@@ -10,12 +10,12 @@ from typing import Final
 
 import msgspec
 
-from processors.embedded.rounds import Rounds
+from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import Judge, judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
-from processors.intake.merge import Gathered, Survey, gather
+from processors.intake.merge import RECORDS_PER_REPORT, Gathered, Survey, gather
 from processors.intake.refusal import Refusal
 from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
@@ -208,18 +208,22 @@ class Importer:
         self._inputs = inputs
         self._now = now
         self._commit_facts = commit_facts
-        self._round = OpenRound(rounds, horizon_ms=horizon_ms, as_is=as_is, resubmit_of=resubmit_of)
+        # It counts as received at the tick that ends its round, so only our own clock can call a fact too early.
+        self._judge = partial(judge_time, received_at=now, horizon_ms=horizon_ms, now=now)
+        self._round = OpenRound(rounds, as_is=as_is, resubmit_of=resubmit_of)
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
         self.done = Imported()
 
-    def take_all(self, arrived: Iterable[Arrived], on_record: Callable[[], object] = lambda: None) -> Imported:
+    def take_all(self, arrived: Iterable[Arrived], on_records: Callable[[int], object] = lambda _: None) -> Imported:
         """Take in everything, the last round ended by a tick at the last fact; then it is committed."""
         started = time.perf_counter()
         for item in arrived:
             self._take(item)
-            on_record()
+            if self.done.records % RECORDS_PER_REPORT == 0:
+                on_records(RECORDS_PER_REPORT)
+        on_records(self.done.records % RECORDS_PER_REPORT)
         self._end_round(self._latest_at)
         self._commit()
         self.done.seconds = time.perf_counter() - started
@@ -231,15 +235,14 @@ class Importer:
         refusal = item.refusal
         if item.fact is not None:
             at = item.fact.occurred_at
-            # It counts as received at the tick that ends its round, so only our own clock can call it too early.
-            refusal = self._round.judge(item.fact, self._now)
+            refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None and at >= self._round_ends_at:
                 if self._round_ends_at:
                     self._end_round(self._round_ends_at)
                 self._round_ends_at = _next_midnight(max(at, self._rounds.last_tick))
-                refusal = self._round.judge(item.fact, self._now)
+                refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None:
-                self._round.take(item.fact, item, source)
+                self._round.facts.append(Taken(item.fact, source.sha256, item.record))
                 self._latest_at = max(self._latest_at, at)
         if refusal is not None:
             self._refuse(item, refusal, source)

@@ -7,12 +7,10 @@ from typing import Final, Protocol
 import msgspec
 
 from processors.embedded.rounds import Rounds, Taken
-from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.refusal import Refusal, reject_of
 from processors.run_counts import RunCounts
 from schemas.canonical import canonical_fact
-from schemas.facts import PublishedFact
 from schemas.pages import InputConsumed, Reject
 
 MAX_REJECT_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
@@ -34,12 +32,11 @@ class NamedInput(Protocol):
 class OpenRound:
     """Holds a round that is being filled; after it is written and committed it is empty again."""
 
-    def __init__(self, rounds: Rounds, *, horizon_ms: int, as_is: bool, resubmit_of: int = 0) -> None:
+    def __init__(self, rounds: Rounds, *, as_is: bool, resubmit_of: int = 0) -> None:
         self.facts: list[Taken] = []
         self.rejects: list[Reject] = []
         self.read: dict[str, InputConsumed] = {}
         self._rounds = rounds
-        self._horizon_ms = horizon_ms
         self._as_is = as_is
         self._resubmit_of = resubmit_of
         self._reject_bytes = 0
@@ -48,15 +45,6 @@ class OpenRound:
     def has_many_rejects(self) -> bool:
         """Whether the rejects take so much memory that they have to be written before the round ends."""
         return self._reject_bytes >= MAX_REJECT_BYTES
-
-    def judge(self, fact: PublishedFact, now: int) -> Refusal | None:
-        """Why a fact that comes at `now` (UTC ms) is too early or too late, if it is."""
-        last_tick = self._rounds.last_tick
-        return judge_time(fact, received_at=now, last_tick=last_tick, horizon_ms=self._horizon_ms, now=now)
-
-    def take(self, fact: PublishedFact, item: Arrived, source: NamedInput) -> None:
-        """Take a fact that passed the door."""
-        self.facts.append(Taken(fact, source.sha256, item.record))
 
     def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0) -> None:
         """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written)."""

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
-from processors.embedded.rounds import Rounds
+from processors.embedded.rounds import Rounds, Taken
+from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
@@ -97,7 +98,8 @@ class Follower:
         self._is_behind = False
         self._has_facts = rounds.last_tick > 0
         self._reading: _Reading | None = None
-        self._round = OpenRound(rounds, horizon_ms=horizon_ms, as_is=True)
+        self._horizon_ms = horizon_ms
+        self._round = OpenRound(rounds, as_is=True)
         self._finished: list[_Finished] = []
         self._began: int | None = None
         self.unknown = UnknownFields()
@@ -163,7 +165,13 @@ class Follower:
         return 0 if self._inbox.holds(hour, self._now) else hour
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
-        return self._round.judge(fact, self._now)
+        return judge_time(
+            fact,
+            received_at=self._now,
+            last_tick=self._rounds.last_tick,
+            horizon_ms=self._horizon_ms,
+            now=self._now,
+        )
 
     # -- reading
 
@@ -224,7 +232,7 @@ class Follower:
         if self._began is None:
             self._began = self._clock
         if item.fact is not None:
-            self._round.take(item.fact, item, one)
+            self._round.facts.append(Taken(item.fact, one.sha256, item.record))
         elif item.refusal is not None:
             self._round.refuse(item, item.refusal, one, received_at=self._now)
         self._round.note_read(item, one)

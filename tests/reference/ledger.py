@@ -1,7 +1,8 @@
 """A second, slow and obvious reading of docs/rules.md, so that a slip in the fast decider is seen.
 
-It and its `reference_*` neighbours import nothing of Tallybook but `schemas`; they read the rules from the plain YAML
-document, keep lists of everything and count by walking through them. `tests/property/histories.py` compares it with the decider.
+It and its neighbours `account`, `rules` and `local_time` import nothing of Tallybook but `schemas`. They read the rules
+from the plain YAML document, keep lists of everything and count by walking through them. `tests/property/histories.py`
+compares it with the decider.
 """
 
 from fractions import Fraction

@@ -19,7 +19,7 @@ from processors.decider.kinds.registry import Rule
 from processors.decider.kinds.rule import MAX_LIMITS
 from processors.decider.rounding import Rounding
 from processors.decider.rules.checks import check_examples, check_rules
-from schemas.currencies import is_currency
+from schemas.currencies import DECIMALS
 
 MAX_RULES: Final = 200
 MAX_EXAMPLES: Final = 200
@@ -53,7 +53,7 @@ class Ruleset(RulesetModel):
     @field_validator("currency")
     @classmethod
     def _known_currency(cls, currency: str) -> str:
-        if not is_currency(currency):
+        if currency not in DECIMALS:
             raise refusal(
                 f"`{currency[:20]}` is not an ISO 4217 currency", "write its three letters, such as EUR or USD"
             )

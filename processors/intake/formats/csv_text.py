@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from processors.intake.formats.text_lines import Line, text_lines
+from processors.intake.formats.json_lines import Line, text_lines
 from processors.intake.refusal import Problem
 from schemas.bounds import MAX_EVENT_BYTES
 

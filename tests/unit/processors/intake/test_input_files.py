@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from processors.intake.formats import FORMATS, Format
-from processors.intake.formats.text_lines import Line, text_lines
+from processors.intake.formats.json_lines import Line, text_lines
 from processors.intake.input_files import open_input
 from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused
 from schemas.avro.contracts import load_schema

@@ -16,7 +16,6 @@ from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_message, page_message, reject_message
 from books.kafka.records import Place
 from books.walk import Walk, walk
-from processors.journal_pages import partition_of_line
 from processors.partition_scorer import PartitionScorer, owed_by
 from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
@@ -24,7 +23,7 @@ from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Folio, JournalLine, JournalPage, Reject
-from schemas.partitions import partition_of
+from schemas.partitions import partition_of, partition_of_line
 from schemas.posting import FIRST_EDITION, Posting, PostingBatch
 from schemas.topics import Topics
 from tests.fakes.kafka import Entry, FakeCluster
