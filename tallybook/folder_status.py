@@ -29,6 +29,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
         last = commits[-1] if commits else None
         inputs = {one.sha256: one for commit in commits for one in commit.inputs}
         last_tick = last.last_tick if last else 0
+        rulesets = [f"{fact.version} from {format_instant(fact.effective_from)}" for fact, _ in published_in(log)]
         tables, address = _tables(folder, log)
         return {
             "deployment": opened.deployment,
@@ -41,7 +42,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
             "rejects": last.rejects if last else 0,
             "commits": len(commits),
             "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
-            "rulesets": ", ".join(_rulesets(log)) or None,
+            "rulesets": ", ".join(rulesets) or None,
             "edited": ", ".join(str(file.relative_to(folder.root)) for file in edited_files(folder)) or None,
             "tables": tables,
             "served": address,
@@ -58,10 +59,6 @@ def _input(one: InputConsumed) -> dict[str, Any]:
         "record": one.record,
         "order": "as is" if one.as_is else "by time",
     }
-
-
-def _rulesets(log: LogReader) -> list[str]:
-    return [f"{fact.version} from {format_instant(fact.effective_from)}" for fact, _ in published_in(log)]
 
 
 def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:

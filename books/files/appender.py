@@ -10,7 +10,7 @@ from zlib import crc32
 
 from books.errors import BooksForeign
 from books.files.book_file import read_tail
-from books.files.disk import AppendFile, FilePort
+from books.files.disk import REAL_FILES, AppendFile, FilePort
 from books.files.layout import journal_file, ledger_file, sync_marker
 from books.files.reader import FileLogReader
 from schemas.avro.codecs import encode_page, encode_posting
@@ -30,9 +30,9 @@ class FileAppender(FileLogReader):
     books for writing before the last of these processes has ended, however it ends.
     """
 
-    def __init__(self, files: FilePort, folder: Path, *, deployment: str | None = None) -> None:
+    def __init__(self, folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> None:
         """Check the books as a reader does. Raises BooksForeign and BooksDamaged."""
-        super().__init__(files, folder, deployment=deployment)
+        super().__init__(folder, deployment=deployment, files=files)
         self._must_be_of_this_version()
         self._ends = dict(self._lengths)
         self._appending: dict[str, AppendFile] = {}
@@ -102,7 +102,10 @@ class FileAppender(FileLogReader):
     def _sync_grown(self) -> tuple[BookLength, ...]:
         """Wait until the disk has all that was appended; the lengths of the files that grew."""
         self._files.do_together([self._appending[name].fsync for name in sorted(self._grown)])
-        lengths = tuple(self._measured(name, self._ends[name]) for name in sorted(self._grown))
+        lengths = tuple(
+            BookLength(name, self._ends[name], crc32(read_tail(self._files, self._books / name, self._ends[name])))
+            for name in sorted(self._grown)
+        )
         self._grown.clear()
         return lengths
 
@@ -122,9 +125,6 @@ class FileAppender(FileLogReader):
         if file is None:
             file = self._appending[name] = self._files.open_append(self._books / name)
         return file
-
-    def _measured(self, name: str, end: int) -> BookLength:
-        return BookLength(name, end, crc32(read_tail(self._files, self._books / name, end)))
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:

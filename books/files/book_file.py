@@ -17,7 +17,6 @@ import msgspec
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition
 from books.files.disk import FilePort, ReadFile
 from books.files.layout import Identity, metadata_of, mismatch, schema_of, sync_marker
-from schemas.avro.codecs import schema_json
 from schemas.avro.containers import (
     MAX_BLOCK_BYTES,
     SYNC_BYTES,
@@ -28,6 +27,7 @@ from schemas.avro.containers import (
     read_blocks,
     read_header,
 )
+from schemas.avro.contracts import schema_json
 from schemas.pages import BookLength
 
 TAIL_BYTES: Final = 4_096

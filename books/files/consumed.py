@@ -12,8 +12,7 @@ from typing import Final
 import msgspec
 
 from books.errors import BooksDamaged, NoSuchPosition
-from books.files.disk import REAL_FILES, FilePort
-from books.files.whole_file import read_file, replace_file
+from books.files.disk import REAL_FILES, FilePort, read_file, replace_file
 from books.log import CommittedRounds
 from schemas.facts import JournalOpened
 from schemas.pages import InputConsumed, RoundCommitted

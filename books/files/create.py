@@ -12,7 +12,7 @@ import msgspec
 from books.errors import BooksExist
 from books.files.book_file import TAIL_BYTES, new_head
 from books.files.commits import encode_commit, seal
-from books.files.disk import REAL_FILES, FilePort
+from books.files.disk import REAL_FILES, FilePort, write_new_file
 from books.files.layout import (
     BOOKS,
     CREATING,
@@ -30,7 +30,6 @@ from books.files.layout import (
     sync_marker,
 )
 from books.files.lock import hold
-from books.files.whole_file import write_new_file
 from schemas.avro.codecs import encode_edition, encode_page
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest

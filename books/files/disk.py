@@ -1,4 +1,7 @@
-"""Reads and writes files: every effect on the disk is one call here, which a test can count, undo or make fail."""
+"""Reads and writes files: every effect on the disk is one call here, which a test can count, undo or make fail.
+
+A small file, such as a cache, is written and read as a whole.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ BUFFER_BYTES: Final = 1 << 20
 MAX_TOGETHER: Final = 8
 # macOS answers fsync before the disk has the data; this call waits for the disk. Linux has no such constant.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+_TEMPORARY: Final = ".new"
 
 
 class ReadFile(Protocol):
@@ -283,3 +287,37 @@ def _to_disk(fd: int) -> None:
         fcntl.fcntl(fd, _FULL_SYNC)
     else:
         os.fsync(fd)
+
+
+def replace_file(files: FilePort, path: Path, pieces: Sequence[bytes]) -> None:
+    """Put a file in the place of the one before, at once: its bytes are on the disk before the name is theirs."""
+    temporary = path.with_name(path.name + _TEMPORARY)
+    files.make_folder(path.parent)
+    if files.size(temporary) is not None:
+        files.remove(temporary)
+    write_new_file(files, temporary, pieces)
+    files.rename(temporary, path)
+    files.sync_folder(path.parent)
+
+
+def write_new_file(files: FilePort, path: Path, pieces: Sequence[bytes]) -> None:
+    """Write a file that is not there yet, and wait until the disk has its bytes."""
+    file = files.open_append(path)
+    try:
+        for piece in pieces:
+            file.append(piece)
+        file.fsync()
+    finally:
+        file.close()
+
+
+def read_file(files: FilePort, path: Path) -> bytes | None:
+    """The content of a file; None where there is none."""
+    size = files.size(path)
+    if size is None:
+        return None
+    file = files.open_read(path)
+    try:
+        return file.read_at(0, size)
+    finally:
+        file.close()

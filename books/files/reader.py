@@ -12,7 +12,7 @@ from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, 
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
 from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.files.commits import LastRound, read_last_round, read_rounds
-from books.files.disk import FilePort
+from books.files.disk import REAL_FILES, FilePort
 from books.files.layout import (
     BOOKS,
     REJECTS,
@@ -42,8 +42,8 @@ _T = TypeVar("_T")
 class FileLogReader:
     """The committed books of one folder; see LogReader. It holds no file open and no lock."""
 
-    def __init__(self, files: FilePort, folder: Path, *, deployment: str | None = None) -> None:
-        """Check every committed file's head and end.
+    def __init__(self, folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> None:
+        """Check every committed file's head and end; `deployment` is the one that is expected (None: any).
 
         Raises:
             BooksForeign: not books of Tallybook, or of another deployment, generation, run or layout.

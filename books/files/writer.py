@@ -14,7 +14,7 @@ from books.files.appender import FileAppender
 from books.files.book_file import open_book_file
 from books.files.commits import LastRound, encode_commit, seal
 from books.files.create import edition_heads
-from books.files.disk import FilePort
+from books.files.disk import REAL_FILES, FilePort
 from books.files.layout import (
     BOOKS,
     JOURNAL,
@@ -39,7 +39,9 @@ class FileLogWriter(FileAppender):
     `cut_bytes` tells how much of an unfinished round was found and dropped when the books were opened.
     """
 
-    def __init__(self, files: FilePort, folder: Path, holder: LockHolder, *, deployment: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, holder: LockHolder, *, deployment: str | None = None, files: FilePort = REAL_FILES
+    ) -> None:
         """Take the lock, check everything as a reader does, and only then cut all files back to the last commit.
 
         Raises FolderHeld, BooksForeign and BooksDamaged; then nothing has been changed.
@@ -47,7 +49,7 @@ class FileLogWriter(FileAppender):
         identity_in_folder(files, folder)  # before the lock, so that no lock file is put into a foreign folder
         self._lock = hold(files, folder, folder / BOOKS / LOCK)
         try:
-            super().__init__(files, folder, deployment=deployment)
+            super().__init__(folder, deployment=deployment, files=files)
             self._lock.write_note(note_of(holder))
             self.cut_bytes = self._cut()
             # Who made this folder may have died before the disk knew its name.

@@ -18,9 +18,8 @@ from confluent_kafka.admin import (
 
 from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, Answer, ask_again, typed_errors
 from books.kafka.consumer import GroupConsumer, Reader
-from books.kafka.groups import ConsumerInGroup, GroupView
 from books.kafka.producer import Publisher, TransactionalProducer
-from books.kafka.records import GroupOffset, Place
+from books.kafka.records import ConsumerInGroup, GroupOffset, GroupView, Place
 from books.kafka.take_over import USUAL, Timing
 
 # A broker waits so long for more records before it says that a reader is at the end, which most readers want to know.

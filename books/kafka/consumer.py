@@ -11,8 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from books.kafka.client_errors import MISSING, UNREACHABLE, typed_error, typed_errors
 from books.kafka.errors import Fenced, TopicsMissing
-from books.kafka.headers import header_text
-from books.kafka.records import UNREADABLE, Place, Polled, Record
+from books.kafka.records import UNREADABLE, Place, Polled, Record, header_text
 
 # Errors that pass by themselves while polling goes on.
 PASSING: Final = {KafkaError._PARTITION_EOF, *UNREACHABLE}

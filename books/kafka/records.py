@@ -1,14 +1,19 @@
-"""What is read from Kafka, in types of our own: places, records, and the offsets that groups have committed."""
+"""What is read from Kafka, in types of our own: places, records and their headers as text, groups and their offsets."""
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 # Stands for headers that cannot be read, because the name of one is no text. It is compared by identity: nothing
 # that a publisher sends can be taken for it.
 UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
+# What is not UTF-8 stands behind this prefix in base64; so does a text that begins with it, so that none is mistaken.
+ENCODED: Final = "base64:"
 
 
 class Place(NamedTuple):
@@ -51,3 +56,58 @@ class GroupOffset(NamedTuple):
 
     offset: int
     metadata: str
+
+
+class ConsumerInGroup(msgspec.Struct, frozen=True):
+    """One consumer of a group: its static name (else the one that the broker gave it), and the places that it holds."""
+
+    instance: str
+    places: frozenset[Place]
+
+
+class GroupView(msgspec.Struct, frozen=True):
+    """A group as its coordinator sees it; `is_settled` is False while places change hands, and where nobody is in."""
+
+    is_settled: bool = False
+    consumers: tuple[ConsumerInGroup, ...] = ()
+
+    def consumer(self, instance: str) -> ConsumerInGroup | None:
+        """The consumer of this name."""
+        return next((one for one in self.consumers if one.instance == instance), None)
+
+    def holder(self, place: Place) -> str | None:
+        """The name of whoever holds a place; None where nobody does, or while places change hands."""
+        if not self.is_settled:
+            return None
+        return next((one.instance for one in self.consumers if place in one.places), None)
+
+    @property
+    def held(self) -> frozenset[Place]:
+        """Every place that somebody holds."""
+        return frozenset().union(*(one.places for one in self.consumers)) if self.is_settled else frozenset()
+
+
+def header_text(value: bytes | None) -> str:
+    """A value as text; none at all is an empty one."""
+    if not value:
+        return ""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = ENCODED
+    return ENCODED + b64encode(value).decode() if text.startswith(ENCODED) else text
+
+
+def header_bytes(text: str) -> bytes:
+    """The bytes of which `header_text` made this text."""
+    return b64decode(text[len(ENCODED) :]) if text.startswith(ENCODED) else text.encode()
+
+
+def plain_text(text: str) -> str | None:
+    """The text that was sent where `header_text` made this of it; None where it was no UTF-8."""
+    if not text.startswith(ENCODED):
+        return text
+    try:
+        return header_bytes(text).decode()
+    except UnicodeDecodeError:
+        return None

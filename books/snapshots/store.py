@@ -13,8 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from books.files.disk import REAL_FILES, FilePort
-from books.files.whole_file import read_file, replace_file
+from books.files.disk import REAL_FILES, FilePort, read_file, replace_file
 from books.walk import BookPlace
 from schemas.pages import Folio
 

@@ -12,7 +12,7 @@ from processors.decider.decide import decide
 from processors.decider.due_calendar import DueCalendar
 from processors.decider.forgetting import FORGET_BEFORE_PACKING_MS, forget
 from processors.decider.partition import Partition
-from processors.decider.rules.compile import CompiledRuleset, compile_published
+from processors.decider.rules.compile import compile_published
 from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import BookFact, ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import JournalLine
@@ -30,9 +30,10 @@ class PartitionMachine:
     """
 
     def __init__(self, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS) -> None:
-        self._load = load
-        self.partition = Partition(opened, self._compile)
-        self.accounts = AccountStore(self._forget_old, live=live_accounts)
+        self.partition = Partition(opened, lambda published: compile_published(published, load))
+        self.accounts = AccountStore(
+            lambda account: forget(self.partition, account, FORGET_BEFORE_PACKING_MS), live=live_accounts
+        )
         self._due = DueCalendar()
 
     def feed(self, line: JournalLine) -> list[Posting]:
@@ -142,9 +143,3 @@ class PartitionMachine:
         if at > self.partition.last_tick:
             self.partition.pass_tick(at)
             self._due.pass_by(at)
-
-    def _forget_old(self, account: Account) -> None:
-        forget(self.partition, account, FORGET_BEFORE_PACKING_MS)
-
-    def _compile(self, published: RulesetPublished) -> CompiledRuleset:
-        return compile_published(published, self._load)

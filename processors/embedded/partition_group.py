@@ -15,12 +15,31 @@ from books.log import Appender
 from books.walk import BookPlace
 from processors.journal_pages import OpenPage
 from processors.partition_scorer import Owed, PartitionScorer, owed_by
-from processors.run_counts import RunCounts
 from schemas.facts import JournalFact, RefereePurchased, RulesetPublished
 from schemas.pages import BookLength, Folio, JournalLine, JournalPage
 from schemas.posting import Posting, Reason
 
 MAX_POSTINGS_HELD: Final = 1_000
+
+
+class RunCounts(msgspec.Struct):
+    """Facts taken in, the journal lines they became, what was posted for them, and records refused.
+
+    `duplicates` and `conflicts` count postings without effect: the same fact, or another of its name, was there before.
+    """
+
+    facts: int = 0
+    lines: int = 0
+    postings: int = 0
+    entries: int = 0
+    rejects: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+
+    def add(self, more: RunCounts) -> None:
+        """Add what was counted elsewhere, or since."""
+        for name in RunCounts.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
 
 
 class LineToScore(NamedTuple):

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from books.log import LogWriter
-from processors.embedded.partition_group import LineToScore, PartitionGroup
-from processors.run_counts import RunCounts
+from processors.embedded.partition_group import LineToScore, PartitionGroup, RunCounts
 from schemas.facts import ClockTicked, JournalFact, PublishedFact, RulesetPublished, members_of
 from schemas.pages import InputConsumed, Reject, RoundCommitted
 from schemas.partitions import partition_of_line

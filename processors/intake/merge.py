@@ -167,7 +167,8 @@ def _with_instants(one: Input, unknown: UnknownFields, judge: Judge | None) -> I
     for read in one.records(unknown, judge):
         given = _instant_of(read)
         if given is None and previous is None:
-            given = _first_instant(one)
+            # The first instant that any record gives, for which the input is read once more; else the year 2000.
+            given = next((at for at in map(_instant_of, one.records()) if at is not None), EARLIEST_AT)
         previous = previous if given is None else given
         yield EARLIEST_AT if previous is None else previous, read
 
@@ -176,11 +177,6 @@ def _instant_of(read: Read) -> int | None:
     if read.fact is not None:
         return read.fact.occurred_at
     return None if read.refusal is None else read.refusal.occurred_at
-
-
-def _first_instant(one: Input) -> int:
-    """The first instant that any record of an input gives, which is read once more for it; else the year 2000."""
-    return next((at for at in map(_instant_of, one.records()) if at is not None), EARLIEST_AT)
 
 
 def _was_consumed(past: InputConsumed, at: int, record: int) -> bool:

@@ -287,7 +287,8 @@ class ScoringWorker:
                 scorer = self.scorers.get(message.partition)
                 if scorer is None:
                     continue  # not held (yet): it is fetched again by the process that takes the partition over
-                pages += scorer.score(_record(message))
+                record = Record(message.topic, message.partition, message.offset, 0, message.key, message.value, {})
+                pages += scorer.score(record)
                 self._events.append(event)
                 if pages >= PAGES_PER_COMMIT or stream.channel.queue.empty():
                     await self._commit()
@@ -395,7 +396,3 @@ def _credentials(security: Security) -> Any:
             ssl_context=security.context,
         )
     return None if security.context is None else faust.SSLCredentials(security.context)
-
-
-def _record(message: Any) -> Record:
-    return Record(message.topic, message.partition, message.offset, 0, message.key, message.value, {})

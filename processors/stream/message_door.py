@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
-from books.kafka.headers import plain_text
+from books.kafka.records import plain_text
 from processors.intake import cloud_events
 from processors.intake.door import Door, Judge, refusal_of, without_nulls
 from processors.intake.refusal import Problem, Refusal, quoted

@@ -17,10 +17,8 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 import urllib3
 
-from processors.stream.message_door import NO_REGISTRY, RegistryUnreachable, WriterSchemas
+from processors.stream.message_door import RegistryUnreachable
 from schemas.avro.contracts import schema_json
-
-__all__ = ["NO_REGISTRY", "Registered", "RegistrySchemas", "RegistryUnreachable", "WriterSchemas", "register_contracts"]
 
 ANSWER_WITHIN_S: Final = 5.0
 MAX_ANSWER_BYTES: Final = 4_000_000

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from books.kafka.headers import header_text
-from books.kafka.records import UNREADABLE, Record
+from books.kafka.records import UNREADABLE, Record, header_text
 from processors.intake.input_records import MAX_KEPT_BYTES
 from processors.intake.refusal import Refusal, reject_of
 from schemas.bounds import MAX_EVENT_BYTES

@@ -43,7 +43,11 @@ LIVE_ACCOUNTS: Final = 4_096
 
 
 class StreamScorer:
-    """One partition: `take_over`, then `score` and `commit` by turns, `release`; not for several threads at a time."""
+    """One partition: `take_over`, then `score` and `commit` by turns, `release`; not for several threads at a time.
+
+    `committed_page` is the last one that the ledger covers (NOTHING_SCORED: none), `postings_since_snapshot` what a
+    restart would have to read.
+    """
 
     def __init__(
         self,
@@ -65,26 +69,16 @@ class StreamScorer:
         self._load = load
         self._snapshots = snapshots
         self._producer: TransactionalProducer | None = None
-        self._committed_page = self._scored_page = NOTHING_SCORED
+        self.committed_page = self._scored_page = NOTHING_SCORED
         self._postings: list[Posting] = []
         self._partitions = 0
         self._owed = PageMessages(0)
-        self._since_snapshot = 0
+        self.postings_since_snapshot = 0
 
     @property
     def has_pending(self) -> bool:
         """Whether pages were scored that are not committed."""
-        return self._scored_page != self._committed_page
-
-    @property
-    def committed_page(self) -> int:
-        """The last page that the ledger covers; NOTHING_SCORED for none."""
-        return self._committed_page
-
-    @property
-    def postings_since_snapshot(self) -> int:
-        """How many postings a restart would have to read."""
-        return self._since_snapshot
+        return self._scored_page != self.committed_page
 
     def take_over(self, on_line: Callable[[], object] = lambda: None) -> int:
         """Fence the process that held the partition, and recover it to where its ledger ends; the next page to score.
@@ -105,7 +99,7 @@ class StreamScorer:
             self._recover(log, on_line)
         self._partitions = log.partitions
         self._postings, self._owed = [], PageMessages(self._partitions)
-        self._scored_page = self._committed_page = NOTHING_SCORED if last is None else last[1].scored_page
+        self._scored_page = self.committed_page = NOTHING_SCORED if last is None else last[1].scored_page
         self._producer = producer
         self.counts.took_over(time.perf_counter() - started)
         return self._scored_page + 1
@@ -161,9 +155,9 @@ class StreamScorer:
             self.release()
             raise
         self.counts.committed(time.perf_counter() - started, len(self._postings))
-        self._since_snapshot += len(self._postings)
+        self.postings_since_snapshot += len(self._postings)
         self._postings, self._owed = [], PageMessages(self._partitions)
-        self._committed_page = self._scored_page
+        self.committed_page = self._scored_page
 
     def release(self) -> None:
         """Release the partition; its state is kept, as it may be assigned to this process again."""
@@ -177,7 +171,7 @@ class StreamScorer:
         Raises:
             OSError: the cache cannot be written.
         """
-        if self._snapshots is None or self.state is None or self.has_pending or not self._since_snapshot:
+        if self._snapshots is None or self.state is None or self.has_pending or not self.postings_since_snapshot:
             return False
         log = KafkaLogReader(self._cluster, self._topics, self._edition)
         last = log.last_batch(self._edition, self.partition)
@@ -186,15 +180,15 @@ class StreamScorer:
         at, batch = last
         place = BookPlace(batch.scored_page + 1, at + 1, Folio(batch.scored_page, _LAST_LINE), self.state.number)
         save_snapshot(self._snapshots, log, self._edition, self.state, place, commit_at=at)
-        self._since_snapshot = 0
+        self.postings_since_snapshot = 0
         return True
 
     def _recover(self, log: KafkaLogReader, on_line: Callable[[], object]) -> None:
         state = PartitionScorer(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
-        self._since_snapshot = 0
+        self.postings_since_snapshot = 0
 
         def read() -> None:
-            self._since_snapshot += 1
+            self.postings_since_snapshot += 1
             on_line()
 
         recover_partition(log, self._edition, state, self._snapshots, read)
@@ -207,7 +201,7 @@ class StreamScorer:
         for posting in self._postings:
             body = encode_posting(posting)
             if bodies and size + len(body) > BATCH_BYTES:
-                yield _batch(bodies, PostingBatch((), self._committed_page))
+                yield _batch(bodies, PostingBatch((), self.committed_page))
                 bodies, size = [], 0
             bodies.append(body)
             size += len(body)

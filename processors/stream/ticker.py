@@ -56,15 +56,10 @@ class Ticker:
         self._state_group = cluster.group_named(topics.group(GROUP))
         self._producer: TransactionalProducer | None = None
         self._state = TickState()
-        self._is_owner = False
+        self.is_owner = False
         self._unpaused: set[Place] = set()
         self._looked_at = 0
         self._alerted_for = 0
-
-    @property
-    def is_owner(self) -> bool:
-        """Whether this process is the one that ticks."""
-        return self._is_owner
 
     def open(self) -> None:
         """Join the group. Raises KafkaUnreachable."""
@@ -81,7 +76,7 @@ class Ticker:
             self._member.pause(self._unpaused)
             self._unpaused = set()
         now = self._now()
-        if not self._is_owner or 0 <= now - self._looked_at < LOOK_EVERY_MS:
+        if not self.is_owner or 0 <= now - self._looked_at < LOOK_EVERY_MS:
             return False
         self._looked_at = now
         try:
@@ -158,14 +153,14 @@ class Ticker:
             self._producer = None
 
     def _assigned(self, places: set[Place]) -> dict[Place, int] | None:
-        self._is_owner = Place(self._topics.journal, 0) in places
+        self.is_owner = Place(self._topics.journal, 0) in places
         self._unpaused = set(places)  # their records are not wanted, only the place in the group
         return self._cluster.ends(places, committed=False) if places else None
 
     def _revoked(self, places: set[Place]) -> None:
         self._unpaused -= places
         if Place(self._topics.journal, 0) in places:
-            self._is_owner = False
+            self.is_owner = False
             self._let_go()
 
 

@@ -24,12 +24,8 @@ def json_rows(columns: Columns, types: Mapping[str, str]) -> bytes:
     if columns.keys() != types.keys() or len({len(values) for values in columns.values()}) != 1:
         lengths = {name: len(values) for name, values in columns.items()}
         raise AssertionError(f"columns and how many values each: {lengths}; the table has {sorted(types)}")
-    written = [map(_TEXTS.get(types[name], _as_it_is), values) for name, values in columns.items()]
+    written = [map(_TEXTS.get(types[name], lambda value: value), values) for name, values in columns.items()]
     return b"".join(msgspec.json.encode(row) + b"\n" for row in zip(*written, strict=True))
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def _instant(value: int) -> str:

@@ -119,9 +119,10 @@ class ClickHouseSite:
             "result_bytes": len(answer.content),
             "elapsed_ns": int((time.monotonic() - started) * 1e9),
         }
+        query_id = asked.query_id if asked.query_id.isascii() and asked.query_id.isprintable() else ""
         headers = {
             "Content-Type": content_type(reply.output_format),
-            "X-ClickHouse-Query-Id": _header_text(asked.query_id) or mark,
+            "X-ClickHouse-Query-Id": query_id or mark,
             "X-ClickHouse-Format": reply.output_format,
             "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
         }
@@ -147,7 +148,3 @@ def _refusal(refused: Refused) -> HttpAnswer:
 
 def _forbidden(message: str) -> Refused:
     return Refused(516, message, status=HTTPStatus.FORBIDDEN)
-
-
-def _header_text(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else ""

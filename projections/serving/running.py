@@ -74,10 +74,11 @@ class Running:
                 self._changed.wait(WATCH_SECONDS)
                 if self._is_ending and not self._queries:
                     return
-                due = [mark for mark, query in self._queries.items() if self._is_due(query)]
+                due = [
+                    mark
+                    for mark, query in self._queries.items()
+                    if self._is_ending or time.monotonic() > query.overdue_at or query.has_hung_up()
+                ]
             # Again and again, as one that is only just beginning is not found yet.
             for mark in due:
                 self._kill(mark)
-
-    def _is_due(self, query: _Query) -> bool:
-        return self._is_ending or time.monotonic() > query.overdue_at or query.has_hung_up()

@@ -31,31 +31,6 @@ from schemas.facts import PUBLISHED_TYPES, JournalFact, PublishedFact
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting, PostingBatch
 
-__all__ = [
-    "BodyDamaged",
-    "ContainerDamaged",
-    "SchemaUnusable",
-    "decode_batch",
-    "decode_edition",
-    "decode_page",
-    "decode_postings",
-    "decode_published",
-    "decode_reject",
-    "decode_round",
-    "encode_batch",
-    "encode_edition",
-    "encode_fact",
-    "encode_page",
-    "encode_posting",
-    "encode_reject",
-    "encode_round",
-    "fingerprint",
-    "own_type",
-    "published_reader",
-    "read_container",
-    "schema_json",
-]
-
 MAX_WRITER_SCHEMAS: Final = 64
 
 _PUBLISHED: Final = frozenset(kind.__name__ for kind in PUBLISHED_TYPES)

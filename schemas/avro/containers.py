@@ -237,16 +237,9 @@ def _bounded(body: bytes) -> bytes:
     return body
 
 
-def _deflate(stored: bytes) -> bytes:
-    return _bounded(zlib.decompressobj(-15).decompress(stored, MAX_BLOCK_BYTES + 1))
-
-
-def _bzip2(stored: bytes) -> bytes:
-    return _bounded(bz2.BZ2Decompressor().decompress(stored, MAX_BLOCK_BYTES + 1))
-
-
-def _xz(stored: bytes) -> bytes:
-    return _bounded(lzma.LZMADecompressor().decompress(stored, MAX_BLOCK_BYTES + 1))
-
-
-_CODECS: Final[dict[str, Callable[[bytes], bytes]]] = {"null": bytes, "deflate": _deflate, "bzip2": _bzip2, "xz": _xz}
+_CODECS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "null": bytes,
+    "deflate": lambda stored: _bounded(zlib.decompressobj(-15).decompress(stored, MAX_BLOCK_BYTES + 1)),
+    "bzip2": lambda stored: _bounded(bz2.BZ2Decompressor().decompress(stored, MAX_BLOCK_BYTES + 1)),
+    "xz": lambda stored: _bounded(lzma.LZMADecompressor().decompress(stored, MAX_BLOCK_BYTES + 1)),
+}

@@ -7,7 +7,9 @@ import inspect
 import os
 import sys
 from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Final
 
 import typer
@@ -22,7 +24,6 @@ from tallybook.cli import rules as commands_rules
 from tallybook.cli import stages as commands_stream
 from tallybook.cli import start as commands_start
 from tallybook.cli import topics as commands_topics
-from tallybook.cli.late_modules import put_off
 from tallybook.exit_codes import MEANINGS
 
 _CODES: Final = "\n\n".join(f"{code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -119,3 +120,30 @@ def _without_options(whole: typer.Typer, called: frozenset[str]) -> typer.Typer:
 
 def _never_called() -> None:
     raise AssertionError("a command was called whose name is not on the command line")
+
+
+def put_off(module: str, name: str) -> None:
+    """Have `from module import name` give a class that loads the module when the first object of it is made.
+
+    To ask for anything else of the module loads it at once. A module that is loaded already stays as it is.
+    """
+    if module in sys.modules:
+        return
+    later = ModuleType(module)
+
+    def load() -> ModuleType:
+        if sys.modules.get(module) is later:
+            del sys.modules[module]
+        return import_module(module)
+
+    def made(_: type, *args: Any, **named: Any) -> Any:
+        return getattr(load(), name)(*args, **named)
+
+    def other(asked: str) -> Any:
+        if asked.startswith("__"):  # the import system looks whether there is a `__path__`, for one
+            raise AttributeError(asked)
+        return getattr(load(), asked)
+
+    setattr(later, name, type(name, (), {"__new__": made}))
+    setattr(later, "__getattr__", other)  # noqa: B010 -- a module's own hook, which no type declares
+    sys.modules[module] = later

@@ -175,7 +175,8 @@ def register_schemas(
 
     Example: tallybook schemas register --registry http://localhost:8081
     """
-    from processors.stream.registry import RegistryUnreachable, register_contracts
+    from processors.stream.message_door import RegistryUnreachable
+    from processors.stream.registry import register_contracts
     from tallybook.stream.open import open_stream
 
     stream = open_stream(context.obj)

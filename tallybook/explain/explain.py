@@ -86,8 +86,9 @@ def explain_what(
         tables = ask_tables(folder, event)
         starts = tables.starts(log.partitions)
         found = find_event(log, event, source=source, member_id=member_id, starts=starts, on_line=tick)
-        may_be_member = not only_events and not member_id and not source
-        if not found.hits and not found.rejects and may_be_member and not _may_name_entry(event):
+        # The id of an entry, and of an event with its source, has a slash in it.
+        may_be_member = not only_events and not member_id and not source and "/" not in event
+        if not found.hits and not found.rejects and may_be_member:
             # No event and no order is called so: a member's own partition tells whether it is one.
             _refuse_tick(event)
             member = explain_member(log, event, newest, tick)
@@ -106,11 +107,6 @@ def explain_what(
         if may_be_member and event in found.members:
             return _member(log, event, newest, tick)
         raise UnknownId(_unknown(log, event, member_id, source, found.members))
-
-
-def _may_name_entry(what: str) -> bool:
-    """Whether this may be the id of an entry, or of an event with its source: each has a slash in it."""
-    return "/" in what
 
 
 def _refuse_tick(event: str) -> None:

@@ -183,14 +183,14 @@ def _without_working(each: Considered, posting: Posting) -> RuleSeen:
         return RuleSeen(each.rule_id, each.kind, False, each.because)
     if each.unpaid:
         return RuleSeen(each.rule_id, each.kind, False, each.unpaid)
-    multiplied = [working for working in posting.workings if _has_factor(working, each.rule_id)]
-    names = ", ".join(working.rule_id for working in multiplied)
+    multiplied = [
+        working.rule_id
+        for working in posting.workings
+        if any(factor.rule_id == each.rule_id for factor in working.factors)
+    ]
+    names = ", ".join(multiplied)
     because = f"multiplies {names}" if multiplied else "its conditions hold, but there was nothing to multiply"
     return RuleSeen(each.rule_id, each.kind, bool(multiplied), because)
-
-
-def _has_factor(working: Working, rule_id: str) -> bool:
-    return any(factor.rule_id == rule_id for factor in working.factors)
 
 
 def _role(fact: MemberFact, member_id: str) -> str:

@@ -107,15 +107,11 @@ def _entry(entry: EntrySeen) -> str:
 
 def _field(name: str, value: Any, currency: str) -> list[str]:
     if name == "lines":
-        shown = [f"{name:<14} {len(value)}"]
-        return shown + [f"  {', '.join(_pair(key, part, currency) for key, part in line.items())}" for line in value]
+        parts = [[f"{key} {_money(key, part, currency)}" for key, part in line.items()] for line in value]
+        return [f"{name:<14} {len(value)}", *(f"  {', '.join(line)}" for line in parts)]
     if name == "attributes":
         return [f"{name:<14} {', '.join(f'{key}={part}' for key, part in value.items())}"]
     return [f"{name:<14} {_money(name, value, currency)}"]
-
-
-def _pair(name: str, value: Any, currency: str) -> str:
-    return f"{name} {_money(name, value, currency)}"
 
 
 def _money(name: str, value: Any, currency: str) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
     from importlib.resources.abc import Traversable
 
     from books.files.consumed import ConsumedCache
-    from books.files.open import FileLogReader, FileLogWriter
+    from books.files.reader import FileLogReader
+    from books.files.writer import FileLogWriter
     from books.snapshots.store import SnapshotStore
     from processors.decider.rules.ruleset import Ruleset
     from projections.store import Store
@@ -55,7 +56,7 @@ class Folder:
         Raises:
             BooksExist: there are books already.
         """
-        from books.files.open import create_books
+        from books.files.create import create_books
         from schemas.facts import JournalOpened
 
         self.inbox.mkdir(parents=True, exist_ok=True)
@@ -92,9 +93,9 @@ class Folder:
     @contextmanager
     def reading(self) -> Iterator[FileLogReader]:
         """Open the committed books in this folder's files, read-only (`tallybook.open_books`: on Kafka too)."""
-        from books.files.open import open_for_reading
+        from books.files.reader import FileLogReader
 
-        log = open_for_reading(self.root)
+        log = FileLogReader(self.root)
         try:
             yield log
         finally:
@@ -108,9 +109,10 @@ class Folder:
                 f"the books of {self.root} are on Kafka, where only its stages write: publish facts there "
                 "(`tallybook publish FILE`). Nothing was changed."
             )
-        from books.files.open import open_for_writing, this_process
+        from books.files.lock import this_process
+        from books.files.writer import FileLogWriter
 
-        log = open_for_writing(self.root, this_process(now))
+        log = FileLogWriter(self.root, this_process(now))
         try:
             if log.cut_bytes:
                 note(

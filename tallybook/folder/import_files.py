@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import Judge, judge_time
 from processors.intake.external_sort import Arrived
@@ -17,7 +18,6 @@ from processors.intake.formats import Format
 from processors.intake.input_files import Input
 from processors.intake.merge import RECORDS_PER_REPORT, Gathered, Survey, gather
 from processors.intake.refusal import Refusal
-from processors.run_counts import RunCounts
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
@@ -239,7 +239,7 @@ class Importer:
             if refusal is None and at >= self._round_ends_at:
                 if self._round_ends_at:
                     self._end_round(self._round_ends_at)
-                self._round_ends_at = _next_midnight(max(at, self._rounds.last_tick))
+                self._round_ends_at = (max(at, self._rounds.last_tick) // DAY_MS + 1) * DAY_MS  # the next midnight
                 refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None:
                 self._round.facts.append(Taken(item.fact, source.sha256, item.record))
@@ -275,7 +275,3 @@ class Importer:
             return  # not even a publication
         self.done.add(self._round.commit())
         self._uncommitted = 0
-
-
-def _next_midnight(at: int) -> int:
-    return (at // DAY_MS + 1) * DAY_MS

@@ -6,10 +6,10 @@ from typing import Final, Protocol
 
 import msgspec
 
+from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.external_sort import Arrived
 from processors.intake.refusal import Refusal, reject_of
-from processors.run_counts import RunCounts
 from schemas.canonical import canonical_fact
 from schemas.pages import InputConsumed, Reject
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from books.files.consumed import ConsumedCache
-from books.files.open import FileLogWriter
+from books.files.writer import FileLogWriter
 from books.snapshots.due import POSTINGS_AT_THE_END
 from processors.embedded.rounds import Rounds
 from tallybook.folder.folder import Folder

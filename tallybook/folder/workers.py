@@ -2,6 +2,9 @@
 
 A worker holds a copy of the lock's descriptor, so that the folder stays held until the last worker has ended: whoever
 dies, the next run finds no other process at the files.
+
+The messages between the processes are MessagePack. Their facts have passed the door already, so they are decoded
+without checking their text patterns again.
 """
 
 from __future__ import annotations
@@ -19,24 +22,66 @@ from typing import Any, Final
 
 import msgspec
 
-from books.files.open import open_for_appending
+from books.files.appender import FileAppender
 from books.log import LogWriter
-from processors.embedded.group_messages import (
-    Ready,
-    decode_lines,
-    decode_owed,
-    decode_ready,
-    decode_sealed,
-    encode,
-    encode_lines,
-)
 from processors.embedded.partition_group import LineToScore, Sealed
+from processors.intake.fact_shapes import SHAPES, AnyShape, build
 from processors.partition_scorer import Owed
+from schemas.facts import ClockTicked, RefereePurchased, RulesetPublished
 from tallybook.child_process import Child
 from tallybook.folder.folder import Folder
 from tallybook.folder.recovered_partitions import RecoveredPartitions
 
+_SHAPES: Final = frozenset(SHAPES.values())
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_owed: Final = msgspec.msgpack.Decoder(list[Owed]).decode
+decode_sealed: Final = msgspec.msgpack.Decoder(Sealed).decode
 STOP_SECONDS: Final = 30.0
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What a group says when its partitions are recovered to the end of the books, the same for all of them."""
+
+    last_tick: int
+    publications: list[RulesetPublished]
+
+
+class _LineToScore(msgspec.Struct, array_like=True, gc=False):
+    partition: int
+    fact: AnyShape | RefereePurchased | ClockTicked | RulesetPublished
+    member_id: str | None
+    source: str
+    record: int
+
+
+class _LinesToScore(msgspec.Struct, array_like=True, gc=False):
+    received_at: int
+    lines: list[_LineToScore]
+
+
+decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
+_decode_lines: Final = msgspec.msgpack.Decoder(_LinesToScore).decode
+
+
+def encode_lines(lines: Sequence[LineToScore], received_at: int) -> bytes:
+    """Lines to be scored."""
+    return encode((received_at, lines))
+
+
+def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
+    """Lines to be scored, and when they reached us."""
+    told = _decode_lines(data)
+    lines = [
+        LineToScore(
+            each.partition,
+            build(each.fact) if type(each.fact) in _SHAPES else each.fact,
+            each.member_id,
+            each.source,
+            each.record,
+        )
+        for each in told.lines
+    ]
+    return lines, told.received_at
 
 
 class WorkerDied(ChildProcessError):
@@ -57,12 +102,7 @@ class WorkerPartitionGroup:
 
     def __init__(self, child: Child, partitions: Sequence[int]) -> None:
         self._child = child
-        self._partitions = partitions
-
-    @property
-    def partitions(self) -> Sequence[int]:
-        """The partitions of this group."""
-        return self._partitions
+        self.partitions = partitions
 
     def ready(self) -> Ready:
         """Wait until the group stands at the end of the books."""
@@ -161,7 +201,7 @@ def _work(connection: Connection, root: Path, partitions: Sequence[int], lock: _
 
 
 def _serve(root: Path, partitions: Sequence[int], connection: Connection) -> None:
-    with closing(open_for_appending(root)) as log:
+    with closing(FileAppender(root)) as log:
         recovered = RecoveredPartitions(Folder(root), log, partitions)
         group = recovered.group
 

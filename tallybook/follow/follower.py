@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
+from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds, Taken
 from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
@@ -17,7 +18,6 @@ from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import records_as_they_come
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
-from processors.run_counts import RunCounts
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed

@@ -12,7 +12,7 @@ from books.kafka.cluster import Cluster
 from books.kafka.peek import first_records
 from books.kafka.records import Place, Record
 from processors.stream.intake import STAGE as INTAKE
-from projections.stream.feed import STAGE as PROJECTION
+from projections.stream.projection import STAGE as PROJECTION
 from schemas.topics import Topics
 
 # So few offsets may all be markers of transactions: whether a record is among them has to be looked up.

@@ -9,10 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from books.errors import NoSuchPosition
-from books.kafka.headers import header_bytes
 from books.kafka.log import KafkaLogReader
 from books.kafka.producer import Publisher
-from books.kafka.records import Place
+from books.kafka.records import Place, header_bytes
 from processors.stream.rejects import COORDINATES, KEY_BYTES, RESUBMIT_OF, TRUNCATED, UNREADABLE_NOTE
 from schemas.pages import Reject
 from tallybook.folder.folder import FolderRefused

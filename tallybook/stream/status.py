@@ -9,11 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from books.kafka.create import TICKER
-from books.kafka.groups import GroupView
 from books.kafka.log import KafkaLogReader
 from books.kafka.messages import batch_of
 from books.kafka.peek import last_records
-from books.kafka.records import Place
+from books.kafka.records import GroupView, Place
 from books.kafka.tick_state import TickState, read_tick_state, search_tick_state
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import NOTHING_SCORED
@@ -21,7 +20,7 @@ from processors.stream.scoring import STAGE as SCORING
 from projections.readers.queries import ProgressLine
 from projections.readers.queries import progress as progress_lines
 from projections.store import JOURNAL, LEDGER, REJECTS, StoreError
-from projections.stream.feed import STAGE as PROJECTION
+from projections.stream.projection import STAGE as PROJECTION
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from tallybook.folder.folder import FolderRefused

@@ -8,8 +8,7 @@ from typing import Final
 
 import msgspec
 
-from books.kafka.groups import GroupView
-from books.kafka.records import Place
+from books.kafka.records import GroupView, Place
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
 from schemas.instants import format_instant
 from tallybook.stream.lag import Waiting

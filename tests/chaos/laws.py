@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from books.kafka.records import Place, Record
 from books.log import LogReader
 from processors.replay.verify import verify_books
@@ -68,7 +68,7 @@ def check(world: World) -> Checked:
     done = Checked()
     copy = world.scratch / "copy"
     world.stages.run("books", "copy", str(copy))
-    log = open_for_reading(copy)
+    log = FileLogReader(copy)
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("every record that was published, in the books once", lambda: _every_record_once(world, log, done)),
         ("numbers of the ledger, ticks of the journal", lambda: _numbers(log, done)),

@@ -6,8 +6,11 @@ from random import Random
 from typing import Protocol
 
 from books.errors import LockHolder
+from books.files.appender import FileAppender
+from books.files.create import create_books
 from books.files.disk import FilePort, RealFiles
-from books.files.open import FileLogWriter, create_books, open_for_appending, open_for_reading, open_for_writing
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from books.log import Appender, CommittedRounds, LogReader, LogWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting
@@ -77,14 +80,14 @@ class FileHome:
         create_books(folder, OPENED, files=files)
 
     def read(self) -> CommittedRounds:
-        return open_for_reading(self.folder, files=self.files)
+        return FileLogReader(self.folder, files=self.files)
 
     def write(self) -> LogWriter:
-        self.writer = open_for_writing(self.folder, HOLDER, files=self.files)
+        self.writer = FileLogWriter(self.folder, HOLDER, files=self.files)
         return self.writer
 
     def part(self) -> Appender:
-        return open_for_appending(self.folder, files=self.files)
+        return FileAppender(self.folder, files=self.files)
 
     def die(self) -> None:
         assert self.writer is not None

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from books.errors import BooksExist, FolderHeld, NoSuchPosition, UnknownEdition
+from books.files.create import create_books
 from books.files.disk import REAL_FILES
-from books.files.open import create_books
 from books.log import LogReader, LogWriter, RecordedDigests
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import JournalPage, Reject

@@ -6,7 +6,9 @@ from random import Random
 import pytest
 
 from books.files.consumed import NO_CACHE
-from books.files.open import create_books, open_for_reading, open_for_writing
+from books.files.create import create_books
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import open_input
@@ -40,7 +42,7 @@ def new_disk() -> FakeDisk:
 
 def take(disk: FakeDisk, file: Path) -> None:
     """One import from its start to its end, committing after every round."""
-    with open_for_writing(SHOP, HOLDER, files=disk) as log:
+    with FileLogWriter(SHOP, HOLDER, files=disk) as log:
         scorers = new_scorers(log, load, range(PARTITIONS))
         places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
         group = LocalPartitionGroup(log, scorers, FIRST_EDITION, places)
@@ -54,7 +56,7 @@ def take(disk: FakeDisk, file: Path) -> None:
 
 def digests(disk: FakeDisk) -> Digests:
     """Those of the last commit, and how many rejects are kept."""
-    log = open_for_reading(SHOP, files=disk)
+    log = FileLogReader(SHOP, files=disk)
     last = log.committed()
     return last.journal_digests, last.ledger_digests, sum(len(batch) for _, batch in log.read_rejects())
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from books.log import LogReader
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
@@ -99,7 +99,7 @@ def feed(folder: Path, fed: Path) -> Beside:
 
 def wrong_in(folder: Path, fed: Path, answers: Path, scratch: Path) -> list[str]:
     """What is wrong with the books and tables that a follow has left: nothing, if all is well."""
-    log = open_for_reading(folder)
+    log = FileLogReader(folder)
     wrong = [f"verify: {difference}" for difference in verify_books(log, FIRST_EDITION, load_published).shown]
     taken = Counter(_coordinates(log))
     for file in sorted(fed.iterdir()):

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
 from schemas.canonical import printed_digest
@@ -81,7 +81,7 @@ def left_in(folder: Path, answers: Path) -> Left:
     Raises:
         BooksError: the books are not well.
     """
-    log = open_for_reading(folder)
+    log = FileLogReader(folder)
     verified = verify_books(log, FIRST_EDITION, load_published)
     if verified.differences:
         raise AssertionError(f"the books are not what the rules make of them: {verified.shown}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from books.files.open import FileLogReader
+from books.files.reader import FileLogReader
 from processors.replay.recovery import recover_partition
 from schemas.pages import Reject, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting

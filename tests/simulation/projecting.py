@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from books.errors import NoSuchPosition
-from books.files.open import FileLogReader, open_for_reading
+from books.files.reader import FileLogReader
 from projections.projector import Projector
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Columns, Pieces, QueryFailed, Row, Staged
 from schemas.posting import FIRST_EDITION
@@ -85,7 +85,7 @@ class Projecting:
     def work(self) -> None:
         """One of the projectors does its work, or a new one; it may be behind, or die on the way."""
         if (len(self._projectors) < MAX_PROJECTORS and self.rng.random() < 0.5) or not self._projectors:
-            reader = open_for_reading(self.shop, files=self.disk)
+            reader = FileLogReader(self.shop, files=self.disk)
             batch = self.rng.choice(BATCHES)
             self._projectors.append((reader, Projector(reader, self.store, FIRST_EDITION, batch_bytes=batch)))
             self.seen["projectors started"] += 1

@@ -8,7 +8,7 @@ from typing import Final
 from books.errors import BooksExist
 from books.files.create import create_books
 from books.files.layout import BOOKS, is_book_file, is_book_folder
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from books.snapshots.store import SnapshotStore
 from schemas.pages import RoundCommitted
 from tests.fakes.disk import DiedError
@@ -80,7 +80,7 @@ class Run:
         self.disk.kill()
         for path in book_files(self.disk):
             self.disk.put(Path(path), contents[path])
-        reader = open_for_reading(SHOP, files=self.disk)
+        reader = FileLogReader(SHOP, files=self.disk)
         self.acknowledged = Acknowledged(reader.committed())
         self.fold = Fold(self.plan.opened)
         self.fold.catch_up(reader)
@@ -114,7 +114,7 @@ class Run:
             self.disk.calm()
             create_books(SHOP, self.plan.opened, files=self.disk)
         self.disk.calm()
-        reader = open_for_reading(SHOP, files=self.disk)
+        reader = FileLogReader(SHOP, files=self.disk)
         self.acknowledged = Acknowledged(reader.committed())
         self.fold.catch_up(reader)
 
@@ -302,7 +302,7 @@ class Run:
         if self.session is not None:
             self.session.close()
             self.session = None
-        reader = open_for_reading(SHOP, files=self.disk)
+        reader = FileLogReader(SHOP, files=self.disk)
         self.fold.catch_up(reader)
         audit(reader, self.fold, self.plan.inputs())
         if self.plan.by_time:

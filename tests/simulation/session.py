@@ -9,7 +9,7 @@ import msgspec
 
 from books.files.appender import FileAppender
 from books.files.consumed import NO_CACHE
-from books.files.open import FileLogWriter
+from books.files.writer import FileLogWriter
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
 from processors.embedded.partition_group import LocalPartitionGroup, Sealed
@@ -72,7 +72,7 @@ class Session:
         self, disk: SimulatedDisk, acknowledged: Acknowledged, snapshots: SnapshotStore | None, groups: int
     ) -> None:
         self.disk = disk
-        self.log = TellingWriter(disk, SHOP, HOLDER)
+        self.log = TellingWriter(SHOP, HOLDER, files=disk)
         self.log.acknowledged = acknowledged
         self.walked = 0
         self.scorers = new_scorers(self.log, load)
@@ -85,7 +85,7 @@ class Session:
             self.groups.append(LocalPartitionGroup(self.log, self.scorers, FIRST_EDITION, places))
         else:
             for number in range(min(groups, len(self.scorers))):
-                part = FileAppender(disk, SHOP)
+                part = FileAppender(SHOP, files=disk)
                 self.parts.append(part)
                 self.groups.append(
                     SealingPartitionGroup(part, self.scorers[number::groups], FIRST_EDITION, places[number::groups])

@@ -7,7 +7,7 @@ from random import Random
 from books.errors import BooksError, FolderHeld
 from books.files.book_file import TAIL_BYTES
 from books.files.layout import BOOKS, ROUNDS
-from books.files.open import open_for_writing
+from books.files.writer import FileLogWriter
 from schemas.pages import Reject, RoundCommitted
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import LawBroken, require
@@ -19,7 +19,7 @@ def second_writer(disk: SimulatedDisk, seen: Counter[str]) -> None:
     """While the books are held nobody else can open them, and trying changes nothing."""
     before = disk.contents()
     try:
-        open_for_writing(SHOP, HOLDER, files=disk)
+        FileLogWriter(SHOP, HOLDER, files=disk)
     except FolderHeld:
         seen["second writers refused"] += 1
     else:
@@ -52,7 +52,7 @@ def damage(disk: SimulatedDisk, committed: RoundCommitted, rng: Random, seen: Co
     disk.put(path, data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :])
     before = book_files(disk)
     try:
-        open_for_writing(SHOP, HOLDER, files=disk)
+        FileLogWriter(SHOP, HOLDER, files=disk)
     except BooksError:
         seen["damaged books refused"] += 1
     else:

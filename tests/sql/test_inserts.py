@@ -9,7 +9,7 @@ import pytest
 from msgspec import inspect as mi
 
 from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from books.log import LogReader
 from projections.clickhouse.client import ClickHouse
 from projections.clickhouse.staging import fact_types
@@ -187,7 +187,7 @@ def some_entry() -> Any:
 def test_books_of_an_older_version_are_projected_as_what_they_say(store: ClickHouse, tmp_path: Path) -> None:
     folder = build_folder(tmp_path, rejects=REFUSED[:1])  # the other one holds no text
     make_older(folder.root)
-    log = open_for_reading(folder.root)
+    log = FileLogReader(folder.root)
     done = project(log, store, FIRST_EDITION)
     assert done.postings > 10
     found = {book: rows_of(store, book) for book in TABLES}

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from books.errors import LockHolder
-from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing
+from books.files.create import create_books
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, RoundCommitted
 from schemas.posting import Posting
@@ -30,7 +32,7 @@ def append_round(writer: FileLogWriter, number: int, member_id: str = "ann") -> 
 def make_books(folder: Path, rounds: int = 2, opened: JournalOpened = OPENED, member_id: str = "ann") -> Path:
     """Books of some rounds in `folder`; the folder of the book files."""
     create_books(folder, opened)
-    with open_for_writing(folder, HOLDER) as writer:
+    with FileLogWriter(folder, HOLDER) as writer:
         for number in range(1, rounds + 1):
             add_round(writer, number, member_id)
     return folder / "books"
@@ -46,7 +48,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def read_back(folder: Path) -> tuple[int, Sequence[JournalPage], Sequence[Posting], int]:
     """All that a reader finds: the last commit's number, pages, postings, and how many rejects."""
-    log = open_for_reading(folder)
+    log = FileLogReader(folder)
     pages = [found for partition in range(log.partitions) for _, found in log.read_journal(partition)]
     found = [
         posting

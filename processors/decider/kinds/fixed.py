@@ -22,13 +22,9 @@ MAX_POINTS: Final = 1_000_000
 EventPoints = Annotated[Exact, Field(gt=0, le=MAX_POINTS), number_schema(exclusiveMinimum=0, maximum=MAX_POINTS)]
 
 
-def _one(_: PurchaseLine) -> int:
-    return 1
-
-
 # What one line counts, for the rules that count by line: as an expression and as a function.
 _OF_LINE: Final[dict[str, tuple[str, Callable[[PurchaseLine], int]]]] = {
-    "line": ("1", _one),
+    "line": ("1", lambda _: 1),
     "unit": ("line.quantity_milli", attrgetter("quantity_milli")),
 }
 

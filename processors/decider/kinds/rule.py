@@ -164,7 +164,7 @@ class EarningRule(AnyRule):
         raise NotImplementedError
 
     def source(self, numbered: NumberedRule) -> list[str]:
-        """The statements that pay the rule, once its tests hold; see `rules/source.py` for the names that they use."""
+        """The statements that pay the rule, once its tests hold; see `rules/compile.py` for the names that they use."""
         raise NotImplementedError
 
     @property

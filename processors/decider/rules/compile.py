@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.fields.condition_tests import line_function, line_test
+from processors.decider.fields.condition_tests import line_function, line_test, sums_asked
 from processors.decider.fields.expiry_and_limit import Expiry, Limit
 from processors.decider.kinds.multiplier import MultiplierRule
-from processors.decider.kinds.rule import EarningRule, NumberedRule
+from processors.decider.kinds.purchase_lines import lines_that_pass
+from processors.decider.kinds.rule import AnyRule, EarningRule, NumberedRule, indented
 from processors.decider.limits import CompiledLimit
 from processors.decider.local_day import RuleDays, term
 from processors.decider.local_time import Zone
 from processors.decider.points import CompiledMultiplier, CompiledRule, worth_of_lines
 from processors.decider.rounding import ROUNDINGS
 from processors.decider.rules.ruleset import Ruleset
-from processors.decider.rules.source import NumberedMultiplier, fact_type_of, fact_types_of, ruleset_source
 from schemas.entry_ids import claim_key
 from schemas.facts import MemberFact, RulesetPublished
 from schemas.generated import define
@@ -34,6 +34,8 @@ _NAMES: Final[Mapping[str, Any]] = {
     "NO_RULE_MATCHED": Reason.NO_RULE_MATCHED,
     "OTHER_CURRENCY": Reason.OTHER_CURRENCY,
 }
+# Facts about which something is said even where no rule counts them: another currency, a claim that is settled.
+_ALWAYS = ("PurchaseRecorded", "RefereePurchased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +175,86 @@ def _compile_multiplier(numbered: NumberedMultiplier) -> CompiledMultiplier:
     test = line_test(*rule.lines_asked())
     line_counts = line_function(test) if test else None
     return CompiledMultiplier(rule.id, numbered.bit, Fraction(rule.factor), f"{rule.factor:f}", line_counts)
+
+
+@dataclass(frozen=True)
+class NumberedMultiplier:
+    """A multiplier with its bit, and the types of the facts that it can take part in."""
+
+    rule: MultiplierRule
+    bit: int
+    fact_types: frozenset[str]
+
+
+def fact_type_of(numbered: NumberedRule) -> str:
+    """The type name of the facts that a rule counts."""
+    return numbered.rule.fact().counted.__name__
+
+
+def fact_types_of(rules: Sequence[NumberedRule]) -> list[str]:
+    """The type names of the facts that have a function of their own."""
+    return list(dict.fromkeys((*_ALWAYS, *map(fact_type_of, rules))))
+
+
+def ruleset_source(ruleset: Ruleset, rules: Sequence[NumberedRule], multipliers: Sequence[NumberedMultiplier]) -> str:
+    """The source of `earn_<type>(awards, account, fact, active)` for every type of fact in `fact_types_of`.
+
+    Each function pays every rule that takes part into `awards`, and returns the reason that holds if none was paid.
+    `active` is the sum of the time bits. The names `rule_<n>`, `worths_<n>` and the reasons are for the caller to give.
+    """
+    parts = [f"# {ruleset.programme} {ruleset.version}"]
+    for fact_type in fact_types_of(rules):
+        own = [each for each in rules if fact_type_of(each) == fact_type]
+        taking = [each for each in multipliers if fact_type in each.fact_types]
+        body = [*_head(ruleset, fact_type, own, taking), *_taking(taking)]
+        gives_reason = any(each.rule.gives_reason for each in own)
+        if gives_reason:
+            body.append("reason = NO_RULE_MATCHED")
+        for each in own:
+            body += _rule(each)
+        body.append("return reason" if gives_reason else "return NO_RULE_MATCHED")
+        parts.append("\n".join([f"def earn_{fact_type}(awards, account, fact, active):", *indented(body)]))
+    return "\n\n\n".join(parts) + "\n"
+
+
+def _head(
+    ruleset: Ruleset, fact_type: str, rules: Sequence[NumberedRule], multipliers: Sequence[NumberedMultiplier]
+) -> list[str]:
+    """What holds of a fact whatever the rules ask of it."""
+    in_currency = [f"if fact.currency != {ruleset.currency!r}:", "    return OTHER_CURRENCY"]
+    if fact_type == "RefereePurchased":
+        settled = ["if claim in account.claims_paid:", "    return CLAIM_ALREADY_PAID"]
+        return ["claim = claim_key(fact.referee_id, fact.claim_rank)", *settled, *in_currency]
+    if fact_type != "PurchaseRecorded":
+        return []
+    lines = lines_that_pass("lines", "fact.lines", line_test(None, ruleset.exclude_lines))
+    head = [*in_currency, *lines, "if not lines:", "    return NO_RULE_MATCHED"]
+    asking: list[AnyRule] = [*(each.rule for each in rules), *(each.rule for each in multipliers)]
+    tests = [test for rule in asking for test in rule.tests()]
+    for name in sorted(sums_asked(tests)):
+        head += [f"{name} = 0", "for line in fact.lines:", f"    {name} += line.{name}"]
+    return head
+
+
+def _taking(multipliers: Sequence[NumberedMultiplier]) -> list[str]:
+    """`taking` is the sum of the bits of the multipliers that take part."""
+    if not multipliers:
+        return []
+    by_time = sum(each.bit for each in multipliers if not each.rule.tests())
+    statements = [f"taking = active & {by_time:#b}"]
+    for each in multipliers:
+        tests = [test.test for test in each.rule.tests()]
+        if tests:
+            in_time = [f"active & {each.bit:#b}"] if each.rule.active else []
+            statements.append(f"if {' and '.join(in_time + tests)}:  # {each.rule.id}")
+            statements.append(f"    taking |= {each.bit:#b}")
+    return statements
+
+
+def _rule(numbered: NumberedRule) -> list[str]:
+    tests = [f"active & {numbered.time_bit:#b}"] if numbered.time_bit else []
+    tests += [test.test for test in numbered.rule.tests()]
+    statements = numbered.rule.source(numbered)
+    if tests:
+        statements = [f"if {' and '.join(tests)}:", *indented(statements)]
+    return [f"# {numbered.rule.id}", *statements]

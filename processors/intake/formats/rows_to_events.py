@@ -46,7 +46,7 @@ class Plan:
 
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
-        self._clock = Clock(mapping.timezone)
+        self.clock = Clock(mapping.timezone)
         self._nulls = frozenset(["", *mapping.null_values, None])
         kind = kind_of(mapping)
         whole = integer_fields(kind)
@@ -60,11 +60,6 @@ class Plan:
         self._fixed_line = self._constants(mapping.line_constants, line_whole)
         self._line_fields = tuple(slot.field for slot in self.lines)
         self._has_lines = mapping.type == "PurchaseRecorded"
-
-    @property
-    def clock(self) -> Clock:
-        """How this mapping reads times."""
-        return self._clock
 
     def read(self, record: int, order: EventRows, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
         """The record that an order makes at the door; `raw`, of `size` bytes or less, is kept if it is refused."""
@@ -127,7 +122,7 @@ class Plan:
                 return whole_number(cell, scale, rounding, field, column)
 
         elif field == "occurred_at":
-            instant = self._clock.instant
+            instant = self.clock.instant
 
             def read(cell: Any) -> Any:
                 return None if cell in nulls or cell != cell else instant(cell, column)  # noqa: PLR0124 - as above: finds NaN

@@ -17,7 +17,7 @@ from processors.stream.scoring import STAGE as SCORING
 from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
 from projections.serving.http_server import HttpAnswer
-from projections.stream.feed import STAGE as PROJECTION
+from projections.stream.projection import STAGE as PROJECTION
 from tallybook.clock import now_ms
 from tallybook.stream.lag import Waiting, intake_positions, lag_on, projection_positions
 from tallybook.stream.open import Stream

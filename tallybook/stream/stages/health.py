@@ -13,8 +13,7 @@ from typing import Final
 import msgspec
 
 from books.errors import BooksError
-from books.kafka.groups import GroupView
-from books.kafka.records import Place
+from books.kafka.records import GroupView, Place
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stages.log import ERROR, StageLog
 

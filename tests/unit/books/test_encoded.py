@@ -7,7 +7,9 @@ import pytest
 
 from books.encoded_blocks import lines_of
 from books.errors import NoSuchPosition, UnknownEdition
-from books.files.open import create_books, open_for_reading, open_for_writing
+from books.files.create import create_books
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from books.log import LogReader, LogWriter
 from schemas.avro.codecs import decode_page, decode_postings, encode_reject
 from schemas.pages import JournalPage
@@ -38,14 +40,14 @@ def in_memory(_: Path) -> LogReader:
 
 def in_files(folder: Path) -> LogReader:
     create_books(folder, OPENED)
-    fill(open_for_writing(folder, HOLDER))
-    return open_for_reading(folder)
+    fill(FileLogWriter(folder, HOLDER))
+    return FileLogReader(folder)
 
 
 def in_older_files(folder: Path) -> LogReader:
     in_files(folder)
     make_older(folder)
-    return open_for_reading(folder)
+    return FileLogReader(folder)
 
 
 @pytest.fixture(params=[in_memory, in_files, in_older_files])

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from books.errors import NoSuchPosition
-from books.files.open import create_books, open_for_reading, open_for_writing
-from schemas.avro.codecs import encode_posting, schema_json
+from books.files.create import create_books
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
+from schemas.avro.codecs import encode_posting
+from schemas.avro.contracts import schema_json
 from tests.support.book_folders import HOLDER, add_round, append_round, bytes_of, copied, make_books, read_back
 from tests.support.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
 
@@ -32,7 +35,7 @@ def shop(two_rounds: Path, tmp_path: Path) -> Path:
 def test_the_layout_is_the_documented_one(shop: Path) -> None:
     names = [name for name in bytes_of(shop / "books") if not name.endswith("/")]
     assert sorted(names) == sorted([*FILES, "LOCK", "rounds.avro"])
-    assert [length.file for length in open_for_reading(shop).committed().lengths] == FILES
+    assert [length.file for length in FileLogReader(shop).committed().lengths] == FILES
 
 
 @pytest.mark.parametrize("name", [*FILES, "rounds.avro"])
@@ -62,9 +65,9 @@ def test_the_same_facts_give_the_same_bytes(tmp_path: Path, shop: Path) -> None:
 def test_they_do_so_when_the_writer_came_and_went(tmp_path: Path, shop: Path) -> None:
     create_books(tmp_path / "again", OPENED)
     for number in (1, 2):
-        with open_for_writing(tmp_path / "again", HOLDER) as writer:
+        with FileLogWriter(tmp_path / "again", HOLDER) as writer:
             append_round(writer, number, "somebody else")  # and lost
-        with open_for_writing(tmp_path / "again", HOLDER) as writer:
+        with FileLogWriter(tmp_path / "again", HOLDER) as writer:
             add_round(writer, number)
     assert bytes_of(tmp_path / "again") == bytes_of(shop)
 
@@ -80,7 +83,7 @@ def test_books_of_another_opening_have_other_markers(tmp_path: Path, shop: Path)
 def test_a_torn_tail_is_cut_at_every_byte(tmp_path: Path, shop: Path, name: str) -> None:
     before, clean = read_back(shop), bytes_of(shop)
     longer = copied(shop, tmp_path / "longer")
-    with open_for_writing(longer, HOLDER) as writer:
+    with FileLogWriter(longer, HOLDER) as writer:
         add_round(writer, 3)
     grown = (longer / "books" / name).read_bytes()
     committed = (shop / "books" / name).read_bytes()
@@ -90,7 +93,7 @@ def test_a_torn_tail_is_cut_at_every_byte(tmp_path: Path, shop: Path, name: str)
             (shop / "books" / name).write_bytes(committed + tail[:cut] + garbage)
             assert read_back(shop) == before  # a reader stops at the committed length, and changes nothing
             assert (shop / "books" / name).read_bytes() != committed
-            with open_for_writing(shop, HOLDER) as writer:
+            with FileLogWriter(shop, HOLDER) as writer:
                 assert writer.cut_bytes == cut + len(garbage)
             assert bytes_of(shop) == clean
 
@@ -98,7 +101,7 @@ def test_a_torn_tail_is_cut_at_every_byte(tmp_path: Path, shop: Path, name: str)
 def test_a_torn_commit_does_not_count_at_every_byte(tmp_path: Path, shop: Path) -> None:
     before, clean = read_back(shop), bytes_of(shop)
     longer = copied(shop, tmp_path / "longer")
-    with open_for_writing(longer, HOLDER) as writer:
+    with FileLogWriter(longer, HOLDER) as writer:
         add_round(writer, 3)
     after = read_back(longer)
     whole = bytes_of(longer)
@@ -115,7 +118,7 @@ def test_a_torn_commit_does_not_count_at_every_byte(tmp_path: Path, shop: Path) 
             if name.endswith(".avro"):
                 (torn / name).write_bytes(data)
         (torn / "books/rounds.avro").write_bytes(rounds[:cut])
-        with open_for_writing(torn, HOLDER) as writer:
+        with FileLogWriter(torn, HOLDER) as writer:
             assert bytes_of(torn) | {"books/LOCK": b""} == clean
             add_round(writer, 3)
         assert bytes_of(torn) == whole
@@ -127,16 +130,16 @@ def test_the_last_commit_is_found_before_any_amount_of_garbage(shop: Path) -> No
     for size in (1, 60_000, 70_000, 300_000):
         path.write_bytes(rounds + bytes(size))
         assert read_back(shop) == before
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         assert writer.cut_bytes == size
         sealed = [writer.commit(round_of(number)) for number in range(3, 300)]
     assert len(path.read_bytes()) > 1 << 16
-    assert open_for_reading(shop).committed() == sealed[-1]
-    assert list(open_for_reading(shop).commits())[3:] == sealed
+    assert FileLogReader(shop).committed() == sealed[-1]
+    assert list(FileLogReader(shop).commits())[3:] == sealed
 
 
 def test_a_position_inside_a_record_is_refused(shop: Path) -> None:
-    log = open_for_reading(shop)
+    log = FileLogReader(shop)
     places = [position for position, _ in log.read_journal(0)]
     for position in (*range(1, 100), *range(places[0] + 1, places[-1])):
         if position not in places:
@@ -146,7 +149,7 @@ def test_a_position_inside_a_record_is_refused(shop: Path) -> None:
 
 def test_a_commit_with_any_byte_changed_does_not_count(tmp_path: Path, shop: Path) -> None:
     longer = copied(shop, tmp_path / "longer")
-    with open_for_writing(longer, HOLDER) as writer:
+    with FileLogWriter(longer, HOLDER) as writer:
         add_round(writer, 3)
     start = (shop / "books/rounds.avro").stat().st_size
     rounds = (longer / "books/rounds.avro").read_bytes()
@@ -154,13 +157,13 @@ def test_a_commit_with_any_byte_changed_does_not_count(tmp_path: Path, shop: Pat
         changed = bytearray(rounds)
         changed[at] ^= 1 << at % 8
         (longer / "books/rounds.avro").write_bytes(changed)
-        assert open_for_reading(longer).committed().number == 2
+        assert FileLogReader(longer).committed().number == 2
 
 
 def test_what_no_commit_knows_is_removed_and_strangers_stay(shop: Path) -> None:
     clean = bytes_of(shop)
     books = shop / "books"
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         writer.open_edition(second_edition())
         writer.append_postings("0002", 0, postings(1, 2))
         for file in writer._appending.values():
@@ -169,7 +172,7 @@ def test_what_no_commit_knows_is_removed_and_strangers_stay(shop: Path) -> None:
     (books / "notes.txt").write_text("keep me")
     (books / "ledger.0001/notes.txt").write_text("me too")
     (books / "ledger.old").mkdir()
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         assert writer.cut_bytes > 0
     strangers = {"books/notes.txt": b"keep me", "books/ledger.0001/notes.txt": b"me too", "books/ledger.old/": b""}
     assert bytes_of(shop) == clean | strangers
@@ -179,17 +182,17 @@ def test_a_large_batch_is_written_in_several_blocks(tmp_path: Path) -> None:
     create_books(tmp_path, OPENED)
     size = len(encode_posting(posting(1)))
     many = postings(1, 3 * (1 << 20) // size)
-    with open_for_writing(tmp_path, HOLDER) as writer:
+    with FileLogWriter(tmp_path, HOLDER) as writer:
         writer.append_postings("0001", 0, many)
         writer.commit(round_of(1))
         batches = [batch for _, batch in writer.read_ledger("0001", 0)]
     assert 3 <= len(batches) <= 4
     assert [posting for batch in batches for posting in batch] == many
-    assert open_for_reading(tmp_path).last_posting("0001", 0) == many[-1]
+    assert FileLogReader(tmp_path).last_posting("0001", 0) == many[-1]
 
 
 def test_what_cannot_be_encoded_leaves_the_writer_sound(shop: Path) -> None:
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         unencodable = posting(5)
         unencodable.balance = 1 << 70
         with pytest.raises(OverflowError):
@@ -204,14 +207,14 @@ def test_what_cannot_be_encoded_leaves_the_writer_sound(shop: Path) -> None:
 def test_a_reject_that_imitates_a_block_is_only_a_reject(shop: Path) -> None:
     clean = (shop / "books/rejects.avro").read_bytes()
     forged = clean[-200:] + clean[-16:]
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         (kept,) = writer.append_rejects([msgspec.structs.replace(reject(3), raw=forged)])
         writer.commit(round_of(1))
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         (following,) = writer.append_rejects([reject(4)])
         writer.commit(round_of(1))
     assert (kept.number, following.number) == (3, 4)
-    assert [found.raw for _, batch in open_for_reading(shop).read_rejects() for found in batch][2] == forged
+    assert [found.raw for _, batch in FileLogReader(shop).read_rejects() for found in batch][2] == forged
 
 
 @pytest.mark.parametrize("change", [{"partition": 1}, {"partitions": 0}, {"partitions": 10_001}, {"deployment": ""}])

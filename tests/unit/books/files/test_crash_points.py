@@ -8,7 +8,9 @@ from random import Random
 import pytest
 
 from books.errors import BooksForeign
-from books.files.open import FileLogWriter, create_books, open_for_reading, open_for_writing
+from books.files.create import create_books
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.book_folders import HOLDER, append_round
 from tests.support.book_samples import OPENED, round_of, second_edition
@@ -29,7 +31,7 @@ def new_disk() -> FakeDisk:
 
 def run(disk: FakeDisk, acknowledged: list[int]) -> None:
     """Bring the books from wherever they stand to the last round."""
-    with open_for_writing(SHOP, HOLDER, files=disk) as writer:
+    with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
         for number in range(writer.committed().number + 1, ROUNDS + 1):
             write_round(writer, number)
             writer.commit(round_of(number))
@@ -53,7 +55,7 @@ def undisturbed() -> list[dict[str, bytes]]:
     for rounds in range(ROUNDS + 1):
         disk = new_disk()
         create_books(SHOP, OPENED, files=disk)
-        with open_for_writing(SHOP, HOLDER, files=disk) as writer:
+        with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
             for number in range(1, rounds + 1):
                 write_round(writer, number)
                 writer.commit(round_of(number))
@@ -93,10 +95,10 @@ def test_writing(undisturbed: list[dict[str, bytes]], die: Callable[[FakeDisk, i
     while (survived := survivors(die, seed, deaths + 1)) is not None:
         deaths += 1
         disk, acknowledged = survived
-        found = open_for_reading(SHOP, files=disk).committed().number
+        found = FileLogReader(SHOP, files=disk).committed().number
         # What was acknowledged is there; and at most the commit on whose last fsync it died.
         assert found in {acknowledged[-1], acknowledged[-1] + 1}
-        with open_for_writing(SHOP, HOLDER, files=disk):
+        with FileLogWriter(SHOP, HOLDER, files=disk):
             assert books(disk) == undisturbed[found]
         run(disk, acknowledged)
         assert books(disk) == undisturbed[ROUNDS]
@@ -117,7 +119,7 @@ def test_dying_again_while_opening(
             disk, acknowledged = survived
             disk.die_at = again + 1
             try:
-                with open_for_writing(SHOP, HOLDER, files=disk):
+                with FileLogWriter(SHOP, HOLDER, files=disk):
                     pass
             except DiedError:
                 again += 1
@@ -144,7 +146,7 @@ def test_creating(undisturbed: list[dict[str, bytes]], die: Callable[[FakeDisk, 
         else:
             break
         try:
-            open_for_reading(SHOP, files=disk)
+            FileLogReader(SHOP, files=disk)
         except BooksForeign:
             create_books(SHOP, OPENED, files=disk)
         assert books(disk) == undisturbed[0]
@@ -165,7 +167,7 @@ def test_books_that_were_created_outlive_a_power_cut(undisturbed: list[dict[str,
 def test_a_writer_whose_effect_failed_takes_nothing_more() -> None:
     disk = new_disk()
     create_books(SHOP, OPENED, files=disk)
-    writer = open_for_writing(SHOP, HOLDER, files=disk)
+    writer = FileLogWriter(SHOP, HOLDER, files=disk)
     append_round(writer, 1)
     disk.die_at = disk.effects.total() + 3
     with pytest.raises(DiedError):
@@ -182,11 +184,11 @@ def test_what_was_found_at_an_opening_outlives_a_power_cut(seed: int) -> None:
     found_more, die_at = 0, 0
     while (survived := survivors(kill, seed, die_at := die_at + 1)) is not None:
         disk, acknowledged = survived
-        with open_for_writing(SHOP, HOLDER, files=disk) as writer:
+        with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
             found = writer.committed().number
         found_more += found > acknowledged[-1]
         disk.cut_power(Random(seed))
-        assert open_for_reading(SHOP, files=disk).committed().number == found
+        assert FileLogReader(SHOP, files=disk).committed().number == found
     assert found_more > 0
 
 
@@ -201,10 +203,10 @@ def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed:
         disk.kill()
         if disk.is_folder(SHOP / "books"):
             found += 1
-            with open_for_writing(SHOP, HOLDER, files=disk):
+            with FileLogWriter(SHOP, HOLDER, files=disk):
                 pass
             disk.cut_power(Random(seed))
-            assert open_for_reading(SHOP, files=disk).committed().number == 0
+            assert FileLogReader(SHOP, files=disk).committed().number == 0
     assert found > 0
 
 
@@ -215,11 +217,11 @@ def test_what_a_reader_saw_outlives_a_power_cut(seed: int) -> None:
     numbers: list[int] = []
 
     def look_and_cut(disk: FakeDisk, seed: int) -> None:
-        numbers.append(open_for_reading(SHOP, files=disk).committed().number)
+        numbers.append(FileLogReader(SHOP, files=disk).committed().number)
         disk.cut_power(Random(seed))
 
     while (survived := survivors(look_and_cut, seed, die_at := die_at + 1)) is not None:
         disk, acknowledged = survived
         seen_early += numbers[-1] > acknowledged[-1]
-        assert open_for_reading(SHOP, files=disk).committed().number == numbers[-1]
+        assert FileLogReader(SHOP, files=disk).committed().number == numbers[-1]
     assert seen_early > 0

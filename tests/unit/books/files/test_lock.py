@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from books.errors import FolderHeld, LockHolder
+from books.files.create import create_books
 from books.files.disk import REAL_FILES
-from books.files.lock import read_holder
-from books.files.open import create_books, open_for_reading, open_for_writing, this_process
+from books.files.lock import read_holder, this_process
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from tests.support.book_folders import HOLDER, add_round, append_round, bytes_of, copied
 from tests.support.book_samples import OPENED
 
@@ -19,9 +21,10 @@ from tests.support.book_samples import OPENED
 HOLD = """
 import sys
 from pathlib import Path
-from books.files.open import open_for_writing, this_process
+from books.files.lock import this_process
+from books.files.writer import FileLogWriter
 from tests.support.book_folders import add_round, append_round
-writer = open_for_writing(Path(sys.argv[1]), this_process(1_700_000_000_000, "tallybook run shop"))
+writer = FileLogWriter(Path(sys.argv[1]), this_process(1_700_000_000_000, "tallybook run shop"))
 add_round(writer, 3)
 append_round(writer, 4)
 for file in writer._appending.values():
@@ -54,7 +57,7 @@ def holder(shop: Path, repository: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_process_is_told_who_holds_the_folder(shop: Path, holder: subprocess.Popen[str]) -> None:
     before = bytes_of(shop)
     with pytest.raises(FolderHeld) as caught:
-        open_for_writing(shop, HOLDER)
+        FileLogWriter(shop, HOLDER)
     assert caught.value.holder is not None
     assert caught.value.holder.pid == holder.pid
     message = str(caught.value)
@@ -62,23 +65,23 @@ def test_a_second_process_is_told_who_holds_the_folder(shop: Path, holder: subpr
     assert "since 2023-11-14 22:13:20 UTC (tallybook run shop)" in message
     assert str(shop) in message
     assert bytes_of(shop) == before
-    log = open_for_reading(shop)  # readers are welcome
+    log = FileLogReader(shop)  # readers are welcome
     assert log.committed().number == 3
 
 
 def test_a_killed_holder_leaves_the_folder_free(shop: Path, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         assert writer.committed().number == 3
         assert writer.cut_bytes > 0
         assert read_holder(REAL_FILES, shop / "books/LOCK") == HOLDER
         add_round(writer, 4)
-    assert open_for_reading(shop).committed().number == 4
+    assert FileLogReader(shop).committed().number == 4
 
 
 def test_the_note_goes_when_the_holder_does(shop: Path) -> None:
-    with open_for_writing(shop, HOLDER):
+    with FileLogWriter(shop, HOLDER):
         assert read_holder(REAL_FILES, shop / "books/LOCK") == HOLDER
     assert read_holder(REAL_FILES, shop / "books/LOCK") is None
     assert (shop / "books/LOCK").read_bytes() == b""
@@ -87,16 +90,16 @@ def test_the_note_goes_when_the_holder_does(shop: Path) -> None:
 def test_a_lock_file_that_is_gone_is_made_again(shop: Path) -> None:
     (shop / "books/LOCK").unlink()
     assert read_holder(REAL_FILES, shop / "books/LOCK") is None
-    with open_for_writing(shop, HOLDER), pytest.raises(FolderHeld):
-        open_for_writing(shop, HOLDER)
+    with FileLogWriter(shop, HOLDER), pytest.raises(FolderHeld):
+        FileLogWriter(shop, HOLDER)
 
 
 @pytest.mark.parametrize("note", [b"", b"\xff\xfe", b'{"pid": "seven"}', b"[]"])
 def test_a_holder_without_a_readable_note_is_still_a_holder(shop: Path, note: bytes) -> None:
-    with open_for_writing(shop, HOLDER):
+    with FileLogWriter(shop, HOLDER):
         (shop / "books/LOCK").write_bytes(note)
         with pytest.raises(FolderHeld, match="another process that is just starting or ending") as caught:
-            open_for_writing(shop, HOLDER)
+            FileLogWriter(shop, HOLDER)
         assert caught.value.holder is None
 
 
@@ -112,9 +115,9 @@ def test_a_later_version_may_say_more_about_itself(shop: Path) -> None:
 def test_a_writer_that_was_refused_lets_go(shop: Path) -> None:
     (shop / "books/rejects.avro").rename(shop / "rejects.avro")
     with pytest.raises(Exception, match=r"rejects\.avro"):
-        open_for_writing(shop, HOLDER)
+        FileLogWriter(shop, HOLDER)
     (shop / "rejects.avro").rename(shop / "books/rejects.avro")
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         append_round(writer, 3)
 
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from books.errors import BooksDamaged, BooksError, BooksForeign
-from books.files.open import open_for_reading, open_for_writing
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from schemas.avro.containers import encode_header, read_header
 from tests.support.book_folders import HOLDER, add_round, bytes_of, copied, make_books, read_back
 from tests.support.book_samples import OPENED, postings
@@ -36,9 +37,9 @@ def refused(folder: Path, kind: type[BooksError], *, deployment: str | None = No
     """The message with which a folder is refused by reader and writer alike, byte for byte as it was."""
     before = bytes_of(folder)
     with pytest.raises(kind) as reading:
-        open_for_reading(folder, deployment=deployment)
+        FileLogReader(folder, deployment=deployment)
     with pytest.raises(kind) as writing:
-        open_for_writing(folder, HOLDER, deployment=deployment)
+        FileLogWriter(folder, HOLDER, deployment=deployment)
     assert bytes_of(folder) == before
     assert str(reading.value) == str(writing.value)
     assert str(reading.value).endswith("Nothing was changed.")
@@ -62,7 +63,7 @@ def test_an_empty_folder_is_not_a_tallybook_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(BooksForeign, match="tallybook init"):
-        open_for_writing(tmp_path / "typo", HOLDER)
+        FileLogWriter(tmp_path / "typo", HOLDER)
     assert not (tmp_path / "typo").exists()
 
 
@@ -78,7 +79,7 @@ def test_a_folder_of_other_books_is_foreign(tmp_path: Path) -> None:
 
 def test_another_deployment_than_expected_is_foreign(shop: Path) -> None:
     assert "'corner-shop', and not to 'head-office'" in refused(shop, BooksForeign, deployment="head-office")
-    assert open_for_reading(shop, deployment="corner-shop").opened() == OPENED
+    assert FileLogReader(shop, deployment="corner-shop").opened() == OPENED
 
 
 @pytest.mark.parametrize("name", ALL_FILES)
@@ -104,7 +105,7 @@ def test_a_schema_in_other_words_is_the_same_schema(shop: Path) -> None:
         metadata["avro.schema"] = msgspec.json.encode(schema)
 
     with_head(shop / "books/rounds.avro", reword)
-    with open_for_writing(shop, HOLDER):
+    with FileLogWriter(shop, HOLDER):
         assert read_back(shop) == before
 
 
@@ -116,7 +117,7 @@ def test_records_of_another_version_may_be_read_and_not_written(shop: Path, name
     assert read_back(shop) == before
     files = bytes_of(shop)
     with pytest.raises(BooksForeign, match=f"{name}.*whose records have other fields"):
-        open_for_writing(shop, HOLDER)
+        FileLogWriter(shop, HOLDER)
     assert bytes_of(shop) == files
 
 
@@ -181,7 +182,7 @@ def test_two_files_that_changed_places_are_refused(shop: Path) -> None:
 def test_older_commits_with_newer_books_count_as_a_torn_round(shop: Path) -> None:
     """A backup of the commits alone is a prefix of the truth: the books are cut back to it."""
     before, clean = read_back(shop), bytes_of(shop)
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         add_round(writer, 3)
     (shop / "books/rounds.avro").write_bytes(clean["books/rounds.avro"])
     assert read_back(shop) == before
@@ -189,7 +190,7 @@ def test_older_commits_with_newer_books_count_as_a_torn_round(shop: Path) -> Non
 
 def test_newer_commits_with_older_books_are_refused(tmp_path: Path, shop: Path) -> None:
     newer = copied(shop, tmp_path / "newer")
-    with open_for_writing(newer, HOLDER) as writer:
+    with FileLogWriter(newer, HOLDER) as writer:
         add_round(writer, 3)
     shutil.copy(newer / "books/rounds.avro", shop / "books/rounds.avro")
     assert re.search(
@@ -222,7 +223,7 @@ def test_a_file_shorter_than_committed_is_refused(shop: Path, name: str) -> None
     for length in (*range(0, len(data), 199), *range(len(data) - 40, len(data))):
         path.write_bytes(data[:length])
         with pytest.raises(BooksDamaged) as caught:
-            open_for_reading(shop)
+            FileLogReader(shop)
         assert caught.value.file == name
     path.write_bytes(b"")
     assert f"{name} at byte 0: the file ends 4 bytes too early" in refused(shop, BooksDamaged)
@@ -274,7 +275,7 @@ def test_damage_in_the_middle_is_found_by_who_reads_there(tmp_path: Path, name: 
     before = read_back(shop)
     for at in range(ends[1], ends[2]):
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1 :])
-        open_for_reading(shop)  # head and end are right
+        FileLogReader(shop)  # head and end are right
         found = damage_in(shop)
         assert found is None or (found.file == name and found.offset in ends)
         assert found is not None or name == "rejects.avro" or read_back(shop) != before
@@ -303,9 +304,9 @@ def test_pages_and_postings_out_of_order_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_reader_is_not_troubled_by_a_writer_at_work(shop: Path) -> None:
-    log = open_for_reading(shop)
+    log = FileLogReader(shop)
     before = read_back(shop)
-    with open_for_writing(shop, HOLDER) as writer:
+    with FileLogWriter(shop, HOLDER) as writer:
         writer.append_postings("0001", 0, postings(5, 100))
         for file in writer._appending.values():
             file.flush()

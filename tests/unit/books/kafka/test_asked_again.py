@@ -25,9 +25,8 @@ from books.kafka.errors import (
     TransactionAborted,
     TransactionLost,
 )
-from books.kafka.groups import GroupView
 from books.kafka.producer import TransactionalProducer
-from books.kafka.records import GroupOffset, Place
+from books.kafka.records import GroupOffset, GroupView, Place
 from processors.stream.faust_worker import PASSING
 from tallybook.stream.stages.retry import TROUBLE
 

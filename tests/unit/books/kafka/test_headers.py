@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from books.kafka.headers import ENCODED, header_bytes, header_text, plain_text
+from books.kafka.records import ENCODED, header_bytes, header_text, plain_text
 
 
 @given(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))

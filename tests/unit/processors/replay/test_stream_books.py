@@ -9,7 +9,8 @@ import pytest
 
 from books.copy import copy_books
 from books.errors import BooksDamaged, BooksExist, BooksForeign, LockHolder
-from books.files.open import open_for_reading, open_for_writing
+from books.files.reader import FileLogReader
+from books.files.writer import FileLogWriter
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
 from books.kafka.log import KafkaLogReader
@@ -129,7 +130,7 @@ def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, se
     stream = stream_of(seed, behind=behind)
     done = copy_books(stream, FIRST_EDITION, tmp_path)
     assert (done.unscored > 0) == behind
-    for log in (stream, open_for_reading(tmp_path)):
+    for log in (stream, FileLogReader(tmp_path)):
         found = verify_books(log, FIRST_EDITION, load)
         assert (found.differences, found.shown) == (0, [])
         assert (found.journal_digest, found.ledger_digest) == streamed_digests(stream)
@@ -142,7 +143,7 @@ def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
     for raw in (b"{", b"["):
         stream.put(stream.topics.rejects, 0, reject_message(Reject("malformed", "no JSON", raw)))
     copy_books(stream, FIRST_EDITION, tmp_path)
-    log = open_for_reading(tmp_path)
+    log = FileLogReader(tmp_path)
     for partition in range(PARTITIONS):
         pages, expected = ([page for _, page in each.read_journal(partition)] for each in (log, stream))
         assert pages == expected
@@ -156,7 +157,7 @@ def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
 def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> None:
     stream = stream_of(2, behind=True)
     copy_books(stream, FIRST_EDITION, tmp_path)
-    for log in (stream, open_for_reading(tmp_path)):
+    for log in (stream, FileLogReader(tmp_path)):
         scorer = PartitionScorer(1, OPENED, load)
         recover_partition(log, FIRST_EDITION, scorer)
         batch = stream.batch(1)
@@ -195,6 +196,6 @@ def test_pages_of_a_stream_may_have_gaps_and_never_go_back() -> None:
 def test_a_copy_is_never_written_to_and_never_over_other_books(tmp_path: Path) -> None:
     copy_books(stream_of(6), FIRST_EDITION, tmp_path)
     with pytest.raises(BooksForeign, match="copy of a stream"):
-        open_for_writing(tmp_path, LockHolder(1, "here", 0, "test"))
+        FileLogWriter(tmp_path, LockHolder(1, "here", 0, "test"))
     with pytest.raises(BooksExist):
         copy_books(stream_of(6), FIRST_EDITION, tmp_path)

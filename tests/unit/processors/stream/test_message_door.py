@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books.kafka.headers import header_text
+from books.kafka.records import header_text
 from processors.intake.door import MAX_QUICK_BYTES
 from processors.intake.refusal import Refusal
 from schemas.avro.codecs import encode_fact

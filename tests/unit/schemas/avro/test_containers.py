@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.avro.codecs import ContainerDamaged, read_container
-from schemas.avro.containers import MAX_BLOCK_BYTES, MAX_HEADER_BYTES
+from schemas.avro.codecs import read_container
+from schemas.avro.containers import MAX_BLOCK_BYTES, MAX_HEADER_BYTES, ContainerDamaged
 from schemas.avro.contracts import load_schema
 from schemas.avro.varints import long_bytes
 from schemas.facts import CheckedIn, ContentShared, PurchaseLine, PurchaseRecorded, ReferralMade, ReviewSubmitted

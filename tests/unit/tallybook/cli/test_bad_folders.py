@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from schemas.avro.containers import encode_header, read_header
 from tallybook import clock
 from tallybook.cli import books as commands_books
@@ -151,7 +151,7 @@ def test_older_commits_drop_what_they_do_not_know_and_say_so(used: Path, folder:
 
 def digests(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Those of the last commit, by partition."""
-    last = open_for_reading(folder).committed()
+    last = FileLogReader(folder).committed()
     return last.journal_digests, last.ledger_digests
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from books.files.open import open_for_reading
+from books.files.reader import FileLogReader
 from tallybook.exit_codes import Exit
 from tests.support.book_folders import bytes_of
 from tests.support.small_folder import build_folder, purchase
@@ -81,7 +81,7 @@ def limited_to(size: int) -> Before:
 
 
 def digests(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    last = open_for_reading(folder).committed()
+    last = FileLogReader(folder).committed()
     return last.journal_digests, last.ledger_digests
 
 
@@ -95,10 +95,10 @@ def must_tell(ran: subprocess.CompletedProcess[str], *words: str) -> None:
 @pytest.mark.parametrize("limit", LIMITS)
 def test_books_that_may_not_grow(folder: Path, expected: object, limit: int) -> None:
     file = str(folder / "inbox/sales.jsonl")
-    committed = open_for_reading(folder).committed().number
+    committed = FileLogReader(folder).committed().number
     ran = command(folder, "import", "--no-project", file, before=limited_to(limit))
     must_tell(ran, str(folder / "books"), "File too large")
-    assert open_for_reading(folder).committed().number >= committed
+    assert FileLogReader(folder).committed().number >= committed
     assert command(folder, "import", "--no-project", file).returncode == Exit.DONE
     assert digests(folder) == expected
 

@@ -11,7 +11,6 @@ import pytest
 
 from books.errors import FolderHeld
 from processors.decider.partition import UnknownSemanticsError
-from processors.embedded.group_messages import decode_lines, decode_owed, encode, encode_lines
 from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS
@@ -20,7 +19,7 @@ from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
 from tallybook.folder.session import processes_for, writing_session
-from tallybook.folder.workers import WorkerDied
+from tallybook.folder.workers import WorkerDied, decode_lines, decode_owed, encode, encode_lines
 from tests.support import small_imports as small
 from tests.support.deciders import published
 from tests.support.small_imports import NOW, RULES, START, random_facts, rounds_of, write_lines

@@ -2,8 +2,7 @@
 
 import pytest
 
-from books.kafka.groups import ConsumerInGroup, GroupView
-from books.kafka.records import Place
+from books.kafka.records import ConsumerInGroup, GroupView, Place
 from processors.stream.ticker import HOUR_MS, MAX_HELD_BACK_MS
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stuck import SCORING, Look, Time, judge_stage, judge_time

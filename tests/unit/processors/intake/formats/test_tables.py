@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.intake.formats.cells import Clock, text, whole_number
-from processors.intake.formats.csv_text import MAX_LINES_PER_ROW, csv_rows
+from processors.intake.formats.csv_rows import MAX_LINES_PER_ROW, csv_rows
 from processors.intake.input_records import InputRefused
 from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.refusal import Problem

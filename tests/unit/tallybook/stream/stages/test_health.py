@@ -2,8 +2,7 @@
 
 import pytest
 
-from books.kafka.groups import ConsumerInGroup, GroupView
-from books.kafka.records import Place
+from books.kafka.records import ConsumerInGroup, GroupView, Place
 from tallybook.stream.stages.health import ALIVE_SECONDS, FRESH_SECONDS, STEPPING_SECONDS, Pulse, Watched, judge
 
 OWN = "shop-scoring-1"

@@ -2,8 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from books.kafka.groups import ConsumerInGroup, GroupView
-from books.kafka.records import Place
+from books.kafka.records import ConsumerInGroup, GroupView, Place
 from processors.stream.stage_counts import COMMIT_BOUNDS_SECONDS, StageCounts
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stages.health import Health, Watched

@@ -7,8 +7,8 @@ import pytest
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
 from books.kafka.messages import batch_message, page_message
-from projections.stream import feed as stream_feed
-from projections.stream.feed import StreamFeed
+from projections.stream import projection as stream_feed
+from projections.stream.projection import StreamFeed
 from schemas.facts import CheckedIn, JournalOpened
 from schemas.pages import JournalLine
 from schemas.posting import PostingBatch
