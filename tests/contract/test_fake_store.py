@@ -13,7 +13,7 @@ from projections.store import TABLES, Row, Store
 from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.fakes.store import FakeStore, InsertsTwice, identities
-from tests.sql.small_programme import small_programme
+from tests.sql.bookkeeper import small_programme
 
 EPOCH = date(1970, 1, 1)
 

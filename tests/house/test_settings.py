@@ -8,7 +8,6 @@ import pytest
 from packaging.requirements import Requirement
 
 from scripts.pin import FILES, requirements_of
-from scripts.stages import STAGES
 from tests.house.tracked import ROOT, read, tracked, tracked_files
 
 PYPROJECT = tomllib.loads(read(Path("pyproject.toml")))
@@ -72,11 +71,6 @@ def test_later_files_keep_the_pins_of_the_earlier() -> None:
 
 def test_all_python_is_type_checked() -> None:
     assert {path.parts[0] for path in tracked(".py")} <= set(PYPROJECT["tool"]["mypy"]["files"])
-
-
-def test_every_test_belongs_to_a_stage() -> None:
-    folders = {path.parts[1] for path in tracked(".py") if path.parts[0] == "tests" and path.name.startswith("test_")}
-    assert folders <= set(STAGES), "add a stage to scripts/stages.py"
 
 
 def test_every_relaxed_rule_says_why() -> None:

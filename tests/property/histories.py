@@ -19,9 +19,8 @@ from schemas.posting import EntryType, Posting, Reason
 from tests.reference.local_time import DAY_MS, HOUR_MS
 from tests.run.seeds import Seeded
 from tests.support.deciders import Feed, decider_feed, published, reference_feed
-from tests.support.flow_yaml import block
 from tests.support.random_facts import MEMBERS, FactMaker
-from tests.support.random_rulesets import ZONES, RulesetMaker, tzif_of
+from tests.support.random_rulesets import ZONES, RulesetMaker, block, tzif_of
 
 THEMES = ("general", "streak", "referral", "flood", "reviews", "huge", "expiry")
 THEME_WEIGHTS = (37, 16, 16, 4, 12, 3, 12)

@@ -12,8 +12,8 @@ from projections.store import Store
 from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import clickhouse_url
+from tests.sql.bookkeeper import small_programme
 from tests.sql.projected_books import answers, empty, in_small_records
-from tests.sql.small_programme import small_programme
 
 __all__ = ["clickhouse_url"]
 

@@ -13,7 +13,7 @@ from projections.projector import project
 from projections.serving.serve import serving
 from projections.store import Address
 from schemas.posting import FIRST_EDITION
-from tests.sql.small_programme import small_programme
+from tests.sql.bookkeeper import small_programme
 
 MAX_WAIT_SECONDS = 60.0
 

@@ -9,7 +9,7 @@ from projections.clickhouse.client import ClickHouse
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
 from schemas.posting import FIRST_EDITION
-from tests.sql.small_programme import small_programme
+from tests.sql.bookkeeper import small_programme
 
 
 class Fault(NamedTuple):

@@ -15,8 +15,8 @@ from projections.store import QueryFailed
 from projections.table_docs import table_docs
 from schemas.posting import FIRST_EDITION
 from tests.fakes.store import Stopped, StopsAfter
+from tests.sql.bookkeeper import small_programme
 from tests.sql.projected_books import answers
-from tests.sql.small_programme import small_programme
 
 MIGRATIONS = sql_files("migrations")
 EXTRA = SqlFile(

@@ -19,7 +19,7 @@ def table(columns: str, *rows: tuple[object, ...]) -> list[Row]:
     return [dict(zip(columns.split(), row, strict=True)) for row in rows]
 
 
-# What a person finds in tests/sql/small_programme.py with a pencil.
+# What a person finds in tests/sql/bookkeeper.py with a pencil.
 ANSWERS = {
     "breakage_candidates": table(
         "silent_months members points with_expiry",

@@ -8,8 +8,7 @@ from projections.clickhouse.client import ClickHouse
 from projections.readers import queries as readers
 from projections.readers.queries import Balance, Period, Place
 from projections.sql_files import sql_files
-from tests.sql.bookkeeper import ms
-from tests.sql.small_programme import END_OF_JUNE, LAST_TICK
+from tests.sql.bookkeeper import END_OF_JUNE, LAST_TICK, ms
 
 
 def test_the_balance_of_a_member(programme: ClickHouse) -> None:

@@ -1,5 +1,6 @@
 """Random rulesets as the YAML text that a person would write: every kind of rule, few names, so that they collide."""
 
+import json
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -9,7 +10,6 @@ from typing import Any
 
 from processors.zones import zone_data
 from tests.reference.local_time import DAY_MS, HOUR_MS, clock_changes, day_of, zone_from
-from tests.support.flow_yaml import Plain
 
 # Clock changes at 2 and 1 o'clock, at midnight (skipped, or repeated), by half an hour, odd offsets, and none at all.
 ZONES = (
@@ -63,6 +63,37 @@ MAX_MULTIPLIERS = 3
 
 
 tzif_of = cache(zone_data)
+
+
+class Plain(str):
+    """Text that stands in the YAML without quotes: a number, a date, a word."""
+
+    __slots__ = ()
+
+
+def flow(value: Any) -> str:
+    """A value in YAML flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(held)}" for key, held in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Plain):
+        return str(value)
+    return json.dumps(value)
+
+
+def block(document: dict[str, Any]) -> str:
+    """The document in YAML, one setting or list item a line."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            lines.append(f"{key}:")
+            lines += [f"  - {flow(item)}" for item in value]
+        else:
+            lines.append(f"{key}: {flow(value)}")
+    return "\n".join(lines) + "\n"
 
 
 @dataclass

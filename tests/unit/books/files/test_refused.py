@@ -82,14 +82,6 @@ def test_another_deployment_than_expected_is_foreign(shop: Path) -> None:
     assert FileLogReader(shop, deployment="corner-shop").opened() == OPENED
 
 
-@pytest.mark.parametrize("name", ALL_FILES)
-def test_another_layout_is_foreign(shop: Path, name: str) -> None:
-    with_head(shop / "books" / name, lambda metadata: metadata.update({"tallybook.layout": b"2"}))
-    message = refused(shop, BooksForeign)
-    assert name in message
-    assert "layout '2', and this version of Tallybook reads layout '1'" in message
-
-
 def test_a_head_with_nonsense_in_it_is_foreign(shop: Path) -> None:
     for key, value in (("generation", b"two"), ("generation", b""), ("book", b"")):
         with_head(shop / "books/rounds.avro", lambda m, k=key, v=value: m.update({f"tallybook.{k}": v}))  # type: ignore[misc]  # mypy infers no type for a lambda with defaults
@@ -199,21 +191,6 @@ def test_newer_commits_with_older_books_are_refused(tmp_path: Path, shop: Path) 
 
 
 # -- damage
-
-
-@pytest.mark.parametrize("name", ALL_FILES)
-def test_a_missing_file_is_named(shop: Path, name: str) -> None:
-    (shop / "books" / name).unlink()
-    message = refused(shop, BooksDamaged)
-    assert message.startswith(f"{name}: the file")
-    assert "missing" in message
-    assert "Restore the whole folder from one backup" in message
-
-
-@pytest.mark.parametrize("gone", ["journal", "ledger.0001"])
-def test_a_missing_folder_is_named(shop: Path, gone: str) -> None:
-    shutil.rmtree(shop / "books" / gone)
-    assert f"{gone}/00.avro: the file is missing" in refused(shop, BooksDamaged)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_FILES if name != "rounds.avro"])

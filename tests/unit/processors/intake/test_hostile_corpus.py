@@ -12,8 +12,17 @@ from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused
 from processors.intake.merge import gather
 from processors.intake.refusal import RejectReason
 from schemas.pages import REJECT_REASONS
-from tests.hostile.large import LargeCase, large_cases
-from tests.support.hostile import CORPUS, corpus, is_as_expected, opened, orders_mapping, outcome, refusal_of
+from tests.support.hostile import (
+    CORPUS,
+    LargeCase,
+    corpus,
+    is_as_expected,
+    large_cases,
+    opened,
+    orders_mapping,
+    outcome,
+    refusal_of,
+)
 
 MIN_CASES = 70
 

@@ -10,8 +10,7 @@ import pytest
 
 from processors.ruleset.json_schema import FILE, render, ruleset_json_schema
 from processors.ruleset.yaml_text import read_yaml
-from tests.support.flow_yaml import block
-from tests.support.random_rulesets import ZONES, RulesetMaker
+from tests.support.random_rulesets import ZONES, RulesetMaker, block
 from tests.support.ruleset_documents import BASE, document
 
 PROGRAMMES = sorted((Path(__file__).parents[4] / "rulesets").glob("*/*.yaml"))

@@ -16,8 +16,7 @@ from processors.ruleset.parse import parse_ruleset
 from processors.zones import zone_data
 from schemas.facts import PurchaseLine
 from tests.support.deciders import load
-from tests.support.flow_yaml import block
-from tests.support.random_rulesets import ZONES, RulesetMaker
+from tests.support.random_rulesets import ZONES, RulesetMaker, block
 
 TEXTS = ("a", "b", "c", "other")
 NUMBERS = range(8)  # one more than any condition below names

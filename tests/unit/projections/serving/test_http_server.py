@@ -97,6 +97,11 @@ def test_a_request_that_comes_byte_by_byte_is_given_up(site: Echo, begin: bytes)
     assert site.bodies == [0]
 
 
+def test_who_says_nothing_is_hung_up_on(site: Echo) -> None:
+    with serving(site, msgspec.structs.replace(LIMITS, idle_seconds=1)) as port:
+        assert send(port) == b""
+
+
 @pytest.mark.parametrize("count", [48, MAX_CONNECTIONS, 2 * MAX_CONNECTIONS])
 def test_slow_clients_keep_no_reader_waiting(port: int, count: int) -> None:
     with slow_clients(port, count):

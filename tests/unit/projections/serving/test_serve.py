@@ -3,18 +3,12 @@
 import base64
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import msgspec
 import pytest
 
-from projections.serving.clickhouse_http import LIMITS, ClickHouseSite
-from projections.serving.http_server import MAX_CONNECTIONS, HttpServer
-from projections.serving.running import Running
+from projections.serving.http_server import MAX_CONNECTIONS
 from projections.serving.serve import serving
-from projections.serving.served_query import Guarded
-from tests.fakes.sessions import ENDLESS, FakeSessions
+from tests.fakes.sessions import ENDLESS
 from tests.support.http_asking import KEY, TIMEOUT_SECONDS, TOKEN, Got, Kept, ask, head, send
 
 
@@ -105,34 +99,6 @@ def test_other_methods_are_refused(port: int, method: str) -> None:
 
 def test_other_paths_are_not_there(port: int) -> None:
     assert ask(port, "/play").status == 404
-
-
-@contextmanager
-def impatient(asks: FakeSessions) -> Iterator[int]:
-    """A server that waits for nobody."""
-    limits = msgspec.structs.replace(LIMITS, request_seconds=0.05, answer_seconds=0.5, idle_seconds=1)
-    guarded = Guarded(asks)
-    server = HttpServer("127.0.0.1", 0, limits)
-    running = Running(guarded.kill)
-    server.start(ClickHouseSite(guarded, running, TOKEN, server.port))
-    try:
-        yield server.port
-    finally:
-        running.end()
-        server.end()
-
-
-@pytest.mark.parametrize("said", ["", "POST / HTTP/1.1\r\nHo", "{head}SEL"])
-def test_who_is_slow_is_hung_up_on(said: str) -> None:
-    with impatient(FakeSessions()) as port:
-        assert send(port, said.format(head=head(port, length=9).decode()).encode()) == b""
-
-
-def test_who_does_not_take_the_answer_is_hung_up_on() -> None:
-    asks = FakeSessions()
-    with impatient(asks) as port, socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as lazy:
-        lazy.sendall(head(port, length=29) + b"SELECT repeat('x', 100000000)")
-        assert ask(port, "/?query=SELECT+7").body == "7\n"
 
 
 def test_there_is_room_for_so_many_connections(port: int) -> None:

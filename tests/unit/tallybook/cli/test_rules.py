@@ -144,10 +144,3 @@ def test_publish_refuses_what_cannot_be(folder: Path) -> None:
     edited = write(folder, "1.yaml", RULES + "# edited\n")
     assert "never changes" in run(folder, "rules", "publish", edited, "--effective-from", "2027-01-01").err
     assert len(run(folder, "rules", "show", "--json").json()) == 1
-
-
-def test_an_edited_published_file_stops_the_import(folder: Path) -> None:
-    write(folder, "1.yaml", RULES + "# edited\n")
-    result = run(folder, "import", "-", stdin=b"{}\n")
-    assert result.code == 3
-    assert "1.yaml is not what was published as version 1" in result.err

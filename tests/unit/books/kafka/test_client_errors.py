@@ -1,4 +1,4 @@
-"""A request whose trouble passes is sent again, within a bound; an abort that the broker refuses is one all the same.
+"""What Kafka's client says becomes an error that says what to do; what passes is asked for again, within a bound.
 
 The library's clients are replaced by ones that fail as often as they are told to, and then answer.
 """
@@ -32,6 +32,13 @@ from tallybook.stream.stages.retry import TROUBLE
 
 PLACE: Final = Place("facts", 0)
 HERE: Final = "memory:9092"
+CALLED: Final = {
+    "init_transactions": "init",
+    "begin_transaction": "begin",
+    "send_offsets_to_transaction": "offsets",
+    "commit_transaction": "commit",
+    "abort_transaction": "abort",
+}
 
 
 class Broker:
@@ -130,20 +137,8 @@ class Producer:
                 self._fatal = error
             raise
 
-    def init_transactions(self, _: float) -> None:
-        self._do("init")
-
-    def begin_transaction(self) -> None:
-        self._do("begin")
-
-    def send_offsets_to_transaction(self, *_: object) -> None:
-        self._do("offsets")
-
-    def commit_transaction(self, _: float) -> None:
-        self._do("commit")
-
-    def abort_transaction(self, _: float) -> None:
-        self._do("abort")
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: self._do(CALLED[name])
 
     def purge(self, *, in_flight: bool) -> None:
         assert in_flight
