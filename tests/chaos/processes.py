@@ -15,6 +15,7 @@ import msgspec
 from schemas.instants import parse_instant
 from tallybook.child_process import SUPERVISED
 from tests.chaos.stage import Orders
+from tests.support.processes import ended
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PAUSE_SECONDS: Final = 0.5  # before a process is begun again
@@ -161,19 +162,10 @@ class Stages:
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end in the deployment's folder; what it said. Raises AssertionError where it fails."""
-        command = self._command(*arguments)
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = ended(*self._command(*arguments), cwd=ROOT, timeout=COMMAND_SECONDS)
         if done.returncode:
             raise AssertionError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return str(done.stdout)
 
     def restarts(self) -> int:
         """How often a process was begun again."""

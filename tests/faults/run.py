@@ -14,6 +14,7 @@ from random import Random
 from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, STREAMING, Fault, faults
 from tests.run.given import Given, say
 from tests.run.seeds import over_threads
+from tests.support.processes import ended
 
 COPIED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets", "tests", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "hostile", "fixtures")
@@ -65,15 +66,7 @@ def _copy(source: Path, target: Path) -> None:
 def _fails(copy: Path, command: Sequence[str]) -> bool:
     """True if a suite fails, by a test or by running longer than any should."""
     try:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=copy,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            timeout=MAX_SECONDS,
-        )
+        done = ended(sys.executable, *command, cwd=copy, timeout=MAX_SECONDS)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode != 0

@@ -8,24 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import ended
+
 BIN = Path(sys.executable).parent
-TIMEOUT_SECONDS = 300
 SMALL = "--facts 4000 --members 150"
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A new shell with nothing at the keyboard."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TALLYBOOK")}
-    return subprocess.run(
-        ["sh", "-c", command],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-    )
+    return ended("sh", "-c", command, cwd=folder, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from tests.house.fences import Block, shell_blocks
 from tests.house.known_commands import BIN, pages_with
 from tests.house.tracked import read
+from tests.support.processes import ended
 
 PAGE_TIMEOUT_SECONDS = 900
 SHOWN_LINES = 40
@@ -29,17 +30,9 @@ def run_blocks(page_blocks: list[Block], folder: Path) -> subprocess.CompletedPr
     home.mkdir()
     empty.mkdir()
     shell = "bash" if any(block.language == "bash" for block in page_blocks) else "sh"
-    return subprocess.run(
-        [shell, "-c", script_of(page_blocks)],
-        cwd=empty,
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(home), "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=PAGE_TIMEOUT_SECONDS,
-    )
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(home), "NO_COLOR": "1"}
+    script = script_of(page_blocks)
+    return ended(shell, "-c", script, cwd=empty, env=env, stderr=subprocess.STDOUT, timeout=PAGE_TIMEOUT_SECONDS)
 
 
 @pytest.mark.parametrize("page", pages_with(long=False), ids=str)

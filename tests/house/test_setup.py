@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tracked import ROOT
+from tests.support.processes import ended
 
 FILES = (
     "requirements/runtime.txt",
@@ -65,15 +66,8 @@ class Tree:
         """Run the script; its exit code, what it printed, and what the stand-in was asked to do."""
         self.log.write_text("")
         self.failures.write_text("".join(f"{how}\n" for how in failures))
-        result = subprocess.run(
-            ["sh", str(self.project / "scripts" / "setup.sh"), level],
-            env={"PATH": str(self.bin), "LOG": str(self.log), "FAILURES": str(self.failures), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        env = {"PATH": str(self.bin), "LOG": str(self.log), "FAILURES": str(self.failures), **environment}
+        result = ended("sh", self.project / "scripts" / "setup.sh", level, env=env, stderr=subprocess.STDOUT)
         return result.returncode, result.stdout, self.log.read_text().split()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tracked import ROOT, tracked_files
+from tests.support.processes import ended
 
 SHIPPED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets")
 COMMAND_TIMEOUT_SECONDS = 600
@@ -18,19 +19,10 @@ COMMAND_TIMEOUT_SECONDS = 600
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command with nothing at the keyboard; what it printed. Fails the test, with its output, if it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    result = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=COMMAND_TIMEOUT_SECONDS,
-    )
-    assert result.returncode == 0, f"{command} ended with {result.returncode}:\n{result.stdout[-4000:]}"
-    return result.stdout
+    result = ended(*command, cwd=cwd, env=environment, stderr=subprocess.STDOUT, timeout=COMMAND_TIMEOUT_SECONDS)
+    shown: str = result.stdout
+    assert result.returncode == 0, f"{command} ended with {result.returncode}:\n{shown[-4000:]}"
+    return shown
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The small programme in a process of its own, which holds the tables and serves them."""
 
-import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,28 +13,15 @@ from projections.serving.serve import serving
 from projections.store import Address
 from schemas.posting import FIRST_EDITION
 from tests.sql.bookkeeper import small_programme
-
-MAX_WAIT_SECONDS = 60.0
+from tests.support.holding import beside
 
 
 @contextmanager
 def served_programme(folder: Path) -> Iterator[Address]:
     """Where a spawned process serves the small programme, as long as the body runs."""
-    context = multiprocessing.get_context("spawn")
-    ours, its = context.Pipe()
-    process = context.Process(target=_serve, args=(folder, its), daemon=True)
-    process.start()
-    its.close()
-    try:
-        if not ours.poll(MAX_WAIT_SECONDS):
-            raise AssertionError("the process does not serve")
-        address: Address = ours.recv()
+    with beside(_serve, folder) as address:
+        assert address is not None
         yield address
-    finally:
-        ours.close()  # which ends it
-        process.join(MAX_WAIT_SECONDS)
-    if process.exitcode != 0:
-        raise AssertionError(f"the serving process ended with {process.exitcode}")
 
 
 def _serve(folder: Path, connection: Connection) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
+from tests.support.processes import ended
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 240
 COMMAND = (sys.executable, "-c", "from tallybook.cli.main import main; main()")
@@ -30,12 +32,9 @@ class Followed:
 
     def run(self, *words: str) -> str:
         """The output of another command on this folder."""
-        done = subprocess.run(
-            [*COMMAND, "-C", str(self.root), *words],
-            cwd=ROOT, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS,
-        )  # fmt: skip
+        done = ended(*COMMAND, "-C", self.root, *words, cwd=ROOT, timeout=WAIT_SECONDS)
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return str(done.stdout)
 
     def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start it, and wait until its tables are served."""
@@ -123,9 +122,7 @@ def test_fed_read_stopped(followed: Followed) -> None:
     wait_for(lambda: postings_over_http(address) == 20, followed.said)
     assert json.loads(followed.run("balance", "anna", "--json"))["postings"] == 20
     assert "anna" in followed.run("leaderboard", "--period", "all")
-    held = subprocess.run(
-        [*COMMAND, "-C", str(followed.root), "run", "--follow"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    held = ended(*COMMAND, "-C", followed.root, "run", "--follow", cwd=ROOT)
     assert held.returncode == 5, "a second one"
     assert "in use by process" in held.stderr
     followed.feed(5, "b.jsonl")
@@ -139,9 +136,7 @@ def test_fed_read_stopped(followed: Followed) -> None:
     assert json.loads(followed.run("balance", "anna", "--json"))["postings"] == 25
     edited = next((followed.root / "rulesets").glob("*/*.yaml"))
     edited.write_text(edited.read_text(encoding="utf-8") + "# a word more\n", encoding="utf-8")
-    refused = subprocess.run(
-        [*COMMAND, "-C", str(followed.root), "run", "--follow"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    refused = ended(*COMMAND, "-C", followed.root, "run", "--follow", cwd=ROOT)
     assert refused.returncode == 3
     assert edited.name in refused.stderr
 
@@ -196,8 +191,6 @@ def test_standard_input_to_its_end(followed: Followed) -> None:
 
 def test_without_an_inbox(followed: Followed) -> None:
     (followed.root / "inbox").rmdir()
-    refused = subprocess.run(
-        [*COMMAND, "-C", str(followed.root), "run", "--follow"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    refused = ended(*COMMAND, "-C", followed.root, "run", "--follow", cwd=ROOT)
     assert refused.returncode == 3
     assert "inbox is not there" in refused.stderr

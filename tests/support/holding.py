@@ -1,9 +1,10 @@
-"""A process that holds the tables of a folder, as an import or a follow does, and serves them or not."""
+"""Runs something beside a test in a spawned process: what holds the tables of a folder, and serves them or not."""
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
@@ -17,11 +18,14 @@ MAX_WAIT_SECONDS = 60.0
 
 
 @contextmanager
-def holding(root: Path, *, serves: bool) -> Iterator[Address | None]:
-    """While the body runs, another process has the tables of `root` open, level with its books."""
+def beside(work: Callable[[Path, Connection], None], root: Path) -> Iterator[Address | None]:
+    """While the body runs, another process does this work on a folder; where it serves, if it does.
+
+    It sends that, and ends when the other end of its connection is closed.
+    """
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
-    process = context.Process(target=_hold, args=(root, its), kwargs={"serves": serves}, daemon=True)
+    process = context.Process(target=work, args=(root, its), daemon=True)
     process.start()
     its.close()
     try:
@@ -34,6 +38,13 @@ def holding(root: Path, *, serves: bool) -> Iterator[Address | None]:
         process.join(MAX_WAIT_SECONDS)
     if process.exitcode != 0:
         raise AssertionError(f"the process that held the tables ended with {process.exitcode}")
+
+
+@contextmanager
+def holding(root: Path, *, serves: bool) -> Iterator[Address | None]:
+    """While the body runs, another process has the tables of `root` open, level with its books."""
+    with beside(partial(_hold, serves=serves), root) as address:
+        yield address
 
 
 def _hold(root: Path, connection: Connection, *, serves: bool) -> None:

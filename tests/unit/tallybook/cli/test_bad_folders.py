@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,8 @@ from tallybook.exit_codes import Exit
 from tallybook.folder import session
 from tests.support.book_folders import bytes_of
 from tests.support.command_line import run
+from tests.support.processes import ended
+from tests.support.processes import tallybook as command
 from tests.support.small_folder import OPENED_AT, at, build_folder, purchase
 from tests.support.small_imports import write_lines
 
@@ -60,12 +61,6 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(used: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(used, tmp_path / "shop", symlinks=True))
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own."""
-    script = [sys.executable, "-c", "from tallybook.cli.main import main; main()", "-C", str(folder), *arguments]
-    return subprocess.run(script, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
 
 
 def remove(name: str) -> Spoil:
@@ -202,9 +197,7 @@ def newer_tables(folder: Path, _: Path) -> None:
         "with open_chdb(Path(sys.argv[1])) as store: store.command(sys.argv[2])"
     )
     statement = "INSERT INTO tallybook_rows.migrations (number, name, sha256) VALUES (999, '0999_new', 'x')"
-    given = [sys.executable, "-c", script, str(folder / "clickhouse"), statement]
-    done = subprocess.run(given, check=False, timeout=300)
-    assert done.returncode == 0
+    assert ended(sys.executable, "-c", script, folder / "clickhouse", statement).returncode == 0
 
 
 def follow_links(folder: Path, _: Path) -> None:

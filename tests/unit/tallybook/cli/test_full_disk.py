@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import pytest
 from books.files.reader import FileLogReader
 from tallybook.exit_codes import Exit
 from tests.support.book_folders import bytes_of
+from tests.support.processes import tallybook as command
 from tests.support.small_folder import build_folder, purchase
 from tests.support.small_imports import write_lines
 
 FACTS = 300
 LIMITS = (50, 3_000, 9_000, 20_000, 30_000)  # bytes a file may have; the largest one of the books grows beyond them all
 SMALL_DISK = "900k"
-MAIN = "from tallybook.cli.main import main; main()"
 Before = Callable[[], object]
 
 
@@ -62,19 +61,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def command(folder: Path, *arguments: str, before: Before | None = None) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own; `before` is called in it first."""
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, "-C", str(folder), *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        preexec_fn=before,
-    )
-
-
 def limited_to(size: int) -> Before:
     """No file may grow beyond `size` bytes: what a full disk is to one file. Python ignores the signal for it."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -96,7 +82,7 @@ def must_tell(ran: subprocess.CompletedProcess[str], *words: str) -> None:
 def test_books_that_may_not_grow(folder: Path, expected: object, limit: int) -> None:
     file = str(folder / "inbox/sales.jsonl")
     committed = FileLogReader(folder).committed().number
-    ran = command(folder, "import", "--no-project", file, before=limited_to(limit))
+    ran = command(folder, "import", "--no-project", file, preexec_fn=limited_to(limit))
     must_tell(ran, str(folder / "books"), "File too large")
     assert FileLogReader(folder).committed().number >= committed
     assert command(folder, "import", "--no-project", file).returncode == Exit.DONE
@@ -126,7 +112,7 @@ def small_disk_room(place: Path) -> int:
 @pytest.mark.parametrize("limit", [200, 2_000])
 def test_tables_that_may_not_grow(folder: Path, limit: int) -> None:
     before = bytes_of(folder / "books")
-    must_tell(command(folder, "leaderboard", before=limited_to(limit)))
+    must_tell(command(folder, "leaderboard", preexec_fn=limited_to(limit)))
     assert bytes_of(folder / "books") == before
     ran = command(folder, "leaderboard")
     if ran.returncode == Exit.REFUSED:  # ClickHouse was cut off in the midst of a definition, and cannot read it

@@ -1,12 +1,12 @@
 """Ctrl-C at any moment ends with one line and exit code 130, in the command and in the child that it started."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tallybook.exit_codes import Exit
+from tests.support.processes import ended
 
 LINE = b"stopped; what was committed is kept, and the same command goes on from there\n"
 # Presses Ctrl-C for the whole group of processes, as a terminal does, when the named function is called (or the named
@@ -61,12 +61,5 @@ def test_what_was_typed_wrongly_still_ends_with_2() -> None:
 
 def press_within(module: str, name: str, *arguments: str) -> tuple[int, bytes]:
     """The exit code of a command that is stopped in that function, or in that import, and what it said of it."""
-    ended = subprocess.run(
-        [sys.executable, "-c", WITHIN, module, name, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        start_new_session=True,
-        check=False,
-        timeout=120,
-    )
-    return ended.returncode, ended.stderr.replace(b"\r\n", b"\n")
+    done = ended(sys.executable, "-c", WITHIN, module, name, *arguments, start_new_session=True, text=False)
+    return done.returncode, done.stderr.replace(b"\r\n", b"\n")
