@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple
 
 from processors.intake.door import Judge
 from processors.intake.external_sort import MAX_HELD_BYTES, Arrived, ExternalSort, by_time
@@ -58,27 +58,15 @@ class Survey:
                 self.older += 1
 
 
-class Gathered:
-    """All records of the inputs, read once and put in order; a context manager, for the files it may hold."""
+class Gathered(NamedTuple):
+    """All records of the inputs, read once; `arrivals` gives them in order, once."""
 
-    def __init__(self, survey: Survey, unknown: UnknownFields, records: ExternalSort) -> None:
-        self.survey = survey
-        self.unknown = unknown
-        self._sorted = records
-
-    def arrivals(self) -> Iterator[Arrived]:
-        """The records in order, once."""
-        return self._sorted.drain()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._sorted.close()
+    survey: Survey
+    unknown: UnknownFields
+    arrivals: Iterator[Arrived]
 
 
+@contextmanager
 def gather(
     inputs: Sequence[Input],
     *,
@@ -87,15 +75,15 @@ def gather(
     older_than: int | None = None,
     held_bytes: int = MAX_HELD_BYTES,
     folder: Path | None = None,
-    on_read: Callable[[int], None] | None = None,
+    on_read: Callable[[int], object] = lambda _: None,
     judge: Judge | None = None,
-) -> Gathered:
+) -> Iterator[Gathered]:
     """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
 
     A record that gives no instant takes that of the record before it in its file; at the head of a file, the first one
     given. What `consumed` says was taken in before is left out, and so is an input that equals an earlier one given.
     `older_than` (UTC ms) is the instant before which the survey counts facts as older. More than `held_bytes` go to
-    temporary files in `folder`. `on_read` is told the number of records read so far, now and then. What `judge` refuses
+    temporary files in `folder`. `on_read` is told now and then how many more records were read. What `judge` refuses
     is kept with the bytes as they came (a fact that is refused later is kept as canonical JSON only).
     Raises InputRefused.
     """
@@ -104,14 +92,12 @@ def gather(
     try:
         for arrived, size in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
             records.add(arrived, size + ARRIVED_BYTES)
-            if on_read is not None and survey.records % RECORDS_PER_REPORT == 0:
-                on_read(survey.records)
-    except BaseException:
+            if survey.records % RECORDS_PER_REPORT == 0:
+                on_read(RECORDS_PER_REPORT)
+        on_read(survey.records % RECORDS_PER_REPORT)
+        yield Gathered(survey, unknown, records.drain())
+    finally:
         records.close()
-        raise
-    if on_read is not None:
-        on_read(survey.records)
-    return Gathered(survey, unknown, records)
 
 
 def records_as_they_come(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from books.log import LogReader
 from processors.decider.account import FAR_FUTURE, Account
@@ -20,13 +21,12 @@ from tallybook.explain.sentences import arithmetic_line
 from tallybook.folder.publish_rules import in_force
 
 
-class _Award:
+class _Award(NamedTuple):
     """Remembers the entry that opened a lot."""
 
-    def __init__(self, rule_id: str, points: int, event_id: str) -> None:
-        self.rule_id = rule_id
-        self.points = points
-        self.event_id = event_id
+    rule_id: str
+    points: int
+    event_id: str
 
 
 def explain_member(

@@ -12,7 +12,7 @@ import msgspec
 
 from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds, Taken
-from processors.intake.door import Judge, judge_time
+from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
@@ -21,13 +21,12 @@ from processors.intake.refusal import Refusal
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
-from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.session import processes_for, writing_session
-from tallybook.screen import Tick, counted, progress
+from tallybook.screen import counted, progress
 
 # Facts between two commits: few enough that a crash loses little, many enough that fsync is cheap.
 COMMIT_FACTS: Final = 10_000
@@ -127,30 +126,13 @@ def import_inputs(
         )
         with (
             progress("reading", None) as tick,
-            _gathered(inputs, judge, as_is=as_is, consumed=consumed, older_than=older_than, tick=tick) as gathered,
+            gather(
+                inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=tick, judge=judge
+            ) as gathered,
         ):
             if gathered.survey.older and not accept_too_old:
                 raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
             return _take(importer, gathered, ensure_published(session.rounds, folder, now))
-
-
-def _gathered(
-    inputs: Sequence[Input],
-    judge: Judge,
-    *,
-    as_is: bool,
-    consumed: list[InputConsumed],
-    older_than: int | None,
-    tick: Tick,
-) -> Gathered:
-    read = 0
-
-    def on_read(records: int) -> None:
-        nonlocal read
-        tick(records - read)
-        read = records
-
-    return gather(inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=on_read, judge=judge)
 
 
 def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:
@@ -160,7 +142,7 @@ def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | 
         since = format_instant(published.effective_from)
         notes.append(f"ruleset {published.version} published, in force from {since}")
     with progress("journalling and scoring", survey.records) as tick:
-        done = importer.take_all(gathered.arrivals(), tick)
+        done = importer.take_all(gathered.arrivals, tick)
     done.already, done.notes = survey.already, notes + unknown_lines(gathered.unknown)
     return done
 

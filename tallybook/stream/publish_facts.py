@@ -53,7 +53,7 @@ def _publish(stream: Stream, inputs: Sequence[Input], gathered: Gathered, *, as_
     topics = {fact_type: topic for topic, fact_type in stream.topics.facts.items()}
     publisher = stream.cluster.publisher()
     with progress("publishing", gathered.survey.records) as tick:
-        for item in gathered.arrivals():
+        for item in gathered.arrivals:
             tick()
             fact = item.fact
             if fact is None:

@@ -51,7 +51,7 @@ def take(disk: FakeDisk, file: Path) -> None:
             rounds.publish(published(RULES, "Europe/Berlin", version="1", effective_from=0), START)
         one = open_input(file)
         with gather([one], as_is=False, consumed=NO_CACHE.consumed(log)) as gathered:
-            Importer(rounds, [one], now=NOW, horizon_ms=OPENED.horizon_ms, commit_facts=1).take_all(gathered.arrivals())
+            Importer(rounds, [one], now=NOW, horizon_ms=OPENED.horizon_ms, commit_facts=1).take_all(gathered.arrivals)
 
 
 def digests(disk: FakeDisk) -> Digests:

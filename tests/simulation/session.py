@@ -140,7 +140,7 @@ def import_files(log: LogWriter, rounds: Rounds, act: Import, now: int) -> None:
             as_is=act.as_is,
             commit_facts=act.commit_facts,
         )
-        importer.take_all(gathered.arrivals())
+        importer.take_all(gathered.arrivals)
 
 
 def _judge(log: LogWriter, rounds: Rounds, now: int) -> Judge:

@@ -118,7 +118,7 @@ def take(
             importer = Importer(
                 rounds, inputs, now=NOW, horizon_ms=log.opened().horizon_ms, as_is=as_is, commit_facts=commit_facts
             )
-            done = importer.take_all(gathered.arrivals())
+            done = importer.take_all(gathered.arrivals)
         if snapshots is not None:
             (group,) = rounds.groups
             assert isinstance(group, LocalPartitionGroup)

@@ -84,7 +84,7 @@ def test_whole_corpus_imports_as_one() -> None:
         except InputRefused:
             continue
     with gather(inputs) as gathered:
-        arrivals = list(gathered.arrivals())
+        arrivals = list(gathered.arrivals)
     assert [one.occurred_at for one in arrivals] == sorted(one.occurred_at for one in arrivals)
     assert sum(one.fact is not None for one in arrivals) > MIN_CASES
 
