@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from tallybook.cli.options import FormatOption, MappingOption
 from tallybook.clock import now_ms
@@ -21,7 +22,7 @@ MAX_REFUSALS_SHOWN = 20
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(init)
-    app.command()(example)
+    app.command(cls=_ExampleCommand)(example)
     app.command()(check)
     app.command()(demo)
 
@@ -55,9 +56,20 @@ def init(
     say("Next: edit the rules, put events into a file, then: tallybook import events.jsonl")
 
 
-def example(
-    kind: Annotated[str, typer.Argument(help="purchase, check-in, share, review or referral")],
-) -> None:
+class _ExampleCommand(TyperCommand):
+    """Lists the kinds of events in the command's own help; no other help waits for their import."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from schemas.examples import KINDS
+
+        *others, last = KINDS
+        for argument in self.params:
+            if isinstance(argument, TyperArgument):
+                argument.help = f"{', '.join(others)} or {last}"
+        super().format_help(ctx, formatter)
+
+
+def example(kind: Annotated[str, typer.Argument()]) -> None:
     """Print a valid event, as one line of JSON, to start from.
 
     Example: tallybook example purchase > first.jsonl
