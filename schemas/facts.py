@@ -81,7 +81,7 @@ class PurchaseRecorded(msgspec.Struct, frozen=True, omit_defaults=True, tag_fiel
 
 
 class CheckedIn(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
-    """A member showed up, in a store or an app."""
+    """A check-in of a member."""
 
     source: Source
     event_id: Id
@@ -93,7 +93,7 @@ class CheckedIn(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type
 
 
 class ContentShared(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
-    """A member shared something on a network."""
+    """A member shared something."""
 
     source: Source
     event_id: Id
@@ -108,7 +108,10 @@ class ContentShared(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="
 
 
 class ReviewSubmitted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
-    """A member reviewed a product; the text itself is not taken, only its length in characters."""
+    """A member reviewed a product.
+
+    The text itself is not taken, only its length in characters.
+    """
 
     source: Source
     event_id: Id
@@ -203,13 +206,15 @@ FixedOn = Literal["purchase", "check_in", "share", "review"]
 class FactKind(NamedTuple):
     """A kind of fact that publishers report: its word in rulesets, its topic on Kafka, and an example at instant 0.
 
-    `when_fields` are what the `when` of a rule may ask of it. `counted_as` is the type of the facts that its rules are
-    paid for, where that is another: a referral is paid for when the referee purchases.
+    `when_fields` are what the `when` of a rule may ask of it. `member` says whom its word names in the examples of a
+    ruleset. `counted_as` is the type of the facts that its rules are paid for, where that is another: a referral is
+    paid for when the referee purchases.
     """
 
     word: str
     topic: str
     when_fields: tuple[str, ...]
+    member: str
     example: PublishedFact
     counted_as: type[MemberFact] | None = None
 
@@ -229,6 +234,7 @@ _KINDS: Final = (
         "purchase",
         "facts.purchases",
         ("store_id", "channel", "tender", "amount_minor", "quantity_milli", "attributes"),
+        "The member who bought.",
         PurchaseRecorded(
             "example",
             "purchase-1",
@@ -249,18 +255,21 @@ _KINDS: Final = (
         "check_in",
         "facts.check-ins",
         ("store_id", "channel", "attributes"),
+        "The member who checked in.",
         CheckedIn("example", "check-in-1", 0, "member-1", store_id="store-1", channel="app"),
     ),
     FactKind(
         "share",
         "facts.shares",
         ("network", "content_id", "sku", "store_id", "channel", "attributes"),
+        "The member who shared.",
         ContentShared("example", "share-1", 0, "member-1", network="mastodon", content_id="recipe-7", channel="app"),
     ),
     FactKind(
         "review",
         "facts.reviews",
         ("sku", "rating", "text_length", "media_count", "store_id", "channel", "attributes"),
+        "The member who wrote the review.",
         ReviewSubmitted(
             "example",
             "review-1",
@@ -278,6 +287,7 @@ _KINDS: Final = (
         "referral",
         "facts.referrals",
         (),
+        "The member who was brought (the referee).",
         ReferralMade("example", "referral-1", 0, referrer_id="member-1", referee_id="member-2", channel="app"),
         counted_as=RefereePurchased,
     ),

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Self
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, cast
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
+import msgspec.inspect
+from msgspec.inspect import IntType, NoneType, StrType, StructType, UnionType
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from processors.decider.fields.conditions import RulesetModel
 from processors.decider.fields.problems import Problem, refusal, refuse_all
@@ -15,15 +28,15 @@ from schemas.bounds import (
     MAX_ATTRIBUTES,
     MAX_ID_LENGTH,
     MAX_LINES,
-    MAX_MEDIA,
     MAX_QUANTITY_MILLI,
-    MAX_TEXT_LENGTH,
 )
+from schemas.facts import FACT_KINDS, FactKind
 from schemas.posting import EntryType, Reason
 
 MAX_FACTS: Final = 200
 MAX_EXPECTED: Final = 1_000
-MAX_RATING: Final = 10
+# Fields of a fact that its examples write as `id`, as `at`, and behind the word for the kind.
+_NAMED_OTHERWISE: Final = frozenset({"event_id", "occurred_at", "member_id"})
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 Label = Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)]
@@ -66,7 +79,7 @@ class ExampleLine(RulesetModel):
 class ExamplePurchase(_StoreFact):
     """A purchase by a member; `amount_minor` stands for a single line."""
 
-    purchase: Name = Field(description="The member who bought.")
+    purchase: Name = Field(description=FACT_KINDS["purchase"].member)
     amount_minor: Amount | None = Field(default=None, description="The total, instead of `lines`.")
     lines: tuple[ExampleLine, ...] | None = Field(default=None, max_length=MAX_LINES)
     currency: str | None = Field(default=None, description="The programme's currency by default.")
@@ -81,36 +94,10 @@ class ExamplePurchase(_StoreFact):
         return self
 
 
-class ExampleCheckIn(_StoreFact):
-    """A check-in of a member."""
-
-    check_in: Name = Field(description="The member who checked in.")
-
-
-class ExampleShare(_StoreFact):
-    """A member shared something."""
-
-    share: Name = Field(description="The member who shared.")
-    network: Label = ""
-    content_id: Label = ""
-    sku: Label = ""
-
-
-class ExampleReview(_StoreFact):
-    """A member reviewed a product."""
-
-    review: Name = Field(description="The member who wrote the review.")
-    sku: Name = "item"
-    rating: Annotated[Whole, Field(ge=0, le=MAX_RATING)] | None = None
-    text_length: Annotated[Whole, Field(ge=0, le=MAX_TEXT_LENGTH)] = 0
-    media_count: Annotated[Whole, Field(ge=0, le=MAX_MEDIA)] = 0
-    order_id: Label = ""
-
-
 class ExampleReferral(_ExampleFact):
     """A member brought another."""
 
-    referral: Name = Field(description="The member who was brought (the referee).")
+    referral: Name = Field(description=FACT_KINDS["referral"].member)
     referrer_id: Name = Field(description="The member who brought.")
 
     @model_validator(mode="after")
@@ -126,13 +113,36 @@ class ExampleTick(RulesetModel):
     tick: At = Field(description="A local time such as 2026-12-01, or RFC 3339 with an offset.")
 
 
+def _model(kind: FactKind) -> type[_ExampleFact]:
+    """The model of a kind of fact whose examples have the fields of the fact itself; its word names the member."""
+    fields = cast(StructType, msgspec.inspect.type_info(kind.fact)).fields
+    base = _StoreFact if any(field.name == "store_id" for field in fields) else _ExampleFact
+    elsewhere = _NAMED_OTHERWISE | base.model_fields.keys()
+    definitions: dict[str, Any] = {kind.word: (Name, Field(description=kind.member))}
+    definitions |= {field.name: _field(field) for field in fields if field.name not in elsewhere}
+    name, summary = f"Example{kind.word.title().replace('_', '')}", (kind.fact.__doc__ or "").partition("\n")[0]
+    return create_model(name, __base__=base, __doc__=summary, __module__=__name__, **definitions)
+
+
+def _field(field: msgspec.inspect.Field) -> tuple[Any, Any]:
+    """The type and default of a fact's field in examples; an id that the fact must have is `item` by default."""
+    default = ... if field.required else field.default
+    match field.type:
+        case StrType(min_length=None):
+            return Label, default
+        case StrType() if field.required:
+            return Name, "item"
+        case IntType(ge=ge, le=le):
+            return Annotated[Whole, Field(ge=ge, le=le)], default
+        case UnionType(types=(IntType(ge=ge, le=le), NoneType())):
+            return Annotated[Whole, Field(ge=ge, le=le)] | None, default
+    raise TypeError(f"an example cannot have the field {field.name} as it is: give its kind of fact a model of its own")
+
+
+_MODELS: Final[dict[str, type[_ExampleFact]]] = {"purchase": ExamplePurchase, "referral": ExampleReferral}
 # Each kind by the key that names the member (or the instant of a tick).
 EXAMPLE_FACTS: Final[dict[str, type[RulesetModel]]] = {
-    "purchase": ExamplePurchase,
-    "check_in": ExampleCheckIn,
-    "share": ExampleShare,
-    "review": ExampleReview,
-    "referral": ExampleReferral,
+    **{word: _MODELS.get(word) or _model(kind) for word, kind in FACT_KINDS.items()},
     "tick": ExampleTick,
 }
 
@@ -144,15 +154,11 @@ def example_kind(value: Any) -> str | None:
     )
 
 
-ExampleFact = Annotated[
-    Annotated[ExamplePurchase, Tag("purchase")]
-    | Annotated[ExampleCheckIn, Tag("check_in")]
-    | Annotated[ExampleShare, Tag("share")]
-    | Annotated[ExampleReview, Tag("review")]
-    | Annotated[ExampleReferral, Tag("referral")]
-    | Annotated[ExampleTick, Tag("tick")],
-    Discriminator(example_kind),
-]
+if TYPE_CHECKING:
+    ExampleFact = _ExampleFact | ExampleTick
+else:
+    _TAGGED = (Annotated[model, Tag(kind)] for kind, model in EXAMPLE_FACTS.items())
+    ExampleFact = Annotated[reduce(or_, _TAGGED), Discriminator(example_kind)]
 
 
 class Expected(RulesetModel):
