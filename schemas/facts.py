@@ -6,7 +6,7 @@ All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor unit
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, NamedTuple, final
+from typing import Annotated, Final, Literal, NamedTuple, final, get_args
 
 import msgspec
 from msgspec import Meta
@@ -198,6 +198,7 @@ MemberFact = PublishedFact | RefereePurchased
 BookFact = JournalOpened | ClockTicked | RulesetPublished
 JournalFact = MemberFact | BookFact
 
+MEMBER_TYPES: Final[tuple[str, ...]] = tuple(kind.__name__ for kind in get_args(MemberFact))
 # The types of published facts by name, and the words of those that a rule of kind `fixed` may be on.
 PublishedType = Literal["PurchaseRecorded", "CheckedIn", "ContentShared", "ReviewSubmitted", "ReferralMade"]
 FixedOn = Literal["purchase", "check_in", "share", "review"]

@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of the five published facts, for publishers' own tests: `python -m schemas.json_schemas`.
+"""Writes the JSON Schemas of the published facts, for publishers' own tests: `python -m schemas.json_schemas`.
 
 They are made from the structs that the door checks against, and described in the words of the Avro contracts.
 """

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from projections.sql_files import sql_file, sql_files
+from projections.sql_files import sql_file
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Pieces
 from schemas.avro.containers import encode_block, encode_header
 from schemas.avro.contracts import load_schema
 from schemas.avro.varints import long_bytes
+from schemas.facts import MEMBER_TYPES
 
 _SCHEMAS: Final = {JOURNAL: "JournalPage", LEDGER: "Posting", REJECTS: "Reject"}
 # Fields that no table shows: ClickHouse skips them while it reads.
@@ -26,7 +27,8 @@ _SYNC: Final = b"\xfftallybook stage"
 _TYPES: Final = {"string": "String", "bytes": "String", "long": "Int64", "boolean": "Bool"}
 _KINDS: Final = "SELECT groupUniqArray(toString(variantType(said))) AS found FROM {staged:Identifier}"
 _MAYBE_EMPTY: Final = ("members", "lot_states", "check_in_days")
-_NEEDS: Final = {"fact_lines": "PurchaseRecorded", "rulesets": "RulesetPublished", "ticks": "ClockTicked"}
+_WITH_LINES: Final = "PurchaseRecorded"
+_NEEDS: Final = {"fact_lines": _WITH_LINES, "rulesets": "RulesetPublished", "ticks": "ClockTicked"}
 # In the .sql files the name of a kind of fact is replaced by its type in ClickHouse.
 _KIND_AS_NAME: Final = re.compile(r"`(\w+)`")
 _KIND_AS_TEXT: Final = re.compile(r"\{([A-Z]\w+):String\}")
@@ -130,7 +132,7 @@ def insert_statement(table: str, found: frozenset[str]) -> str | None:
         return _statement(table) if table in found or table not in _MAYBE_EMPTY else None
     types = fact_types()
     if table == "facts":
-        kinds = tuple(kind for kind in _kinds() if types[kind] in found)
+        kinds = tuple(kind for kind in MEMBER_TYPES if types[kind] in found)
         return _facts(kinds) if kinds else None
     return _statement(table) if table not in _NEEDS or types[_NEEDS[table]] in found else None
 
@@ -156,14 +158,13 @@ def _sql(folder: str, name: str) -> str:
 
 
 @cache
-def _kinds() -> tuple[str, ...]:
-    return tuple(file.name for file in sql_files("facts_of"))
-
-
-@cache
 def _facts(kinds: tuple[str, ...]) -> str:
-    selects = [_with_types(_sql("facts_of", kind)) for kind in kinds]
+    selects = [_with_types(_facts_of(kind)) for kind in kinds]
     return "\n".join((_sql("inserts", "facts"), "\nUNION ALL\n".join(selects)))
+
+
+def _facts_of(kind: str) -> str:
+    return _sql("facts_of", kind) if kind == _WITH_LINES else _sql("facts_of", "other_kinds").replace("AnyFact", kind)
 
 
 @cache

@@ -1,4 +1,5 @@
--- A PurchaseRecorded as a row of `facts`; see inserts/facts.sql. Names tell constants of different types apart.
+-- A PurchaseRecorded as a row of `facts`, with the sums over its lines; see inserts/facts.sql. Names tell constants of
+-- different types apart.
 SELECT
     partition, page, line, 'PurchaseRecorded' AS fact_type, member_id, said.`PurchaseRecorded`.source,
     said.`PurchaseRecorded`.event_id, said.`PurchaseRecorded`.occurred_at, received_at,

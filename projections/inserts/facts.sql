@@ -1,5 +1,5 @@
 -- One row per journal line that tells of a member or a guest. A column that a kind of fact does not have is empty.
--- Behind it come the selects of the kinds that are there, of facts_of/: each costs some milliseconds to plan.
+-- Behind it comes a select of facts_of/ for each kind that is there: each costs some milliseconds to plan.
 INSERT INTO tallybook_rows.facts
 (
     partition, page, line, fact_type, member_id, source, event_id, occurred_at, received_at, store_id, channel, tender,
