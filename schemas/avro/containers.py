@@ -177,7 +177,7 @@ class _Cursor:
         while len(data) < size:
             more = self._file.read(size - len(data))
             if not more:
-                raise self.damaged(f"the file ends {size - len(data)} bytes too early")
+                raise self.damaged("the file ends inside a block" if self.record else "the file ends inside its header")
             data += more
         self.at += size
         return data

@@ -203,7 +203,7 @@ def test_a_file_shorter_than_committed_is_refused(shop: Path, name: str) -> None
             FileLogReader(shop)
         assert caught.value.file == name
     path.write_bytes(b"")
-    assert f"{name} at byte 0: the file ends 4 bytes too early" in refused(shop, BooksDamaged)
+    assert f"{name} at byte 0: the file ends inside its header" in refused(shop, BooksDamaged)
 
 
 def test_commits_without_a_whole_one_are_refused(shop: Path) -> None:

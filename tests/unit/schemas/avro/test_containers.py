@@ -167,12 +167,14 @@ def test_a_block_whose_records_do_not_fit_names_the_record() -> None:
     assert damage(by_hand(CHECK_IN, block(1, good), block(3, good + good + b"\x7f" * 9))).record_number == 4
     too_long = damage(by_hand(CHECK_IN, block(2, good + good + b"\0\0")))
     assert (too_long.record_number, "2 bytes follow" in too_long.message) == (2, True)
+    cut = damage(by_hand(CHECK_IN, block(1, good), block(1, good)[:-1]))
+    assert (cut.record_number, cut.message) == (2, "the file ends inside a block")
 
 
 @pytest.mark.parametrize(
     ("file", "complaint"),
     [
-        (b"", "too early"),
+        (b"", "the file ends inside its header"),
         (b"PAR1" + bytes(100), "not an Avro object container file"),
         (b"Obj\x01", "ends inside a number"),
         (b"Obj\x01" + long_bytes(10**6) + bytes(100), "entries"),
