@@ -29,12 +29,10 @@ def test_both_versions_read_each_other(name: str) -> None:
     assert problems(load_schema(name, version=PREVIOUS), load_schema(name)) == []
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_every_schema_of_the_last_release_is_kept(name: str) -> None:
-    released = json.loads(RELEASED.read_text("utf-8"))
-    assert fingerprint(load_schema(name, version=PREVIOUS)).hex() == released.get(name), (
-        f"{name}.avsc is not as it was released: keep the released one in schemas/avro/{PREVIOUS}/"
-    )
+def test_every_schema_of_the_last_release_is_kept() -> None:
+    for name, released in json.loads(RELEASED.read_text("utf-8")).items():
+        kept = fingerprint(load_schema(name, version=PREVIOUS)).hex()
+        assert kept == released, f"keep {name}.avsc as it was released in schemas/avro/{PREVIOUS}/"
 
 
 def test_only_schemas_that_have_changed_are_kept() -> None:
