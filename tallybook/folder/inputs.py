@@ -18,6 +18,7 @@ from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset.parse import decode_ruleset
 from processors.ruleset.yaml_text import read_yaml
 from tallybook.folder.folder import FolderRefused
+from tallybook.screen import counted
 
 STANDARD_INPUT: Final = "-"
 _CHUNK: Final = 1 << 20
@@ -95,7 +96,8 @@ def unknown_lines(unknown: UnknownFields) -> list[str]:
     for one in unknown.report():
         meant = f"; did you mean {one.nearest}?" if one.nearest else ""
         source = one.source or "(no source)"
-        lines.append(f"{source}: {one.fact_type} has no field {one.field} ({one.count:,} times, ignored){meant}")
+        often = counted(one.count, "time")
+        lines.append(f"{source}: {one.fact_type} has no field {one.field} ({often}, ignored){meant}")
     if unknown.overflow:
         lines.append(f"… and {unknown.overflow:,} more fields that no event has")
     return lines
