@@ -1,7 +1,5 @@
 """Copies a stream's books into files, pages and offsets kept, so that one machine can replay and prove them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

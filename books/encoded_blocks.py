@@ -1,7 +1,5 @@
 """Gives records of the books as Avro bytes, for readers that take them as they are, such as ClickHouse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Errors of the books; each message names the file, what is wrong with it, and what to do."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

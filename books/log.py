@@ -5,8 +5,6 @@ place has a greater one (the projection keeps the greatest). Nothing appended is
 committed, and a reader sees whole commits only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 

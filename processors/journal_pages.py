@@ -1,7 +1,5 @@
 """Fills a page of the journal: its lines, the inputs that they came from, and when it is full."""
 
-from __future__ import annotations
-
 from typing import Final, Generic, TypeVar
 
 from schemas.pages import MAX_PAGE_LINES

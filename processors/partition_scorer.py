@@ -1,7 +1,5 @@
 """Scores one partition: turns journal lines into numbered postings, and carries both digests along."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

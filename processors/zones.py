@@ -1,7 +1,5 @@
 """Reads time zone data from the pinned `tzdata` package, never from the system, whose version may differ."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import resources
 from typing import Final

@@ -5,8 +5,6 @@ is already there: each row has an identity, so a second copy of it changes nothi
 books from their beginning.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 

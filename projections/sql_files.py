@@ -1,7 +1,5 @@
 """Reads the .sql files of a folder: the statement of each, and the comment at its head."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 from pathlib import Path
 from typing import Final

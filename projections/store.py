@@ -1,7 +1,5 @@
 """The port to ClickHouse: what projections and readers ask of it, whether it is embedded or a server."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol

@@ -3,8 +3,6 @@
 A column's comment stands in the `.sql` file that makes its table (`migrations/`) or its view (`views/`).
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory

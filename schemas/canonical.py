@@ -5,8 +5,6 @@ out. A field that is added at the end
 with a default changes neither an identity nor a digest of what was written before.
 """
 
-from __future__ import annotations
-
 from hashlib import blake2b, sha256
 from typing import Final
 

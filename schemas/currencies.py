@@ -4,8 +4,6 @@ Source: ISO 4217 list one (amendments up to 2026). Codes that stand for no money
 are left out. Codes withdrawn since 2020 stay, because histories are imported.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 _TWO_DECIMALS: Final = """

@@ -1,7 +1,5 @@
 """One valid event of each kind that publishers may send: the first thing a newcomer feeds to Tallybook."""
 
-from __future__ import annotations
-
 import json
 from typing import Final
 

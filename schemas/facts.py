@@ -4,8 +4,6 @@ All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor unit
 (`*_minor`), quantities are thousandths of a unit (`*_milli`).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal, NamedTuple, final, get_args
 
 import msgspec

@@ -1,7 +1,5 @@
 """Writes the tables of fields and of reject reasons into docs/publishers.md, from the contracts that the door obeys."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, Final

@@ -4,8 +4,6 @@ Such source is made from checked data alone. It is kept where tracebacks and deb
 that a newcomer can step through it.
 """
 
-from __future__ import annotations
-
 import linecache
 from functools import lru_cache
 from types import CodeType

@@ -3,8 +3,6 @@
 Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows).
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -3,8 +3,6 @@
 They are made from the structs that the door checks against, and described in the words of the Avro contracts.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """How facts are packed into the journal: lines in pages, each line knowing where it came from."""
 
-from __future__ import annotations
-
 import msgspec
 
 from schemas.facts import JournalFact

@@ -4,8 +4,6 @@
 never needed for recovery.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Final
 

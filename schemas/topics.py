@@ -4,8 +4,6 @@ Facts are kept for FACTS_KEPT_MS, journal, ledger and rejects for ever. `tallybo
 `tallybook topics check` (books.kafka.create) says where a cluster differs.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final, Literal, NamedTuple
 

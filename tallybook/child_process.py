@@ -1,7 +1,5 @@
 """Runs child processes: each ends when its parent does, and is restarted after pauses that grow."""
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Gathers what a folder holds, from its books and tables, for `tallybook status`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from books.log import LogReader

@@ -1,7 +1,5 @@
 """Opens a programme's books for a reader, whether they lie in the folder's files or on Kafka."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 

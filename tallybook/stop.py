@@ -1,7 +1,5 @@
 """Lets SIGINT and SIGTERM ask this process to stop, so that it ends where that is safe."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Appends to the files of the books: buffered, numbered without gaps, and no part of the books until a commit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -3,8 +3,6 @@
 It is an Avro object container without compression (schemas.avro.containers).
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from functools import lru_cache

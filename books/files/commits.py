@@ -4,8 +4,6 @@ A record is appended after everything that it covers is on the disk, and the nex
 too. So at most one record can be torn, and only the last: whatever is broken *before* a whole record is damage.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from typing import Final, NamedTuple

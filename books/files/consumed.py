@@ -3,8 +3,6 @@
 A file is JSON and the SHA-256 of it. One that is damaged, or of other books, is taken for none.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from pathlib import Path
 from typing import Final

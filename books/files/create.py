@@ -1,7 +1,5 @@
 """Creates books whole: they are written beside their place and renamed into it, so that half a book is never found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar

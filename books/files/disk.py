@@ -3,8 +3,6 @@
 A small file, such as a cache, is written and read as a whole.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Names the files of the books, and says what the head of each must hold."""
 
-from __future__ import annotations
-
 import re
 from hashlib import sha256
 from typing import Final

@@ -1,7 +1,5 @@
 """Locks a folder for its one writer; the lock ends with its process, and a note in its file says who holds it."""
 
-from __future__ import annotations
-
 import os
 import socket
 import sys

@@ -1,7 +1,5 @@
 """Reads the books of a folder, which are Avro files; it never changes a byte."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar

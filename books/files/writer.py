@@ -1,7 +1,5 @@
 """Writes the books of a folder: what was appended counts from the moment that one record of a commit is on the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType

@@ -1,7 +1,5 @@
 """Turns the errors of Kafka's client library into those of books.kafka.errors, and repeats requests that may pass."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

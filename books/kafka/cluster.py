@@ -1,7 +1,5 @@
 """Asks and changes a Kafka cluster: topics, offsets, groups; makes the readers and producers that work on it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Reads committed records from Kafka, from given places or as one consumer of a group."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import methodcaller
 from typing import Any, Final

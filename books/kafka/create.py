@@ -1,7 +1,5 @@
 """Opens the books of a deployment on Kafka: its topics, and in one transaction the first record of every partition."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Final

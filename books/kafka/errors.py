@@ -1,7 +1,5 @@
 """Errors of working with Kafka, told apart by what can be done about them."""
 
-from __future__ import annotations
-
 from books.errors import BooksError
 
 

@@ -4,8 +4,6 @@ A position is the offset from which to read on. The ends of the ledger are looke
 that the journal is never behind what the ledger speaks of.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Final

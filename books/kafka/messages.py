@@ -4,8 +4,6 @@ Several processes append pages to one partition, so that none can number them: a
 number is the offset at which the broker put it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 

@@ -4,8 +4,6 @@ Offsets alone do not say whether a record is there: behind the last one there ma
 of aborted ones, neither of which a reader is given.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Sends messages to Kafka: facts one by one, the books in transactions that are seen whole or never."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future

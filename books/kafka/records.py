@@ -1,7 +1,5 @@
 """What is read from Kafka, in types of our own: places, records and their headers as text, groups and their offsets."""
 
-from __future__ import annotations
-
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from types import MappingProxyType

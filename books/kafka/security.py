@@ -5,8 +5,6 @@ sasl.mechanism, sasl.username, sasl.password, ssl.ca.location, ssl.certificate.l
 ssl.key.password, ssl.endpoint.identification.algorithm.
 """
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -4,8 +4,6 @@ It is committed in the transaction of the tick or publication that it speaks of,
 cache: where it is gone, the journal of partition 0 says the same, more slowly.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """Keeps snapshots under a URL that all workers share, so that one machine goes on from what another has kept."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A file is a magic word, the length of the header, the header as JSON, the payloa
 that is damaged is taken for none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Holds the state of one member in one edition: all that decisions depend on, and nothing that stands elsewhere."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """Keeps the accounts of a partition in memory: those used last as they are, all others packed into bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 

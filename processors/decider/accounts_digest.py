@@ -1,7 +1,5 @@
 """Hashes all accounts of a partition, to compare the state of two machines."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 from typing import Final
 

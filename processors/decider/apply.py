@@ -1,7 +1,5 @@
 """Enters a posting into an account: the only place where an account changes, and no rule is asked."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Awards what the rules of one fact are worth, in the order of the file, as far as limits allow."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

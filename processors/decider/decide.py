@@ -1,7 +1,5 @@
 """Decides what one fact is worth to one account, under the rules in force when it happened."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Remembers when accounts have work that is due, so that a tick looks at these accounts alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 

@@ -1,7 +1,5 @@
 """Drops what an account need not remember: only a fact older than the horizon could ask for it, and that is refused."""
 
-from __future__ import annotations
-
 from datetime import date
 from functools import lru_cache
 from typing import Final

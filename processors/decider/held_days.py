@@ -1,7 +1,5 @@
 """Holds check-in days: the run of days that ends on one, and which days an account still remembers."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 
 from schemas.bounds import DAY_MS

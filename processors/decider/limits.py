@@ -1,7 +1,5 @@
 """Limits: the window that a fact falls into, and what a window leaves of an award."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

@@ -1,7 +1,5 @@
 """Converts between instants and a programme's local time: days, periods, midnights; by zone data from the journal."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Final

@@ -1,7 +1,5 @@
 """Lots: the order in which they are spent, which of them are due, and how awards open and expiries close them."""
 
-from __future__ import annotations
-
 from bisect import bisect_right, insort
 from typing import Final
 

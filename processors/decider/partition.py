@@ -1,7 +1,5 @@
 """Keeps what decisions depend on beside the account: a partition's last tick, its constants and its published rules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

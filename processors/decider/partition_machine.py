@@ -1,7 +1,5 @@
 """Decides the journal lines of one partition in order, or recovers its accounts from recorded postings."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Adds up the points earned per day, week, month, year and ever, in the whole programme and per store."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Final
 

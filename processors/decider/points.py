@@ -1,7 +1,5 @@
 """Works out the points of a rule before limits: basis × factors × rate, exactly, then rounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction

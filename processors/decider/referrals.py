@@ -1,7 +1,5 @@
 """Opens claims on a referee's purchases, and finds the derived facts that a purchase owes to both sides."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from processors.decider.account import Account, Claim, Purchase

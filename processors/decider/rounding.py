@@ -1,7 +1,5 @@
 """Rounds exact points to whole ones, and writes exact points as people read them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache

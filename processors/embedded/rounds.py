@@ -1,7 +1,5 @@
 """Runs rounds on one machine: facts up to a tick are journalled and decided, then derived facts, then due work."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Takes the event out of a CloudEvents envelope in JSON (CloudEvents 1.0.2, JSON event format)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 Only the decoder decides what is valid; this explains its refusals, and is called for refused records only.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cache

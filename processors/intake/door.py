@@ -4,8 +4,6 @@ A record is first decoded straight into the shape of a fact. Only if that fails,
 (an escape, a key given twice), it is decoded into a dictionary, where the first problem is found and explained.
 """
 
-from __future__ import annotations
-
 import re
 import typing
 from collections.abc import Callable, Mapping

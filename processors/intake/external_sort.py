@@ -1,7 +1,5 @@
 """Sorts the records of an import by time: in memory up to a bound, beyond it in sorted runs in a temporary file."""
 
-from __future__ import annotations
-
 import heapq
 import os
 import tempfile

@@ -7,8 +7,6 @@ record without a backslash and without DEL has none. `occurred_at` may still be 
 A fact from Avro has its types already; `keeps_bounds` looks at the rest of what the schema asks, in generated code.
 """
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Callable

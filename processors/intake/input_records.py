@@ -1,7 +1,5 @@
 """The records that every reader gives: each a fact or a refusal, with its place in the input."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

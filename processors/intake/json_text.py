@@ -1,7 +1,5 @@
 """Parses an event's JSON strictly: exactly one object, no key twice, nothing that two parsers read differently."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

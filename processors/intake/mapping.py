@@ -1,7 +1,5 @@
 """Column mappings: which column of a table is which field of a fact, declared by a shop once for its exports."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self

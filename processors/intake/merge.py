@@ -1,7 +1,5 @@
 """Merges several inputs by time, each record once, without those that were taken in before."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Refusals: the typed reasons of the door, and how a refused record becomes a reject that is kept."""
 
-from __future__ import annotations
-
 from typing import Final, Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """Counts the fields that publishers send and no fact has: they are ignored, but shown, as they may be misspelt."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Brings the scorers of partitions to the end of the books: from a snapshot if one fits, else from the first page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

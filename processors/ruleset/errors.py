@@ -1,7 +1,5 @@
 """Turns the errors of pydantic into problems in plain words, each with its path in the ruleset's file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args

@@ -3,8 +3,6 @@
 `python -m processors.ruleset.json_schema` writes it where the shipped programmes lie.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

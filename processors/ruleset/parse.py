@@ -1,7 +1,5 @@
 """Reads a ruleset from its YAML text, and names file, line and path of everything that is wrong with it at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeVar

@@ -1,7 +1,5 @@
 """Runs the examples of a ruleset through the decider, and says which do not come out as they are written."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

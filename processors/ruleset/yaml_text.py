@@ -4,8 +4,6 @@ YAML's guesses are not used: `on:` stays "on", 2026.10 keeps its zero, 07:00 is 
 people write by hand is taken (mappings, lists, scalars, anchors); size, depth and expansion are bounded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple, NoReturn, Protocol

@@ -3,8 +3,6 @@
 Without it, a day's purchases could be taken in before the check-ins of that day were fetched, which would then be late.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from heapq import heapify, heappop, heapreplace

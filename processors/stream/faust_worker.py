@@ -5,8 +5,6 @@ Three things that it does by default are prevented here: reading uncommitted rec
 and acknowledging a page whose processing failed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

@@ -4,8 +4,6 @@ The consumed offsets are committed in the transaction that writes the pages, und
 So after a crash the next process goes on just after the last page that readers see.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final

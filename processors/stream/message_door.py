@@ -6,8 +6,6 @@ Formats: the Confluent wire format (0x00, schema id), Avro 1.12 "Single-object e
 and CloudEvents 1.0.2 in JSON or with its attributes in the headers (Kafka protocol binding, binary content mode).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 

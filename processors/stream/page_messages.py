@@ -1,7 +1,5 @@
 """Turns facts into messages of the stream's journal: pages by partition, the facts of each in the order given."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from processors.journal_pages import OpenPage

@@ -1,7 +1,5 @@
 """Makes rejects of refused messages: their bytes as they came, their headers and coordinates, and the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final

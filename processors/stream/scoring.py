@@ -4,8 +4,6 @@ A process that opens the partition's producer fences all others. It then recover
 ledger covers, and goes on with the next page. The offsets of a consumer group decide nothing here.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final

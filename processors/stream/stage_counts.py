@@ -1,7 +1,5 @@
 """Counts what a stage of the stream has done since it started, for metrics and health checks."""
 
-from __future__ import annotations
-
 import threading
 from bisect import bisect_left
 from collections import Counter

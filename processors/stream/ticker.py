@@ -4,8 +4,6 @@ The process that is assigned partition 0 of the journal in the ticker's group is
 others. An outage of ours must not expire points early, so a tick waits for the oldest fact that is not yet taken in.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Final
 

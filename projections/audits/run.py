@@ -1,7 +1,5 @@
 """Runs the audits, one `.sql` file each in this folder: queries that must return no rows, the proof of a law."""
 
-from __future__ import annotations
-
 from projections.sql_files import sql_files
 from projections.store import Row, Store
 

@@ -1,7 +1,5 @@
 """The one file that knows clickhouse-connect: an embedded ClickHouse (chDB) or a server, behind the Store port."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@ ClickHouse's own messages are long and end with an error code in capitals (its `
 of the operating system. All its other errors are left as they are.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -1,7 +1,5 @@
 """Writes a few rows as JSON lines for ClickHouse: markers and notes, of which there are never many."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """One process per ClickHouse folder: a lock whose file says who holds it, and where that process serves readers."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

@@ -1,7 +1,5 @@
 """Brings the tables and views of a store up to what this version of Tallybook writes and reads."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final

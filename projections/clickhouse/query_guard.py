@@ -3,8 +3,6 @@
 ClickHouse itself writes the query down before it runs, so that what was checked is what runs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol

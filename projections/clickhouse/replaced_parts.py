@@ -5,8 +5,6 @@ partition, be it one that does not exist, ends with clearing the table. What a m
 the parts that it replaces are the only ones that a power cut leaves.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

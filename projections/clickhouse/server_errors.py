@@ -1,7 +1,5 @@
 """Parses the address of a ClickHouse server, and tells errors that pass by themselves from refusals of a statement."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 from urllib.parse import urlsplit

@@ -4,8 +4,6 @@ Sessions of one engine run at the same time and release Python's lock, so a long
 process. A session costs a fraction of a millisecond, so each query has one of its own and leaves nothing behind.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ The bodies are passed on as they stand in the books: no record is decoded on the
 "Object Container Files"; ClickHouse's mapping of Avro types to its own is that of its documentation, "Avro".
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

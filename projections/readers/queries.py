@@ -3,8 +3,6 @@
 All instants are UTC milliseconds since 1970. Everything a person typed reaches ClickHouse as a bound parameter.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar

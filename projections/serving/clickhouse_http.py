@@ -1,7 +1,5 @@
 """Answers the read-only part of ClickHouse's HTTP interface, to whoever on this machine has the token."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import secrets

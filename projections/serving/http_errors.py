@@ -1,7 +1,5 @@
 """How ClickHouse words and numbers what it refuses over HTTP, so that its clients show our refusals well."""
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
 from typing import Final

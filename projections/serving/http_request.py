@@ -4,8 +4,6 @@ The interface is described in ClickHouse's documentation under "HTTP interface":
 both, `param_name` for `{name:Type}`, every other name in the URL a setting, user and key in headers or in the URL.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import zlib

@@ -5,8 +5,6 @@ it bounds by inactivity alone (a request that arrives byte by byte, an answer th
 in total here, and a request is judged by its head, before its body is kept.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 import threading

@@ -5,8 +5,6 @@ from REVISION on a byte behind each column's type that says whether it is serial
 that of ClickHouse's `NativeWriter` (src/Formats/NativeWriter.cpp) and `BlockInfo` (src/Core/BlockInfo.cpp).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

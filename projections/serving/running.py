@@ -1,7 +1,5 @@
 """Which queries of others run now: so many at once, not for ever, and not for somebody who has hung up."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@
 of its own, and puts port and token into the lock file of the store, where readers of the same folder find them.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterator

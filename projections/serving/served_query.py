@@ -1,7 +1,5 @@
 """What a query from outside may do while the process goes on with its work: read, for so long and so much."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

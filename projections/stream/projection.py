@@ -4,8 +4,6 @@ It begins where the markers in ClickHouse say. A page of the journal is held bac
 the tables never show a tick whose due work is still to come.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping

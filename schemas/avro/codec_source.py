@@ -4,8 +4,6 @@ The functions do exactly what the schema says and nothing else: fields in order,
 writes the same bytes (a test compares them) and does what these do not: reading what an older schema wrote.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 

@@ -5,8 +5,6 @@ body written under an older schema is read by giving that schema as `writer_sche
 milliseconds; the logical types of the contracts are for other readers.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable, Iterator

@@ -5,8 +5,6 @@ from outside may say that a block of a few bytes is many gigabytes. A damaged fi
 byte, could not be read. And the books must know at which byte each block begins and ends.
 """
 
-from __future__ import annotations
-
 import bz2
 import json
 import lzma

@@ -1,7 +1,5 @@
 """The Avro contracts as data: each `.avsc` file holds one type, and a type that another file holds is put in place."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from importlib.resources import files

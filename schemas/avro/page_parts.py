@@ -4,8 +4,6 @@ Format: the contracts JournalPage and JournalLine (`schemas/avro`) in Avro's bin
 here against those that the codecs make.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Makes a publisher's Avro schema safe and plain to read by: no endless reading, and instants as int milliseconds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

@@ -3,8 +3,6 @@
 An array of records of key and value has the very bytes of a map, so a schema that says so reads them one by one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Final
 

@@ -4,8 +4,6 @@ Source: Apache Avro 1.12 specification, "Single-object encoding" and "Schema fin
 CRC-64-AVRO of the schema's parsing canonical form, least significant byte first.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from typing import Final

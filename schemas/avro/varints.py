@@ -3,8 +3,6 @@
 Source: Apache Avro 1.12 specification, "Binary encoding" (zig-zag, then seven bits a byte, least significant first).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 _PAIR: Final = 1 << 14

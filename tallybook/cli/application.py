@@ -1,7 +1,5 @@
 """Gathers all commands into the command line, and passes an interruption on to its caller."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 import os

@@ -1,7 +1,5 @@
 """Commands that fill the books: `import` files, `run` what lies in the inbox, and the `status` of it all."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple

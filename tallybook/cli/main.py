@@ -1,7 +1,5 @@
 """The `tallybook` command: starts the command line and turns every typed error into a message and an exit code."""
 
-from __future__ import annotations
-
 # Only small modules: all others are imported within a `try`, so that an interruption meanwhile is handled too.
 import errno
 import os

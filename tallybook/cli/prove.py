@@ -1,7 +1,5 @@
 """Commands that prove the points: `explain` one event or member, `verify` all postings, `audit` the tables."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

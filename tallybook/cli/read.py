@@ -1,7 +1,5 @@
 """Commands that read the tables: `balance`, `statement`, `leaderboard`, `members`, `sql`; `address` for programs."""
 
-from __future__ import annotations
-
 import sys
 from datetime import date
 from pathlib import Path

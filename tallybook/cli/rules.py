@@ -1,7 +1,5 @@
 """Commands for rules: `check` a file, print the `schema`, `show` what is published, `publish` a version."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Commands that run the stages on Kafka: `intake`, `tick`, `score`, `project`, each as a process, and `up` for all."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Commands to begin with: `init` a folder, print an `example` event, `check` a file, or watch the `demo`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Any

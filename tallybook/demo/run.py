@@ -1,7 +1,5 @@
 """Runs the demo: takes a year of a coffee chain through every stage, shows the results, and says what to type next."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 import sys

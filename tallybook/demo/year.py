@@ -1,7 +1,5 @@
 """Writes the demo's events: a fixed, seeded year of a coffee chain, as its tills and apps would publish it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random

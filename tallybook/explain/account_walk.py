@@ -1,7 +1,5 @@
 """Walks through one member's past: its account, rules and clock as they were before each of its facts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final

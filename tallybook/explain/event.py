@@ -1,7 +1,5 @@
 """Explains an event: how far it came, and what it did to each account that it concerns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final

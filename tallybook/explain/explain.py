@@ -1,7 +1,5 @@
 """Finds what a person asks to have explained, an event first, else a member, and explains it."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Explains a member: what it has, which rules brought it, what its limits leave, and its newest facts."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Holds an explanation as data: printed for people, or given as JSON with the same names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """Explains one posting from the account as it was just before: rules, arithmetic, limits, lots, and the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Prints an explanation: from top to bottom, how a fact became points, or why it did not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from schemas.currencies import format_minor

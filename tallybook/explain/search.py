@@ -1,7 +1,5 @@
 """Finds an event in the books by its id, its order or one of its entries, with the help of the tables."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Final
 

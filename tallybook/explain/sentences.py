@@ -1,7 +1,5 @@
 """Puts into words how a rule came to its points, what its limits left, and why a fact earned nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Opens the files that a command line names: reads their mapping, and spools standard input."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Collects a round on its way into the books: facts taken, records refused, and how far each input was read."""
 
-from __future__ import annotations
-
 from typing import Final, Protocol
 
 import msgspec

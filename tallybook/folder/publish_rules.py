@@ -1,7 +1,5 @@
 """Puts a ruleset into the journal: once per version, in every partition, and never before what is already scored."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Recovers some partitions of a folder in this process: their scorers stand at the end of the books, ready to go on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 from books.log import Appender, LogReader

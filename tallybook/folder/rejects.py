@@ -1,7 +1,5 @@
 """Finds a folder's kept rejects by number or reason, and imports one again."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections import Counter

@@ -1,7 +1,5 @@
 """Opens a folder for writing: takes its lock, opens the books, and recovers its scorers, here or in other processes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

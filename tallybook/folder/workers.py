@@ -7,8 +7,6 @@ The messages between the processes are MessagePack. Their facts have passed the 
 without checking their text patterns again.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 import traceback

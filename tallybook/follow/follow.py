@@ -1,7 +1,5 @@
 """Follows an inbox until asked to stop: takes its files in, and has the tables filled and served."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import ExitStack

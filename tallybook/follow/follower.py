@@ -1,7 +1,5 @@
 """Takes in files as they appear in an inbox, in rounds cut by arrival, with ticks by the clock; then puts them away."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Watches the inbox of a follow: gives out files once they are whole, and moves them away once they are taken in."""
 
-from __future__ import annotations
-
 import heapq
 import os
 from collections import deque

@@ -1,7 +1,5 @@
 """Puts standard input into the inbox as files, each on the disk before it gets a name by which it is read."""
 
-from __future__ import annotations
-
 import os
 import select
 import threading

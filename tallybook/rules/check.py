@@ -1,7 +1,5 @@
 """Checks a ruleset file as a whole: its errors by line, what is hardly meant, and whether its examples come out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

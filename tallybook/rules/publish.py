@@ -1,7 +1,5 @@
 """Publishes a ruleset file, in the books of a folder or of its stream, and warns of what is probably a mistake."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Reads from the journal which rulesets were published, and which files were edited after that."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple

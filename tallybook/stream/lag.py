@@ -1,7 +1,5 @@
 """Counts how much input waits for each stage of a stream, for the metrics and for `status`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final

@@ -1,7 +1,5 @@
 """Opens a stream: the Kafka, registry and ClickHouse that a folder's settings name."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Publishes the events of files to the deployment's topics, each to the topic of its kind."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final

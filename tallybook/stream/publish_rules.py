@@ -1,7 +1,5 @@
 """Puts a ruleset into a stream's journal with the ticker's transactional id, so that all partitions have one order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

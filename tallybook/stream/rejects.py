@@ -1,7 +1,5 @@
 """Finds the rejects of a stream, the newest first, and sends them again to the topic that they came from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Reads where a deployment's stream is: from the environment (TALLYBOOK_…), else from the folder's stream.toml."""
 
-from __future__ import annotations
-
 import json
 import os
 import tomllib

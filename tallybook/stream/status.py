@@ -1,7 +1,5 @@
 """Reports on a stream for `tallybook status`: looks twice, so that it can name a stage that makes no progress."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, Final

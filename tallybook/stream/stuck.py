@@ -1,7 +1,5 @@
 """Judges from two looks at a stream, some seconds apart, which of its stages has input and makes no progress."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Final

@@ -1,7 +1,5 @@
 """Runs all stages of a deployment, each in a process of its own that is started again if it dies."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Brings the tables up to date with the books: a reader first brings in what was committed since."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

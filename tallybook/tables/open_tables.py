@@ -1,7 +1,5 @@
 """Opens the tables in this process, or through the process that holds and serves them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 

@@ -1,7 +1,5 @@
 """Reports a member's balance and statement, and leaderboards: printed for people, or as data for JSON."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Answers SQL queries of the tables: one in a format, or many at a prompt that goes on after a mistake."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import sys

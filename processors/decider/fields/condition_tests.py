@@ -3,8 +3,6 @@
 An expression speaks of `fact`, or of one `line` of a purchase. The sums over a purchase's lines are variables.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple

@@ -1,7 +1,5 @@
 """The conditions of a rule on the fact, on a purchase's lines and on local time, normalised to one shape."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Any, Final, Self
 

@@ -1,7 +1,5 @@
 """The expiries and limits that rules refer to, as they stand in a ruleset."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator

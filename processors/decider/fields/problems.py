@@ -1,7 +1,5 @@
 """How a ruleset is refused: problems with their paths and hints, and the small phrases that messages share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ A value is a `str` (the source text of a YAML scalar, quoted or not) or already 
 what a text means; a binary float is refused, because what was written is no longer known.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time

@@ -1,7 +1,5 @@
 """Rules of kind `fixed`: points for each event, or for each line or unit of a purchase."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from operator import attrgetter

@@ -1,7 +1,5 @@
 """Rules of kind `multiplier`: they make other rules pay more, or less, and pay nothing themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal

@@ -1,7 +1,5 @@
 """The source of rules that count the lines of a purchase; they share it."""
 
-from __future__ import annotations
-
 from processors.decider.fields.condition_tests import line_test
 from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented
 

@@ -1,7 +1,5 @@
 """Rules of kind `referral`: points for referrer and referee, once, on a purchase of the referee inside a claim."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Annotated, ClassVar, Final, Literal

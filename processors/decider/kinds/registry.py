@@ -1,7 +1,5 @@
 """Lists the kinds of rules: whoever compiles, checks or explains rules knows them from here."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final, get_args
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rules of kind `spend`: points for every so many minor units of the lines that count."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from operator import attrgetter
 from typing import Annotated, ClassVar, Final, Literal

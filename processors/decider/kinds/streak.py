@@ -1,7 +1,5 @@
 """Rules of kind `streak`: points for the run of local days with a check-in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction

@@ -3,8 +3,6 @@
 The source of every check is docs/rules.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from processors.decider.fields.example import Example

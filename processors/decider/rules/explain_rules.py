@@ -1,7 +1,5 @@
 """Says of every rule of a ruleset whether it takes part in a fact, and if not, the first condition that fails."""
 
-from __future__ import annotations
-
 import msgspec
 
 from processors.decider.fields.condition_tests import first_unmet, line_function, line_test

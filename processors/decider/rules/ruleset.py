@@ -4,8 +4,6 @@ Field names are those of the YAML file (`from` is `from_`). Decimals are exact; 
 refusal carries the path of what is wrong. No file, format or zone data is touched here.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator

@@ -1,7 +1,5 @@
 """Names the formats of inputs, apart from their readers, so that naming one loads none of them."""
 
-from __future__ import annotations
-
 from typing import Final, Literal, get_args
 
 Format = Literal["json-lines", "csv", "avro", "parquet"]

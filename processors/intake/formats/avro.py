@@ -1,7 +1,5 @@
 """Reads Avro object container files: each record is an event, its kind the name of the record's schema."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import BinaryIO, Final

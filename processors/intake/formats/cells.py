@@ -3,8 +3,6 @@
 Times in text, and local times, become instants in `Clock`; timestamps of Parquet first become numbers in `parquet.py`.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal

@@ -3,8 +3,6 @@
 A line longer than an event may be is cut while it is read, never held in memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 

@@ -3,8 +3,6 @@
 Timestamps of any unit become UTC ms here (`_timestamps_as_ms`), and local ones in `cells.Clock`, by the mapping's zone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 

@@ -4,8 +4,6 @@ Workers tell each other where they serve in the metadata of offsets of a group t
 long as the scoring group says that its writer holds the partition, so that outdated metadata does no harm.
 """
 
-from __future__ import annotations
-
 import hmac
 import threading
 import time

@@ -1,7 +1,5 @@
 """Serves over HTTP what one stage shows of itself: its metrics, its health, and a worker's accounts."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -3,8 +3,6 @@
 A stage that waits for Kafka is alive and not ready: a restart would not help.
 """
 
-from __future__ import annotations
-
 import threading
 import traceback
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Answers over HTTP how a stage is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final

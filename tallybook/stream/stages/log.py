@@ -1,7 +1,5 @@
 """Sets up a stage's log: our own lines and those of every library, in one form, on standard error."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Gives `/metrics` in Prometheus's form: what a stage has counted, and what was last seen of Kafka."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final

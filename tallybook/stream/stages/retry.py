@@ -4,8 +4,6 @@ What a stage had not committed it makes again from what is committed, so that st
 that does not pass by waiting ends the process, with a message.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final, Protocol

@@ -1,7 +1,5 @@
 """Starts each stage as a process: made from the deployment's settings, with its log, its metrics, its way to stop."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
