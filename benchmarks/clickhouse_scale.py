@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.report import table, versions, write_block
+from projections.answers import queries as readers
+from projections.answers.queries import Period
 from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.clickhouse.migrate import migrate
-from projections.readers import queries as readers
-from projections.readers.queries import Period
 from projections.sql_files import parse
 
 BLOCK: Final = "clickhouse-scale"

@@ -22,7 +22,7 @@ from benchmarks.profiling import profile_lines
 from benchmarks.report import table, versions, write_block
 from benchmarks.timing import Timings, take_turns
 from benchmarks.whole_path import measure_apart
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 DEFAULT_FACTS: Final = 20_000
 DEFAULT_REPEATS: Final = 5

@@ -28,7 +28,7 @@ from processors.decider.partition_machine import PartitionMachine
 from processors.decider.rules.ruleset import Ruleset
 from schemas.pages import JournalLine
 from tallybook.folder.folder import load_published
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 DEFAULT_MEMBERS: Final = 20_000
 DEFAULT_LOTS: Final = (10, 60)

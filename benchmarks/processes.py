@@ -26,7 +26,7 @@ from tallybook.demo.run import PROGRAMME
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
 from tallybook.folder.import_files import import_files
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 PROCESSES: Final = (1, 2, 3)
 HEADS: Final = ("facts of", "processes", "facts", "seconds", "CPU s here", "CPU s of workers", "journal", "ledger")

@@ -28,7 +28,7 @@ from schemas.posting import FIRST_EDITION
 from tallybook.clock import now_ms
 from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import Imported, import_files
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 from tallybook.tables.catch_up import caught_up, project_folder
 
 LINES: Final = 1_469_307

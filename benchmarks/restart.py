@@ -27,7 +27,7 @@ from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import DEFAULT_PARTITIONS, Folder
 from tallybook.folder.recovered_partitions import RecoveredPartitions
 from tallybook.folder.session import writing_session
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 DEFAULT_MEMBERS: Final = 20_000
 DEFAULT_VISITS: Final = 5

@@ -20,7 +20,7 @@ from benchmarks.demo_books import import_year
 from benchmarks.timing import cpu_seconds
 from projections.projector import project
 from schemas.posting import FIRST_EDITION
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 Figures = dict[str, Any]
 

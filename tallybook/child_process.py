@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 # Names the descriptor of a pipe that closes when the process that started this one is gone.
 SUPERVISED: Final = "TALLYBOOK_SUPERVISED_BY"

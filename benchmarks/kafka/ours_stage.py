@@ -23,7 +23,7 @@ from benchmarks.kafka.measure import Marks, warm_events
 from benchmarks.kafka.sampling import Sampler
 from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 from tallybook.stream.open import Stream, open_stream
 from tallybook.stream.stages.start import ProjectionStage, make_intake, make_scorer
 

@@ -7,8 +7,8 @@ import msgspec
 
 from processors.decider.account import Account
 from processors.decider.forgetting import drop_old
-from processors.decider.partition import Partition
 from processors.decider.partition_machine import PartitionMachine
+from processors.decider.partition_state import Partition
 
 _LENGTH_BYTES: Final = 8
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode

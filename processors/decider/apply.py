@@ -7,7 +7,7 @@ from processors.decider.account import Account, Claim, fact_key
 from processors.decider.forgetting import forget
 from processors.decider.limits import counter_key
 from processors.decider.lots import enter
-from processors.decider.partition import Partition
+from processors.decider.partition_state import Partition
 from processors.decider.period_totals import enter_totals
 from processors.decider.referrals import MAX_PURCHASES_REMEMBERED, purchase_of
 from schemas.canonical import content_hash

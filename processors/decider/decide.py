@@ -8,7 +8,7 @@ import msgspec
 from processors.decider.account import Account, Claim, fact_key
 from processors.decider.awards import Awards
 from processors.decider.lots import due_entries
-from processors.decider.partition import Partition
+from processors.decider.partition_state import Partition
 from processors.decider.period_totals import totals_after
 from processors.decider.referrals import claim_for, owed_for_purchase, owed_to_new_claim, purchase_of
 from processors.decider.rules.compile import CompiledRuleset, nothing_earned

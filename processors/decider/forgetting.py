@@ -6,7 +6,7 @@ from typing import Final
 
 from processors.decider.account import FAR_FUTURE, Account
 from processors.decider.local_time import EPOCH_ORDINAL
-from processors.decider.partition import Partition
+from processors.decider.partition_state import Partition
 from processors.decider.period_totals import totals_since
 from schemas.bounds import DAY_MS
 

@@ -9,7 +9,7 @@ from processors.decider.apply import apply
 from processors.decider.decide import decide
 from processors.decider.due_calendar import DueCalendar
 from processors.decider.forgetting import FORGET_BEFORE_PACKING_MS, forget
-from processors.decider.partition import Partition
+from processors.decider.partition_state import Partition
 from processors.decider.rules.compile import compile_published
 from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import BookFact, ClockTicked, JournalOpened, MemberFact, RulesetPublished

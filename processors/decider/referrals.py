@@ -3,7 +3,7 @@
 from typing import Final
 
 from processors.decider.account import Account, Claim, Purchase
-from processors.decider.partition import Partition
+from processors.decider.partition_state import Partition
 from schemas.entry_ids import DERIVED_SOURCE, referee_purchased_event_id
 from schemas.facts import PurchaseRecorded, RefereePurchased, order_total_minor
 from schemas.posting import Reason

@@ -9,7 +9,7 @@ from books.errors import BooksDamaged
 from books.log import LogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from books.walk import BEGINNING, BookPlace, walk
-from processors.decider.partition import SEMANTICS
+from processors.decider.partition_state import SEMANTICS
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RulesetPublished
 

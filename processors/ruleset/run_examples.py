@@ -18,8 +18,8 @@ from processors.decider.fields.example import (
 )
 from processors.decider.fields.scalars import read_instant
 from processors.decider.local_time import Zone
-from processors.decider.partition import SEMANTICS
 from processors.decider.partition_machine import Load, PartitionMachine
+from processors.decider.partition_state import SEMANTICS
 from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.parse import place_of, ruleset_hash
 from processors.zones import zone_data

@@ -27,7 +27,7 @@ from books.kafka.errors import Fenced, KafkaUnreachable, TransactionAborted
 from books.kafka.records import Record
 from books.kafka.security import Security, security_of
 from books.kafka.take_over import USUAL, Timing
-from processors.decider.partition import UnknownSemanticsError
+from processors.decider.partition_state import UnknownSemanticsError
 from processors.stream.scoring import StreamScorer, keep_due_snapshot
 
 FETCH_WAIT_MS: Final = 100

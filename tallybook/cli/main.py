@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from tallybook.exit_codes import Exit
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 
 # What comes with the extra "stream" alone.
 STREAM_LIBRARIES = frozenset(
@@ -71,7 +71,7 @@ def _held() -> tuple[type[Exception], ...]:
 def _refusals() -> tuple[type[Exception], ...]:
     """List the errors with a message for people; called only when something was raised, as it imports much."""
     from books.errors import BooksError
-    from processors.decider.partition import UnknownSemanticsError
+    from processors.decider.partition_state import UnknownSemanticsError
     from processors.intake.input_records import InputRefused
     from processors.intake.mapping import MappingRefused
     from processors.ruleset.parse import RulesetRefused

@@ -102,7 +102,7 @@ def members(
 
     Example: tallybook members --after member-100
     """
-    from projections.readers import queries as readers
+    from projections.answers import queries as readers
     from tallybook.tables.catch_up import caught_up
     from tallybook.tables.reports import as_of, plain
 

@@ -13,7 +13,7 @@ from schemas.posting import TICK_SOURCE
 from tallybook.explain.event import explain_events
 from tallybook.explain.member import explain_member
 from tallybook.explain.model import EventExplained, MemberExplained
-from tallybook.explain.screen import print_event, print_member, print_reject
+from tallybook.explain.print_explanation import print_event, print_member, print_reject
 from tallybook.explain.search import Found, Tables, ask_tables, find_event
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.open_books import open_books

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from processors.decider.local_time import Zone
-from processors.decider.partition import SEMANTICS
+from processors.decider.partition_state import SEMANTICS
 from processors.decider.rules.ruleset import Ruleset
 from processors.embedded.rounds import Rounds
 from processors.ruleset.parse import RulesetRefused, parse_ruleset, ruleset_hash

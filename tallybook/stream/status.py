@@ -15,8 +15,8 @@ from books.kafka.tick_state import TickState, read_tick_state, search_tick_state
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import NOTHING_SCORED
 from processors.stream.scoring import STAGE as SCORING
-from projections.readers.queries import ProgressLine
-from projections.readers.queries import progress as progress_lines
+from projections.answers.queries import ProgressLine
+from projections.answers.queries import progress as progress_lines
 from projections.store import JOURNAL, LEDGER, REJECTS, StoreError
 from projections.stream.projection import STAGE as PROJECTION
 from schemas.bounds import DAY_MS

@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from books.errors import NoSuchPosition
 from books.log import LogReader
+from projections.answers.queries import progress as progress_lines
 from projections.projector import Projected, project
-from projections.readers.queries import progress as progress_lines
 from projections.store import Store, StoreError, StoreHeld, TablesLeftBehind
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from projections.readers import queries as readers
-from projections.readers.queries import Period
+from projections.answers import queries as readers
+from projections.answers.queries import Period
 from projections.store import Store
 from schemas.instants import format_instant
 from schemas.posting import EntryType

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from books.kafka.messages import page_message
 from books.kafka.records import Place
 from books.kafka.tick_state import TickState
-from processors.decider.partition import SEMANTICS
+from processors.decider.partition_state import SEMANTICS
 from processors.stream.message_door import NO_REGISTRY
 from schemas.facts import RulesetPublished
 from schemas.pages import JournalLine
@@ -33,7 +33,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
 START: Final = "from tallybook.cli.main import main; main()"
 # A program of the future, which knows one more behaviour of the decider.
 UNKNOWN: Final = 99
-NEWER: Final = f"import processors.decider.partition as known; known.KNOWN_SEMANTICS |= {{{UNKNOWN}}}; {START}"
+NEWER: Final = f"import processors.decider.partition_state as known; known.KNOWN_SEMANTICS |= {{{UNKNOWN}}}; {START}"
 MEMBERS: Final = 20
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tallybook.garbage import collect_seldom
+from tallybook.garbage_collection import collect_seldom
 from tests.run.given import Given, say
 
 CHUNK: Final = 60  # seeds that one process runs in a row; whole settings, so that each ruleset is read by one

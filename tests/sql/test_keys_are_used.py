@@ -17,7 +17,7 @@ QUESTIONS = {
     "ledger": "SELECT * FROM tallybook.ledger WHERE member_id = {member:String}",
     "leaderboard": "SELECT * FROM tallybook.leaderboard "
     "WHERE period = 'month' AND starts_on = '2025-06-01' AND store_id = '' AND rank <= 100",
-    "top members": sql_file("readers", "leaderboard").statement,
+    "top members": sql_file("answers", "leaderboard").statement,
 }
 PARAMETERS = {
     "member": "AB12",

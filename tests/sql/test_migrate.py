@@ -147,12 +147,12 @@ def test_every_view_reads_final_filters_the_edition_and_shows_how_far_it_is(stor
         assert columns[-1]["name"] == "as_of"
 
 
-@pytest.mark.parametrize("folder", ["views", "audits", "questions", "readers"])
+@pytest.mark.parametrize("folder", ["views", "audits", "questions", "answers"])
 def test_nothing_filters_in_prewhere(folder: str) -> None:
     assert [each.name for each in sql_files(folder) if "PREWHERE" in each.statement.upper()] == []
 
 
-@pytest.mark.parametrize("folder", ["migrations", "views", "audits", "questions", "readers"])
+@pytest.mark.parametrize("folder", ["migrations", "views", "audits", "questions", "answers"])
 def test_a_file_holds_one_statement(folder: str) -> None:
     assert [each.name for each in sql_files(folder) if re.search(r";\s*$", each.statement, re.MULTILINE)] == []
 

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
+from projections.answers import queries as readers
+from projections.answers.queries import Balance, Period, Place
 from projections.clickhouse.client import ClickHouse
-from projections.readers import queries as readers
-from projections.readers.queries import Balance, Period, Place
 from projections.sql_files import sql_files
 from tests.sql.bookkeeper import END_OF_JUNE, LAST_TICK, ms
 
@@ -151,6 +151,6 @@ def test_a_limit_is_bounded(programme: ClickHouse, limit: int) -> None:
 
 
 def test_readers_take_input_as_parameters_only() -> None:
-    for reader in sql_files("readers"):
+    for reader in sql_files("answers"):
         assert "%" not in reader.statement
         assert reader.comment, f"{reader.name}.sql does not say what it answers"

@@ -12,10 +12,10 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from projections.answers import queries as readers
 from projections.audits.run import run_audits
 from projections.clickhouse.client import ClickHouse, open_served
 from projections.clickhouse.lock import holder_of
-from projections.readers import queries as readers
 from projections.sql_files import sql_files
 from projections.store import Address, QueryFailed, Store, StoreNotOpened
 from tests.sql.projected_books import answers

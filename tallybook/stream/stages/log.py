@@ -14,7 +14,7 @@ import msgspec
 
 from books.errors import BooksError, FolderHeld
 from books.kafka.errors import Fenced
-from processors.decider.partition import UnknownSemanticsError
+from processors.decider.partition_state import UnknownSemanticsError
 from projections.store import StoreError, StoreHeld
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit

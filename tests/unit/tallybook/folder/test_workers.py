@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from books.errors import FolderHeld
-from processors.decider.partition import UnknownSemanticsError
+from processors.decider.partition_state import UnknownSemanticsError
 from processors.embedded.partition_group import LineToScore, LocalPartitionGroup
 from processors.embedded.rounds import Rounds, Taken
 from schemas.bounds import DAY_MS

@@ -191,7 +191,7 @@ def progress(store: Store) -> list[ProgressLine]:
 
 
 def _ask(store: Store, name: str, parameters: Parameters, line: type[_T]) -> list[_T]:
-    return [msgspec.convert(row, line) for row in store.rows(sql_file("readers", name).statement, parameters)]
+    return [msgspec.convert(row, line) for row in store.rows(sql_file("answers", name).statement, parameters)]
 
 
 def _bounded(limit: int) -> int:
