@@ -99,21 +99,3 @@ class Reject(msgspec.Struct, frozen=True, omit_defaults=True):
     received_at: int = 0
     headers: dict[str, str] = {}
     resubmit_of: int = 0
-
-
-REJECT_REASONS: dict[str, str] = {
-    "malformed": "not readable as the format it came in",
-    "too_large": "larger than an event may be",
-    "unknown_type": "no such kind of fact",
-    "missing_field": "a required field is not there",
-    "wrong_type": "a field holds another type than it must",
-    "out_of_range": "a value is outside its bounds",
-    "unknown_currency": "not an ISO 4217 code",
-    "invalid_time": "not an instant with a zone",
-    "too_early": "from the future",
-    "too_old": "before 2000, or beyond the horizon",
-    "self_referral": "a member cannot refer itself",
-    "bad_frame": "not an Avro frame of a known schema",
-    "duplicate_row": "rows of one order disagree or do not stand together",
-    "damaged": "the rest of a damaged file",
-}

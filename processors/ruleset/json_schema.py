@@ -1,10 +1,5 @@
-"""Exports the JSON Schema of rulesets, by which editors complete, explain and underline.
+"""Exports the JSON Schema of rulesets, by which editors complete, explain and underline."""
 
-`python -m processors.ruleset.json_schema` writes it where the shipped programmes lie.
-"""
-
-import json
-from pathlib import Path
 from typing import Any, Final
 
 from processors.decider.kinds.registry import RULE_KINDS
@@ -12,7 +7,6 @@ from processors.decider.rules.ruleset import Ruleset
 from schemas.currencies import DECIMALS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-FILE: Final = Path(__file__).parents[2] / "rulesets" / "ruleset.schema.json"
 _WORDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 _DROPPED: Final = frozenset({"discriminator"})
 
@@ -40,16 +34,6 @@ def ruleset_json_schema() -> dict[str, Any]:
     return {"$schema": _DIALECT, "$id": "urn:tallybook:schema:ruleset", "title": "Tallybook ruleset"} | tidied
 
 
-def render() -> str:
-    """The text of the file that holds the schema."""
-    return json.dumps(ruleset_json_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def write_schema(file: Path = FILE) -> None:
-    """Writes the schema to a file."""
-    file.write_text(render(), encoding="utf-8")
-
-
 def _tidied(value: Any) -> Any:
     """The schema in JSON Schema's own words, without what only Python knows: null, titles, long docstrings."""
     if isinstance(value, list):
@@ -70,7 +54,3 @@ def _tidied(value: Any) -> Any:
     elif choices:
         node["anyOf"] = choices
     return node
-
-
-if __name__ == "__main__":
-    write_schema()

@@ -11,7 +11,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
@@ -20,13 +20,13 @@ from processors.intake.formats import Format
 from processors.intake.input_files import open_input
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import MappingRefused, parse_mapping
-from processors.intake.refusal import Refusal
+from processors.intake.refusal import Refusal, RejectReason
 from processors.intake.unknown_fields import UnknownFields
 from schemas.avro.codecs import decode_reject, encode_fact, encode_reject
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
-from schemas.pages import REJECT_REASONS, Reject
+from schemas.pages import Reject
 from tests.fuzz.mutations import ODD_VALUES, spoil_bytes, spoil_event
 from tests.run.seeds import Seeded
 from tests.support.bodies import decode_fact
@@ -138,7 +138,7 @@ def check_fact(fact: PublishedFact) -> None:
 
 def check_refusal(refusal: Refusal) -> None:
     """A refusal has a reason that the contract knows, and says something that can be printed anywhere."""
-    if refusal.reason not in REJECT_REASONS or not refusal.message:
+    if refusal.reason not in get_args(RejectReason) or not refusal.message:
         raise Broken(f"no typed refusal: {refusal}")
     if "\n" in refusal.message or "\x1b" in refusal.message or "\0" in refusal.message:
         raise Broken(f"a message with control characters: {refusal.message!r}")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from processors.decider.account import Account
-from processors.decider.accounts_digest import accounts_digest, canonical_account
 from processors.decider.partition_machine import PartitionMachine
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, ClockTicked, PublishedFact, RefereePurchased, members_of
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
 from tests.property import strategies
+from tests.support.accounts_digest import accounts_digest, canonical_account
 from tests.support.deciders import load, published
 
 FAR_TICK = strategies.START + 4_000 * DAY_MS

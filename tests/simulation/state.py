@@ -1,7 +1,7 @@
 """The accounts of a partition, to be compared whole."""
 
-from processors.decider.accounts_digest import accounts_digest
 from processors.decider.partition_machine import PartitionMachine
+from tests.support.accounts_digest import accounts_digest
 
 
 def balances_of(machine: PartitionMachine) -> dict[str, int]:

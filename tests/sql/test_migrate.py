@@ -12,8 +12,8 @@ from projections.clickhouse.migrate import MigrationChanged, StoreTooNew, migrat
 from projections.projector import project
 from projections.sql_files import SqlFile, sql_files
 from projections.store import QueryFailed
-from projections.table_docs import table_docs
 from schemas.posting import FIRST_EDITION
+from scripts.table_docs import table_docs
 from tests.fakes.store import Stopped, StopsAfter
 from tests.sql.bookkeeper import small_programme
 from tests.sql.projected_books import answers
@@ -159,7 +159,7 @@ def test_a_file_holds_one_statement(folder: str) -> None:
 
 def test_the_page_is_up_to_date(store: ClickHouse, repository: Path) -> None:
     page = (repository / "docs" / "tables.md").read_text("utf-8")
-    assert page == table_docs(store), "run python -m projections.table_docs"
+    assert page == table_docs(store), "run python -m scripts.table_docs"
 
 
 def test_everything_has_a_comment(store: ClickHouse) -> None:

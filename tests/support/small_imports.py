@@ -11,7 +11,6 @@ from books.files.consumed import NO_CACHE
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
 from books.walk import BookPlace
-from processors.decider.accounts_digest import canonical_account
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
@@ -36,6 +35,7 @@ from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks, MemoryLogWriter
 from tests.reference.local_time import HOUR_MS
+from tests.support.accounts_digest import canonical_account
 from tests.support.deciders import load, published
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z

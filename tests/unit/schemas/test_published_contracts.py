@@ -9,14 +9,13 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from schemas import json_schemas
 from schemas.avro.codecs import encode_fact
 from schemas.currencies import DECIMALS
 from schemas.examples import KINDS, example_fact, example_json
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
-from schemas.field_docs import REASONS, render_page
 from schemas.instants import parse_instant
-from schemas.pages import REJECT_REASONS
+from scripts import json_schemas
+from scripts.field_docs import REASONS, REJECT_REASONS, render_page
 from tests.support.bodies import decode_fact
 
 AT: Final = 1_794_395_471_000
@@ -25,9 +24,9 @@ NAMES: Final = [kind.__name__ for kind in PUBLISHED_TYPES]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_json_schema_is_up_to_date(name: str) -> None:
-    """If this fails: `python -m schemas.json_schemas`."""
+    """If this fails: `python -m scripts.json_schemas`."""
     committed = files("schemas") / "json" / f"{name}.schema.json"
-    assert committed.read_text(encoding="utf-8") == json_schemas.render(name)
+    assert committed.read_text(encoding="utf-8") == json_schemas.render(json_schemas.json_schema(name))
 
 
 def test_no_other_json_schema_is_committed() -> None:
@@ -36,7 +35,7 @@ def test_no_other_json_schema_is_committed() -> None:
 
 
 def test_all_are_written_at_once(tmp_path: Any) -> None:
-    json_schemas.write_all(tmp_path / "new")
+    json_schemas.write_facts(tmp_path / "new")
     assert {path.name for path in (tmp_path / "new").iterdir()} == {f"{name}.schema.json" for name in NAMES}
 
 
@@ -115,7 +114,7 @@ def page(repository: Path) -> str:
 
 
 def test_page_is_as_generated(page: str) -> None:
-    assert render_page(page) == page, "run `python -m schemas.field_docs`"
+    assert render_page(page) == page, "run `python -m scripts.field_docs`"
 
 
 def test_page_has_every_kind_field_and_reason(page: str) -> None:

@@ -11,7 +11,7 @@ from processors.intake.input_files import open_input
 from processors.intake.input_records import MAX_KEPT_BYTES, InputRefused
 from processors.intake.merge import gather
 from processors.intake.refusal import RejectReason
-from schemas.pages import REJECT_REASONS
+from scripts.field_docs import REJECT_REASONS
 from tests.support.hostile import (
     CORPUS,
     LargeCase,
@@ -95,7 +95,7 @@ def test_corpus_is_large_and_meets_every_reason() -> None:
         expected = json.loads(path.with_suffix(".expected").read_text())
         reasons.update(one["reason"] for one in expected.get("outcomes", ()) if one != "good")
     assert len(corpus()) >= MIN_CASES
-    assert {reason for reason in REJECT_REASONS if not reasons[reason]} == {"too_large"}
+    assert {reason for reason in get_args(RejectReason) if not reasons[reason]} == {"too_large"}
     assert "too_large" in {case.outcomes[0]["reason"] for case in large_cases()}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from processors.ruleset.json_schema import FILE, render, ruleset_json_schema
+from processors.ruleset.json_schema import ruleset_json_schema
 from processors.ruleset.yaml_text import read_yaml
+from scripts.json_schemas import RULESET, render
 from tests.support.random_rulesets import ZONES, RulesetMaker, block
 from tests.support.ruleset_documents import BASE, document
 
@@ -31,7 +32,7 @@ def said_of(text: str) -> list[str]:
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    assert FILE.read_text(encoding="utf-8") == render(), "run: python -m processors.ruleset.json_schema"
+    assert RULESET.read_text(encoding="utf-8") == render(SCHEMA), "run: python -m scripts.json_schemas"
 
 
 @pytest.mark.parametrize("file", PROGRAMMES, ids=lambda file: f"{file.parent.name}-{file.stem}")

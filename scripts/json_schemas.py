@@ -1,6 +1,7 @@
-"""Writes the JSON Schemas of the published facts, for publishers' own tests: `python -m schemas.json_schemas`.
+"""Writes the JSON Schemas of the published facts and of rulesets: `python -m scripts.json_schemas`.
 
-They are made from the structs that the door checks against, and described in the words of the Avro contracts.
+Those of facts, for publishers' own tests, are made from the structs that the door checks against, and described in the
+words of the Avro contracts.
 """
 
 import json
@@ -9,13 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
+from processors.ruleset.json_schema import ruleset_json_schema
 from schemas.avro.contracts import load_schema
 from schemas.bounds import EARLIEST_AT
 from schemas.currencies import DECIMALS
 from schemas.facts import PUBLISHED_TYPES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-FOLDER: Final = Path(__file__).parent / "json"
+ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = ROOT / "schemas" / "json"
+RULESET: Final = ROOT / "rulesets" / "ruleset.schema.json"
 
 _OCCURRED_AT: Final = {
     "description": (
@@ -45,16 +49,16 @@ def json_schema(name: str) -> dict[str, Any]:
     return head | schema | ({"$defs": components} if components else {})
 
 
-def render(name: str) -> str:
-    """The text of the file that holds a fact's JSON Schema."""
-    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
+def render(schema: dict[str, Any]) -> str:
+    """The text of the file that holds a JSON Schema."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_all(folder: Path = FOLDER) -> None:
-    """Writes `<name>.schema.json` for every published fact into a folder, which is made if need be."""
+def write_facts(folder: Path) -> None:
+    """Write `<name>.schema.json` for every published fact into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind in PUBLISHED_TYPES:
-        (folder / f"{kind.__name__}.schema.json").write_text(render(kind.__name__), encoding="utf-8")
+        (folder / f"{kind.__name__}.schema.json").write_text(render(json_schema(kind.__name__)), encoding="utf-8")
 
 
 def _describe(schema: dict[str, Any], avro: dict[str, Any]) -> None:
@@ -78,4 +82,5 @@ def _records(node: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    write_all()
+    write_facts(FOLDER)
+    RULESET.write_text(render(ruleset_json_schema()), encoding="utf-8")

@@ -17,7 +17,7 @@ PAGE: Final = Path(__file__).parent.parent / "docs" / "tables.md"
 _HEAD: Final = """\
 # Views and tables
 
-<!-- Generated from the comments in the database by `python -m projections.table_docs`. Change those, not this page. -->
+<!-- Generated from the comments in the database by `python -m scripts.table_docs`. Change those, not this page. -->
 
 Query the views of the database `tallybook`: `SELECT * FROM tallybook.balances`. They show the current edition of the
 ledger, each thing once, and with `as_of` how far they are. Points are whole numbers; amounts are whole minor units

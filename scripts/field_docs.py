@@ -5,22 +5,34 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.facts import PUBLISHED_TYPES
-from schemas.json_schemas import json_schema
-from schemas.pages import REJECT_REASONS
+from scripts.json_schemas import json_schema
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "publishers.md"
 REASONS: Final = "reject reasons"
+# What each reason of `processors.intake.refusal` says.
+REJECT_REASONS: Final[dict[str, str]] = {
+    "malformed": "not readable as the format it came in",
+    "too_large": "larger than an event may be",
+    "unknown_type": "no such kind of fact",
+    "missing_field": "a required field is not there",
+    "wrong_type": "a field holds another type than it must",
+    "out_of_range": "a value is outside its bounds",
+    "unknown_currency": "not an ISO 4217 code",
+    "invalid_time": "not an instant with a zone",
+    "too_early": "from the future",
+    "too_old": "before 2000, or beyond the horizon",
+    "self_referral": "a member cannot refer itself",
+    "bad_frame": "not an Avro frame of a known schema",
+    "duplicate_row": "rows of one order disagree or do not stand together",
+    "damaged": "the rest of a damaged file",
+}
 
 _SECTION: Final = re.compile(r"(<!-- generated: (?P<name>[\w ]+) -->\n)(?P<body>.*?)(<!-- end -->\n)", re.DOTALL)
 _WORDS: Final = {"string": "text", "integer": "whole number", "array": "list", "object": "map of text", "null": ""}
 
 
 def render_page(page: str) -> str:
-    """The page with every generated section made anew.
-
-    Raises:
-        KeyError: a section has the name of no contract.
-    """
+    """The page with every generated section made anew; raises KeyError for a section with the name of no contract."""
     return _SECTION.sub(lambda found: f"{found[1]}\n{_section(found['name'])}\n{found[4]}", page)
 
 
