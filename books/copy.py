@@ -1,7 +1,7 @@
 """Copies a stream's books into files, pages and offsets kept, so that one machine can replay and prove them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
@@ -153,13 +153,10 @@ class _Copying:
         path = self._creating / name
         sync = sync_marker(self._identity.book, name)
         self._files.make_folder(path.parent)
-        file = self._files.open_append(path)
-        try:
+        with closing(self._files.open_append(path)) as file:
             file.append(new_head(self._identity, name, is_copy=True))
             yield lambda records, data: file.append(encode_block(records, data, sync))
             file.fsync()
-        finally:
-            file.close()
         if name != ROUNDS:
             size = self._files.size(path) or 0
             self._lengths.append(BookLength(name, size, crc32(read_tail(self._files, path, size))))

@@ -5,6 +5,7 @@ It is an Avro object container without compression (schemas.avro.containers).
 
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -82,13 +83,11 @@ def head_of(files: FilePort, books: Path, name: str) -> Header:
     size = files.size(path)
     if size is None:
         raise BooksDamaged(name, None, "the file is missing")
-    file = files.open_read(path)
     try:
-        header = read_header(_stream(file, 0, size, FIRST_WINDOW_BYTES))
+        with closing(files.open_read(path)) as file:
+            header = read_header(_stream(file, 0, size, FIRST_WINDOW_BYTES))
     except ContainerDamaged as error:
         raise BooksDamaged(name, error.offset, error.message) from error
-    finally:
-        file.close()
     if header.codec != "null":
         raise BooksDamaged(name, 0, "it is compressed, which no book is")
     return header
@@ -110,12 +109,20 @@ def check_end(files: FilePort, book: BookFile, committed: BookLength) -> None:
 
 def read_tail(files: FilePort, path: Path, end: int) -> bytes:
     """The last bytes of a file before byte `end`, at most TAIL_BYTES."""
-    file = files.open_read(path)
-    try:
+    with closing(files.open_read(path)) as file:
         start = max(0, end - TAIL_BYTES)
         return file.read_at(start, end - start)
-    finally:
-        file.close()
+
+
+def read_from_behind(files: FilePort, path: Path, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """The bytes before `end` and where they begin: ever more of them, back to `begin` or for MAX_WINDOW_BYTES."""
+    low, window = end, FIRST_WINDOW_BYTES
+    while low > begin and window <= MAX_WINDOW_BYTES:
+        low = max(begin, end - window)
+        with closing(files.open_read(path)) as file:
+            data = file.read_at(low, end - low)
+        yield low, data
+        window *= 4
 
 
 def blocks_of(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[Block]:
@@ -123,50 +130,35 @@ def blocks_of(files: FilePort, book: BookFile, start: int, end: int) -> Iterator
     if start and not book.first <= start <= end:
         raise NoSuchPosition(book.name, start)
     if start > book.first:
-        file = files.open_read(book.path)
-        try:
+        with closing(files.open_read(book.path)) as file:
             if file.read_at(start - SYNC_BYTES, SYNC_BYTES) != book.sync:
                 raise NoSuchPosition(book.name, start)
-        finally:
-            file.close()
     return _blocks(files, book, start or book.first, end)
 
 
 def _blocks(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[Block]:
-    file = files.open_read(book.path)
     try:
-        for block in read_blocks(_stream(file, start, end), book.sync, start):
-            yield _with_records(book, block)
+        with closing(files.open_read(book.path)) as file:
+            for block in read_blocks(_stream(file, start, end), book.sync, start):
+                yield _with_records(book, block)
     except ContainerDamaged as error:
         raise BooksDamaged(book.name, error.offset, error.message) from error
-    finally:
-        file.close()
 
 
 def last_block_of(files: FilePort, book: BookFile, end: int) -> Block | None:
     """The last block before `end`, found from behind; None where there is none. Raises BooksDamaged."""
     if end == book.first:
         return None
-    window = FIRST_WINDOW_BYTES
-    first_sync = book.first - SYNC_BYTES
-    file = files.open_read(book.path)
-    try:
-        while True:
-            low = max(first_sync, end - window)
-            data = file.read_at(low, end - low)
-            if data[-SYNC_BYTES:] != book.sync or len(data) != end - low:
-                raise BooksDamaged(book.name, end, "the book does not end with the end of a block")
-            found = data.rfind(book.sync, 0, len(data) - SYNC_BYTES)
-            if found >= 0:
-                block = block_at(io.BytesIO(data), found + SYNC_BYTES, low, book)
-                if block is None or block.end != end:
-                    raise BooksDamaged(book.name, low + found + SYNC_BYTES, "the last block is not whole")
-                return _with_records(book, block)
-            if low == first_sync or window >= MAX_WINDOW_BYTES:
-                raise BooksDamaged(book.name, end, "no block ends here")
-            window *= 4
-    finally:
-        file.close()
+    for low, data in read_from_behind(files, book.path, book.first - SYNC_BYTES, end):
+        if data[-SYNC_BYTES:] != book.sync or len(data) != end - low:
+            raise BooksDamaged(book.name, end, "the book does not end with the end of a block")
+        found = data.rfind(book.sync, 0, len(data) - SYNC_BYTES)
+        if found >= 0:
+            block = block_at(io.BytesIO(data), found + SYNC_BYTES, low, book)
+            if block is None or block.end != end:
+                raise BooksDamaged(book.name, low + found + SYNC_BYTES, "the last block is not whole")
+            return _with_records(book, block)
+    raise BooksDamaged(book.name, end, "no block ends here")
 
 
 def block_at(window: io.BytesIO, at: int, low: int, book: BookFile) -> Block | None:

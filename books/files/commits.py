@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from books.errors import BooksDamaged
-from books.files.book_file import FIRST_WINDOW_BYTES, MAX_WINDOW_BYTES, BookFile, block_at, blocks_of
+from books.files.book_file import BookFile, block_at, blocks_of, read_from_behind
 from books.files.disk import FilePort
 from schemas.avro.codecs import BodyDamaged, decode_round, encode_round
 from schemas.avro.containers import SYNC_BYTES, Block, encode_block
@@ -46,20 +46,11 @@ def read_last_round(files: FilePort, book: BookFile) -> LastRound:
     Raises BooksDamaged where there is none, or where a broken record stands before a whole one.
     """
     size = files.size(book.path) or 0
-    window = FIRST_WINDOW_BYTES
-    file = files.open_read(book.path)
-    try:
-        while True:
-            low = max(book.first - SYNC_BYTES, size - window)
-            data = file.read_at(low, size - low)
-            found = _last_in(data, low, book)
-            if found is not None:
-                return found
-            if low == book.first - SYNC_BYTES or window >= MAX_WINDOW_BYTES:
-                raise BooksDamaged(book.name, book.first, "there is no whole commit in it")
-            window *= 4
-    finally:
-        file.close()
+    for low, data in read_from_behind(files, book.path, book.first - SYNC_BYTES, size):
+        found = _last_in(data, low, book)
+        if found is not None:
+            return found
+    raise BooksDamaged(book.name, book.first, "there is no whole commit in it")
 
 
 def read_rounds(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[RoundCommitted]:

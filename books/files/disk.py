@@ -8,7 +8,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -300,13 +300,10 @@ def replace_file(files: FilePort, path: Path, pieces: Sequence[bytes]) -> None:
 
 def write_new_file(files: FilePort, path: Path, pieces: Sequence[bytes]) -> None:
     """Write a file that is not there yet, and wait until the disk has its bytes."""
-    file = files.open_append(path)
-    try:
+    with closing(files.open_append(path)) as file:
         for piece in pieces:
             file.append(piece)
         file.fsync()
-    finally:
-        file.close()
 
 
 def read_file(files: FilePort, path: Path) -> bytes | None:
@@ -314,8 +311,5 @@ def read_file(files: FilePort, path: Path) -> bytes | None:
     size = files.size(path)
     if size is None:
         return None
-    file = files.open_read(path)
-    try:
+    with closing(files.open_read(path)) as file:
         return file.read_at(0, size)
-    finally:
-        file.close()

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -38,10 +39,9 @@ def read_holder(files: FilePort, lock_file: Path) -> LockHolder | None:
     """Who holds a lock, by its note; None where it says nothing (yet). Whether it is held, only `hold` can tell."""
     if files.size(lock_file) is None:
         return None
-    file = files.open_read(lock_file)
+    with closing(files.open_read(lock_file)) as file:
+        note = file.read_at(0, MAX_NOTE_BYTES)
     try:
-        return msgspec.json.decode(file.read_at(0, MAX_NOTE_BYTES), type=LockHolder)
+        return msgspec.json.decode(note, type=LockHolder)
     except msgspec.MsgspecError:
         return None
-    finally:
-        file.close()

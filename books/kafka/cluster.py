@@ -2,17 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 import confluent_kafka
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    OffsetSpec,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from books.kafka.client_errors import MAX_MESSAGE_BYTES, MISSING, Answer, ask_again, typed_errors
 from books.kafka.consumer import GroupConsumer, Reader
@@ -91,16 +86,8 @@ class Cluster:
 
     def topic_settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
         """The present settings of topics that exist."""
-        return self._settings_of([ConfigResource(ResourceType.TOPIC, name) for name in topics])
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
 
-    def broker_settings(self) -> dict[str, str]:
-        """The settings of one of the brokers."""
-        seconds = self.timing.request_seconds
-        broker = self._asked(lambda: next(iter(self._client().list_topics(timeout=seconds).brokers)))
-        (settings,) = self._settings_of([ConfigResource(ResourceType.BROKER, str(broker))]).values()
-        return settings
-
-    def _settings_of(self, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
         def ask() -> dict[str, dict[str, str]]:
             futures = self._client().describe_configs(resources, request_timeout=self.timing.request_seconds)
             return {
@@ -140,9 +127,8 @@ class Cluster:
         brokers come back after such a request ran out of time (seen with librdkafka 2.16).
         """
         wanted = [TopicPartition(*place) for place in places]
-        consumer = Consumer(self._consumer_settings({"group.id": group}))
 
-        def ask() -> dict[Place, GroupOffset]:
+        def ask(consumer: Consumer) -> dict[Place, GroupOffset]:
             found = _without_errors(consumer.committed(wanted, timeout=self.timing.request_seconds))
             return {
                 Place(each.topic, each.partition): GroupOffset(each.offset, each.metadata or "")
@@ -150,10 +136,8 @@ class Cluster:
                 if each.offset >= 0
             }
 
-        try:
-            return self._asked(ask)
-        finally:
-            consumer.close()
+        with closing(Consumer(self._consumer_settings({"group.id": group}))) as consumer:
+            return self._asked(lambda: ask(consumer))
 
     def group_view(self, group: str) -> GroupView:
         """Who is in a group now; nobody, where there is no such group. Raises KafkaUnreachable, KafkaRefused."""
@@ -206,39 +190,29 @@ class Cluster:
 
     def group_consumer(self, group: str, instance: str) -> GroupConsumer:
         """One consumer of a group, a static member of it under the name `instance`."""
-        return GroupConsumer(
-            self.bootstrap,
-            self._consumer_settings(
-                {
-                    "group.id": group,
-                    "group.instance.id": instance,
-                    "auto.offset.reset": "earliest",
-                    "session.timeout.ms": int(self.timing.session_seconds * 1000),
-                    "heartbeat.interval.ms": int(self.timing.heartbeat_seconds * 1000),
-                    "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
-                    "partition.assignment.strategy": "range,roundrobin",
-                    "queued.max.messages.kbytes": QUEUED_KBYTES,
-                    "topic.metadata.refresh.interval.ms": METADATA_MS,
-                }
-            ),
-        )
+        settings = {
+            "group.id": group,
+            "group.instance.id": instance,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": int(self.timing.session_seconds * 1000),
+            "heartbeat.interval.ms": int(self.timing.heartbeat_seconds * 1000),
+            "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
+            "partition.assignment.strategy": "range,roundrobin",
+            "queued.max.messages.kbytes": QUEUED_KBYTES,
+            "topic.metadata.refresh.interval.ms": METADATA_MS,
+        }
+        return GroupConsumer(self.bootstrap, self._consumer_settings(settings))
 
     def group_named(self, group: str) -> object:
         """The metadata of a group that nobody joins, for a transaction that keeps offsets in its name."""
-        consumer = Consumer(self._consumer_settings({"group.id": group}))
-        try:
+        with closing(Consumer(self._consumer_settings({"group.id": group}))) as consumer:
             return consumer.consumer_group_metadata()
-        finally:
-            consumer.close()
 
     def producer(self, transactional_id: str, *, timeout_seconds: float | None = None) -> TransactionalProducer:
         """A producer of transactions; it fences all others of the same id once it is opened."""
         seconds = self.timing.transaction_seconds if timeout_seconds is None else timeout_seconds
-        return TransactionalProducer(
-            self.bootstrap,
-            self._producer_settings()
-            | {"transactional.id": transactional_id, "transaction.timeout.ms": int(seconds * 1000)},
-        )
+        settings = {"transactional.id": transactional_id, "transaction.timeout.ms": int(seconds * 1000)}
+        return TransactionalProducer(self.bootstrap, self._producer_settings() | settings)
 
     def publisher(self) -> Publisher:
         """A producer without transactions, for facts."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -77,9 +78,8 @@ def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool
         KafkaUnreachable, KafkaRefused, Fenced: nothing was written.
     """
     # Whoever has this id is alone: what another wrote at the same time is committed or undone by now.
-    producer = cluster.producer(topics.transactional_id(TICKER))
-    producer.open()
-    try:
+    with closing(cluster.producer(topics.transactional_id(TICKER))) as producer:
+        producer.open()
         if _is_open(cluster, topics, opened):
             return False
         edition = EditionOpened(
@@ -91,8 +91,6 @@ def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool
             producer.send(topics.journal, page_message((line,)), partition=partition)
             producer.send(topics.ledger(FIRST_EDITION), edition_message(edition), partition=partition)
         producer.commit()
-    finally:
-        producer.close()
     return True
 
 
@@ -102,8 +100,7 @@ def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
     end = cluster.ends([place])[place]
     if end == 0:
         return False
-    reader = cluster.reader()
-    try:
+    with closing(cluster.reader()) as reader:
         reader.set_on({place: 0})
         for _ in range(OPENING_SECONDS):
             polled = reader.poll(1, POLL_SECONDS)
@@ -114,8 +111,6 @@ def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
                 return False
         else:
             raise KafkaUnreachable(cluster.bootstrap, f"nothing came from {topics.journal}")
-    finally:
-        reader.close()
     if found is None:
         what = f"{topics.journal} has records, and the first of them is not the opening of a journal"
         raise BooksForeign(cluster.bootstrap, what, "Choose another name for the deployment.")

@@ -6,6 +6,7 @@ that the journal is never behind what the ledger speaks of.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -248,8 +249,7 @@ class KafkaLogReader:
     def _read(self, place: Place, start: int, end: int) -> Iterator[Record]:
         if start >= end:
             return
-        reader = self.cluster.reader()
-        try:
+        with closing(self.cluster.reader()) as reader:
             reader.set_on({place: start})
             silent = 0.0
             while silent < PATIENCE_SECONDS:
@@ -265,8 +265,6 @@ class KafkaLogReader:
                     return
                 silent = 0.0 if polled.records else silent + POLL_SECONDS
             raise KafkaUnreachable(self.cluster.bootstrap, f"nothing came from {place.topic}/{place.partition}")
-        finally:
-            reader.close()
 
     def _opening(self) -> JournalOpened:
         record = next(self._records(Place(self._journal, 0), 0), None)

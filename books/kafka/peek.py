@@ -5,6 +5,7 @@ of aborted ones, neither of which a reader is given.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Final
 
 from books.kafka.cluster import Cluster
@@ -18,11 +19,7 @@ PATIENCE_SECONDS: Final = 10.0
 # One record, and the marker of the transaction that it was committed in.
 FIRST_STEP_BACK: Final = 2
 # A little of each partition is enough: to look at one page, thirty need not be fetched.
-_LIGHT: Final = {
-    "queued.min.messages": 1,
-    "queued.max.messages.kbytes": 64,
-    "max.partition.fetch.bytes": 1_024,
-}
+_LIGHT: Final = {"queued.min.messages": 1, "queued.max.messages.kbytes": 64, "max.partition.fetch.bytes": 1_024}
 _UNCOMMITTED: Final = {"isolation.level": "read_uncommitted"}
 
 
@@ -74,8 +71,7 @@ def _read(
     if not positions:
         return
     ends = cluster.ends(positions, committed=committed)
-    reader = cluster.reader(_LIGHT if committed else _LIGHT | _UNCOMMITTED)
-    try:
+    with closing(cluster.reader(_LIGHT if committed else _LIGHT | _UNCOMMITTED)) as reader:
         reader.set_on(positions)
         left = set(positions)
         silent = 0.0
@@ -90,5 +86,3 @@ def _read(
             if silent >= PATIENCE_SECONDS:
                 some = min(left)
                 raise KafkaUnreachable(cluster.bootstrap, f"nothing came from {some.topic}/{some.partition}")
-    finally:
-        reader.close()

@@ -7,7 +7,7 @@ process. A session costs a fraction of a millisecond, so each query has one of i
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,8 +83,8 @@ class Sessions:
         if self._is_closed:
             raise QueryFailed("the tables are no longer open in this process")
         try:
-            session: Any = chdb.connect(self._path)
-            try:
+            session: Any
+            with closing(chdb.connect(self._path)) as session:
                 if database:
                     session.query(f"USE {_quoted_name(database)}")
                 session.query(_set({**READING, **(settings or {}), "readonly": "2"}))
@@ -92,8 +92,6 @@ class Sessions:
                 return Answer(
                     found.bytes() or b"", found.rows_read(), found.bytes_read(), int(found.elapsed() * 1_000_000_000)
                 )
-            finally:
-                session.close()
         except RuntimeError as error:
             found = _MESSAGE.search(str(error))
             raise QueryFailed(found[0] if found else str(error)) from error
@@ -102,11 +100,9 @@ class Sessions:
         """End the query with this mark, if it still runs."""
         if self._is_closed:
             return
-        session: Any = chdb.connect(self._path)
-        try:
+        session: Any
+        with closing(chdb.connect(self._path)) as session:
             session.query(f"KILL QUERY WHERE startsWith(query, '/* {mark} */') ASYNC", "Null")
-        finally:
-            session.close()
 
     def close(self) -> None:
         """Refuse all further queries: a new session would open the engine again, without the lock."""

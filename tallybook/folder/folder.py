@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -95,11 +95,8 @@ class Folder:
         """Open the committed books in this folder's files, read-only (`tallybook.open_books`: on Kafka too)."""
         from books.files.reader import FileLogReader
 
-        log = FileLogReader(self.root)
-        try:
+        with closing(FileLogReader(self.root)) as log:
             yield log
-        finally:
-            log.close()
 
     @contextmanager
     def writing(self, now: int) -> Iterator[FileLogWriter]:
@@ -112,16 +109,13 @@ class Folder:
         from books.files.lock import this_process
         from books.files.writer import FileLogWriter
 
-        log = FileLogWriter(self.root, this_process(now))
-        try:
+        with FileLogWriter(self.root, this_process(now)) as log:
             if log.cut_bytes:
                 note(
                     f"the last run was stopped within a round: {log.cut_bytes:,} bytes of it were dropped; "
                     "what was committed is kept"
                 )
             yield log
-        finally:
-            log.close()
 
     @contextmanager
     def store(self) -> Iterator[Store]:
@@ -134,14 +128,10 @@ class Folder:
         from projections.clickhouse.disk_errors import told_clearly
         from projections.clickhouse.migrate import migrate
 
-        with told_clearly(self.clickhouse):
-            store = open_chdb(self.clickhouse)
-            try:
-                with told_clearly(self.clickhouse, opening=True):
-                    migrate(store)
-                yield store
-            finally:
-                store.close()
+        with told_clearly(self.clickhouse), open_chdb(self.clickhouse) as store:
+            with told_clearly(self.clickhouse, opening=True):
+                migrate(store)
+            yield store
 
     def snapshot_store(self) -> SnapshotStore:
         """Open the cache of account states."""

@@ -96,12 +96,9 @@ def tables_for_writing(stream: Stream) -> Iterator[Store]:
     from projections.clickhouse.migrate import migrate
 
     settings = stream.settings
-    store = open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password)
-    try:
+    with open_server(settings.clickhouse, settings.clickhouse_user, settings.clickhouse_password) as store:
         migrate(store)
         yield store
-    finally:
-        store.close()
 
 
 @contextmanager
@@ -125,7 +122,5 @@ def tables_for_reading(stream: Stream) -> Iterator[Store]:
                 "while it runs. Or name a ClickHouse server in stream.toml (clickhouse), or as TALLYBOOK_CLICKHOUSE"
             )
         store = open_served(holder.address)
-    try:
+    with store:
         yield store
-    finally:
-        store.close()

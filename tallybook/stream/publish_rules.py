@@ -1,7 +1,7 @@
 """Puts a ruleset into a stream's journal with the ticker's transactional id, so that all partitions have one order."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from books.kafka.create import TICKER
 from books.kafka.errors import Fenced
@@ -84,9 +84,6 @@ def stream_publications(folder: Folder) -> Iterator[StreamPublications]:
     Raises:
         TopicsMissing, BooksForeign, KafkaUnreachable: the stream cannot be used.
     """
-    publications = StreamPublications(open_stream(folder.root))
-    try:
+    with closing(StreamPublications(open_stream(folder.root))) as publications:
         publications.take_over()
         yield publications
-    finally:
-        publications.close()

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import ConfigResource, ResourceType
 
+from books.kafka.cluster import Cluster
 from books.kafka.records import Place
 from books.kafka.take_over import TRANSACTION_SECONDS
 from schemas.partitions import partition_of
@@ -110,6 +112,14 @@ def test_faust_as_it_comes_would_score_what_was_aborted(stream: SmallStream) -> 
     assert stream.events(0) == ["aborted", "committed"], "the tests above find nothing: Faust has learnt it"
 
 
+def broker_setting(cluster: Cluster, name: str) -> str:
+    """One setting of one of the brokers."""
+    admin = cluster._client()
+    broker = next(iter(admin.list_topics(timeout=cluster.timing.request_seconds).brokers))
+    resource = ConfigResource(ResourceType.BROKER, str(broker))
+    return str(admin.describe_configs([resource])[resource].result()[name].value)
+
+
 def test_a_transaction_that_a_killed_intake_left_open_ends_by_its_timeout(
     stream: SmallStream, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,7 +133,7 @@ def test_a_transaction_that_a_killed_intake_left_open_ends_by_its_timeout(
         begun = time.monotonic()
         intake.kill()
     stream.write_page(0, [check_in("behind", FIRST)])
-    cleanup = int(stream.cluster.broker_settings()[CLEANUP]) / 1000
+    cleanup = int(broker_setting(stream.cluster, CLEANUP)) / 1000
     bound = TRANSACTION_SECONDS + cleanup
     place = Place(stream.topics.journal, 0)
     reader = stream.cluster.reader()

@@ -6,6 +6,7 @@ that does not pass by waiting ends the process, with a message.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final, Protocol
 
 from books.kafka.errors import KafkaUnreachable, TransactionAborted
@@ -61,8 +62,7 @@ def _run_once(
     make: Callable[[], Stage], stop: Stop, say: Callable[[str], None], counts: StageCounts, *, is_back: bool
 ) -> None:
     counts.alive_at = time.monotonic()
-    stage = make()
-    try:
+    with closing(make()) as stage:
         stage.open()
         if is_back:
             say("goes on")
@@ -70,8 +70,6 @@ def _run_once(
             stage.step()
             counts.alive_at = counts.stepped_at = time.monotonic()
             counts.trouble = ""
-    finally:
-        stage.close()
 
 
 def _wait(seconds: float, stop: Stop, counts: StageCounts) -> None:

@@ -173,7 +173,6 @@ CALLS: Final[dict[str, tuple[Callable[[], object], object]]] = {
     "brokers": (lambda: Cluster(HERE).brokers(), 1),
     "create_topic": (lambda: Cluster(HERE).create_topic("facts", 1, 1, {}), True),
     "topic_settings": (lambda: Cluster(HERE).topic_settings(["facts"]), {"facts": {"a": "1"}}),
-    "broker_settings": (lambda: Cluster(HERE).broker_settings(), {"a": "1"}),
     "ends": (lambda: Cluster(HERE).ends([PLACE]), {PLACE: 7}),
     "begins": (lambda: Cluster(HERE).begins([PLACE]), {PLACE: 7}),
     "group_offsets": (lambda: Cluster(HERE).group_offsets("group", [PLACE]), {PLACE: GroupOffset(7, "word")}),
