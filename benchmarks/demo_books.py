@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.avro.codecs import encode_fact, encode_page
+from schemas.avro.codecs import encode_record
 from schemas.facts import ClockTicked, JournalOpened, PublishedFact, RefereePurchased, ReferralMade, RulesetPublished
 from schemas.pages import JournalPage
 from tallybook.clock import now_ms
@@ -41,7 +41,7 @@ class DemoBooks:
 
     def messages(self) -> list[tuple[str, bytes]]:
         """Each event as one message: its type and its Avro body."""
-        return [(type(event).__name__, encode_fact(event)) for event in self.events]
+        return [(type(event).__name__, encode_record(event)) for event in self.events]
 
 
 def write_inbox(place: Path, facts: int) -> Path:
@@ -72,7 +72,7 @@ def read_books(folder: Folder) -> DemoBooks:
         sys.exit("the books were never committed: nothing to measure")
     return DemoBooks(
         opened=opened,
-        pages=[[encode_page(page) for page in part] for part in pages],
+        pages=[[encode_record(page) for page in part] for part in pages],
         member_lines=sum(line.member_id is not None for part in pages for page in part for line in page.lines),
         events=[fact for _, fact in sorted(_events(pages), key=lambda item: item[0])],
         text=_text_published(pages[0]),

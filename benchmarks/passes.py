@@ -12,7 +12,7 @@ import fastavro
 from benchmarks.demo_books import DemoBooks
 from benchmarks.plain_loop import Event, Output, PlainLoop
 from benchmarks.timing import Timings
-from schemas.avro.codecs import decode_page, encode_page, encode_posting
+from schemas.avro.codecs import decode_record, encode_record
 from schemas.avro.contracts import load_schema
 from schemas.avro.publisher_schemas import with_plain_types
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
@@ -55,7 +55,7 @@ class LedgerPass:
         """One pass through all four."""
         times, count = self._times, self._books.member_lines
         with times.piece("decode") as handled:
-            pages = [[decode_page(body) for body in part] for part in self._books.pages]
+            pages = [[decode_record(JournalPage, body) for body in part] for part in self._books.pages]
             handled.append(count)
         decode = times.last
         feeds, lines = ready(pages, self._books, decider_feed)
@@ -76,7 +76,7 @@ class LedgerPass:
 
     def bodies(self) -> list[bytes]:
         """The Avro bodies of the last pass's postings."""
-        return [encode_posting(posting) for postings in self._postings for posting in postings]
+        return [encode_record(posting) for postings in self._postings for posting in postings]
 
     def balances(self) -> Balances:
         """Points earned in all and the balance at the end, by member."""
@@ -108,7 +108,7 @@ class ReferencePass:
 
     def run(self) -> None:
         """One pass."""
-        pages = [[decode_page(body) for body in part] for part in self._books.pages]
+        pages = [[decode_record(JournalPage, body) for body in part] for part in self._books.pages]
         feeds, lines = ready(pages, self._books, reference_feed)
         with self._times.piece("reference") as handled:
             for feed, part in zip(feeds, lines, strict=True):
@@ -213,10 +213,10 @@ def fold(feed: Feed, lines: list[JournalLine]) -> list[Posting]:
 def _encode(pages: list[list[JournalPage]], postings: list[list[Posting]]) -> None:
     for part in pages:
         for page in part:
-            encode_page(page)
+            encode_record(page)
     for made in postings:
         for posting in made:
-            encode_posting(posting)
+            encode_record(posting)
 
 
 def _digest(pages: list[list[JournalPage]], postings: list[list[Posting]]) -> None:

@@ -14,7 +14,8 @@ from benchmarks.demo_books import import_year, read_books, write_inbox
 from benchmarks.passes import fold, ready
 from benchmarks.report import table, versions
 from projections.projector import project
-from schemas.avro.codecs import decode_page
+from schemas.avro.codecs import decode_record
+from schemas.pages import JournalPage
 from schemas.posting import FIRST_EDITION
 from tests.support.deciders import decider_feed
 
@@ -28,7 +29,7 @@ def profile_lines(place: Path, facts: int) -> list[str]:
     file = write_inbox(place, facts)
     folder, _ = import_year(place / "first", file)  # whatever is compiled or loaded once is compiled and loaded now
     books = read_books(folder)
-    pages = [[decode_page(body) for body in part] for part in books.pages]
+    pages = [[decode_record(JournalPage, body) for body in part] for part in books.pages]
     feeds, lines = ready(pages, books, decider_feed)
     deciding = _profiled(lambda: [fold(feed, part) for feed, part in zip(feeds, lines, strict=True)])
     importing = _profiled(lambda: import_year(place / "second", file))

@@ -29,7 +29,7 @@ from projections.clickhouse.client import open_chdb
 from projections.clickhouse.migrate import migrate
 from projections.projector import Projector, project
 from projections.store import LEDGER, TABLES, Columns, Pieces, Staged, Store
-from schemas.avro.codecs import encode_posting
+from schemas.avro.codecs import encode_record
 from schemas.facts import JournalOpened
 from schemas.posting import FIRST_EDITION
 
@@ -111,7 +111,7 @@ class GrowingBooks:
         del edition
         new = self._postings[partition][start : self.seen]
         if new:
-            yield EncodedBlock(start + len(new), len(new), b"".join(map(encode_posting, new)))
+            yield EncodedBlock(start + len(new), len(new), b"".join(map(encode_record, new)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

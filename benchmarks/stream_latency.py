@@ -35,7 +35,7 @@ from benchmarks.report import table, versions, write_block
 from books.kafka.cluster import Cluster
 from books.kafka.messages import batch_of, page_of
 from books.kafka.records import Place, Record
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.facts import CheckedIn, PurchaseLine, PurchaseRecorded
 from schemas.posting import FIRST_EDITION
@@ -127,7 +127,7 @@ def publish(deployment: Deployment, watched: Watched, rate: int, seconds: int) -
         time.sleep(max(0.0, started + number / rate - time.monotonic()))
         fact = _fact(random, number)
         topic = f"{deployment.name}.facts.{'check-ins' if isinstance(fact, CheckedIn) else 'purchases'}"
-        value = frame(type(fact).__name__, encode_fact(fact))
+        value = frame(type(fact).__name__, encode_record(fact))
         watched.published[fact.event_id] = time.monotonic()
         producer.produce(topic, key=(fact.member_id or "").encode(), value=value)
         producer.poll(0)

@@ -37,7 +37,7 @@ from books.kafka.messages import batch_of
 from books.kafka.records import Place
 from books.kafka.take_over import SESSION_SECONDS
 from processors.stream.stage_counts import StageCounts
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.bounds import DAY_MS
 from schemas.facts import PurchaseLine, PurchaseRecorded
@@ -133,7 +133,7 @@ class Trickle:
             fact = purchase(random, member_id, f"{run}-{number}", time.time_ns() // 1_000_000)
             self.published[fact.event_id] = time.monotonic()
             producer.produce(
-                self._deployment.purchases, key=member_id.encode(), value=frame("PurchaseRecorded", encode_fact(fact))
+                self._deployment.purchases, key=member_id.encode(), value=frame("PurchaseRecorded", encode_record(fact))
             )
             producer.poll(0)
         producer.flush(FLUSH_SECONDS)
@@ -171,7 +171,7 @@ def fill(deployment: Deployment, members: list[str], visits: int, partitions: in
         for place, member_id in enumerate(members):
             at = day_at + place * DAY_MS // len(members)
             fact = purchase(random, member_id, f"{number}-{member_id}", at)
-            value, partition = frame("PurchaseRecorded", encode_fact(fact)), partition_of(member_id, partitions)
+            value, partition = frame("PurchaseRecorded", encode_record(fact)), partition_of(member_id, partitions)
             producer.produce(deployment.purchases, key=member_id.encode(), value=value, partition=partition)
             count += 1
             if count % POLL_EVERY == 0:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from books.encoded_blocks import postings_body
+from books.encoded_blocks import bodies_of
 from books.files.book_file import new_head, read_tail
 from books.files.commits import seal
 from books.files.create import FIRST_COMMIT, create_whole
@@ -25,7 +25,7 @@ from books.files.layout import (
     sync_marker,
 )
 from books.log import LogReader
-from schemas.avro.codecs import encode_edition, encode_page, encode_reject, encode_round
+from schemas.avro.codecs import encode_record
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
@@ -98,7 +98,7 @@ class _Copying:
             self._marks.append(InputConsumed(mark, 0, scored_page + 1, as_is=True, name=mark))
         self._copy_rejects()
         with self._new_file(edition_file(self._edition)) as append:
-            append(1, encode_edition(self._source.edition(self._edition)))
+            append(1, encode_record(self._source.edition(self._edition)))
         committed = seal(
             RoundCommitted(
                 FIRST_COMMIT,
@@ -112,7 +112,7 @@ class _Copying:
             )
         )
         with self._new_file(ROUNDS) as append:
-            append(1, encode_round(committed))
+            append(1, encode_record(committed))
         for parent in sorted({(self._creating / length.file).parent for length in self._lengths}):
             self._files.sync_folder(parent)
         return self._done
@@ -123,7 +123,7 @@ class _Copying:
         with self._new_file(ledger_file(self._edition, partition)) as append:
             for _, last in self._source.read_batches(self._edition, partition):
                 if last.postings:
-                    append(len(last.postings), postings_body(last.postings))
+                    append(len(last.postings), bodies_of(last.postings))
                 self._done.postings += len(last.postings)
                 self._on_copied(1)
         self._journal_digests.append(last.journal_digest)
@@ -133,7 +133,7 @@ class _Copying:
     def _copy_journal(self, partition: int, scored_page: int) -> None:
         with self._new_file(journal_file(partition)) as append:
             for _, page in self._source.read_journal(partition):
-                append(1, encode_page(page))
+                append(1, encode_record(page))
                 self._done.pages += 1
                 self._done.lines += len(page.lines)
                 self._done.unscored += len(page.lines) if page.page > scored_page else 0
@@ -143,7 +143,7 @@ class _Copying:
         with self._new_file(REJECTS) as append:
             for _, rejects in self._source.read_rejects():
                 for reject in rejects:
-                    append(1, encode_reject(reject))
+                    append(1, encode_record(reject))
                     self._done.rejects += 1
                 self._on_copied(1)
 

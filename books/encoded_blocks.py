@@ -1,12 +1,10 @@
 """Gives records of the books as Avro bytes, for readers that take them as they are, such as ClickHouse."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from schemas.avro.codecs import encode_page, encode_posting, encode_reject
+from schemas.avro.codecs import Record, encode_record
 from schemas.avro.varints import read_long
-from schemas.pages import JournalPage, Reject
-from schemas.posting import Posting
 
 
 class EncodedBlock(NamedTuple):
@@ -21,29 +19,15 @@ class EncodedBlock(NamedTuple):
     data: bytes
 
 
-def encoded_pages(pages: Iterable[tuple[int, JournalPage]]) -> Iterator[EncodedBlock]:
-    """Pages with the position after each, as `read_journal` gives them, encoded anew."""
-    for end, page in pages:
-        yield EncodedBlock(end, 1, encode_page(page))
+def encoded(batches: Iterable[tuple[int, Sequence[Record]]]) -> Iterator[EncodedBlock]:
+    """Batches of records with the position after each, as a log's `read_…` gives them, encoded anew."""
+    for end, records in batches:
+        yield EncodedBlock(end, len(records), bodies_of(records))
 
 
-def encoded_postings(batches: Iterable[tuple[int, Iterable[Posting]]]) -> Iterator[EncodedBlock]:
-    """Batches of postings with the position after each, as `read_ledger` gives them, encoded anew."""
-    for end, postings in batches:
-        bodies = [encode_posting(posting) for posting in postings]
-        yield EncodedBlock(end, len(bodies), b"".join(bodies))
-
-
-def postings_body(postings: Iterable[Posting]) -> bytes:
-    """Postings one after the other, as a block of a container holds them."""
-    return b"".join([encode_posting(posting) for posting in postings])
-
-
-def encoded_rejects(batches: Iterable[tuple[int, Iterable[Reject]]]) -> Iterator[EncodedBlock]:
-    """Batches of rejects with the position after each, as `read_rejects` gives them, encoded anew."""
-    for end, rejects in batches:
-        bodies = [encode_reject(reject) for reject in rejects]
-        yield EncodedBlock(end, len(bodies), b"".join(bodies))
+def bodies_of(records: Iterable[Record]) -> bytes:
+    """Records one after the other, as a block of a container holds them."""
+    return b"".join([encode_record(record) for record in records])
 
 
 def lines_of(page: bytes) -> int:

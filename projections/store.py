@@ -94,10 +94,10 @@ class Store(Protocol):
 
     Tables are filled in three steps, `stage`, `insert_staged` once for each of TABLES[book], `unstage`; the markers of
     what is in are ordinary rows (`insert` into `progress`), written after them. A fake that holds rows in memory needs:
-    `stage` decodes the blocks (`decode_postings(block.data, block.records)`, `decode_page(block.data)`, `decode_reject`
-    of schemas.avro.codecs) and makes rows of them; `insert_staged` keeps the rows of one table by
-    the table's key, the greater version winning; `insert` does the same with `progress` (key: edition, partition,
-    book; version: position), `journals` and `current_edition`; `rows` answers the queries of `projections.projector`.
+    `stage` decodes the blocks (`decode_postings` and `decode_record` of schemas.avro.codecs) and makes rows of them;
+    `insert_staged` keeps the rows of one table by the table's key, the greater version winning; `insert` does the same
+    with `progress` (key: edition, partition, book; version: position), `journals` and `current_edition`; `rows` answers
+    the queries of `projections.projector`.
     """
 
     def command(self, statement: str, parameters: Parameters | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.bounds import DAY_MS
 from schemas.facts import ONE_UNIT_MILLI, PurchaseLine, PurchaseRecorded
 from schemas.partitions import partition_of
@@ -61,7 +61,7 @@ def purchases(facts: int, members: int, seed: int = DEFAULT_SEED) -> Iterator[Pu
             store_id=STORES[int(random() ** 1.5 * len(STORES))],
             tender="card" if random() < 0.7 else "cash",
         )
-        yield Purchase(member_id, encode_fact(fact))
+        yield Purchase(member_id, encode_record(fact))
 
 
 def _line(which: float, how_many: float) -> PurchaseLine:

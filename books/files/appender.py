@@ -11,7 +11,7 @@ from books.files.book_file import read_tail
 from books.files.disk import REAL_FILES, AppendFile, FilePort
 from books.files.layout import journal_file, ledger_file, sync_marker
 from books.files.reader import FileLogReader
-from schemas.avro.codecs import encode_page, encode_posting
+from schemas.avro.codecs import encode_record
 from schemas.avro.containers import encode_block
 from schemas.pages import MAX_PAGE_LINES, BookLength, JournalPage
 from schemas.posting import Posting
@@ -59,7 +59,7 @@ class FileAppender(FileLogReader):
         due = self.next_page(partition)
         if page.page != due or not 1 <= len(page.lines) <= MAX_PAGE_LINES:
             raise ValueError(f"page {page.page} of {len(page.lines)} lines, where page {due} is due")
-        position = self._append(journal_file(partition), 1, encode_page(page))
+        position = self._append(journal_file(partition), 1, encode_record(page))
         self._next_pages[partition] = due + 1
         return position
 
@@ -73,7 +73,7 @@ class FileAppender(FileLogReader):
         bodies: list[bytes] = []
         size = 0
         for posting in postings:
-            body = encode_posting(posting)
+            body = encode_record(posting)
             if bodies and size + len(body) > BATCH_BYTES:
                 self._append(name, len(bodies), b"".join(bodies))
                 bodies, size = [], 0

@@ -14,7 +14,7 @@ import msgspec
 from books.errors import BooksDamaged
 from books.files.book_file import BookFile, block_at, blocks_of, read_from_behind
 from books.files.disk import FilePort
-from schemas.avro.codecs import BodyDamaged, decode_round, encode_round
+from schemas.avro.codecs import BodyDamaged, decode_record, encode_record
 from schemas.avro.containers import SYNC_BYTES, Block, encode_block
 from schemas.pages import RoundCommitted
 
@@ -37,7 +37,7 @@ def seal(committed: RoundCommitted) -> RoundCommitted:
 
 def encode_commit(committed: RoundCommitted, sync: bytes) -> bytes:
     """A sealed commit as the block that is appended to the file."""
-    return encode_block(1, encode_round(committed), sync)
+    return encode_block(1, encode_record(committed), sync)
 
 
 def read_last_round(files: FilePort, book: BookFile) -> LastRound:
@@ -96,7 +96,7 @@ def _round_in(block: Block, book: BookFile) -> RoundCommitted | None:
     if block.records != 1:
         return None
     try:
-        committed = decode_round(block.data, book.writer_schema)
+        committed = decode_record(RoundCommitted, block.data, book.writer_schema)
     except BodyDamaged:
         return None
     return committed if _checksum(committed) == committed.checksum else None

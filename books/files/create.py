@@ -28,7 +28,7 @@ from books.files.layout import (
     sync_marker,
 )
 from books.files.lock import hold
-from schemas.avro.codecs import encode_edition, encode_page
+from schemas.avro.codecs import encode_record
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
 from schemas.facts import JournalOpened
@@ -81,7 +81,7 @@ def create_whole(files: FilePort, folder: Path, write: Callable[[Path], _Written
 def edition_heads(identity: Identity, opened: EditionOpened) -> dict[str, bytes]:
     """The files of a new edition of the ledger, and what stands in them from the beginning."""
     name = edition_file(opened.edition)
-    record = encode_block(1, encode_edition(opened), sync_marker(identity.book, name))
+    record = encode_block(1, encode_record(opened), sync_marker(identity.book, name))
     ledgers = (ledger_file(opened.edition, partition) for partition in range(opened.partitions))
     return {name: new_head(identity, name) + record} | {ledger: new_head(identity, ledger) for ledger in ledgers}
 
@@ -99,7 +99,7 @@ def _write_all(files: FilePort, creating: Path, opened: JournalOpened) -> RoundC
     for partition in range(opened.partitions):
         line = JournalLine(msgspec.structs.replace(opened, partition=partition), opened.opened_at)
         name = journal_file(partition)
-        page = encode_page(JournalPage(0, (line,)))
+        page = encode_record(JournalPage(0, (line,)))
         contents[name] = new_head(identity, name) + encode_block(1, page, sync_marker(identity.book, name))
         digests.append(next_journal_digest(EMPTY_DIGEST, None, line.fact).hex())
     lengths = [BookLength(name, len(data), crc32(data[-TAIL_BYTES:])) for name, data in sorted(contents.items())]

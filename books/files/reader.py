@@ -1,12 +1,12 @@
 """Reads the books of a folder, which are Avro files; it never changes a byte."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
-from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded
 from books.errors import BooksDamaged, BooksForeign, NoSuchPosition, UnknownEdition
 from books.files.book_file import BookFile, blocks_of, check_end, head_of, last_block_of, open_book_file
 from books.files.commits import LastRound, read_last_round, read_rounds
@@ -27,7 +27,7 @@ from books.files.layout import (
     scored_mark,
 )
 from books.log import RecordedDigests
-from schemas.avro.codecs import BodyDamaged, decode_edition, decode_page, decode_postings, decode_reject
+from schemas.avro.codecs import BodyDamaged, Written, decode_postings, decode_record
 from schemas.avro.containers import Block
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject, RoundCommitted
@@ -104,7 +104,7 @@ class FileLogReader:
         self._must_have(name)
         book = self._known[edition_file(name)]
         for block in self._blocks(book):
-            return _decoded(book, block, decode_edition)
+            return _decoded(book, block, EditionOpened)
         raise BooksDamaged(book.name, book.first, "the record of the edition's opening is missing")
 
     def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
@@ -125,7 +125,7 @@ class FileLogReader:
         """The pages from a position on as bytes, one a block, under the present schema."""
         book = self._journal(partition)
         if book.writer_schema is not None:
-            return encoded_pages(self._pages(book, start))
+            return encoded((end, [page]) for end, page in self._pages(book, start))
         return _single(book, self._blocks(book, start))
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
@@ -133,14 +133,14 @@ class FileLogReader:
         book = self._ledger(edition, partition)
         blocks = self._blocks(book, start)
         if book.writer_schema is not None:
-            return encoded_postings(_numbered_postings(book, blocks, None))
+            return encoded(_numbered_postings(book, blocks, None))
         return (EncodedBlock(block.end, block.records, block.data) for block in blocks)
 
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
         """The rejects from a position on as bytes, one a block, under the present schema."""
         book = self._known[REJECTS]
         if book.writer_schema is not None:
-            return encoded_rejects((end, [reject]) for end, reject in self._kept_rejects(start))
+            return encoded((end, [reject]) for end, reject in self._kept_rejects(start))
         return _single(book, self._blocks(book, start))
 
     def scored_page(self, edition: str, partition: int) -> int | None:
@@ -171,7 +171,7 @@ class FileLogReader:
         """The last page of a partition, found without reading the others."""
         book = self._journal(partition)
         block = last_block_of(self._files, book, self._lengths[book.name])
-        return None if block is None else _decoded(book, block, decode_page)
+        return None if block is None else _decoded(book, block, JournalPage)
 
     def last_posting(self, edition: str, partition: int) -> Posting | None:
         """The last posting of a partition, found without reading the others."""
@@ -227,13 +227,13 @@ class FileLogReader:
         return blocks_of(self._files, book, start, self._lengths[book.name])
 
     def _pages(self, book: BookFile, start: int, due: int | None = None) -> Iterator[tuple[int, JournalPage]]:
-        pages = ((block, _decoded(book, block, decode_page)) for block in self._blocks(book, start))
+        pages = ((block, _decoded(book, block, JournalPage)) for block in self._blocks(book, start))
         numbered = ((block, page.page, page) for block, page in pages)
         return _in_order(book, "page", numbered, due, gaps=self.is_copy)
 
     def _kept_rejects(self, start: int, due: int | None = None) -> Iterator[tuple[int, Reject]]:
         book = self._known[REJECTS]
-        rejects = ((block, _decoded(book, block, decode_reject)) for block in self._blocks(book, start))
+        rejects = ((block, _decoded(book, block, Reject)) for block in self._blocks(book, start))
         numbered = ((block, reject.number, reject) for block, reject in rejects)
         return _in_order(book, "reject", numbered, due, gaps=self.is_copy)
 
@@ -259,11 +259,11 @@ def identity_in_folder(files: FilePort, folder: Path) -> Identity:
     return identity
 
 
-def _decoded(book: BookFile, block: Block, decode: Callable[[bytes, str | None], _T]) -> _T:
+def _decoded(book: BookFile, block: Block, kind: type[Written]) -> Written:
     if block.records != 1:
         raise BooksDamaged(book.name, block.offset, f"a block of {block.records} records, where one is due")
     try:
-        return decode(block.data, book.writer_schema)
+        return decode_record(kind, block.data, book.writer_schema)
     except BodyDamaged as error:
         raise BooksDamaged(book.name, block.offset, f"a record cannot be read ({error})") from error
 

@@ -26,7 +26,7 @@ from books.files.layout import (
 )
 from books.files.lock import hold, note_of
 from books.files.reader import identity_in_folder
-from schemas.avro.codecs import encode_reject
+from schemas.avro.codecs import encode_record
 from schemas.pages import BookLength, Reject, RoundCommitted
 from schemas.posting import EditionOpened
 
@@ -72,7 +72,7 @@ class FileLogWriter(FileAppender):
                 raise ValueError(f"reject {reject.number}, where {number} is due")
             kept.append(msgspec.structs.replace(reject, number=number))
         for reject in kept:
-            self._append(REJECTS, 1, encode_reject(reject))
+            self._append(REJECTS, 1, encode_record(reject))
         self._rejects += len(kept)
         return tuple(kept)
 

@@ -11,7 +11,7 @@ from books.errors import BooksForeign
 from books.kafka.cluster import Cluster
 from books.kafka.errors import KafkaUnreachable
 from books.kafka.log import POLL_SECONDS
-from books.kafka.messages import edition_message, opening_of, page_message
+from books.kafka.messages import message_of, opening_of, page_message
 from books.kafka.records import Place
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import JournalOpened
@@ -89,7 +89,7 @@ def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool
         for partition in range(opened.partitions):
             line = JournalLine(msgspec.structs.replace(opened, partition=partition), opened.opened_at)
             producer.send(topics.journal, page_message((line,)), partition=partition)
-            producer.send(topics.ledger(FIRST_EDITION), edition_message(edition), partition=partition)
+            producer.send(topics.ledger(FIRST_EDITION), message_of(edition), partition=partition)
         producer.commit()
     return True
 

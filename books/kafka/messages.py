@@ -4,74 +4,54 @@ Several processes append pages to one partition, so that none can number them: a
 number is the offset at which the broker put it.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
-from books.encoded_blocks import EncodedBlock, postings_body
+from books.encoded_blocks import EncodedBlock, bodies_of
 from books.errors import BooksDamaged
 from books.kafka.records import Record
-from schemas.avro.codecs import (
-    BodyDamaged,
-    decode_batch,
-    decode_edition,
-    decode_page,
-    decode_reject,
-    encode_batch,
-    encode_edition,
-    encode_page,
-    encode_reject,
-)
+from schemas.avro.codecs import BodyDamaged, Written, decode_record, encode_record
+from schemas.avro.codecs import Record as AvroRecord
 from schemas.avro.single_object import NotFramed, UnknownFingerprint, frame, unframe
 from schemas.avro.varints import long_bytes, read_long
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.posting import EditionOpened, PostingBatch
 
-_T = TypeVar("_T")
 _RESTORE: Final = "Restore the topic from a backup, or make a new deployment and publish its facts again."
+
+
+def message_of(record: AvroRecord) -> bytes:
+    """A record of one of the books' topics, to be sent; the number in it is not looked at, but where it will stand."""
+    return frame(type(record).__name__, encode_record(record))
 
 
 def page_message(lines: Iterable[JournalLine], inputs: Iterable[str] = ("",)) -> bytes:
     """A page of the journal, to be sent; its number is where it will stand."""
-    return frame("JournalPage", encode_page(JournalPage(0, tuple(lines), tuple(inputs))))
-
-
-def batch_message(batch: PostingBatch) -> bytes:
-    """A batch of postings, to be sent."""
-    return frame("PostingBatch", encode_batch(batch))
-
-
-def reject_message(reject: Reject) -> bytes:
-    """A reject, to be sent; its number is one more than the offset at which it will stand."""
-    return frame("Reject", encode_reject(reject))
-
-
-def edition_message(opened: EditionOpened) -> bytes:
-    """What an edition of the ledger opens with, to be sent."""
-    return frame("EditionOpened", encode_edition(opened))
+    return message_of(JournalPage(0, tuple(lines), tuple(inputs)))
 
 
 def page_of(record: Record) -> JournalPage:
     """The page of a record. Raises BooksDamaged."""
-    page = _decoded(record, "JournalPage", decode_page)
+    page = _decoded(record, JournalPage)
     return JournalPage(record.offset, page.lines, page.inputs)
 
 
 def batch_of(record: Record) -> PostingBatch | None:
     """The batch of a record of the ledger; None for the edition's opening. Raises BooksDamaged."""
-    return None if _name(record) == "EditionOpened" else _decoded(record, "PostingBatch", decode_batch)
+    return None if _name(record) == "EditionOpened" else _decoded(record, PostingBatch)
 
 
 def reject_of(record: Record) -> Reject:
     """The reject of a record, with its number. Raises BooksDamaged."""
-    return msgspec.structs.replace(_decoded(record, "Reject", decode_reject), number=record.offset + 1)
+    return msgspec.structs.replace(_decoded(record, Reject), number=record.offset + 1)
 
 
 def edition_of(record: Record) -> EditionOpened | None:
     """The edition's opening; None for another record of the ledger. Raises BooksDamaged."""
-    return _decoded(record, "EditionOpened", decode_edition) if _name(record) == "EditionOpened" else None
+    return _decoded(record, EditionOpened) if _name(record) == "EditionOpened" else None
 
 
 def opening_of(record: Record) -> JournalOpened | None:
@@ -85,7 +65,7 @@ def page_block(record: Record) -> EncodedBlock:
     """A page as bytes of the present schema, its number in them."""
     body, writer_schema = _body(record, "JournalPage")
     if writer_schema is not None:
-        body = encode_page(page_of(record))
+        body = encode_record(page_of(record))
     else:
         _, after = read_long(body, 0)  # the number it was written with, which is none
         body = long_bytes(record.offset) + body[after:]
@@ -94,19 +74,19 @@ def page_block(record: Record) -> EncodedBlock:
 
 def batch_block(record: Record, batch: PostingBatch) -> EncodedBlock:
     """The postings of a record as bytes of the present schema."""
-    return EncodedBlock(record.offset + 1, len(batch.postings), postings_body(batch.postings))
+    return EncodedBlock(record.offset + 1, len(batch.postings), bodies_of(batch.postings))
 
 
 def reject_block(record: Record) -> EncodedBlock:
     """A reject as bytes of the present schema, its number in them."""
-    return EncodedBlock(record.offset + 1, 1, encode_reject(reject_of(record)))
+    return EncodedBlock(record.offset + 1, 1, encode_record(reject_of(record)))
 
 
-def _decoded(record: Record, expected: str, decode: Callable[[bytes, str | None], _T]) -> _T:
-    """What a record holds, which must be of the schema `expected`. Raises BooksDamaged."""
-    body, writer_schema = _body(record, expected)
+def _decoded(record: Record, kind: type[Written]) -> Written:
+    """What a record holds, which must be of this type. Raises BooksDamaged."""
+    body, writer_schema = _body(record, kind.__name__)
     try:
-        return decode(body, writer_schema)
+        return decode_record(kind, body, writer_schema)
     except BodyDamaged as error:
         raise _damaged(record, f"a record cannot be read ({error})") from error
 

@@ -11,7 +11,7 @@ from typing import Final
 from books.errors import BooksError
 from books.kafka.cluster import Cluster
 from books.kafka.errors import TopicsMissing
-from books.kafka.messages import reject_message
+from books.kafka.messages import message_of
 from books.kafka.records import UNREADABLE, Place, Record
 from books.kafka.tick_state import TickState, last_tick_state, read_tick_state
 from processors.intake.door import judge_time
@@ -154,7 +154,7 @@ class StreamIntake:
             for partition, message in pages.messages():
                 self._producer.send(self._topics.journal, message, partition=partition)
             for reject in rejects:
-                self._producer.send(self._topics.rejects, reject_message(reject), partition=0)
+                self._producer.send(self._topics.rejects, message_of(reject), partition=0)
             offsets = {record.place: record.offset + 1 for record in batch}
             self._producer.commit(offsets, self._membership)
         except BooksError:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from processors.journal_pages import OpenPage
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.page_parts import line_part, page_of_parts
 from schemas.avro.single_object import frame
 from schemas.facts import PublishedFact, RefereePurchased, members_of
@@ -34,7 +34,7 @@ class PageMessages:
         """
         kind = type(fact).__name__
         if body is None:
-            body = encode_fact(fact)
+            body = encode_record(fact)
         for member_id in members_of(fact):
             partition = partition_of_line(fact, member_id, self._partitions)
             page = self._open.get(partition)

@@ -22,7 +22,7 @@ from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.stream.page_messages import PageMessages
 from processors.stream.stage_counts import StageCounts
-from schemas.avro.codecs import encode_batch, encode_posting
+from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.avro.varints import long_bytes
 from schemas.facts import RefereePurchased
@@ -197,7 +197,7 @@ class StreamScorer:
         bodies: list[bytes] = []
         size = 0
         for posting in self._postings:
-            body = encode_posting(posting)
+            body = encode_record(posting)
             if bodies and size + len(body) > BATCH_BYTES:
                 yield _batch(bodies, PostingBatch((), self.committed_page))
                 bodies, size = [], 0
@@ -234,4 +234,4 @@ def _stands_at(state: PartitionScorer, last: tuple[int, PostingBatch] | None, sc
 def _batch(bodies: list[bytes], end: PostingBatch) -> bytes:
     """A batch of postings that are encoded already: Avro writes an array as its count, its items and an empty rest."""
     head = long_bytes(len(bodies)) if bodies else b""
-    return frame("PostingBatch", head + b"".join(bodies) + encode_batch(end))
+    return frame("PostingBatch", head + b"".join(bodies) + encode_record(end))

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import fastavro
 import fastavro.read
@@ -30,6 +30,9 @@ from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import EditionOpened, Posting, PostingBatch
 
 MAX_WRITER_SCHEMAS: Final = 64
+
+Record = JournalFact | JournalPage | Posting | PostingBatch | EditionOpened | RoundCommitted | Reject
+Written = TypeVar("Written", bound=msgspec.Struct)
 
 _PUBLISHED: Final = frozenset(kind.__name__ for kind in PUBLISHED_TYPES)
 
@@ -59,32 +62,27 @@ class SchemaUnusable(ValueError):
     """A publisher's schema is no Avro schema that records can be read by; the message says why."""
 
 
-def encode_page(page: JournalPage) -> bytes:
-    """The Avro body of a journal page."""
-    return _codec("JournalPage")[0](page)
+def encode_record(record: Record) -> bytes:
+    """The Avro body of a record under our present schema of its type."""
+    return _codec(type(record))[0](record)
 
 
-def decode_page(body: bytes, writer_schema: str | None = None) -> JournalPage:
-    """A journal page from its Avro body; raises BodyDamaged."""
-    value: JournalPage = _decode("JournalPage", body, writer_schema)
-    return value
-
-
-def encode_fact(fact: JournalFact) -> bytes:
-    """The Avro body of one fact."""
-    return _codec(type(fact).__name__)[0](fact)
-
-
-def encode_posting(posting: Posting) -> bytes:
-    """The Avro body of a posting."""
-    return _codec("Posting")[0](posting)
+def decode_record(kind: type[Written], body: bytes, writer_schema: str | None = None) -> Written:
+    """A record of a type from its Avro body; raises BodyDamaged."""
+    try:
+        if writer_schema is not None and writer_schema != schema_json(kind.__name__):
+            body = _rewritten(kind.__name__, body, 1, writer_schema)
+        record: Written = _codec(kind)[1](body)
+    except _DAMAGE as error:
+        raise BodyDamaged(f"not a {kind.__name__}: {_reason(error)}") from error
+    return record
 
 
 def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
     """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
     try:
         if writer_schema is not None and writer_schema != schema_json("Posting"):
-            bodies = _rewritten_postings(bodies, count, writer_schema)
+            bodies = _rewritten("Posting", bodies, count, writer_schema)
         # An array in Avro is its count, its items and a zero, so one compiled reader takes the whole block.
         postings = list(_posting_block()(long_bytes(count) + bodies + b"\0").postings)
     except _DAMAGE as error:
@@ -92,50 +90,6 @@ def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None)
     if len(postings) != count:
         raise BodyDamaged(f"not {count} Postings: there are {len(postings)}")
     return postings
-
-
-def encode_batch(batch: PostingBatch) -> bytes:
-    """The Avro body of one record of the ledger's topic."""
-    return _codec("PostingBatch")[0](batch)
-
-
-def decode_batch(body: bytes, writer_schema: str | None = None) -> PostingBatch:
-    """One record of the ledger's topic from its Avro body; raises BodyDamaged."""
-    value: PostingBatch = _decode("PostingBatch", body, writer_schema)
-    return value
-
-
-def encode_edition(edition: EditionOpened) -> bytes:
-    """The Avro body of an edition's opening."""
-    return _codec("EditionOpened")[0](edition)
-
-
-def decode_edition(body: bytes, writer_schema: str | None = None) -> EditionOpened:
-    """An edition's opening from its Avro body; raises BodyDamaged."""
-    value: EditionOpened = _decode("EditionOpened", body, writer_schema)
-    return value
-
-
-def encode_round(committed: RoundCommitted) -> bytes:
-    """The Avro body of a commit."""
-    return _codec("RoundCommitted")[0](committed)
-
-
-def decode_round(body: bytes, writer_schema: str | None = None) -> RoundCommitted:
-    """A commit from its Avro body; raises BodyDamaged."""
-    value: RoundCommitted = _decode("RoundCommitted", body, writer_schema)
-    return value
-
-
-def encode_reject(reject: Reject) -> bytes:
-    """The Avro body of a reject."""
-    return _codec("Reject")[0](reject)
-
-
-def decode_reject(body: bytes, writer_schema: str | None = None) -> Reject:
-    """A reject from its Avro body; raises BodyDamaged."""
-    value: Reject = _decode("Reject", body, writer_schema)
-    return value
 
 
 def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -269,37 +223,17 @@ def _publishers(writer_schema: str) -> Any:
         raise SchemaUnusable(_reason(error)) from error
 
 
-def _decode(name: str, body: bytes, writer_schema: str | None) -> Any:
-    try:
-        if writer_schema is not None and writer_schema != schema_json(name):
-            body = _rewritten(name, body, writer_schema)
-        return _codec(name)[1](body)
-    except _DAMAGE as error:
-        raise BodyDamaged(f"not a {name}: {_reason(error)}") from error
-
-
-def _rewritten(name: str, body: bytes, writer_schema: str) -> bytes:
-    """The same record under our own schema: what ours has more is its default, what it has not is left out."""
-    stream = io.BytesIO(body)
-    value = fastavro.schemaless_reader(
-        stream, _foreign(writer_schema), _own(name), return_record_name=True, return_record_name_override=True
-    )
-    if stream.tell() != len(body):
-        raise ValueError(f"it ends after {stream.tell()} bytes, there are {len(body)}")
-    rewritten = io.BytesIO()
-    fastavro.schemaless_writer(rewritten, _own(name), value)
-    return rewritten.getvalue()
-
-
-def _rewritten_postings(bodies: bytes, count: int, writer_schema: str) -> bytes:
+def _rewritten(name: str, bodies: bytes, count: int, writer_schema: str) -> bytes:
+    """The same records under our own schema: what ours has more is its default, what it has not is left out."""
     stream, rewritten = io.BytesIO(bodies), io.BytesIO()
     for _ in range(count):
         value = fastavro.schemaless_reader(
-            stream, _foreign(writer_schema), _own("Posting"), return_record_name=True, return_record_name_override=True
+            stream, _foreign(writer_schema), _own(name), return_record_name=True, return_record_name_override=True
         )
-        fastavro.schemaless_writer(rewritten, _own("Posting"), value)
+        fastavro.schemaless_writer(rewritten, _own(name), value)
     if stream.tell() != len(bodies):
-        raise ValueError(f"they end after {stream.tell()} bytes, there are {len(bodies)}")
+        what = "they end" if name == "Posting" else "it ends"
+        raise ValueError(f"{what} after {stream.tell()} bytes, there are {len(bodies)}")
     return rewritten.getvalue()
 
 
@@ -320,10 +254,10 @@ def _reason(error: BaseException) -> str:
 
 
 @cache
-def _codec(name: str) -> tuple[Encoder, Decoder]:
-    if name not in SCHEMAS:
-        raise KeyError(f"no Avro schema is called {name}")
-    return compile_record(load_schema(name), _structs())
+def _codec(kind: type) -> tuple[Encoder, Decoder]:
+    if kind.__name__ not in SCHEMAS:
+        raise KeyError(f"no Avro schema is called {kind.__name__}")
+    return compile_record(load_schema(kind.__name__), _structs())
 
 
 @cache

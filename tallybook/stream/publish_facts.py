@@ -9,7 +9,7 @@ import msgspec
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
 from processors.intake.merge import Gathered, gather
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact, ReferralMade
@@ -60,7 +60,7 @@ def _publish(stream: Stream, inputs: Sequence[Input], gathered: Gathered, *, as_
                     done.shown.append(f"{inputs[item.input_index].shown}, line {item.at_line}: {item.refusal.message}")
                 continue
             kind = type(fact).__name__
-            value = frame(kind, encode_fact(fact)) if as_avro else canonical_fact(fact)
+            value = frame(kind, encode_record(fact)) if as_avro else canonical_fact(fact)
             publisher.send(topics[kind], value, key=_key(fact))
             done.facts += 1
             if done.facts % FLUSH_EVERY == 0:

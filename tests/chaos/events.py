@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import FRAME_BYTES, frame
 from schemas.bounds import DAY_MS
 from schemas.facts import (
@@ -132,7 +132,7 @@ class Events:
         form = rng.randrange(4)
         document = msgspec.to_builtins(fact)
         if form == 0:
-            value = frame(name, encode_fact(fact))
+            value = frame(name, encode_record(fact))
         elif form == 1:
             value = msgspec.json.encode(document)
         elif form == 2:
@@ -154,7 +154,7 @@ class Events:
         rng = self._rng
         fact = CheckedIn("app", f"p{number}", now - 1, rng.choice(MEMBERS))
         document = msgspec.to_builtins(fact)
-        avro = frame("CheckedIn", encode_fact(fact))
+        avro = frame("CheckedIn", encode_record(fact))
         poisons: list[tuple[bytes | None, str]] = [
             (None, "malformed"),
             (b"{not JSON", "malformed"),

@@ -9,7 +9,7 @@ import msgspec
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
 from books.kafka.log import KafkaLogReader
-from books.kafka.messages import batch_message, page_message, reject_message
+from books.kafka.messages import message_of, page_message
 from books.kafka.producer import TransactionalProducer
 from books.kafka.records import Place
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
@@ -112,11 +112,11 @@ class KafkaWriter:
             digest = next_ledger_digest(digest, posting)
         batch = msgspec.structs.replace(scored, postings=tuple(postings), ledger_digest=digest.hex())
         self._scored[partition] = batch
-        return self._send(Place(self._topics.ledger(edition), partition), batch_message(batch))
+        return self._send(Place(self._topics.ledger(edition), partition), message_of(batch))
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         place = Place(self._topics.rejects, 0)
-        ends = [self._send(place, reject_message(reject)) for reject in rejects]
+        ends = [self._send(place, message_of(reject)) for reject in rejects]
         return tuple(msgspec.structs.replace(reject, number=end) for reject, end in zip(rejects, ends, strict=True))
 
     def commit(self, committed: RoundCommitted) -> None:

@@ -16,7 +16,7 @@ from books.kafka.consumer import Reader
 from books.kafka.create import create_topics, open_stream
 from books.kafka.errors import KafkaUnreachable, TopicsMissing
 from books.kafka.log import KafkaLogReader
-from books.kafka.messages import batch_message, page_message
+from books.kafka.messages import message_of, page_message
 from books.kafka.records import Place
 from schemas.avro.single_object import FRAME_BYTES, MARKER
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
@@ -41,7 +41,7 @@ def abort_many(home: KafkaHome, times: int = ABORTED) -> None:
             message = page_message(page(0, check_in("nobody", number)).lines)
             producer.send(home.topics.journal, message, partition=0)
             batch = PostingBatch((posting(1_000 + number),), 1_000, "ab", "cd")
-            producer.send(home.topics.ledger(FIRST_EDITION), batch_message(batch), partition=0)
+            producer.send(home.topics.ledger(FIRST_EDITION), message_of(batch), partition=0)
             producer.flush()
             producer.abort()
     home.settle()

@@ -9,7 +9,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from books.encoded_blocks import encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import encoded
 from books.errors import NoSuchPosition, UnknownEdition
 from books.log import LogReader
 from schemas.facts import JournalOpened
@@ -221,8 +221,10 @@ def test_blocks_hold_the_very_records(log_home: LogHome, log_writer: BookWriter)
     log_writer.commit(round_of(4))
     log = log_home.read()
     for start in (0, *starts):
-        assert list(log.journal_blocks(0, start)) == list(encoded_pages(log.read_journal(0, start)))
+        assert list(log.journal_blocks(0, start)) == list(
+            encoded((end, [page]) for end, page in log.read_journal(0, start))
+        )
     for start in (0, *ends):
-        assert list(log.ledger_blocks("0001", 0, start)) == list(encoded_postings(log.read_ledger("0001", 0, start)))
-    assert list(log.reject_blocks()) == list(encoded_rejects(log.read_rejects()))
+        assert list(log.ledger_blocks("0001", 0, start)) == list(encoded(log.read_ledger("0001", 0, start)))
+    assert list(log.reject_blocks()) == list(encoded(log.read_rejects()))
     assert sum(block.records for block in log.reject_blocks()) == 2

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded
 from books.errors import FolderHeld, NoSuchPosition, UnknownEdition
 from books.log import RecordedDigests
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest
@@ -150,13 +150,13 @@ class MemoryLogReader:
         return _from("rejects", self._seen.rejects, start)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_pages(self.read_journal(partition, start))
+        return encoded((end, [page]) for end, page in self.read_journal(partition, start))
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_postings(self.read_ledger(edition, partition, start))
+        return encoded(self.read_ledger(edition, partition, start))
 
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_rejects(self.read_rejects(start))
+        return encoded(self.read_rejects(start))
 
     def scored_page(self, edition: str, partition: int) -> int | None:
         self._ledgers(edition)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import Posting
@@ -38,13 +38,13 @@ class ListBooks:
         return _from(self.rejected, start)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_pages(self.read_journal(partition, start))
+        return encoded((end, [page]) for end, page in self.read_journal(partition, start))
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_postings(self.read_ledger(edition, partition, start))
+        return encoded(self.read_ledger(edition, partition, start))
 
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
-        return encoded_rejects(self.read_rejects(start))
+        return encoded(self.read_rejects(start))
 
 
 def _from(records: Sequence[_T], start: int) -> Iterator[tuple[int, _T]]:

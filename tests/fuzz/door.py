@@ -22,7 +22,7 @@ from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.refusal import Refusal, RejectReason
 from processors.intake.unknown_fields import UnknownFields
-from schemas.avro.codecs import decode_reject, encode_fact, encode_reject
+from schemas.avro.codecs import decode_record, encode_record
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
 from schemas.instants import parse_instant
@@ -118,7 +118,7 @@ def check_read(read: Read, outcomes: Counter[str]) -> None:
         outcomes[read.refusal.reason] += 1
         check_refusal(read.refusal)
         reject = Reject(read.refusal.reason, read.refusal.message, read.raw, headers=read.headers)
-        if decode_reject(encode_reject(reject)) != reject:
+        if decode_record(Reject, encode_record(reject)) != reject:
             raise Broken("a reject is not kept as it is")
 
 
@@ -129,7 +129,7 @@ def check_fact(fact: PublishedFact) -> None:
         raise Broken("a fact written as JSON is not admitted as itself")
     if admit(msgspec.to_builtins(fact)) != fact:
         raise Broken("a fact's fields are not admitted as itself")
-    if decode_fact(type(fact).__name__, encode_fact(fact)) != fact:
+    if decode_fact(type(fact).__name__, encode_record(fact)) != fact:
         raise Broken("a fact written as Avro is not itself")
     refusal = judge_time(fact, received_at=NOW, last_tick=NOW, horizon_ms=90 * 86_400_000, now=NOW)
     if refusal is not None:

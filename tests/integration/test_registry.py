@@ -12,7 +12,7 @@ from processors.intake.refusal import Refusal
 from processors.stream import registry
 from processors.stream.message_door import MessageDoor, RegistryUnreachable
 from processors.stream.registry import MAX_ASKS, UNKNOWN_FOR_S, Registered, RegistrySchemas, register_contracts
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import load_schema, schema_json
 from schemas.examples import KINDS, example_fact
 from tests.fakes.registry import FakeRegistry, served
@@ -56,7 +56,7 @@ def test_contracts_are_registered_and_the_door_reads_by_them(url: str) -> None:
     for kind, one in zip(KINDS, registered, strict=True):
         fact = example_fact(kind, AT_MS)
         assert one.schema_id is not None
-        assert door.admit(b"\0" + one.schema_id.to_bytes(4, "big") + encode_fact(fact), {}, "CheckedIn") == fact
+        assert door.admit(b"\0" + one.schema_id.to_bytes(4, "big") + encode_record(fact), {}, "CheckedIn") == fact
 
 
 def test_registering_again_changes_nothing(url: str) -> None:

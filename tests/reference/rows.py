@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from projections.store import JOURNAL, LEDGER, TABLES, Pieces, Row
-from schemas.avro.codecs import decode_page, decode_postings, decode_reject
+from schemas.avro.codecs import decode_postings, decode_record
 from schemas.facts import ClockTicked, JournalOpened, PurchaseRecorded, RulesetPublished, order_total_minor
-from schemas.pages import JournalPage
+from schemas.pages import JournalPage, Reject
 from schemas.posting import Entry, EntryType, Posting
 
 FIRST_SEQ: Final = 1
@@ -45,10 +45,10 @@ def plain_rows(book: str, pieces: Pieces, edition: str) -> Tables:
     elif book == JOURNAL:
         ticks: dict[int, int] = {}
         for partition, block in pieces:
-            _add_page(rows, ticks, partition, decode_page(block.data))
+            _add_page(rows, ticks, partition, decode_record(JournalPage, block.data))
         rows["ticks"] = [{"partition": partition, "at": at} for partition, at in ticks.items()]
     else:
-        rows["rejects"] = [_all_fields(decode_reject(block.data)) for _, block in pieces]
+        rows["rejects"] = [_all_fields(decode_record(Reject, block.data)) for _, block in pieces]
     return rows
 
 

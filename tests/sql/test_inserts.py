@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import inspect as mi
 
-from books.encoded_blocks import EncodedBlock, encoded_pages, encoded_postings, encoded_rejects
+from books.encoded_blocks import EncodedBlock, encoded
 from books.files.reader import FileLogReader
 from books.log import LogReader
 from projections.clickhouse.client import ClickHouse
@@ -16,7 +16,7 @@ from projections.clickhouse.staging import fact_types, insert_statement
 from projections.projector import project
 from projections.sql_files import sql_files
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Pieces, QueryFailed
-from schemas.avro.codecs import decode_postings, encode_posting
+from schemas.avro.codecs import decode_postings, encode_record
 from schemas.facts import JournalFact
 from schemas.pages import JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of
@@ -86,7 +86,7 @@ def some_postings(rng: Random, count: int) -> Pieces:
         (partition, block)
         for partition in range(PARTITIONS)
         if (own := [each for each in postings if partition_of(each.member_id, PARTITIONS) == partition])
-        for block in encoded_postings([(1, own[: len(own) // 2]), (2, own[len(own) // 2 :])])
+        for block in encoded([(1, own[: len(own) // 2]), (2, own[len(own) // 2 :])])
         if block.records
     ]
 
@@ -107,12 +107,12 @@ def some_pages(rng: Random, count: int) -> Pieces:
             for _ in range(rng.randrange(8))
         )
         made.append((number % PARTITIONS, JournalPage(number, lines, ("", "ab" * 32))))
-    return [(partition, block) for partition, page in made for block in encoded_pages([(1, page)])]
+    return [(partition, block) for partition, page in made for block in encoded([(1, [page])])]
 
 
 def some_rejects(rng: Random, count: int) -> Pieces:
     rejects = [msgspec.structs.replace(some_struct(Reject, rng), number=number) for number in range(count)]
-    return [(0, block) for block in encoded_rejects((1, [reject]) for reject in rejects)]
+    return [(0, block) for block in encoded((1, [reject]) for reject in rejects)]
 
 
 def rows_of(store: ClickHouse, book: str) -> dict[str, list[str]]:
@@ -199,9 +199,9 @@ def test_books_of_an_older_version_are_projected_as_what_they_say(store: ClickHo
 def blocks_of(log: LogReader) -> dict[str, Pieces]:
     """All that books hold, decoded and encoded again by the present version."""
     partitions = range(log.partitions)
-    ledger = [(n, block) for n in partitions for block in encoded_postings(log.read_ledger("0001", n))]
-    journal = [(n, block) for n in partitions for block in encoded_pages(log.read_journal(n))]
-    return {LEDGER: ledger, JOURNAL: journal, REJECTS: [(0, block) for block in encoded_rejects(log.read_rejects())]}
+    ledger = [(n, block) for n in partitions for block in encoded(log.read_ledger("0001", n))]
+    journal = [(n, block) for n in partitions for block in encoded((end, [page]) for end, page in log.read_journal(n))]
+    return {LEDGER: ledger, JOURNAL: journal, REJECTS: [(0, block) for block in encoded(log.read_rejects())]}
 
 
 def test_blocks_of_one_record_or_many_are_the_same(store: ClickHouse) -> None:
@@ -211,4 +211,4 @@ def test_blocks_of_one_record_or_many_are_the_same(store: ClickHouse) -> None:
 
 
 def apart(block: EncodedBlock) -> list[bytes]:
-    return [encode_posting(posting) for posting in decode_postings(block.data, block.records)]
+    return [encode_record(posting) for posting in decode_postings(block.data, block.records)]

@@ -11,7 +11,7 @@ import pytest
 from books.encoded_blocks import EncodedBlock
 from projections.clickhouse.client import ClickHouse, open_chdb
 from projections.store import JOURNAL, LEDGER, REJECTS, QueryFailed, StoreError, StoreHeld, StoreNotOpened
-from schemas.avro.codecs import encode_reject
+from schemas.avro.codecs import encode_record
 from schemas.pages import Reject
 from tests.sql.bookkeeper import ms
 
@@ -69,7 +69,7 @@ def test_values_of_every_kind_come_back(store: ClickHouse) -> None:
         received_at=ms("2026-02-28T23:59:59.999"),
         headers={"a": "1", "b": ""},
     )
-    staged = store.stage(REJECTS, [(0, EncodedBlock(1, 1, encode_reject(refused)))])
+    staged = store.stage(REJECTS, [(0, EncodedBlock(1, 1, encode_record(refused)))])
     store.insert_staged(staged, "rejects", "0001", 1)
     store.unstage(staged)
     (row,) = store.rows("SELECT number, message, received_at, hex(raw) AS raw, headers FROM tallybook_rows.rejects")

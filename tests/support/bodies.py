@@ -1,6 +1,7 @@
 """Decodes one fact or one posting alone; the product decodes the pages and blocks that hold them."""
 
-from schemas.avro import codecs
+from schemas import facts
+from schemas.avro.codecs import decode_record
 from schemas.facts import JournalFact
 from schemas.posting import Posting
 
@@ -10,11 +11,10 @@ def decode_fact(type_name: str, body: bytes, writer_schema: str | None = None) -
 
     The bounds of the door are not checked here.
     """
-    fact: JournalFact = codecs._decode(type_name, body, writer_schema)
+    fact: JournalFact = decode_record(vars(facts)[type_name], body, writer_schema)
     return fact
 
 
 def decode_posting(body: bytes, writer_schema: str | None = None) -> Posting:
     """A posting from its Avro body; raises BodyDamaged."""
-    value: Posting = codecs._decode("Posting", body, writer_schema)
-    return value
+    return decode_record(Posting, body, writer_schema)

@@ -15,7 +15,7 @@ import msgspec
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
 from processors.stream.message_door import MessageDoor
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import load_schema, schema_json
 from schemas.avro.single_object import frame
 from schemas.facts import PUBLISHED_TYPES, PublishedFact
@@ -57,7 +57,7 @@ def told(admitted: PublishedFact | Refusal) -> object:
     """What must not depend on the encoding: all of a fact, in the bytes of the journal, or why it is refused."""
     if isinstance(admitted, Refusal):
         return admitted.reason, admitted.field
-    return type(admitted), encode_fact(admitted), msgspec.json.encode(admitted)
+    return type(admitted), encode_record(admitted), msgspec.json.encode(admitted)
 
 
 def as_given(event: dict[str, Any]) -> dict[str, Any]:

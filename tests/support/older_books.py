@@ -17,9 +17,9 @@ from books.files.commits import encode_commit, read_last_round, seal
 from books.files.disk import REAL_FILES
 from books.files.layout import BOOKS, ROUNDS, schema_of
 from books.files.reader import identity_in_folder
-from schemas.avro.codecs import decode_page, decode_postings, decode_reject, encode_page, encode_posting, encode_reject
+from schemas.avro.codecs import decode_postings, decode_record, encode_record
 from schemas.avro.containers import encode_block, encode_header
-from schemas.pages import BookLength, JournalPage
+from schemas.pages import BookLength, JournalPage, Reject
 
 # Fields that stand last in their records, and the bytes of their defaults.
 MISSING: Final = {
@@ -65,11 +65,11 @@ def _bodies(book: BookFile, end: int) -> Iterator[tuple[int, list[bytes]]]:
     for block in blocks_of(REAL_FILES, book, 0, end):
         if schema_of(book.name) == "Posting":
             postings = decode_postings(block.data, block.records)
-            bodies = [encode_posting(replace(posting, store_id="", order_id="")) for posting in postings]
+            bodies = [encode_record(replace(posting, store_id="", order_id="")) for posting in postings]
         elif schema_of(book.name) == "JournalPage":
-            page = decode_page(block.data)
+            page = decode_record(JournalPage, block.data)
             lines = tuple(replace(line, input=0) for line in page.lines)
-            bodies = [encode_page(JournalPage(page.page, lines))]
+            bodies = [encode_record(JournalPage(page.page, lines))]
         else:
-            bodies = [encode_reject(replace(decode_reject(block.data), resubmit_of=0))]
+            bodies = [encode_record(replace(decode_record(Reject, block.data), resubmit_of=0))]
         yield block.records, bodies

@@ -11,7 +11,7 @@ from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from books.log import LogReader, LogWriter
-from schemas.avro.codecs import decode_page, decode_postings, encode_reject
+from schemas.avro.codecs import decode_postings, decode_record, encode_record
 from schemas.pages import JournalPage
 from tests.fakes.books import MemoryBooks
 from tests.support.book_folders import HOLDER
@@ -66,13 +66,13 @@ def test_older_files_are_older(tmp_path: Path) -> None:
 
 def test_blocks_are_the_same_records_as_bytes(log: LogReader) -> None:
     pages, batches = list(log.read_journal(1)), list(log.read_ledger("0001", 1))
-    assert [(block.end, decode_page(block.data)) for block in log.journal_blocks(1)] == pages
+    assert [(block.end, decode_record(JournalPage, block.data)) for block in log.journal_blocks(1)] == pages
     assert {block.records for block in log.journal_blocks(1)} == {1}
     assert [
         (block.end, decode_postings(block.data, block.records)) for block in log.ledger_blocks("0001", 1)
     ] == batches
     rejects = [each for _, batch in log.read_rejects() for each in batch]
-    assert b"".join(block.data for block in log.reject_blocks()) == b"".join(map(encode_reject, rejects))
+    assert b"".join(block.data for block in log.reject_blocks()) == b"".join(map(encode_record, rejects))
     assert sum(block.records for block in log.reject_blocks()) == len(rejects) == 2
 
 

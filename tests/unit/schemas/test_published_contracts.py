@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.currencies import DECIMALS
 from schemas.examples import KINDS, example_fact, example_json
 from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
@@ -63,7 +63,7 @@ def test_an_example_is_one_line_that_the_types_accept(kind: str) -> None:
     assert event["occurred_at"] == "2026-11-11T11:11:11Z"
     fact = msgspec.convert(event | {"occurred_at": parse_instant(event["occurred_at"])}, KINDS[kind])
     assert fact == example_fact(kind, AT)
-    assert decode_fact(type(fact).__name__, encode_fact(fact)) == fact
+    assert decode_fact(type(fact).__name__, encode_record(fact)) == fact
     assert event.get("currency", "EUR") in DECIMALS
 
 

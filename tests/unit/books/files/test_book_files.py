@@ -11,7 +11,7 @@ from books.errors import NoSuchPosition
 from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
-from schemas.avro.codecs import encode_posting
+from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import schema_json
 from tests.support.book_folders import HOLDER, add_round, append_round, bytes_of, copied, make_books, read_back
 from tests.support.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
@@ -180,7 +180,7 @@ def test_what_no_commit_knows_is_removed_and_strangers_stay(shop: Path) -> None:
 
 def test_a_large_batch_is_written_in_several_blocks(tmp_path: Path) -> None:
     create_books(tmp_path, OPENED)
-    size = len(encode_posting(posting(1)))
+    size = len(encode_record(posting(1)))
     many = postings(1, 3 * (1 << 20) // size)
     with FileLogWriter(tmp_path, HOLDER) as writer:
         writer.append_postings("0001", 0, many)

@@ -14,7 +14,7 @@ from books.files.writer import FileLogWriter
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
 from books.kafka.log import KafkaLogReader
-from books.kafka.messages import batch_message, page_message, reject_message
+from books.kafka.messages import message_of, page_message
 from books.kafka.records import Place
 from books.walk import Walk, walk
 from processors.partition_scorer import PartitionScorer, owed_by
@@ -70,7 +70,7 @@ class MemoryStream(KafkaLogReader):
             scorer.page = page.page
         if waiting:
             batch = PostingBatch(tuple(postings), scorer.page, scorer.journal_digest.hex(), scorer.ledger_digest.hex())
-            self.put(self.topics.ledger(FIRST_EDITION), partition, batch_message(batch))
+            self.put(self.topics.ledger(FIRST_EDITION), partition, message_of(batch))
 
     def batch(self, partition: int) -> PostingBatch:
         """The last one of a partition."""
@@ -141,7 +141,7 @@ def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, se
 def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
     stream = stream_of(1)
     for raw in (b"{", b"["):
-        stream.put(stream.topics.rejects, 0, reject_message(Reject("malformed", "no JSON", raw)))
+        stream.put(stream.topics.rejects, 0, message_of(Reject("malformed", "no JSON", raw)))
     copy_books(stream, FIRST_EDITION, tmp_path)
     log = FileLogReader(tmp_path)
     for partition in range(PARTITIONS):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from books.kafka.records import header_text
 from processors.intake.door import MAX_QUICK_BYTES
 from processors.intake.refusal import Refusal
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import BOOK_SCHEMAS, FACT_SCHEMAS, load_schema, schema_json
 from schemas.avro.single_object import frame
 from schemas.bounds import MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_LINES, MAX_QUANTITY_MILLI
@@ -108,7 +108,7 @@ def test_a_document_gets_the_same_in_every_encoding(event: dict[str, Any]) -> No
 def test_whatever_a_contract_can_hold_gets_what_its_json_gets(kind: type[PublishedFact], data: st.DataObject) -> None:
     fact = data.draw(values(kind))
     expected = door().admit(msgspec.json.encode(fact), {}, "")
-    found = door().admit(frame(kind.__name__, encode_fact(fact)), {}, "")
+    found = door().admit(frame(kind.__name__, encode_record(fact)), {}, "")
     if isinstance(expected, Refusal) and isinstance(found, Refusal):
         assert (found.reason, found.field, found.message) == (expected.reason, expected.field, expected.message)
     else:
@@ -147,7 +147,7 @@ def test_the_quick_ways_bound_keeps_every_fact_within_the_size_of_an_event() -> 
     count = 200
     fact = PurchaseRecorded("p", "e", AT_MS, "o", "EUR", (line,) * count)
     written = msgspec.json.encode(msgspec.structs.asdict(line)) * count
-    assert len(written) / len(encode_fact(fact)) * MAX_QUICK_BYTES < MAX_EVENT_BYTES
+    assert len(written) / len(encode_record(fact)) * MAX_QUICK_BYTES < MAX_EVENT_BYTES
 
 
 def test_a_referral_of_oneself_and_a_wrong_currency_are_refused_in_avro() -> None:
@@ -207,8 +207,8 @@ BOOK_FACTS: Final[tuple[JournalFact, ...]] = (
 def test_what_only_tallybook_writes_is_refused_in_avro(fact: JournalFact) -> None:
     name = type(fact).__name__
     schemas = FakeSchemas()
-    framed = b"\0" + schemas.register(schema_json(name)).to_bytes(4, "big") + encode_fact(fact)
-    for value in (frame(name, encode_fact(fact)), framed):
+    framed = b"\0" + schemas.register(schema_json(name)).to_bytes(4, "big") + encode_record(fact)
+    for value in (frame(name, encode_record(fact)), framed):
         assert refused(door(schemas).admit(value, {}, "CheckedIn")).reason == "unknown_type"
     assert {type(one).__name__ for one in BOOK_FACTS} == set(FACT_SCHEMAS) - {kind.__name__ for kind in PUBLISHED_TYPES}
 

@@ -8,7 +8,7 @@ import pytest
 from processors.intake.refusal import Refusal
 from processors.intake.unknown_fields import UnknownFields
 from processors.stream.message_door import MAX_WRITERS, NO_REGISTRY, MessageDoor, RegistryUnreachable
-from schemas.avro.codecs import encode_fact
+from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import PREVIOUS, load_schema, schema_json
 from schemas.avro.single_object import MARKER, frame
 from schemas.bounds import MAX_EVENT_BYTES
@@ -71,7 +71,7 @@ def test_bytes_after_the_record_are_refused(encode: Any, more: bytes) -> None:
 def test_an_unknown_id_is_refused_and_asked_for_again() -> None:
     schemas = FakeSchemas()
     one = door(schemas)
-    value = b"\0\0\0\0\1" + encode_fact(admitted(door().admit(json_of(CHECK_IN), {}, "")))
+    value = b"\0\0\0\0\1" + encode_record(admitted(door().admit(json_of(CHECK_IN), {}, "")))
     refusal = refused(one.admit(value, {}, "CheckedIn"))
     assert refusal.reason == "bad_frame"
     assert "schema id 1" in refusal.message
@@ -117,7 +117,7 @@ def test_an_unknown_fingerprint_is_refused_by_name() -> None:
 
 def test_an_id_in_a_header_is_explained_where_the_body_cannot_be_read() -> None:
     headers = {"__value_schema_id": "\x01guid"}
-    body = encode_fact(admitted(door().admit(json_of(CHECK_IN), {}, "")))
+    body = encode_record(admitted(door().admit(json_of(CHECK_IN), {}, "")))
     refusal = refused(door().admit(body, headers, "CheckedIn"))
     assert refusal.reason == "bad_frame"
     assert "header" in refusal.message
@@ -182,7 +182,7 @@ ATTRIBUTES_IN_BLOCKS: Final = b"\x01\x08\x02a\x021\x02\x02a\x023\0"
 @pytest.mark.parametrize("attributes", [ATTRIBUTES_TWICE, ATTRIBUTES_IN_BLOCKS])
 def test_an_attribute_given_twice_is_refused_as_in_json(attributes: bytes) -> None:
     fact = admitted(door().admit(json_of(CHECK_IN), {}, ""))
-    body = encode_fact(fact)[:-1] + attributes
+    body = encode_record(fact)[:-1] + attributes
     schemas = FakeSchemas()
     respelled = load_schema("CheckedIn") | {"namespace": "shop"}
     foreign = b"\0" + schemas.register(respelled).to_bytes(4, "big") + body
@@ -193,7 +193,7 @@ def test_an_attribute_given_twice_is_refused_as_in_json(attributes: bytes) -> No
 
 def test_a_map_in_blocks_is_read() -> None:
     fact = admitted(door().admit(json_of(CHECK_IN), {}, ""))
-    body = encode_fact(fact)[:-1] + ATTRIBUTES_IN_BLOCKS.replace(b"\x02\x02a\x023", b"\x02\x02b\x023")
+    body = encode_record(fact)[:-1] + ATTRIBUTES_IN_BLOCKS.replace(b"\x02\x02a\x023", b"\x02\x02b\x023")
     assert admitted(door().admit(frame("CheckedIn", body), {}, "")).attributes == {"a": "1", "b": "3"}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from books.kafka.cluster import Cluster
 from books.kafka.create import create_topics, open_stream
-from books.kafka.messages import batch_message, page_message
+from books.kafka.messages import message_of, page_message
 from projections.stream import projection as stream_feed
 from projections.stream.projection import StreamFeed
 from schemas.facts import CheckedIn, JournalOpened
@@ -46,7 +46,7 @@ def test_pages_that_the_ledger_does_not_cover_are_not_fetched_without_end(monkey
     for _ in range(50):
         feed.poll(0.0)
     assert MAX_HELD_BYTES <= held() < MAX_HELD_BYTES + 10 * 1_000
-    fake.publish(topics.ledger("0001"), 0, batch_message(PostingBatch((), offsets[-1])))
+    fake.publish(topics.ledger("0001"), 0, message_of(PostingBatch((), offsets[-1])))
     seen = 0
     for _ in range(50):
         feed.poll(0.0)

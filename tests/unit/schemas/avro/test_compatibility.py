@@ -15,6 +15,7 @@ import pytest
 from schemas.avro import codecs
 from schemas.avro.codecs import fingerprint
 from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
+from schemas.pages import JournalPage
 from schemas.posting import Entry, Posting
 from tests.reference import avro as avro_reference
 from tests.support.bodies import decode_posting
@@ -132,7 +133,7 @@ def test_a_new_kind_of_fact_leaves_what_was_written_readable() -> None:
         newer, {"page": 1, "lines": [{"fact": ("tallybook.ClockStopped", {"at": 1}), "received_at": 1}], "inputs": [""]}
     )
     with pytest.raises(codecs.BodyDamaged, match="not a JournalPage"):
-        codecs.decode_page(body, json.dumps(newer))
+        codecs.decode_record(JournalPage, body, json.dumps(newer))
 
 
 def test_our_own_codec_reads_what_an_older_schema_wrote() -> None:
@@ -147,7 +148,7 @@ def test_our_own_codec_reads_what_an_older_schema_wrote() -> None:
     entry = Entry("pos/e-1/ann/1", "PointsAwarded", 59, at, 1, available_at=at)
     whole = Posting("ann", 1, "PurchaseRecorded", "pos", "e-1", at, 59, entries=(entry,), local_day=20_768)
     body = avro_reference.write(older, avro_reference.plain(whole))
-    assert body != codecs.encode_posting(whole)
+    assert body != codecs.encode_record(whole)
     assert decode_posting(body, json.dumps(older)) == whole
 
 

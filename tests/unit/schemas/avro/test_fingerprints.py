@@ -6,7 +6,7 @@ from typing import Final
 import fastavro.schema
 import pytest
 
-from schemas.avro.codecs import encode_fact, fingerprint
+from schemas.avro.codecs import encode_record, fingerprint
 from schemas.avro.contracts import PREVIOUS, SCHEMAS, load_schema
 from schemas.avro.single_object import FRAME_BYTES, MARKER, NotFramed, UnknownFingerprint, frame, unframe
 from schemas.examples import KINDS, example_fact
@@ -65,7 +65,7 @@ def test_fingerprints_tell_all_schemas_apart() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fact_comes_back_from_its_frame(kind: str) -> None:
     fact = example_fact(kind, AT_MS)
-    name, writer, body = unframe(frame(type(fact).__name__, encode_fact(fact)))
+    name, writer, body = unframe(frame(type(fact).__name__, encode_record(fact)))
     assert decode_fact(name, body, writer) == fact
 
 
