@@ -21,12 +21,8 @@ class RecordedDigests(NamedTuple):
     ledger: str
 
 
-class LogReader(Protocol):
-    """The committed books, as of the last `refresh` (or of the opening).
-
-    Reading raises BooksDamaged where a book is not what was committed, NoSuchPosition for a position that it never
-    gave out, UnknownEdition, and ValueError for a partition outside the book.
-    """
+class BookBlocks(Protocol):
+    """The part of the committed books that a projection reads: their records as bytes."""
 
     def opened(self) -> JournalOpened:
         """The constants of the deployment; `partition` is 0 in it."""
@@ -34,6 +30,23 @@ class LogReader(Protocol):
     @property
     def partitions(self) -> int:
         """How many partitions journal and ledger have."""
+
+    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The pages from a position on as bytes, one a block; not checked further than that their blocks are whole."""
+
+    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
+        """The postings from a position on as bytes, checked no further than that their blocks are whole."""
+
+    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
+        """The rejects from a position on as bytes, checked no further than that their blocks are whole."""
+
+
+class LogReader(BookBlocks, Protocol):
+    """The committed books, as of the last `refresh` (or of the opening).
+
+    Reading raises BooksDamaged where a book is not what was committed, NoSuchPosition for a position that it never
+    gave out, UnknownEdition, and ValueError for a partition outside the book.
+    """
 
     def refresh(self) -> None:
         """Look for what was committed since."""
@@ -55,15 +68,6 @@ class LogReader(Protocol):
 
     def read_rejects(self, start: int = 0) -> Iterator[tuple[int, list[Reject]]]:
         """The rejects from a position on, in batches as they were kept, each with the position after it."""
-
-    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The pages from a position on as bytes, one a block; not checked further than that their blocks are whole."""
-
-    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The postings from a position on as bytes, checked no further than that their blocks are whole."""
-
-    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
-        """The rejects from a position on as bytes, checked no further than that their blocks are whole."""
 
     def scored_page(self, edition: str, partition: int) -> int | None:
         """The number of the last page of a partition that the ledger covers in full; -1 for none yet.
@@ -90,6 +94,12 @@ class LogReader(Protocol):
 
     def close(self) -> None:
         """Give everything back."""
+
+
+def postings_in(log: LogReader, edition: str) -> int:
+    """How many postings an edition of the ledger has, by the numbers of the last ones."""
+    ends = [log.last_posting(edition, partition) for partition in range(log.partitions)]
+    return sum(end.number for end in ends if end is not None)
 
 
 class CommittedRounds(LogReader, Protocol):

@@ -6,12 +6,13 @@ books from their beginning.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from books.encoded_blocks import EncodedBlock, lines_of
-from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Store, StoreError, renewal
+from books.log import BookBlocks
+from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Row, Store, StoreError, renewal
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant
 
@@ -33,28 +34,12 @@ class Projected(msgspec.Struct, frozen=True):
 
 
 _REJECTS_PARTITION: Final = 0  # they have but one
+_JOURNALS: Final = (
+    "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at "
+    "FROM tallybook_rows.journals FINAL"
+)
 
 OnProgress = Callable[[Projected], None]
-
-
-class Books(Protocol):
-    """The part of the Log port that a projection reads (see books.log)."""
-
-    @property
-    def partitions(self) -> int:
-        """How many partitions journal and ledger have."""
-
-    def opened(self) -> JournalOpened:
-        """The constants of the deployment."""
-
-    def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The pages from a position on as bytes, one a block."""
-
-    def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The postings from a position on as bytes."""
-
-    def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
-        """The rejects from a position on as bytes."""
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -76,7 +61,7 @@ class _Assigned(msgspec.Struct, frozen=True):
 
 
 def project(
-    books: Books,
+    books: BookBlocks,
     store: Store,
     edition: str,
     on_progress: OnProgress | None = None,
@@ -99,7 +84,7 @@ class Projector:
 
     def __init__(
         self,
-        books: Books,
+        books: BookBlocks,
         store: Store,
         edition: str,
         *,
@@ -169,7 +154,7 @@ class _Batches:
 
     def __init__(
         self,
-        books: Books,
+        books: BookBlocks,
         store: Store,
         edition: str,
         assigned: _Assigned,
@@ -277,25 +262,23 @@ def _markers(store: Store) -> dict[_Key, _Marker]:
     return markers
 
 
+def other_books(opened: JournalOpened, store: Store) -> list[Row]:
+    """The books that the tables were filled from and that are not those opened so; none for empty tables."""
+    return [known for known in store.rows(_JOURNALS) if known != _row_of(opened)]
+
+
 def require_same_books(opened: JournalOpened, store: Store) -> None:
     """Remember the books that these tables come from, or refuse other ones. Raises StoreOfOtherBooks."""
-    query = "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at FROM "
-    given = {
-        "deployment": opened.deployment,
-        "generation": opened.generation,
-        "partitions": opened.partitions,
-        "opened_at": opened.opened_at,
-    }
-    query += "tallybook_rows.journals FINAL"
-    found = store.rows(query)
-    if not found:
-        store.insert("journals", {name: [value] for name, value in given.items()})
-        # Queried again, as a projector of other books may have found nothing at the same time.
-        found = store.rows(query)
-    for known in found:
-        if known != given:
-            raise StoreOfOtherBooks(
-                f"the tables of ClickHouse were filled from the books of {known['deployment']!r} (opened at "
-                f"{format_instant(int(str(known['opened_at'])))}), not of {opened.deployment!r} (opened at "
-                f"{format_instant(opened.opened_at)}). They hold nothing but copies: {renewal(store)}."
-            )
+    if not store.rows(_JOURNALS):
+        # What stands there is queried below, as a projector of other books may have found nothing at the same time.
+        store.insert("journals", {name: [value] for name, value in _row_of(opened).items()})
+    for known in other_books(opened, store):
+        raise StoreOfOtherBooks(
+            f"the tables of ClickHouse were filled from the books of {known['deployment']!r} (opened at "
+            f"{format_instant(int(str(known['opened_at'])))}), not of {opened.deployment!r} (opened at "
+            f"{format_instant(opened.opened_at)}). They hold nothing but copies: {renewal(store)}."
+        )
+
+
+def _row_of(opened: JournalOpened) -> Row:
+    return {name: getattr(opened, name) for name in ("deployment", "generation", "partitions", "opened_at")}

@@ -3,13 +3,14 @@
 from typing import Any
 
 from books.log import LogReader
+from projections.projector import other_books
 from projections.store import Store, StoreHeld
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder
 from tallybook.rules.timeline import edited_files, published_in
-from tallybook.tables.catch_up import are_of_other_books
+from tallybook.tables.catch_up import postings_missing
 from tallybook.tables.open_tables import opened_tables
 
 MAX_INPUTS_SHOWN = 20
@@ -73,18 +74,7 @@ def _tables(folder: Folder, log: LogReader) -> tuple[str, str | None]:
 
 
 def _level(log: LogReader, store: Store) -> str:
-    if are_of_other_books(log, store):
+    if other_books(log.opened(), store):
         return "of other books: any reading command makes them afresh"
-    rows = store.rows(
-        "SELECT sum(records) AS records FROM tallybook.progress WHERE book = 'ledger' AND edition = {name:String}",
-        {"name": log.current_edition()},
-    )
-    projected = int(str(rows[0]["records"] or 0))
-    kept = sum(
-        posting.number
-        for posting in (log.last_posting(log.current_edition(), n) for n in range(log.partitions))
-        if posting
-    )
-    return (
-        "up to date" if projected >= kept else f"{kept - projected:,} postings behind: any reading command catches up"
-    )
+    missing = postings_missing(log, store)
+    return "up to date" if missing <= 0 else f"{missing:,} postings behind: any reading command catches up"

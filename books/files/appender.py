@@ -28,9 +28,9 @@ class FileAppender(FileLogReader):
     books for writing before the last of these processes has ended, however it ends.
     """
 
-    def __init__(self, folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> None:
+    def __init__(self, folder: Path, *, files: FilePort = REAL_FILES) -> None:
         """Check the books as a reader does. Raises BooksForeign and BooksDamaged."""
-        super().__init__(folder, deployment=deployment, files=files)
+        super().__init__(folder, files=files)
         self._must_be_of_this_version()
         self._ends = dict(self._lengths)
         self._appending: dict[str, AppendFile] = {}

@@ -40,8 +40,8 @@ _T = TypeVar("_T")
 class FileLogReader:
     """The committed books of one folder; see LogReader. It holds no file open and no lock."""
 
-    def __init__(self, folder: Path, *, deployment: str | None = None, files: FilePort = REAL_FILES) -> None:
-        """Check every committed file's head and end; `deployment` is the one that is expected (None: any).
+    def __init__(self, folder: Path, *, files: FilePort = REAL_FILES) -> None:
+        """Check every committed file's head and end.
 
         Raises:
             BooksForeign: not books of Tallybook, or of another deployment, generation, run or layout.
@@ -51,9 +51,6 @@ class FileLogReader:
         self.folder = folder
         self._books = folder / BOOKS
         identity = identity_in_folder(files, folder)
-        if deployment is not None and identity.deployment != deployment:
-            what = f"its books belong to deployment {identity.deployment!r}, and not to {deployment!r}"
-            raise BooksForeign(folder, what, "Name the folder of that deployment.")
         self._identity = identity
         self._rounds = open_book_file(files, self._books, ROUNDS, identity)
         self.is_copy = is_copy(self._rounds.header)

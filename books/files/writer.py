@@ -37,9 +37,7 @@ class FileLogWriter(FileAppender):
     `cut_bytes` tells how much of an unfinished round was found and dropped when the books were opened.
     """
 
-    def __init__(
-        self, folder: Path, holder: LockHolder, *, deployment: str | None = None, files: FilePort = REAL_FILES
-    ) -> None:
+    def __init__(self, folder: Path, holder: LockHolder, *, files: FilePort = REAL_FILES) -> None:
         """Take the lock, check everything as a reader does, and only then cut all files back to the last commit.
 
         Raises FolderHeld, BooksForeign and BooksDamaged; then nothing has been changed.
@@ -47,7 +45,7 @@ class FileLogWriter(FileAppender):
         identity_in_folder(files, folder)  # before the lock, so that no lock file is put into a foreign folder
         self._lock = hold(files, folder, folder / BOOKS / LOCK)
         try:
-            super().__init__(folder, deployment=deployment, files=files)
+            super().__init__(folder, files=files)
             self._lock.write_note(note_of(holder))
             self.cut_bytes = self._cut()
             # Who made this folder may have died before the disk knew its name.

@@ -1,10 +1,11 @@
 """Merges several inputs by time, each record once, without those that were taken in before."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import msgspec
 
 from processors.intake.door import Judge
 from processors.intake.external_sort import MAX_HELD_BYTES, Arrived, ExternalSort, by_time
@@ -18,42 +19,24 @@ RECORDS_PER_REPORT: Final = 1_000
 ARRIVED_BYTES: Final = 100
 
 
-class Survey:
+class Survey(msgspec.Struct):
     """Counts what inputs hold while they are read, so that an import can report on them before it writes.
 
-    Instants are UTC ms. `older` counts the facts before the instant asked about, taken or refused as too old; `already`
-    the records that earlier imports took in, which are in no other count; `repeated` names inputs that another one
-    given equals.
+    `older` counts the facts before the instant asked about, taken or refused as too old; `already` the records that
+    earlier imports took in, which are in no other count; `repeated` names inputs that another one given equals.
     """
 
-    def __init__(self) -> None:
-        self.records = 0
-        self.facts: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter()
-        self.earliest: int | None = None
-        self.latest: int | None = None
-        self.older = 0
-        self.already = 0
-        self.bytes = 0
-        self.repeated: list[str] = []
+    records: int = 0
+    older: int = 0
+    already: int = 0
+    repeated: list[str] = []
 
     def count(self, read: Read, older_than: int | None) -> None:
-        """Count one record more."""
+        """Count one record more; `older_than` in UTC ms."""
         self.records += 1
-        if read.refusal is not None:
-            self.refused[read.refusal.reason] += 1
-            at = read.refusal.occurred_at
-            if read.refusal.reason == "too_old" and at is not None and older_than is not None and at < older_than:
-                self.older += 1
-        elif read.fact is not None:
-            self.facts[type(read.fact).__name__] += 1
-            at = read.fact.occurred_at
-            if self.earliest is None or at < self.earliest:
-                self.earliest = at
-            if self.latest is None or at > self.latest:
-                self.latest = at
-            if older_than is not None and at < older_than:
-                self.older += 1
+        if older_than is not None and (read.refusal is None or read.refusal.reason == "too_old"):
+            at = _instant_of(read)
+            self.older += at is not None and at < older_than
 
 
 class Gathered(NamedTuple):
@@ -130,7 +113,6 @@ def _read_all(
             survey.repeated.append(one.name)
             continue
         seen.add(one.sha256)
-        survey.bytes += one.size
         rank = ranks[one.sha256]
         before = [past for past in consumed if past.sha256 == one.sha256]
         for at, read in _with_instants(one, unknown, judge):

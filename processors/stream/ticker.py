@@ -5,6 +5,7 @@ others. An outage of ours must not expire points early, so a tick waits for the 
 """
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from books.kafka.cluster import Cluster
@@ -162,17 +163,30 @@ class Ticker:
             self._let_go()
 
 
+def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
+    """Where the intake reads on in the facts: behind what it took in, or at the oldest that is kept.
+
+    Raises:
+        KafkaUnreachable: the brokers do not answer.
+    """
+    return positions_of(cluster, topics.group(INTAKE), cluster.begins(_fact_places(cluster, topics)))
+
+
+def positions_of(cluster: Cluster, group: str, least: Mapping[Place, int]) -> dict[Place, int]:
+    """Where a group reads on in these places, by what it has committed: at the least position, or behind it."""
+    kept = cluster.group_offsets(group, least)
+    return {place: max(at, kept[place].offset if place in kept else 0) for place, at in least.items()}
+
+
 def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:
     """When the oldest fact came that the intake has not taken in, in UTC ms by its record; None where none waits.
 
     Raises:
         KafkaUnreachable: the brokers do not answer.
     """
-    parts = cluster.partitions(topics.facts)
-    places = [Place(topic, partition) for topic, count in parts.items() for partition in range(count)]
-    all_ends, ends, begins = cluster.ends(places, committed=False), cluster.ends(places), cluster.begins(places)
-    committed = cluster.group_offsets(topics.group(INTAKE), places)
-    offsets = {place: max(committed[place].offset if place in committed else 0, begins[place]) for place in places}
+    places = _fact_places(cluster, topics)
+    all_ends, ends = cluster.ends(places, committed=False), cluster.ends(places)
+    offsets = positions_of(cluster, topics.group(INTAKE), cluster.begins(places))
     waiting = {place: offset for place, offset in offsets.items() if offset < ends[place]}
     first = first_records(cluster, waiting)
     # Facts of other publishers may wait behind a transaction left open by one; readers do not see them yet.
@@ -183,3 +197,8 @@ def oldest_waiting(cluster: Cluster, topics: Topics) -> int | None:
     }
     first |= first_records(cluster, hidden, committed=False)
     return min((record.timestamp for record in first.values()), default=None)
+
+
+def _fact_places(cluster: Cluster, topics: Topics) -> list[Place]:
+    parts = cluster.partitions(topics.facts)
+    return [Place(topic, partition) for topic, count in parts.items() for partition in range(count)]

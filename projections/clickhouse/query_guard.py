@@ -40,10 +40,10 @@ _CLAUSES: Final = {
     ("parallel", "with"): "PARALLEL WITH is refused: ask one query at a time",
 }
 # ClickHouse parses a reader's query as a text, which runs nothing of it, and refuses more than one.
-_FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
-_TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
+FORMATTED: Final = "SELECT formatQuerySingleLine({query:String}) AS query"
+TABLE_FUNCTIONS: Final = "SELECT lower(name) AS name FROM system.table_functions"
 # What the parser's error message says of the query in which the reader's is a parameter.
-_AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
+AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
 
 
 class Asked(Protocol):
@@ -67,11 +67,11 @@ class ReaderGuard:
             QueryFailed: it does anything but read, or is no query.
         """
         try:
-            formatted = str(self._store.rows(_FORMATTED, {"query": query})[0]["query"])
+            formatted = str(self._store.rows(FORMATTED, {"query": query})[0]["query"])
         except QueryFailed as error:
-            raise QueryFailed(_AROUND.sub("", str(error))) from error
+            raise QueryFailed(AROUND.sub("", str(error))) from error
         if self._table_functions is None:
-            self._table_functions = frozenset(str(row["name"]) for row in self._store.rows(_TABLE_FUNCTIONS))
+            self._table_functions = frozenset(str(row["name"]) for row in self._store.rows(TABLE_FUNCTIONS))
         if (reason := why_refused(formatted, self._table_functions)) is not None:
             raise QueryFailed(f"refused: {reason}")
         return formatted

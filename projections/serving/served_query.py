@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from projections.clickhouse.query_guard import SETTINGS, why_refused
+from projections.clickhouse.query_guard import AROUND, FORMATTED, SETTINGS, TABLE_FUNCTIONS, why_refused
 from projections.clickhouse.sessions import Answer
 from projections.serving.http_errors import Refused, refused_by_engine
 from projections.serving.http_request import Request
@@ -46,12 +46,9 @@ _HARMLESS: Final = frozenset({
     "sort_overflow_mode", "timeout_overflow_mode",
 })  # fmt: skip
 _READONLY: Final = 164
-_FORMATTED: Final = "SELECT formatQuerySingleLine({query:String})"
-_TABLE_FUNCTIONS: Final = "SELECT lower(name) FROM system.table_functions"
 _RAW: Final = "TabSeparatedRaw"
 _FORMAT: Final = re.compile(r"(?P<query>.*)\sFORMAT (?P<name>\w+)", re.DOTALL)
 _FORMAT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_AROUND: Final = re.compile(r"(?:: )?(?:In scope|While executing|while executing).*(?=\([A-Z_]+\))", re.DOTALL)
 DEFAULT_FORMAT: Final = "TabSeparated"
 # ClickHouse looks whether its own process has a terminal; who asks over HTTP has another one.
 _DEFAULTS: Final = {"output_format_pretty_color": "0"}
@@ -91,7 +88,7 @@ class Guarded:
 
     def __init__(self, asks: Asks) -> None:
         self._asks = asks
-        names = asks.ask(_TABLE_FUNCTIONS, _RAW).content.decode("utf-8")
+        names = asks.ask(TABLE_FUNCTIONS, _RAW).content.decode("utf-8")
         self._table_functions = frozenset(names.split())
 
     def reply(self, request: Request, mark: str) -> Reply:
@@ -130,9 +127,9 @@ class Guarded:
         if not query.strip():
             raise Refused(62, "the query is empty")
         try:
-            written = self._asks.ask(_FORMATTED, _RAW, parameters={"query": _escaped(query)}).content.decode("utf-8")
+            written = self._asks.ask(FORMATTED, _RAW, parameters={"query": _escaped(query)}).content.decode("utf-8")
         except QueryFailed as error:
-            raise QueryFailed(_AROUND.sub("", str(error))) from error
+            raise QueryFailed(AROUND.sub("", str(error))) from error
         written = written.removesuffix("\n")
         named = _FORMAT.fullmatch(written)
         plain, output_format = (written, "") if named is None else (named["query"], named["name"])

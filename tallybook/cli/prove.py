@@ -65,13 +65,14 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
 
     Example: tallybook verify
     """
+    from books.log import postings_in
     from processors.replay.verify import verify_books
     from tallybook.open_books import open_books
 
     with open_books(Folder(context.obj)) as log:
-        ends = [log.last_posting(log.current_edition(), partition) for partition in range(log.partitions)]
-        with progress("deciding again", sum(end.number for end in ends if end is not None)) as tick:
-            found = verify_books(log, log.current_edition(), load_published, tick)
+        edition = log.current_edition()
+        with progress("deciding again", postings_in(log, edition)) as tick:
+            found = verify_books(log, edition, load_published, tick)
     if as_json:
         import msgspec
 

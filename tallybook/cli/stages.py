@@ -29,9 +29,7 @@ def intake(
 
     Example: tallybook intake --instance intake-1
     """
-    from tallybook.stream.stages.start import run_process
-
-    run_process(context.obj, "intake", instance, metrics_port=metrics, as_json=json_logs)
+    _run(context, "intake", instance, metrics, json_logs)
 
 
 def tick(context: typer.Context, instance: Instance = "", metrics: MetricsPort = 0, json_logs: AsJson = False) -> None:
@@ -41,9 +39,7 @@ def tick(context: typer.Context, instance: Instance = "", metrics: MetricsPort =
 
     Example: tallybook tick --instance tick-1
     """
-    from tallybook.stream.stages.start import run_process
-
-    run_process(context.obj, "tick", instance, metrics_port=metrics, as_json=json_logs)
+    _run(context, "tick", instance, metrics, json_logs)
 
 
 def score(context: typer.Context, instance: Instance = "", metrics: MetricsPort = 0, json_logs: AsJson = False) -> None:
@@ -51,9 +47,7 @@ def score(context: typer.Context, instance: Instance = "", metrics: MetricsPort 
 
     Example: tallybook score --instance score-1
     """
-    from tallybook.stream.stages.start import run_scoring
-
-    run_scoring(context.obj, instance, metrics_port=metrics, as_json=json_logs)
+    _run(context, "score", instance, metrics, json_logs)
 
 
 def project(
@@ -63,9 +57,7 @@ def project(
 
     Example: tallybook project --instance project-1
     """
-    from tallybook.stream.stages.start import run_process
-
-    run_process(context.obj, "project", instance, metrics_port=metrics, as_json=json_logs)
+    _run(context, "project", instance, metrics, json_logs)
 
 
 def up(
@@ -87,3 +79,9 @@ def up(
 
     plan = Plan(intakes=intakes, tickers=tickers, workers=workers, projections=projections)
     supervise(context.obj, plan, metrics_port=metrics, as_json=json_logs)
+
+
+def _run(context: typer.Context, stage: str, instance: str, metrics: int, json_logs: bool) -> None:
+    from tallybook.stream.stages.start import run_process
+
+    run_process(context.obj, stage, instance, metrics_port=metrics, as_json=json_logs)

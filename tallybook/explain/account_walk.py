@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from books.log import LogReader
 from books.walk import WalkedLine, walk
@@ -21,16 +21,13 @@ MAX_RULESETS_KEPT: Final = 256
 load: Final = lru_cache(MAX_RULESETS_KEPT)(load_published)
 
 
-class Moment:
+class Moment(NamedTuple):
     """Holds the state just before one fact of the member (or a tick that had work for it) was entered."""
 
-    def __init__(
-        self, walked: WalkedLine, postings: list[Posting], machine: PartitionMachine, account: Account
-    ) -> None:
-        self.walked = walked
-        self.postings = postings
-        self.machine = machine
-        self.account = account
+    walked: WalkedLine
+    postings: list[Posting]
+    machine: PartitionMachine
+    account: Account
 
     def rules_at(self, at: int) -> tuple[RulesetPublished, Ruleset, Zone] | None:
         """Find the ruleset in force for a fact that happened at `at` (UTC ms), with its zone; None if there is none."""

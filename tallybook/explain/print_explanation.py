@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from schemas.currencies import format_minor
 from schemas.pages import Reject
 from tallybook.explain.model import EntrySeen, EventExplained, MemberExplained, PostingSeen, RuleSeen
@@ -39,16 +41,16 @@ def print_member(member: MemberExplained) -> None:
         say(f"  {note}")
     columns = {"rule_id": "rule", "awards": "awards", "awarded": "awarded", "expired": "expired", "left": "left"}
     say("")
-    show_table("Where the points come from", [_row(each) for each in member.rules], columns)
+    show_table("Where the points come from", [asdict(each) for each in member.rules], columns)
     lots = {"lot": "lot", "left": "left", "rule_id": "rule", "event_id": "event", "last_day": "last day"}
     say("")
-    show_table("What can be used, soonest expiry first", [_row(each) for each in member.lots[:MAX_LOTS_SHOWN]], lots)
+    show_table("What can be used, soonest expiry first", [asdict(each) for each in member.lots[:MAX_LOTS_SHOWN]], lots)
     if len(member.lots) > MAX_LOTS_SHOWN:
         say(f"… and {len(member.lots) - MAX_LOTS_SHOWN:,} more lots (all of them with --json)")
     if member.limits:
         say("")
         columns = {"limit_id": "limit", "window": "window", "allows": "allows", "of": "of", "used_before": "used"}
-        show_table("Limits", [_row(each) for each in member.limits], columns | {"left": "left"})
+        show_table("Limits", [asdict(each) for each in member.limits], columns | {"left": "left"})
     say("\nNewest facts")
     for fact in member.newest:
         expired = f", {fact.expired:,} expired" if fact.expired else ""
@@ -116,10 +118,6 @@ def _money(name: str, value: Any, currency: str) -> str:
     if name.endswith("_minor") and isinstance(value, int) and currency:
         return f"{value:,} ({format_minor(value, currency)})"
     return str(value)
-
-
-def _row(each: Any) -> dict[str, Any]:
-    return {name: getattr(each, name) for name in each.__struct_fields__}
 
 
 def print_reject(reject: Reject, *, is_taken_in: bool) -> None:

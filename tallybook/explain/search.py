@@ -6,13 +6,14 @@ from typing import Final
 import msgspec
 
 from books.log import LogReader
+from projections.projector import other_books
 from projections.store import StoreError
 from schemas.facts import PurchaseRecorded
 from schemas.pages import JournalLine, Reject
 from schemas.partitions import partition_of
 from tallybook.folder.folder import Folder
 from tallybook.open_books import open_books
-from tallybook.tables.catch_up import are_of_other_books, projected_positions, projected_records
+from tallybook.tables.catch_up import projected_positions, projected_records
 from tallybook.tables.open_tables import opened_tables
 
 DUE_EXPIRY: Final = "due:expire:"
@@ -148,7 +149,7 @@ def ask_tables(folder: Folder, what: str) -> Tables:
     try:
         with open_books(folder) as log, opened_tables(folder) as tables:
             store = tables.store
-            if are_of_other_books(log, store):
+            if other_books(log.opened(), store):
                 return Tables()  # nothing of these books is in them; the next reader makes them afresh
             rows = store.rows(_PARTITIONS, {"what": what})
             return Tables(

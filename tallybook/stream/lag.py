@@ -9,7 +9,7 @@ import msgspec
 from books.kafka.cluster import Cluster
 from books.kafka.peek import first_records
 from books.kafka.records import Place, Record
-from processors.stream.intake import STAGE as INTAKE
+from processors.stream.ticker import positions_of
 from projections.stream.projection import STAGE as PROJECTION
 from schemas.topics import Topics
 
@@ -103,24 +103,8 @@ def lag_on(cluster: Cluster, *, with_age: bool = False) -> Lag:
     return Lag(cluster.ends, partial(first_records, cluster), with_age=with_age)
 
 
-def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
-    """Find where the intake reads on in the facts: behind what it took in, or at the oldest that is kept.
-
-    Raises:
-        KafkaUnreachable: the brokers do not answer.
-    """
-    parts = cluster.partitions(topics.facts)
-    places = [Place(topic, partition) for topic, count in parts.items() for partition in range(count)]
-    return _committed(cluster, topics.group(INTAKE), places, cluster.begins(places))
-
-
 def projection_positions(cluster: Cluster, topics: Topics, partitions: int, edition: str) -> dict[Place, int]:
     """Find where the projection reads on in ledger and rejects, as its group notes. Raises KafkaUnreachable."""
     least = {Place(topics.ledger(edition), number): _BEHIND_OPENING for number in range(partitions)}
     least[Place(topics.rejects, 0)] = 0
-    return _committed(cluster, topics.group(PROJECTION), least, least)
-
-
-def _committed(cluster: Cluster, group: str, places: Iterable[Place], least: Mapping[Place, int]) -> dict[Place, int]:
-    kept = cluster.group_offsets(group, places)
-    return {place: max(at, kept[place].offset if place in kept else 0) for place, at in least.items()}
+    return positions_of(cluster, topics.group(PROJECTION), least)

@@ -12,9 +12,11 @@ from books.kafka.messages import batch_of
 from books.kafka.peek import last_records
 from books.kafka.records import GroupView, Place
 from books.kafka.tick_state import TickState, read_tick_state, search_tick_state
+from books.log import postings_in
 from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import NOTHING_SCORED
 from processors.stream.scoring import STAGE as SCORING
+from processors.stream.ticker import intake_positions
 from projections.answers.queries import ProgressLine
 from projections.answers.queries import progress as progress_lines
 from projections.store import JOURNAL, LEDGER, REJECTS, StoreError
@@ -23,7 +25,7 @@ from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from tallybook.folder.folder import FolderRefused
 from tallybook.stream import stuck as stream_progress
-from tallybook.stream.lag import intake_positions, lag_on, projection_positions
+from tallybook.stream.lag import lag_on, projection_positions
 from tallybook.stream.open import Stream, tables_for_reading
 from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
@@ -66,8 +68,7 @@ def stream_status(
     stages = _judged(first, second, stream.cluster.group_view(stream.topics.group(TICKER)), watch_seconds)
     stuck = [one for one in stages if one.is_stuck]
     log.refresh()
-    last = [log.last_posting(stream.edition, number) for number in range(log.partitions)]
-    postings = sum(posting.number for posting in last if posting is not None)
+    postings = postings_in(log, stream.edition)
     opened, state = log.opened(), second.time
     told = [one.verdict for one in stuck] or [_well(stages)]
     if not state.is_published:

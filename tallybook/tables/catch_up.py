@@ -4,22 +4,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from books.errors import NoSuchPosition
-from books.log import LogReader
+from books.log import LogReader, postings_in
 from projections.answers.queries import progress as progress_lines
-from projections.projector import Projected, project
-from projections.store import Store, StoreError, StoreHeld, TablesLeftBehind
+from projections.projector import Projected, other_books, project
+from projections.store import LEDGER, Store, StoreError, StoreHeld, TablesLeftBehind
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder
 from tallybook.screen import Tick, aside, note, progress
 from tallybook.tables.open_tables import served_tables
 
-_JOURNALS: Final = (
-    "SELECT deployment, generation, partitions, toUnixTimestamp64Milli(opened_at) AS opened_at "
-    "FROM tallybook_rows.journals FINAL"
-)
 OnProgress = Callable[[Projected], None]
 
 
@@ -86,13 +82,6 @@ def update_after_import(folder: Folder) -> None:
         ) from error
 
 
-def are_of_other_books(log: LogReader, store: Store) -> bool:
-    """Whether the tables were filled from other books than these; empty ones were not."""
-    opened = log.opened()
-    here = (opened.deployment, opened.generation, opened.partitions, opened.opened_at)
-    return any(tuple(row.values()) != here for row in store.rows(_JOURNALS))
-
-
 @contextmanager
 def own_tables(folder: Folder, log: LogReader) -> Iterator[Store]:
     """Open the folder's tables in this process, after deleting them if they were filled from other books.
@@ -118,7 +107,7 @@ def own_tables(folder: Folder, log: LogReader) -> Iterator[Store]:
 
 def _other_source(log: LogReader, store: Store) -> str:
     """Say what the tables were filled from, if not from these books; else nothing."""
-    if are_of_other_books(log, store):
+    if other_books(log.opened(), store):
         return "other books"
     return "a later copy of these books" if _are_ahead(log, projected_positions(store)) else ""
 
@@ -163,13 +152,14 @@ def projected_records(store: Store) -> dict[tuple[str, int], int]:
 def _how_level(log: LogReader, store: Store) -> str:
     as_of = [line.as_of for line in progress_lines(store) if line.as_of is not None]
     said = f"as of {format_instant(min(as_of))}" if as_of else "before the first tick"
-    kept = sum(
-        end.number
-        for end in (log.last_posting(log.current_edition(), n) for n in range(log.partitions))
-        if end is not None
-    )
-    done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
-    return said if done >= kept else f"{said}; postings still on their way into them: {kept - done:,}"
+    missing = postings_missing(log, store)
+    return said if missing <= 0 else f"{said}; postings still on their way into them: {missing:,}"
+
+
+def postings_missing(log: LogReader, store: Store) -> int:
+    """Count the postings of the books that are not in the tables."""
+    done = sum(line.records for line in progress_lines(store) if line.book == LEDGER)
+    return postings_in(log, log.current_edition()) - done
 
 
 def _catch_up(log: LogReader, store: Store) -> Projected:
@@ -187,9 +177,7 @@ class _Bars:
     """Draws progress: first of the ledger, whose postings are numbered, then of the journal, whose lines are not."""
 
     def __init__(self, log: LogReader, store: Store) -> None:
-        ends = [log.last_posting(log.current_edition(), partition) for partition in range(log.partitions)]
-        done = sum(line.records for line in progress_lines(store) if line.book == "ledger")
-        self._postings = sum(end.number for end in ends if end is not None) - done
+        self._postings = postings_missing(log, store)
         self._open = ExitStack()
         self._lines: Tick | None = None
         self._entries: Tick | None = None

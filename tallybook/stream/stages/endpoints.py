@@ -14,17 +14,18 @@ from processors.stream.intake import STAGE as INTAKE
 from processors.stream.scoring import STAGE as SCORING
 from processors.stream.scoring import StreamScorer
 from processors.stream.stage_counts import StageCounts
-from projections.serving.http_server import HttpAnswer
+from processors.stream.ticker import intake_positions
+from projections.serving.http_server import HttpAnswer, HttpServer
 from projections.stream.projection import STAGE as PROJECTION
 from tallybook.clock import now_ms
-from tallybook.stream.lag import Waiting, intake_positions, lag_on, projection_positions
+from tallybook.stream.lag import Waiting, lag_on, projection_positions
 from tallybook.stream.open import Stream
 from tallybook.stream.settings import StreamRefused
 from tallybook.stream.stages.accounts import PATH as ACCOUNTS
 from tallybook.stream.stages.accounts import Accounts, Owner, Owners, later
 from tallybook.stream.stages.accounts import Worker as AccountsWorker
 from tallybook.stream.stages.health import Health, Pulse, StageWatch, Watched, judge
-from tallybook.stream.stages.http import Asked, StageServer, json_answer
+from tallybook.stream.stages.http import LIMITS, Asked, StageSite, json_answer
 from tallybook.stream.stages.log import StageLog
 from tallybook.stream.stages.metrics import CONTENT_TYPE, Shown, StageMetrics
 
@@ -112,9 +113,9 @@ class Observer:
         }
         if self._stage == "score":
             routes[ACCOUNTS] = self._account_answer
-        server = self._server(port, lambda asked: _route(routes, asked))
+        server = self._server(port)
         self._watch.start()
-        server.start()
+        server.start(StageSite(self._settings.serve_host, lambda asked: _route(routes, asked)))
         self._say(f"metrics and health on {self._url}")
         try:
             yield
@@ -122,10 +123,10 @@ class Observer:
             server.end()
             self._watch.end()
 
-    def _server(self, port: int, respond: Callable[[Asked], HttpAnswer]) -> StageServer:
+    def _server(self, port: int) -> HttpServer:
         host = self._settings.serve_host
         try:
-            server = StageServer(host, port, respond)
+            server = HttpServer(host, port, LIMITS)
         except OSError as error:
             said = f"cannot serve on {host}:{port}: {error.strerror or error}. Choose another port with --metrics"
             raise StreamRefused(said) from error

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from projections.serving.http_server import HttpAnswer, HttpRequest, HttpServer, Limits
+from projections.serving.http_server import HttpAnswer, HttpRequest, Limits
 
 LIMITS: Final = Limits(head_bytes=16_384, body_bytes=16_384, request_seconds=5, answer_seconds=10)
 MAX_QUERY_FIELDS: Final = 16
@@ -31,26 +31,12 @@ def json_answer(status: int, value: object, headers: Mapping[str, str] | None = 
 Respond = Callable[[Asked], HttpAnswer]
 
 
-class StageServer:
-    """Answers GET and HEAD on `host` and `port` (0: a free one), by `respond`, once started and until `end`.
+class StageSite:
+    """Answers GET and HEAD at the address `host`, by `respond`."""
 
-    Raises:
-        OSError: the port is taken.
-    """
-
-    def __init__(self, host: str, port: int, respond: Respond) -> None:
-        self._server = HttpServer(host, port, LIMITS)
+    def __init__(self, host: str, respond: Respond) -> None:
         self._respond = respond
         self._is_local = host in LOOPBACK
-        self.port = self._server.port
-
-    def start(self) -> None:
-        """Start to answer."""
-        self._server.start(self)
-
-    def end(self) -> None:
-        """Stop answering."""
-        self._server.end()
 
     def refuse(self, head: HttpRequest) -> HttpAnswer | None:
         """Refuse what a web page could send through a browser on this machine, and what is not GET or HEAD."""

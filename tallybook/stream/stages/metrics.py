@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from processors.stream.stage_counts import COMMIT_BOUNDS_SECONDS, StageCounts
+from tallybook.clock import Clock
 from tallybook.stream.stages.health import Health, Watched
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -25,23 +26,14 @@ _COUNTERS: Final = (
 )
 
 
-class Shown:
+class Shown(NamedTuple):
     """Gives what `/metrics` is made of, each time it is asked; `member` names the process in its group."""
 
-    def __init__(
-        self,
-        member: str,
-        counts: StageCounts,
-        watched: Callable[[], Watched],
-        health: Callable[[], Health],
-        now_ms: Callable[[], int],
-    ) -> None:
-        self.member = member
-        self.counts = counts
-        self.watched = watched
-        self.health = health
-        self.now_ms = now_ms
-        self.started_ms = now_ms()
+    member: str
+    counts: StageCounts
+    watched: Callable[[], Watched]
+    health: Callable[[], Health]
+    now_ms: Clock
 
 
 class StageMetrics:
@@ -60,6 +52,7 @@ class _Stage(Collector):
     def __init__(self, own: list[str], shown: Shown) -> None:
         self._own = own
         self._shown = shown
+        self._started_ms = shown.now_ms()
 
     def collect(self) -> Iterator[Metric]:
         """Collect every family that has a value."""
@@ -95,7 +88,7 @@ class _Stage(Collector):
         watched = shown.watched()
         until = counts.held_back_until
         values = (
-            ("start_time_seconds", "When this process started, seconds since 1970.", shown.started_ms / 1000),
+            ("start_time_seconds", "When this process started, seconds since 1970.", self._started_ms / 1000),
             ("alive", "1 if the stage is alive: see /health.", health.alive),
             ("ready", "1 if the stage is ready: see /health.", health.ready),
             (

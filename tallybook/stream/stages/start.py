@@ -139,12 +139,15 @@ def _process(root: Path, stage: str, instance: str, *, as_json: bool) -> Iterato
 
 
 def run_process(root: Path, stage: str, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run an intake, a ticker or a projection, by the name of its command, until it is asked to stop.
+    """Run a stage, by the name of its command, until it is asked to stop.
 
     Raises:
         BooksError, StoreError: what does not pass by waiting.
         StreamRefused: the settings are not usable.
     """
+    if stage == "score":
+        _run_scoring(root, instance, metrics_port=metrics_port, as_json=as_json)
+        return
     make = _MAKERS[stage]
     with (
         _process(root, stage, instance, as_json=as_json) as (stream, name, say, counts, observer),
@@ -174,13 +177,8 @@ class _WaitsForBooks:
         """Nothing is held."""
 
 
-def run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
-    """Run a scoring worker until it is asked to stop; any unexpected error ends the process.
-
-    Raises:
-        BooksError: there are no books, or others.
-        StreamRefused: the settings are not usable.
-    """
+def _run_scoring(root: Path, instance: str, *, metrics_port: int, as_json: bool) -> None:
+    """Run a scoring worker; any unexpected error ends the process."""
     from processors.stream.faust_worker import ScoringWorker
 
     with _process(root, "score", instance, as_json=as_json) as (stream, name, say, counts, observer):

@@ -33,13 +33,13 @@ def shop(two_rounds: Path, tmp_path: Path) -> Path:
     return copied(two_rounds, tmp_path / "shop")
 
 
-def refused(folder: Path, kind: type[BooksError], *, deployment: str | None = None) -> str:
+def refused(folder: Path, kind: type[BooksError]) -> str:
     """The message with which a folder is refused by reader and writer alike, byte for byte as it was."""
     before = bytes_of(folder)
     with pytest.raises(kind) as reading:
-        FileLogReader(folder, deployment=deployment)
+        FileLogReader(folder)
     with pytest.raises(kind) as writing:
-        FileLogWriter(folder, HOLDER, deployment=deployment)
+        FileLogWriter(folder, HOLDER)
     assert bytes_of(folder) == before
     assert str(reading.value) == str(writing.value)
     assert str(reading.value).endswith("Nothing was changed.")
@@ -75,11 +75,6 @@ def test_a_folder_of_other_books_is_foreign(tmp_path: Path) -> None:
     fastavro.writer(out, fastavro.parse_schema("string"), ["Call me Ishmael."])
     (tmp_path / "books/rounds.avro").write_bytes(out.getvalue())
     assert "not one of Tallybook's" in refused(tmp_path, BooksForeign)
-
-
-def test_another_deployment_than_expected_is_foreign(shop: Path) -> None:
-    assert "'corner-shop', and not to 'head-office'" in refused(shop, BooksForeign, deployment="head-office")
-    assert FileLogReader(shop, deployment="corner-shop").opened() == OPENED
 
 
 def test_a_head_with_nonsense_in_it_is_foreign(shop: Path) -> None:

@@ -136,11 +136,7 @@ def test_a_survey_counts_what_is_coming(tmp_path: Path) -> None:
     with gather([one], older_than=AT_MS) as gathered:
         survey = gathered.survey
         assert [found.field for found in gathered.unknown.report()] == ["x"]
-    assert (survey.records, survey.older, survey.earliest, survey.latest) == (8, 1, AT_MS - 5, AT_MS + 9)
-    assert survey.facts["CheckedIn"] == 3
-    assert survey.facts.total() == 7
-    assert survey.refused == {"missing_field": 1}
-    assert survey.bytes == one.size
+    assert (survey.records, survey.older) == (8, 1)
 
 
 def test_progress_is_told_now_and_then_and_at_the_end(tmp_path: Path) -> None:
@@ -168,4 +164,3 @@ def test_what_is_judged_at_the_door_is_kept_as_it_came(tmp_path: Path) -> None:
         found = [(item.refusal and item.refusal.reason, item.raw, item.record) for item in gathered.arrivals]
         assert found == [("too_old", old, 3), (None, b"", 2), ("too_early", early, 1)]
         assert gathered.survey.older == 1
-        assert gathered.survey.refused == {"too_early": 1, "too_old": 1}

@@ -7,8 +7,8 @@ from queue import Queue
 
 import pytest
 
-from projections.serving.http_server import HttpAnswer
-from tallybook.stream.stages.http import LIMITS, Asked, StageServer, json_answer
+from projections.serving.http_server import HttpAnswer, HttpServer
+from tallybook.stream.stages.http import LIMITS, Asked, StageSite, json_answer
 from tests.support.http_asking import ask, send
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -21,8 +21,8 @@ def respond(asked: Asked) -> HttpAnswer:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    server = StageServer("127.0.0.1", 0, respond)
-    server.start()
+    server = HttpServer("127.0.0.1", 0, LIMITS)
+    server.start(StageSite("127.0.0.1", respond))
     yield server.port
     server.end()
 
@@ -77,4 +77,4 @@ def test_a_fault_of_ours_is_answered_too(port: int, monkeypatch: pytest.MonkeyPa
 
 def test_a_port_that_is_taken_is_refused(port: int) -> None:
     with pytest.raises(OSError, match="in use"):
-        StageServer("127.0.0.1", port, respond)
+        HttpServer("127.0.0.1", port, LIMITS)
