@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -24,23 +24,12 @@ from books.files.layout import (
     scored_mark,
     sync_marker,
 )
-from books.log import LogReader
+from books.kafka.log import KafkaLogReader
 from schemas.avro.codecs import encode_record
 from schemas.avro.containers import encode_block
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import BookLength, InputConsumed, RoundCommitted
 from schemas.posting import PostingBatch
-
-
-class StreamBooks(LogReader, Protocol):
-    """The books of a stream, as a copy needs them (see books.kafka.log)."""
-
-    def refresh_settled(self) -> None:
-        """Look at the ends, and wait until the journal shows all that the ledger speaks of."""
-
-    def read_batches(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, PostingBatch]]:
-        """The batches of the ledger from a position on, each with the position after it."""
-
 
 OnCopied = Callable[[int], object]
 NOT_YET: Final = -1
@@ -57,7 +46,7 @@ class Copied(msgspec.Struct):
 
 
 def copy_books(
-    source: StreamBooks,
+    source: KafkaLogReader,
     edition: str,
     folder: Path,
     on_copied: OnCopied = lambda _: None,
@@ -77,7 +66,9 @@ def copy_books(
 
 
 class _Copying:
-    def __init__(self, source: StreamBooks, edition: str, creating: Path, on_copied: OnCopied, files: FilePort) -> None:
+    def __init__(
+        self, source: KafkaLogReader, edition: str, creating: Path, on_copied: OnCopied, files: FilePort
+    ) -> None:
         self._source = source
         self._edition = edition
         self._creating = creating

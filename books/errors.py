@@ -26,9 +26,6 @@ class BooksForeign(BooksError):
     """No books of Tallybook, or those of another deployment, generation or layout."""
 
     def __init__(self, place: Path | str, what: str, to_do: str) -> None:
-        self.place = str(place)
-        self.what = what
-        self.to_do = to_do
         super().__init__(f"{place}: {what}. {to_do} {NOTHING_CHANGED}")
 
 
@@ -36,7 +33,6 @@ class BooksExist(BooksError):
     """There are books in the folder already, so none can be created there."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         super().__init__(f"{folder} has books already. Use them, or name another folder. {NOTHING_CHANGED}")
 
 
@@ -49,17 +45,15 @@ class BooksDamaged(BooksError):
     def __init__(self, file: str, offset: int | None, what: str, to_do: str = "") -> None:
         self.file = file
         self.offset = offset
-        self.what = what
-        self.to_do = to_do or "Restore the whole folder from one backup, or import again into a fresh folder."
+        to_do = to_do or "Restore the whole folder from one backup, or import again into a fresh folder."
         at = "" if offset is None else f" at byte {offset:,}"
-        super().__init__(f"{file}{at}: {what}. {self.to_do} {NOTHING_CHANGED}")
+        super().__init__(f"{file}{at}: {what}. {to_do} {NOTHING_CHANGED}")
 
 
 class UnknownEdition(BooksError):
     """The ledger has no such edition (yet)."""
 
     def __init__(self, edition: str, known: tuple[str, ...]) -> None:
-        self.edition = edition
         super().__init__(f"The ledger has no edition {edition!r}; it has {', '.join(known) or 'none'}.")
 
 
@@ -67,8 +61,6 @@ class NoSuchPosition(BooksError):
     """A position that is no place between two records of this book: one kept from other or older books."""
 
     def __init__(self, file: str, position: int) -> None:
-        self.file = file
-        self.position = position
         super().__init__(f"{file} has no record boundary at position {position:,}; start from 0 instead.")
 
 
@@ -85,7 +77,6 @@ class FolderHeld(BooksError):
     """Another process writes these books; `holder` is None while it has not yet said who it is."""
 
     def __init__(self, folder: Path, holder: LockHolder | None) -> None:
-        self.folder = folder
         self.holder = holder
         super().__init__(f"{folder} is in use by {_described(holder)}. Wait until it ends, or stop it.")
 

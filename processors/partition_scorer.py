@@ -76,7 +76,9 @@ class PartitionScorer:
 
 
 def owed_by(partition: int, posting: Posting) -> Iterable[Owed]:
-    """The derived facts of a stamped posting, each with its place."""
+    """The derived facts of a stamped posting, each with its place; a derived fact owes none itself."""
+    if posting.owed and posting.fact_type == RefereePurchased.__name__:
+        raise AssertionError(f"derived fact {posting.event_id} owes facts itself")
     folio = Folio(posting.page, posting.line, posting.sub)
     for n, fact in enumerate(posting.owed):
         yield Owed(fact.occurred_at, partition, folio, n, fact)

@@ -14,11 +14,7 @@ def zone_names() -> tuple[str, ...]:
 
 
 def zone_data(timezone: str) -> bytes:
-    """The TZif bytes of a zone (0.1 to 3 KB).
-
-    Raises:
-        KeyError: if the package does not know the name.
-    """
+    """The TZif bytes of a zone (0.1 to 3 KB); raises KeyError for a name that the package does not know."""
     if timezone not in zone_names():
         raise KeyError(timezone)
     data = resources.files("tzdata").joinpath("zoneinfo", *timezone.split("/")).read_bytes()

@@ -241,11 +241,7 @@ class _Batches:
 
 
 def marker_positions(store: Store, edition: str) -> dict[tuple[str, int], int]:
-    """Up to which position each book and partition is in the tables; those that are not begun are left out.
-
-    Raises:
-        StoreError: ClickHouse failed.
-    """
+    """Up to which position each book and partition that is begun is in the tables. Raises StoreError."""
     return {
         (key.book, key.partition): marker.position
         for key, marker in _markers(store).items()

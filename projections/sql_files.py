@@ -23,11 +23,7 @@ class SqlFile(msgspec.Struct, frozen=True):
 
 
 def sql_files(folder: str) -> list[SqlFile]:
-    """All files of a folder of this package, in order of name.
-
-    Raises:
-        AssertionError: there is none, so the package was installed without its data.
-    """
+    """All files of a folder of this package, by name; AssertionError where it was installed without its data."""
     found = sorted((_HERE / folder).glob("*.sql"))
     if not found:
         raise AssertionError(f"no .sql file in {_HERE / folder}: the package is not installed as a whole")

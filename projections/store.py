@@ -18,16 +18,7 @@ LEDGER: Final = "ledger"
 REJECTS: Final = "rejects"
 # The tables of each book in the order in which they are filled, so that a state never appears before its ledger rows.
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    LEDGER: (
-        "ledger",
-        "workings",
-        "members",
-        "lots",
-        "lot_states",
-        "period_totals",
-        "check_in_days",
-        "account_states",
-    ),
+    LEDGER: ("ledger", "workings", "members", "lots", "lot_states", "period_totals", "check_in_days", "account_states"),
     JOURNAL: ("facts", "fact_lines", "rulesets", "ticks"),
     REJECTS: ("rejects",),
 }
@@ -54,7 +45,6 @@ class StoreHeld(StoreError):
     """Another process has the folder of an embedded ClickHouse open; only one can. `address` is where it serves it."""
 
     def __init__(self, path: Path, holder: str, address: Address | None = None) -> None:
-        self.path = path
         self.holder = holder
         self.address = address
         who = f"process {holder}" if holder else "another process"

@@ -34,15 +34,10 @@ Kind = Literal["facts", "journal", "ledger", "rejects"]
 
 
 class Topic(NamedTuple):
-    """One topic: its full name, what it is for, what is in a record, and how it must be set.
-
-    `schema` names the contract of its values, `key` says what a record's key means. `retention_ms` FOR_EVER keeps all.
-    """
+    """One topic: its full name, what it is for, and how it must be set; `retention_ms` FOR_EVER keeps all."""
 
     name: str
     kind: Kind
-    schema: str
-    key: str
     partitions: int
     retention_ms: int
     max_bytes: int
@@ -112,15 +107,12 @@ class Topics(msgspec.Struct, frozen=True):
         self, journal_partitions: int = JOURNAL_PARTITIONS, fact_partitions: int = FACT_PARTITIONS
     ) -> tuple[Topic, ...]:
         """Every topic of a deployment whose ledger has its first edition alone."""
-        facts = [
-            Topic(name, "facts", fact_type, "any", fact_partitions, FACTS_KEPT_MS, FACT_BYTES)
-            for name, fact_type in self.facts.items()
-        ]
+        facts = [Topic(name, "facts", fact_partitions, FACTS_KEPT_MS, FACT_BYTES) for name in self.facts]
         ledger = self.ledger(FIRST_EDITION)
         books = [
-            Topic(self.journal, "journal", "JournalPage", "none", journal_partitions, FOR_EVER, BOOK_BYTES),
-            Topic(ledger, "ledger", "PostingBatch", "none", journal_partitions, FOR_EVER, BOOK_BYTES),
-            Topic(self.rejects, "rejects", "Reject", "none", 1, FOR_EVER, REJECT_BYTES),
+            Topic(self.journal, "journal", journal_partitions, FOR_EVER, BOOK_BYTES),
+            Topic(ledger, "ledger", journal_partitions, FOR_EVER, BOOK_BYTES),
+            Topic(self.rejects, "rejects", 1, FOR_EVER, REJECT_BYTES),
         ]
         return (*facts, *books)
 

@@ -17,11 +17,7 @@ MAX_INPUTS_SHOWN = 20
 
 
 def status_of(folder: Folder) -> dict[str, Any]:
-    """Gather counts, instants and rules of the folder; `inputs` holds the last MAX_INPUTS_SHOWN inputs.
-
-    Raises:
-        BooksError: there are no books here, or damaged ones.
-    """
+    """Gather counts, instants and rules of the folder, and its last MAX_INPUTS_SHOWN inputs. Raises BooksError."""
     with folder.reading() as log:
         opened = log.opened()
         commits = list(log.commits())

@@ -41,21 +41,18 @@ class FileAppender(FileLogReader):
         self._closed = False
 
     def next_page(self, partition: int) -> int:
-        """The number that the next page of a partition must have."""
         if partition not in self._next_pages:
             last = self.last_page(partition)
             self._next_pages[partition] = 0 if last is None else last.page + 1
         return self._next_pages[partition]
 
     def next_number(self, edition: str, partition: int) -> int:
-        """The number that the next posting of a partition must have."""
         if (edition, partition) not in self._next_numbers:
             last = self.last_posting(edition, partition)
             self._next_numbers[edition, partition] = 1 if last is None else last.number + 1
         return self._next_numbers[edition, partition]
 
     def append_page(self, partition: int, page: JournalPage) -> int:
-        """Append a page; the position after it."""
         due = self.next_page(partition)
         if page.page != due or not 1 <= len(page.lines) <= MAX_PAGE_LINES:
             raise ValueError(f"page {page.page} of {len(page.lines)} lines, where page {due} is due")
@@ -64,7 +61,6 @@ class FileAppender(FileLogReader):
         return position
 
     def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
-        """Append postings as one batch (or several, if it is large); the position after them."""
         name = ledger_file(edition, partition)
         due = self.next_number(edition, partition)
         for number, posting in enumerate(postings, due):

@@ -26,7 +26,7 @@ from schemas.avro.containers import (
     read_blocks,
     read_header,
 )
-from schemas.avro.contracts import schema_json
+from schemas.avro.contracts import schema_json, without_keys
 from schemas.pages import BookLength
 
 TAIL_BYTES: Final = 4_096
@@ -35,6 +35,8 @@ FIRST_WINDOW_BYTES: Final = 1 << 16
 MAX_WINDOW_BYTES: Final = 4 * MAX_BLOCK_BYTES
 MAX_KNOWN_SCHEMAS: Final = 64
 MAX_BYTES_FLIPPED: Final = 2  # a schema that differs from ours in so few bytes, and not in length, is ours damaged
+# What changes no byte of a record.
+_NO_BYTES: Final = frozenset({"doc", "default", "aliases", "logicalType"})
 _NOT_OURS: Final = "Restore the whole folder from one backup, or remove the file that does not belong here."
 
 
@@ -203,19 +205,10 @@ class _Part(io.RawIOBase):
 def _shape(schema: str) -> object:
     """The part of a schema that decides about bytes: without docs, defaults, aliases, logical types; None of none."""
     try:
-        return _bare(msgspec.json.decode(schema))
+        return without_keys(msgspec.json.decode(schema), _NO_BYTES)
     except msgspec.MsgspecError:
         return None
 
 
 def _is_flipped(found: bytes, due: bytes) -> bool:
     return len(found) == len(due) and sum(a != b for a, b in zip(found, due, strict=True)) <= MAX_BYTES_FLIPPED
-
-
-def _bare(node: object) -> object:
-    if isinstance(node, list):
-        return [_bare(item) for item in node]
-    if isinstance(node, dict):
-        outside = {"doc", "default", "aliases", "logicalType"}
-        return {key: _bare(value) for key, value in node.items() if key not in outside}
-    return node

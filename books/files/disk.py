@@ -111,47 +111,36 @@ class RealFiles:
         self._threads: ThreadPoolExecutor | None = None
 
     def size(self, path: Path) -> int | None:
-        """The size in bytes; None where there is no such file."""
         return path.stat().st_size if path.is_file() else None
 
     def names(self, folder: Path) -> list[str]:
-        """The names in a folder, sorted; none where there is no such folder."""
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     def is_folder(self, path: Path) -> bool:
-        """Whether a folder is there."""
         return path.is_dir()
 
     def open_read(self, path: Path) -> ReadFile:
-        """Open a file for reading."""
         return _RealRead(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
     def open_append(self, path: Path) -> AppendFile:
-        """Open a file for appending; it is created where it is missing."""
         return _RealAppend(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644), path)
 
     def truncate(self, path: Path, length: int) -> None:
-        """Cut a file to `length` bytes."""
         os.truncate(path, length)
 
     def rename(self, old: Path, new: Path) -> None:
-        """Rename a file or folder at once; a file of the new name is replaced, a folder with content is not."""
         old.rename(new)
 
     def remove(self, path: Path) -> None:
-        """Remove a file."""
         path.unlink()
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, where they are missing."""
         folder.mkdir(parents=True, exist_ok=True)
 
     def remove_folder(self, folder: Path) -> None:
-        """Remove an empty folder."""
         folder.rmdir()
 
     def sync_folder(self, folder: Path) -> None:
-        """Wait until the disk knows which names the folder holds."""
         fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with _named(folder):
@@ -160,7 +149,6 @@ class RealFiles:
             os.close(fd)
 
     def sync_file(self, path: Path) -> None:
-        """Wait until the disk has a file (or the names in a folder) as it is now, whoever wrote it."""
         try:
             self.sync_folder(path)  # which is asked for in the same way
         except OSError as error:
@@ -179,7 +167,6 @@ class RealFiles:
             each.result()
 
     def lock(self, path: Path) -> HeldLock | None:
-        """Lock by this file, created where it is missing; None where somebody else holds it."""
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -60,16 +60,13 @@ class FileLogReader:
         self._opened = self._opening()
 
     def opened(self) -> JournalOpened:
-        """The constants of the deployment; `partition` is 0 in it."""
         return self._opened
 
     @property
     def partitions(self) -> int:
-        """How many partitions journal and ledger have."""
         return self._opened.partitions
 
     def refresh(self) -> None:
-        """Look for what was committed since."""
         if self._files.size(self._rounds.path) == self._last.end:
             return
         last = self._last_round()
@@ -77,19 +74,15 @@ class FileLogReader:
             self._enter(last)
 
     def committed(self) -> RoundCommitted:
-        """The last commit."""
         return self._last.committed
 
     def last_commit_at(self) -> int:
-        """The position right before the last commit, for `commits`."""
         return self._last.start
 
     def commits(self, start: int = 0) -> Iterator[RoundCommitted]:
-        """All commits from a position on, in order, the creation of the books first (number 0)."""
         return read_rounds(self._files, self._rounds, start, self._last.end)
 
     def editions(self) -> tuple[str, ...]:
-        """The editions of the ledger, in order."""
         return tuple(sorted(edition for file in self._lengths if (edition := edition_of(file)) is not None))
 
     def current_edition(self) -> str:
@@ -97,7 +90,6 @@ class FileLogReader:
         return self.editions()[0]
 
     def edition(self, name: str) -> EditionOpened:
-        """What an edition opened with."""
         self._must_have(name)
         book = self._known[edition_file(name)]
         for block in self._blocks(book):
@@ -105,11 +97,9 @@ class FileLogReader:
         raise BooksDamaged(book.name, book.first, "the record of the edition's opening is missing")
 
     def read_journal(self, partition: int, start: int = 0) -> Iterator[tuple[int, JournalPage]]:
-        """The pages from a position on, each with the position after it."""
         return self._pages(self._journal(partition), start, due=0 if start == 0 else None)
 
     def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
-        """The postings from a position on, in batches as they were written, each with the position after it."""
         book = self._ledger(edition, partition)
         return _numbered_postings(book, self._blocks(book, start), 1 if start == 0 else None)
 
@@ -165,13 +155,11 @@ class FileLogReader:
         return {one.sha256: one.name for commit in self.commits() for one in commit.inputs}
 
     def last_page(self, partition: int) -> JournalPage | None:
-        """The last page of a partition, found without reading the others."""
         book = self._journal(partition)
         block = last_block_of(self._files, book, self._lengths[book.name])
         return None if block is None else _decoded(book, block, JournalPage)
 
     def last_posting(self, edition: str, partition: int) -> Posting | None:
-        """The last posting of a partition, found without reading the others."""
         book = self._ledger(edition, partition)
         block = last_block_of(self._files, book, self._lengths[book.name])
         return None if block is None else _postings(book, block)[-1]

@@ -63,7 +63,6 @@ class FileLogWriter(FileAppender):
         self.close()
 
     def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
-        """Keep rejects; they are given back with their numbers, which count from 1 (0: to be filled in)."""
         kept = []
         for number, reject in enumerate(rejects, self._rejects + 1):
             if reject.number not in {0, number}:

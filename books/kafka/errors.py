@@ -7,7 +7,6 @@ class KafkaUnreachable(BooksError):
     """The brokers do not answer (in time). Wait and try again: nothing is lost meanwhile."""
 
     def __init__(self, bootstrap: str, what: str) -> None:
-        self.bootstrap = bootstrap
         super().__init__(f"Kafka at {bootstrap} does not answer: {what}.")
 
 

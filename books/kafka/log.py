@@ -77,12 +77,10 @@ class KafkaLogReader:
         self._opened = self._opening()
 
     def opened(self) -> JournalOpened:
-        """The constants of the deployment; `partition` is 0 in it."""
         return self._opened
 
     @property
     def partitions(self) -> int:
-        """How many partitions journal and ledger have."""
         return self._partitions
 
     def refresh(self) -> None:
@@ -121,7 +119,6 @@ class KafkaLogReader:
         return self._edition
 
     def edition(self, name: str) -> EditionOpened:
-        """What the edition opened with."""
         self._must_have(name)
         for record in self._records(Place(self._ledger, 0), 0):
             opened = edition_of(record)
@@ -136,7 +133,6 @@ class KafkaLogReader:
         return ((record.offset + 1, page_of(record)) for record in records)
 
     def read_ledger(self, edition: str, partition: int, start: int = 0) -> Iterator[tuple[int, list[Posting]]]:
-        """The postings from a position on, in batches as they were written, each with the position after it."""
         batches = self.read_batches(edition, partition, start)
         return ((after, list(batch.postings)) for after, batch in batches if batch.postings)
 
@@ -150,16 +146,13 @@ class KafkaLogReader:
         return ((record.offset + 1, [reject_of(record)]) for record in records)
 
     def journal_blocks(self, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The pages from a position on as bytes, one a block."""
         return (page_block(record) for record in self._records(self._place(self._journal, partition), start))
 
     def ledger_blocks(self, edition: str, partition: int, start: int = 0) -> Iterator[EncodedBlock]:
-        """The postings from a position on as bytes."""
         batches = self._batches(edition, partition, start)
         return (batch_block(record, batch) for record, batch in batches if batch.postings)
 
     def reject_blocks(self, start: int = 0) -> Iterator[EncodedBlock]:
-        """The rejects from a position on as bytes."""
         return (reject_block(record) for record in self._records(Place(self.topics.rejects, 0), start))
 
     def scored_page(self, edition: str, partition: int) -> int | None:
@@ -181,7 +174,6 @@ class KafkaLogReader:
         return {}
 
     def last_page(self, partition: int) -> JournalPage | None:
-        """The last page of a partition, found without reading the others."""
         record = self.last_record(self._place(self._journal, partition))
         return None if record is None else page_of(record)
 

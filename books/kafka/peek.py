@@ -42,11 +42,7 @@ def first_records(cluster: Cluster, positions: Mapping[Place, int], *, committed
 
 
 def last_records(cluster: Cluster, ends: Mapping[Place, int]) -> dict[Place, Record]:
-    """The last committed record before each of these ends; a place that has none is left out.
-
-    Raises:
-        KafkaUnreachable: the brokers do not answer.
-    """
+    """The last committed record before each end; a place that has none is left out. Raises KafkaUnreachable."""
     found: dict[Place, Record] = {}
     step = FIRST_STEP_BACK
     left = {place: end for place, end in ends.items() if end > 0}

@@ -36,11 +36,7 @@ class Partition:
         self.horizon_at = at - self.horizon_ms
 
     def publish(self, published: RulesetPublished) -> None:
-        """Put a publication on the timeline.
-
-        Raises:
-            UnknownSemanticsError: the publication asks for a behaviour that this program does not have.
-        """
+        """Put a publication on the timeline; raises UnknownSemanticsError for a behaviour that this program lacks."""
         if published.semantics not in KNOWN_SEMANTICS:
             raise UnknownSemanticsError(
                 f"ruleset {published.version} was published for decider semantics {published.semantics}; "

@@ -55,10 +55,7 @@ def purchase_of(fact: PurchaseRecorded, rank: int) -> Purchase:
 
 
 def _both(referee_id: str, claim: Claim, purchase: Purchase) -> tuple[RefereePurchased, RefereePurchased]:
-    return (
-        _told(claim.referrer_id, referee_id, claim, purchase),
-        _told(referee_id, referee_id, claim, purchase),
-    )
+    return (_told(claim.referrer_id, referee_id, claim, purchase), _told(referee_id, referee_id, claim, purchase))
 
 
 def _told(member_id: str, referee_id: str, claim: Claim, purchase: Purchase) -> RefereePurchased:

@@ -15,7 +15,7 @@ from books.log import Appender
 from books.walk import BookPlace
 from processors.journal_pages import OpenPage
 from processors.partition_scorer import Owed, PartitionScorer, owed_by
-from schemas.facts import JournalFact, RefereePurchased, RulesetPublished
+from schemas.facts import JournalFact, RulesetPublished
 from schemas.pages import BookLength, Folio, JournalLine, JournalPage
 from schemas.posting import Posting, Reason
 
@@ -174,13 +174,13 @@ class LocalPartitionGroup:
         postings = scorer.score(line, Folio(writing.number, len(page.lines)))
         if postings:
             writing.postings.extend(postings)
-            self._count(scorer.partition, line, postings)
+            self._count(scorer.partition, postings)
             if len(writing.postings) >= MAX_POSTINGS_HELD:
                 self._hand_over_postings(scorer, writing)
         if page.add(line, scorer.line_bytes):
             self._turn_page(scorer, writing)
 
-    def _count(self, partition: int, line: JournalLine, postings: Sequence[Posting]) -> None:
+    def _count(self, partition: int, postings: Sequence[Posting]) -> None:
         counts = self._counts
         for posting in postings:
             counts.postings += 1
@@ -188,8 +188,6 @@ class LocalPartitionGroup:
             counts.duplicates += posting.reason == Reason.DUPLICATE
             counts.conflicts += posting.reason == Reason.CONFLICT
             if posting.owed:
-                if isinstance(line.fact, RefereePurchased):
-                    raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
                 self._owed.extend(owed_by(partition, posting))
 
     def _turn_page(self, scorer: PartitionScorer, writing: _Writing) -> None:

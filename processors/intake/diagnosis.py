@@ -5,12 +5,12 @@ Only the decoder decides what is valid; this explains its refusals, and is calle
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
+from processors.intake.fact_shapes import struct_type
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
 from schemas.entry_ids import DERIVED_SOURCE
@@ -24,18 +24,10 @@ def diagnose(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> Problem
     `kind` is the fact's struct; `occurred_at` is not looked at here, beyond that it is there.
     """
     try:
-        _check_struct(document, _type_of(kind), "")
+        _check_struct(document, struct_type(kind), "")
     except Problem as problem:
         return problem
     return None
-
-
-@cache
-def _type_of(kind: type[msgspec.Struct]) -> inspect.StructType:
-    described = inspect.type_info(kind)
-    if not isinstance(described, inspect.StructType):
-        raise TypeError(f"{kind.__name__} is no struct")
-    return described
 
 
 def _check_struct(value: Any, expected: inspect.StructType, path: str) -> None:

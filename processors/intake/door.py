@@ -54,10 +54,7 @@ _REFERRAL_SHAPE: Final[Any] = SHAPES["ReferralMade"]
 
 
 def admit_json(
-    raw: bytes,
-    unknown: UnknownFields | None = None,
-    default_type: str = "",
-    envelope: Mapping[str, str] | None = None,
+    raw: bytes, unknown: UnknownFields | None = None, default_type: str = "", envelope: Mapping[str, str] | None = None
 ) -> PublishedFact | Refusal:
     """The fact that one JSON object says (or the `data` of a CloudEvents envelope), or why it is refused.
 

@@ -10,6 +10,7 @@ A fact from Avro has its types already; `keeps_bounds` looks at the rest of what
 import types
 import typing
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -87,15 +88,21 @@ _LINES_AT: Final = [field.name for field in msgspec.structs.fields(PURCHASE_SHAP
 AnyShape: Final[Any] = typing.Union[tuple(SHAPES.values())]  # noqa: UP007 - X | Y cannot take a tuple
 
 
+@cache
+def struct_type(kind: type[msgspec.Struct]) -> inspect.StructType:
+    """A struct and the types of its fields, as msgspec describes them."""
+    described = inspect.type_info(kind)
+    if not isinstance(described, inspect.StructType):
+        raise TypeError(f"{kind.__name__} is no struct")
+    return described
+
+
 class _BoundsSource:
     """The source of one function that looks at the fields of a struct, and at those of the structs it lists."""
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
-        described = inspect.type_info(kind)
-        if not isinstance(described, inspect.StructType):
-            raise TypeError(f"{kind.__name__} is no struct")
         self.lines = ["def keeps_bounds(fact):"]
-        self._struct(described, "fact", 1)
+        self._struct(struct_type(kind), "fact", 1)
         self.lines.append("    return True")
 
     def _line(self, depth: int, line: str) -> None:

@@ -156,12 +156,7 @@ def open_input(
 
 
 def _format_of(  # noqa: PLR0917 - private, with one caller
-    head: bytes,
-    path: Path,
-    name: str,
-    said: Format | None,
-    mapping: ColumnMapping | None,
-    otherwise: Format | None,
+    head: bytes, path: Path, name: str, said: Format | None, mapping: ColumnMapping | None, otherwise: Format | None
 ) -> Format:
     by_content = next((one for magic, one in _MAGIC if head.startswith(magic)), None)
     by_name = _SUFFIXES.get(path.suffix.lower())

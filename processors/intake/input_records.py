@@ -39,8 +39,6 @@ class InputRefused(ValueError):
         super().__init__(f"{place}: {message.rstrip('.')}. {hint}")
         self.file = file
         self.line = line
-        self.message = message
-        self.hint = hint
 
 
 def refused(

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from processors.intake.fact_shapes import struct_type
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
 from schemas.facts import PUBLISHED_TYPES, PublishedType, PurchaseLine
@@ -109,11 +110,8 @@ def parse_mapping(document: object, name: str = "mapping") -> ColumnMapping:
 @cache
 def integer_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The fields of a fact or a line that hold whole numbers, `occurred_at` aside."""
-    described = inspect.type_info(kind)
-    if not isinstance(described, inspect.StructType):
-        raise TypeError(f"{kind.__name__} is no struct")
     found = set()
-    for field in described.fields:
+    for field in struct_type(kind).fields:
         types = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
         if any(isinstance(one, inspect.IntType) for one in types):
             found.add(field.name)

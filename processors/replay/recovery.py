@@ -31,13 +31,7 @@ _decoder: Final = msgspec.msgpack.Decoder(_Payload)
 
 
 def save_snapshot(
-    store: SnapshotStore,
-    log: LogReader,
-    edition: str,
-    scorer: PartitionScorer,
-    place: BookPlace,
-    *,
-    commit_at: int,
+    store: SnapshotStore, log: LogReader, edition: str, scorer: PartitionScorer, place: BookPlace, *, commit_at: int
 ) -> None:
     """Save a snapshot of a scorer that stands at `place`, the end of the committed books.
 
@@ -78,11 +72,7 @@ def recover_partition(
     snapshots: SnapshotStore | None = None,
     on_line: Callable[[], object] = lambda: None,
 ) -> BookPlace:
-    """Bring a new scorer to the end of what the ledger covers; its place there.
-
-    Raises:
-        BooksDamaged: the two books do not belong together.
-    """
+    """Bring a new scorer to where the ledger ends; its place there. Raises BooksDamaged if the books do not match."""
     place = BEGINNING if snapshots is None else _restore(log, edition, scorer, snapshots)
     walking = walk(log, edition, scorer.partition, place, complete=True)
     for item in walking:
@@ -116,11 +106,7 @@ def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: S
     scorer.journal_digest = bytes.fromhex(header.journal_digest)
     scorer.ledger_digest = bytes.fromhex(header.ledger_digest)
     scorer.machine.restore(
-        state.members,
-        state.accounts,
-        state.due_work,
-        last_tick=header.last_tick,
-        publications=state.publications,
+        state.members, state.accounts, state.due_work, last_tick=header.last_tick, publications=state.publications
     )
     return header.place()
 

@@ -63,11 +63,7 @@ def ruleset_hash(text: str) -> str:
 
 
 def decode_ruleset(data: bytes, file: str) -> str:
-    """The text of a ruleset file.
-
-    Raises:
-        RulesetRefused: if it is not UTF-8, naming the line.
-    """
+    """The text of a ruleset file; raises RulesetRefused, with the line, if it is not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

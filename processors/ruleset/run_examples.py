@@ -24,15 +24,7 @@ from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.parse import place_of, ruleset_hash
 from processors.zones import zone_data
 from schemas.bounds import DAY_MS, EARLIEST_AT
-from schemas.facts import (
-    FACT_KINDS,
-    ClockTicked,
-    JournalOpened,
-    MemberFact,
-    PurchaseLine,
-    RulesetPublished,
-    members_of,
-)
+from schemas.facts import FACT_KINDS, ClockTicked, JournalOpened, MemberFact, PurchaseLine, RulesetPublished, members_of
 from schemas.pages import JournalLine
 from schemas.posting import EntryType, Posting, Reason
 

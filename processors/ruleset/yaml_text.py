@@ -130,11 +130,7 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def read(self) -> Any:
-        """The data of the only document.
-
-        Raises:
-            _Unreadable: if there is none, or more than one, or the YAML breaks off.
-        """
+        """The data of the only document; raises _Unreadable if there is none or a second, or the YAML breaks off."""
         data: Any = None
         documents = 0
         for event in self._events:

@@ -217,11 +217,7 @@ class ScoringWorker:
         return True
 
     def read_between_commits(self, read: Callable[[Scorers], Any], wait_seconds: float) -> Any:
-        """The result of `read` on the held scorers, by partition, when all is committed; for other threads.
-
-        Raises:
-            TimeoutError: its turn did not come in time, or it has not begun.
-        """
+        """What `read` makes of the held scorers when all is committed; for other threads. Raises TimeoutError."""
         loop = self._loop
         if loop is None or loop.is_closed():
             raise TimeoutError("the worker holds nothing yet")

@@ -53,10 +53,7 @@ class RegistrySchemas:
     """
 
     def __init__(
-        self,
-        url: str,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
+        self, url: str, clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep
     ) -> None:
         self._registry = _Registry(url)
         self._clock = clock

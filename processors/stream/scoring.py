@@ -18,14 +18,13 @@ from books.kafka.records import Record
 from books.snapshots.store import SnapshotStore
 from books.walk import BookPlace
 from processors.decider.partition_machine import Load
-from processors.partition_scorer import PartitionScorer
+from processors.partition_scorer import PartitionScorer, owed_by
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.stream.page_messages import PageMessages
 from processors.stream.stage_counts import StageCounts
 from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.avro.varints import long_bytes
-from schemas.facts import RefereePurchased
 from schemas.pages import MAX_PAGE_LINES, Folio
 from schemas.posting import Posting, PostingBatch
 from schemas.topics import Topics
@@ -87,9 +86,7 @@ class StreamScorer:
         """
         started = time.perf_counter()
         self.release()
-        producer = self._cluster.producer(
-            self._topics.transactional_id(STAGE, self._edition, self.partition),
-        )
+        producer = self._cluster.producer(self._topics.transactional_id(STAGE, self._edition, self.partition))
         producer.open()
         log = KafkaLogReader(self._cluster, self._topics, self._edition)
         last = log.last_batch(self._edition, self.partition)
@@ -122,10 +119,8 @@ class StreamScorer:
                 self._postings += postings
                 for posting in postings:
                     if posting.owed:
-                        if isinstance(line.fact, RefereePurchased):
-                            raise AssertionError(f"derived fact {line.fact.event_id} owes facts itself")
-                        for fact in posting.owed:
-                            self._owed.add(fact, line.received_at)
+                        for owed in owed_by(self.partition, posting):
+                            self._owed.add(owed.fact, line.received_at)
         state.page = self._scored_page = number
         self.counts.facts += len(page.lines)
         return True

@@ -164,11 +164,7 @@ class Ticker:
 
 
 def intake_positions(cluster: Cluster, topics: Topics) -> dict[Place, int]:
-    """Where the intake reads on in the facts: behind what it took in, or at the oldest that is kept.
-
-    Raises:
-        KafkaUnreachable: the brokers do not answer.
-    """
+    """Where the intake reads on: behind what it took in, or at the oldest kept fact. Raises KafkaUnreachable."""
     return positions_of(cluster, topics.group(INTAKE), cluster.begins(_fact_places(cluster, topics)))
 
 

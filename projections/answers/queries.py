@@ -163,11 +163,7 @@ def leaderboard(
 
 
 def span(period: Period, day: date) -> tuple[date, date]:
-    """The first local date of the period around `day`, and the first one after it.
-
-    Raises:
-        ValueError: a date that ClickHouse cannot hold.
-    """
+    """The first local date of the period around `day`, and the first after it; ValueError beyond ClickHouse's dates."""
     if not FIRST_DAY <= day < LAST_DAY.replace(month=1, day=1):
         raise ValueError(f"a leaderboard's date lies between {FIRST_DAY} and {LAST_DAY.year - 1}, not at {day}")
     match period:

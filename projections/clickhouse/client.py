@@ -267,11 +267,7 @@ class ClickHouse:
         return FOLDER_RENEWAL if self._server is None else server_renewal(self._server)
 
     def sessions(self) -> Sessions:
-        """Where others are answered beside this store, from threads of this process, until it is closed.
-
-        Raises:
-            TypeError: this is no embedded ClickHouse, so others can ask it themselves.
-        """
+        """Where others are answered beside this store, until it is closed; TypeError if it is not the embedded one."""
         if self._lock is None:
             raise TypeError("only an embedded ClickHouse is served by the process that has it open")
         return Sessions(self._lock.folder)

@@ -35,11 +35,7 @@ class StoreLock:
     """Holds a folder from its construction until `release`, or until the process ends in whatever way."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock in `folder`, which is made if need be.
-
-        Raises:
-            StoreHeld: somebody else has it, be it this process a second time.
-        """
+        """Take the lock in `folder`, made if need be; raises StoreHeld where anybody has it, this process too."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)

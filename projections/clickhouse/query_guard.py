@@ -61,11 +61,7 @@ class ReaderGuard:
         self._table_functions: frozenset[str] | None = None
 
     def checked(self, query: str) -> str:
-        """The query as ClickHouse writes it, which is what shall run.
-
-        Raises:
-            QueryFailed: it does anything but read, or is no query.
-        """
+        """The query as ClickHouse writes it, which shall run; raises QueryFailed if it is none, or does more."""
         try:
             formatted = str(self._store.rows(FORMATTED, {"query": query})[0]["query"])
         except QueryFailed as error:

@@ -49,7 +49,6 @@ class Answer(msgspec.Struct, frozen=True):
     content: bytes
     rows_read: int
     bytes_read: int
-    elapsed_ns: int
 
 
 class Sessions:
@@ -89,9 +88,7 @@ class Sessions:
                     session.query(f"USE {_quoted_name(database)}")
                 session.query(_set({**READING, **(settings or {}), "readonly": "2"}))
                 found = session.query(f"/* {mark} */ {query}", output_format, params=dict(parameters or {}))
-                return Answer(
-                    found.bytes() or b"", found.rows_read(), found.bytes_read(), int(found.elapsed() * 1_000_000_000)
-                )
+                return Answer(found.bytes() or b"", found.rows_read(), found.bytes_read())
         except RuntimeError as error:
             found = _MESSAGE.search(str(error))
             raise QueryFailed(found[0] if found else str(error)) from error

@@ -13,7 +13,7 @@ from typing import Any, Final
 from projections.sql_files import sql_file
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Pieces
 from schemas.avro.containers import encode_block, encode_header
-from schemas.avro.contracts import load_schema
+from schemas.avro.contracts import load_schema, without_keys
 from schemas.avro.varints import long_bytes
 from schemas.facts import MEMBER_TYPES
 
@@ -59,11 +59,7 @@ def staged_columns(book: str) -> str:
 
 @cache
 def fact_types() -> dict[str, str]:
-    """The ClickHouse type of each kind of fact: by it a fact is known in the Variant that a journal line holds.
-
-    Raises:
-        AssertionError: two kinds of fact could not be told from one another.
-    """
+    """The ClickHouse type of each kind of fact, by which a line's Variant knows it; AssertionError if two are alike."""
     (lines,) = (field["type"]["items"] for field in load_schema("JournalPage")["fields"] if field["name"] == "lines")
     (facts,) = (field["type"] for field in lines["fields"] if field["name"] == "fact")
     types = {fact["name"]: clickhouse_type(fact) for fact in facts}
@@ -73,11 +69,7 @@ def fact_types() -> dict[str, str]:
 
 
 def clickhouse_type(node: Any) -> str:
-    """The type that ClickHouse reads an Avro type as, letter by letter as it would infer it.
-
-    Raises:
-        KeyError: a type that the books do not use.
-    """
+    """The type that ClickHouse reads an Avro type as, as it would infer it; KeyError for one not in the books."""
     if isinstance(node, str):
         return _TYPES[node]
     if isinstance(node, list):
@@ -95,8 +87,11 @@ def clickhouse_type(node: Any) -> str:
 
 @cache
 def _schema(book: str) -> Any:
-    """The schema of the Avro file: that of the books, where a page begins with its partition."""
-    schema = _bare(load_schema(_SCHEMAS[book]))
+    """The schema of the Avro file: that of the books, where a page begins with its partition.
+
+    It leaves out what ClickHouse does not need and would read again in every batch.
+    """
+    schema = without_keys(load_schema(_SCHEMAS[book]), {"doc", "default"})
     if book == JOURNAL:
         schema["fields"].insert(0, {"name": _PARTITION, "type": "long"})
     return schema
@@ -105,15 +100,6 @@ def _schema(book: str) -> Any:
 @cache
 def _head(book: str) -> bytes:
     return encode_header({"avro.schema": json.dumps(_schema(book), separators=(",", ":")).encode()}, _SYNC)
-
-
-def _bare(node: Any) -> Any:
-    """A schema without what ClickHouse does not need and would read again in every batch."""
-    if isinstance(node, list):
-        return [_bare(item) for item in node]
-    if isinstance(node, dict):
-        return {key: _bare(value) for key, value in node.items() if key not in {"doc", "default"}}
-    return node
 
 
 def found_query(book: str) -> str:

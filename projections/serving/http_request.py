@@ -67,11 +67,7 @@ def read_credentials(target: str, headers: Mapping[str, str]) -> tuple[str | Non
 
 
 def read_request(target: str, headers: Mapping[str, str], body: bytes) -> Request:
-    """The query of a request with this URL, these headers and this body.
-
-    Raises:
-        Refused: it cannot be read, or is too large.
-    """
+    """The query of a request with this URL, headers and body; raises Refused if it is unreadable or too large."""
     fields = _fields(target)
     asked, form = _asked(headers, body)
     fields |= form

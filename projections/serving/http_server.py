@@ -77,11 +77,7 @@ class Site(Protocol):
 
 
 class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
-    """Listens on `host` and `port` (0: a free one), and answers from `start` until `end`.
-
-    Raises:
-        OSError: the port is taken.
-    """
+    """Listens on `host` and `port` (0: a free one), and answers from `start` to `end`; OSError where it is taken."""
 
     def __init__(self, host: str, port: int, limits: Limits) -> None:
         self.limits = limits

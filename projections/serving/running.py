@@ -39,11 +39,7 @@ class Running:
 
     @contextmanager
     def query(self, mark: str, has_hung_up: Callable[[], bool]) -> Iterator[None]:
-        """Hold one of the places while the body runs a query for a client, until `has_hung_up`.
-
-        Raises:
-            Refused: no place became free in time, or the server is ending.
-        """
+        """Hold a place while the body runs a client's query, until `has_hung_up`; raises Refused if none comes free."""
         if not self._room.acquire(timeout=WAIT_SECONDS):
             raise Refused(_BUSY, f"{AT_ONCE} queries run already, and for {WAIT_SECONDS:.0f} s none ended: ask again")
         try:

@@ -92,11 +92,7 @@ class Guarded:
         self._table_functions = frozenset(names.split())
 
     def reply(self, request: Request, mark: str) -> Reply:
-        """The answer of a request, by a query that `kill` finds by `mark`.
-
-        Raises:
-            Refused: it would do more than read, or ClickHouse refuses it.
-        """
+        """The answer of a request, by a query that `kill` finds by `mark`; raises Refused if it may not run or fails."""
         settings = bounded(request.settings)
         try:
             query, output_format = self._checked(request.query)
@@ -148,11 +144,7 @@ def _with_additions(answer: Answer) -> Answer:
 
 
 def bounded(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a request with our limits; what asks for more gets the limit.
-
-    Raises:
-        Refused: one is unknown here, or no number where it must be one.
-    """
+    """The settings of a request, cut to our limits; raises Refused for one that is unknown here, or no number."""
     found = {name: str(limit) for name, limit in LIMITS.items()} | _SPILLING | _DEFAULTS
     for name, value in settings.items():
         if name == "readonly":

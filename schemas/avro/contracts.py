@@ -1,6 +1,7 @@
 """The Avro contracts as data: each `.avsc` file holds one type, and a type that another file holds is put in place."""
 
 import json
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -37,6 +38,15 @@ def load_schema(name: str, *, version: str = "") -> dict[str, Any]:
 def schema_json(name: str) -> str:
     """The current schema `tallybook.<name>` as JSON, complete in itself: what a container's header holds."""
     return json.dumps(load_schema(name), ensure_ascii=False, separators=(",", ":"))
+
+
+def without_keys(node: Any, keys: Collection[str]) -> Any:
+    """A schema without these keys, such as `doc`, at any depth."""
+    if isinstance(node, list):
+        return [without_keys(item, keys) for item in node]
+    if isinstance(node, dict):
+        return {key: without_keys(value, keys) for key, value in node.items() if key not in keys}
+    return node
 
 
 def _written_out(node: Any, version: str, seen: set[str]) -> Any:

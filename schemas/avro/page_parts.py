@@ -28,14 +28,7 @@ def line_part(
         name = member_id.encode()
         member = _SOMEBODY + long_bytes(len(name)) + name
     return b"".join(
-        (
-            _BRANCHES[fact_type],
-            body,
-            long_bytes(received_at),
-            member,
-            long_bytes(input_number),
-            long_bytes(record),
-        )
+        (_BRANCHES[fact_type], body, long_bytes(received_at), member, long_bytes(input_number), long_bytes(record))
     )
 
 
@@ -43,13 +36,7 @@ def page_of_parts(lines: Sequence[bytes], inputs: Iterable[str]) -> bytes:
     """The body of a page numbered 0 that has these lines."""
     names = [name.encode() for name in inputs]
     told = [long_bytes(len(name)) + name for name in names]
-    return b"".join(
-        (
-            _UNNUMBERED,
-            *_array(lines),
-            *_array(told),
-        )
-    )
+    return b"".join((_UNNUMBERED, *_array(lines), *_array(told)))
 
 
 def _array(items: Sequence[bytes]) -> Iterable[bytes]:

@@ -123,13 +123,7 @@ def _follow(
     )
 
 
-def _import(
-    folder: Folder,
-    files: list[str],
-    mapping: Path | None,
-    form: Format | None,
-    options: _Options,
-) -> None:
+def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format | None, options: _Options) -> None:
     from tallybook.folder.import_files import import_files
     from tallybook.tables.catch_up import update_after_import
 

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 Instance = Annotated[
-    str,
-    typer.Option(help="This process's own name in its group, the same after a restart (default: the machine's)."),
+    str, typer.Option(help="This process's own name in its group, the same after a restart (default: the machine's).")
 ]
 AsJson = Annotated[bool, typer.Option("--json-logs", help="Write the log as JSON, one object a line.")]
 MetricsPort = Annotated[

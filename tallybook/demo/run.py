@@ -47,11 +47,7 @@ class _Stages:
 
 
 def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
-    """Make the demo's folder afresh and take a year through it.
-
-    Raises:
-        FolderRefused: `root` exists and was not made by the demo.
-    """
+    """Make the demo's folder afresh and take a year through it; raises FolderRefused for a folder of something else."""
     folder = _fresh_folder(root)
     stages = _Stages()
     say(f"A year of a coffee chain: {facts:,} events of {members:,} members, seed {seed}, in {root}")

@@ -58,11 +58,7 @@ def came_from(hit: Hit, names: dict[str, str]) -> str:
 
 
 def _explain_event(
-    log: LogReader,
-    hits: Sequence[Hit],
-    names: dict[str, str],
-    is_projected: Reached,
-    on_line: Callable[[], object],
+    log: LogReader, hits: Sequence[Hit], names: dict[str, str], is_projected: Reached, on_line: Callable[[], object]
 ) -> EventExplained:
     fact = _fact(hits[0])
     by_member: dict[str | None, list[Hit]] = {}

@@ -10,14 +10,7 @@ from processors.decider.referrals import MAX_OPEN_CLAIMS
 from processors.decider.rules.explain_rules import Considered, consider
 from processors.decider.rules.ruleset import Ruleset
 from schemas.bounds import DAY_MS
-from schemas.facts import (
-    CheckedIn,
-    MemberFact,
-    PurchaseRecorded,
-    RefereePurchased,
-    ReferralMade,
-    RulesetPublished,
-)
+from schemas.facts import CheckedIn, MemberFact, PurchaseRecorded, RefereePurchased, ReferralMade, RulesetPublished
 from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting, Reason, Working
 from tallybook.explain.account_walk import Moment

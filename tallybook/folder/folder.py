@@ -51,11 +51,7 @@ class Folder:
         return (self.root / STREAM_FILE).exists() or (STREAM_SWITCH in os.environ and not self.books.exists())
 
     def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
-        """Make the folders and empty books.
-
-        Raises:
-            BooksExist: there are books already.
-        """
+        """Make the folders and empty books; raises BooksExist where there are books already."""
         from books.files.create import create_books
         from schemas.facts import JournalOpened
 

@@ -105,11 +105,7 @@ def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublish
 
 
 def newest_ruleset(folder: Folder) -> Path:
-    """Find the ruleset file with the latest version of the folder's one programme.
-
-    Raises:
-        PublicationRefused: there is none, or there are several programmes.
-    """
+    """Find the file of the latest version; PublicationRefused where there is none, or several programmes."""
     found = folder.ruleset_files()
     if not found:
         raise PublicationRefused(

@@ -14,11 +14,7 @@ class RecoveredPartitions:
     """Holds partitions that this process decides, brought to the end of the books."""
 
     def __init__(
-        self,
-        folder: Folder,
-        log: Appender,
-        partitions: Sequence[int],
-        on_line: Callable[[], object] = lambda: None,
+        self, folder: Folder, log: Appender, partitions: Sequence[int], on_line: Callable[[], object] = lambda: None
     ) -> None:
         self._snapshots = folder.snapshot_store()
         self._log = log

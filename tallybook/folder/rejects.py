@@ -38,11 +38,7 @@ class KeptRejects(msgspec.Struct):
 
 
 def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
-    """Read all rejects of a folder, or those of one reason.
-
-    Raises:
-        BooksError: the folder has no books, or damaged ones.
-    """
+    """Read all rejects of a folder, or those of one reason. Raises BooksError where there are no sound books."""
     with folder.reading() as log:
         found = [reject for _, batch in log.read_rejects() for reject in batch]
         names = {one.name for commit in log.commits() for one in commit.inputs}
@@ -56,11 +52,7 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:
-    """Find the reject of a number.
-
-    Raises:
-        UnknownReject: there is none.
-    """
+    """Find the reject of a number; raises UnknownReject where there is none."""
     for reject in kept.rejects:
         if reject.number == number:
             return reject

@@ -52,13 +52,8 @@ class _LineToScore(msgspec.Struct, array_like=True, gc=False):
     record: int
 
 
-class _LinesToScore(msgspec.Struct, array_like=True, gc=False):
-    received_at: int
-    lines: list[_LineToScore]
-
-
 decode_ready: Final = msgspec.msgpack.Decoder(Ready).decode
-_decode_lines: Final = msgspec.msgpack.Decoder(_LinesToScore).decode
+_decode_lines: Final = msgspec.msgpack.Decoder(tuple[int, list[_LineToScore]]).decode
 
 
 def encode_lines(lines: Sequence[LineToScore], received_at: int) -> bytes:
@@ -68,7 +63,7 @@ def encode_lines(lines: Sequence[LineToScore], received_at: int) -> bytes:
 
 def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
     """Lines to be scored, and when they reached us."""
-    told = _decode_lines(data)
+    received_at, told = _decode_lines(data)
     lines = [
         LineToScore(
             each.partition,
@@ -77,9 +72,9 @@ def decode_lines(data: bytes) -> tuple[list[LineToScore], int]:
             each.source,
             each.record,
         )
-        for each in told.lines
+        for each in told
     ]
-    return lines, told.received_at
+    return lines, received_at
 
 
 class WorkerDied(ChildProcessError):

@@ -164,11 +164,7 @@ class Follower:
 
     def _judge(self, fact: PublishedFact) -> Refusal | None:
         return judge_time(
-            fact,
-            received_at=self._now,
-            last_tick=self._rounds.last_tick,
-            horizon_ms=self._horizon_ms,
-            now=self._now,
+            fact, received_at=self._now, last_tick=self._rounds.last_tick, horizon_ms=self._horizon_ms, now=self._now
         )
 
     # -- reading

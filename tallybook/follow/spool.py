@@ -19,12 +19,7 @@ READ_BYTES: Final = 1 << 16
 WAIT_SECONDS: Final = 0.05
 PREFIX: Final = "stdin-"
 PART: Final = ".part"
-ENDINGS: Final[dict[Format, str]] = {
-    "json-lines": ".jsonl",
-    "csv": ".csv",
-    "avro": ".avro",
-    "parquet": ".parquet",
-}
+ENDINGS: Final[dict[Format, str]] = {"json-lines": ".jsonl", "csv": ".csv", "avro": ".avro", "parquet": ".parquet"}
 
 
 class Spool:

@@ -57,11 +57,7 @@ class RulesetChecked(msgspec.Struct):
 
 
 def check_ruleset(file: Path) -> RulesetChecked:
-    """Read a ruleset file, look for what is wrong with it, and run its examples.
-
-    Raises:
-        FolderRefused: the file cannot be read.
-    """
+    """Find what is wrong with a ruleset file, and run its examples; FolderRefused where it cannot be read."""
     name = str(file)
     try:
         text = read_ruleset_text(file)

@@ -31,11 +31,7 @@ class Publication(NamedTuple):
 
 
 def timeline_of(folder: Folder) -> list[Publication]:
-    """Read every publication of a folder, or of its stream.
-
-    Raises:
-        BooksError: the folder has no books, or damaged ones.
-    """
+    """Read every publication of a folder, or of its stream. Raises BooksError where there are no sound books."""
     with open_books(folder) as log:
         return list(published_in(log))
 

@@ -61,11 +61,7 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 def open_stream(root: Path, timing: Timing = USUAL) -> Stream:
-    """Open the stream that a folder and the environment name, without asking anything of it yet.
-
-    Raises:
-        StreamRefused: the settings are not usable.
-    """
+    """Open the stream that a folder and the environment name; asks nothing of it yet. Raises StreamRefused."""
     return stream_of(root, load_settings(root), timing)
 
 

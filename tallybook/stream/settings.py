@@ -77,11 +77,7 @@ class StreamSettings(BaseSettings):
 
 
 def load_settings(folder: Path, **given: str) -> StreamSettings:
-    """Read the settings of a folder; `given` is used for what the file lacks.
-
-    Raises:
-        StreamRefused: with every error, by file and field.
-    """
+    """Read the settings of a folder, `given` for what the file lacks; StreamRefused names every error, by field."""
     file = folder / FILE
     values: dict[str, Any] = {name: value for name, value in given.items() if value}
     if file.exists():

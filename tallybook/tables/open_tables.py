@@ -45,11 +45,7 @@ def served_tables(held: StoreHeld) -> Iterator[Tables]:
 
 
 def address_of(folder: Folder) -> Address:
-    """Find where the tables of a folder are served now.
-
-    Raises:
-        FolderRefused: no process serves them.
-    """
+    """Find where the tables of a folder are served now; raises FolderRefused where no process serves them."""
     holder = holder_of(folder.clickhouse)
     if holder is None:
         raise FolderRefused(

@@ -32,11 +32,7 @@ class OutsideCalendar(FolderRefused):
 
 
 def balance_of(store: Store, member_id: str) -> dict[str, Any]:
-    """Gather what a member has, and what of it expires next; instants as RFC 3339.
-
-    Raises:
-        UnknownMember: there is no such account.
-    """
+    """Gather what a member has, and what of it expires next; instants as RFC 3339. Raises UnknownMember."""
     found = readers.balance(store, member_id)
     if found is None:
         raise UnknownMember(_unknown(store, member_id))
@@ -46,11 +42,7 @@ def balance_of(store: Store, member_id: str) -> dict[str, Any]:
 
 
 def statement_of(store: Store, member_id: str, limit: int) -> dict[str, Any]:
-    """Gather the last entries of a member, newest last, with what `balance_of` says.
-
-    Raises:
-        UnknownMember: there is no such account.
-    """
+    """Gather the last entries of a member, newest last, with what `balance_of` says. Raises UnknownMember."""
     return balance_of(store, member_id) | {
         "entries": [plain(line) for line in readers.statement(store, member_id, limit)]
     }

@@ -89,4 +89,4 @@ class FakeSessions:
 
 
 def _answer(text: str) -> Answer:
-    return Answer(text.encode(), 1, len(text), 1_000)
+    return Answer(text.encode(), 1, len(text))

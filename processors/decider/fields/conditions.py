@@ -132,10 +132,7 @@ NumberAsked = Annotated[
                 {"type": "integer", "minimum": 0},
                 {
                     "type": "object",
-                    "properties": {
-                        "min": {"type": "integer", "minimum": 0},
-                        "max": {"type": "integer", "minimum": 0},
-                    },
+                    "properties": {"min": {"type": "integer", "minimum": 0}, "max": {"type": "integer", "minimum": 0}},
                     "minProperties": 1,
                     "additionalProperties": False,
                 },

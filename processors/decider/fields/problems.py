@@ -23,11 +23,7 @@ def refusal(message: str, hint: str = "") -> PydanticCustomError:
 
 
 def refuse_all(problems: list[Problem]) -> None:
-    """Refuse the model that is being validated if there are problems; each keeps its own path.
-
-    Raises:
-        PydanticCustomError: if there is at least one problem; it carries all of them.
-    """
+    """Raise PydanticCustomError in the model that is being validated if there are problems; it carries all of them."""
     if problems:
         summary = "; ".join(problem.message for problem in problems)
         raise PydanticCustomError("problems", "{message}", {"message": summary, "problems": tuple(problems)})

@@ -41,11 +41,7 @@ class Worker(Protocol):
     """What other threads may ask of this process's scoring worker."""
 
     def read_between_commits(self, read: Callable[[Mapping[int, StreamScorer]], Any], wait_seconds: float) -> Any:
-        """Call `read` with the scorers that are held, while all that they hold is committed.
-
-        Raises:
-            TimeoutError: it was not ready for it in time.
-        """
+        """Call `read` with the held scorers while all they hold is committed; TimeoutError if that took too long."""
 
 
 class Owner(msgspec.Struct, frozen=True):

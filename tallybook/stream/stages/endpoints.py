@@ -94,11 +94,7 @@ class Observer:
 
     @contextmanager
     def serving(self, port: int) -> Iterator[None]:
-        """While the body runs, serve on a port.
-
-        Raises:
-            StreamRefused: the port cannot be had.
-        """
+        """While the body runs, serve on a port; raises StreamRefused where it cannot be had."""
         if not port:
             yield
             return

@@ -53,13 +53,7 @@ def make_ticker(stream: Stream, instance: str, say: Say, counts: StageCounts) ->
 def make_scorer(stream: Stream, partition: int, snapshots: SnapshotStore, counts: StageCounts) -> StreamScorer:
     """Make the scorer of one partition."""
     return StreamScorer(
-        stream.cluster,
-        stream.topics,
-        stream.edition,
-        partition,
-        load_published,
-        snapshots=snapshots,
-        counts=counts,
+        stream.cluster, stream.topics, stream.edition, partition, load_published, snapshots=snapshots, counts=counts
     )
 
 
