@@ -92,7 +92,7 @@ class Guarded:
         self._table_functions = frozenset(names.split())
 
     def reply(self, request: Request, mark: str) -> Reply:
-        """The answer of a request, by a query that `kill` finds by `mark`; raises Refused if it may not run or fails."""
+        """The answer of a request, by a query that `kill` finds by `mark`; raises Refused if it may not, or fails."""
         settings = bounded(request.settings)
         try:
             query, output_format = self._checked(request.query)

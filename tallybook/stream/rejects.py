@@ -1,7 +1,7 @@
 """Finds the rejects of a stream, the newest first, and sends them again to the topic that they came from."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -68,7 +68,9 @@ def newest_rejects(log: KafkaLogReader, limit: int, reason: str = "") -> FoundRe
         before, start = start, max(0, start - window)
         window = min(2 * window, LARGEST_WINDOW)
         found = []
-        for reject in _between(log, start, before):
+        for reject in _rejects_from(log, start + 1):
+            if reject.number > before:
+                break
             counts[reject.reason] += 1
             mended.add(reject.resubmit_of)
             if reason in ("", reject.reason):
@@ -128,7 +130,7 @@ def resubmit_one(stream: Stream, number: int, mended: bytes | None) -> str:
     elif reject.headers.get(f"{COORDINATES}headers"):
         note(f"its headers were {_headers_kept(reject)}: it is sent with those that were kept")
     publisher = stream.cluster.publisher()
-    place = _send(stream, publisher, _partitions(stream), reject, mended)
+    place = _send(stream, publisher, stream.cluster.partitions(stream.topics.facts), reject, mended)
     publisher.flush()
     return f"{place.topic}/{place.partition}"
 
@@ -153,7 +155,7 @@ def resubmit_all(stream: Stream, reason: str, start: int) -> Sent:
         raise UnknownReject(f"there is no reject with reason {reason!r} from number {start} on")
     done = Sent(next_number=chosen.pop() if len(chosen) > MAX_SENT else 0)
     wanted = set(chosen) - mended
-    publisher, partitions = stream.cluster.publisher(), _partitions(stream)
+    publisher, partitions = stream.cluster.publisher(), stream.cluster.partitions(stream.topics.facts)
     for reject in _rejects_from(log, chosen[0] if chosen else start):
         if reject.number > chosen[-1]:
             break
@@ -224,20 +226,8 @@ def _headers_kept(reject: Reject) -> str:
     return "not readable" if said == UNREADABLE_NOTE else f"too many to be kept ({said})"
 
 
-def _partitions(stream: Stream) -> dict[str, int]:
-    return stream.cluster.partitions(stream.topics.facts)
-
-
 def _end(log: KafkaLogReader) -> int:
     return log.end(Place(log.topics.rejects, 0))
-
-
-def _between(log: KafkaLogReader, start: int, end: int) -> Iterable[Reject]:
-    """Read the rejects at offsets from `start` to before `end`."""
-    for reject in _rejects_from(log, start + 1):
-        if reject.number > end:
-            return
-        yield reject
 
 
 def _rejects_from(log: KafkaLogReader, number: int) -> Iterator[Reject]:
