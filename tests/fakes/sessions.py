@@ -4,12 +4,10 @@ import re
 import threading
 from collections.abc import Mapping
 
+from projections.clickhouse.query_guard import FORMATTED, TABLE_FUNCTIONS
 from projections.clickhouse.sessions import Answer
 from projections.store import QueryFailed
 
-# What the guard asks before a query: how ClickHouse would write it, and which table functions there are.
-_WRITTEN = "SELECT formatQuerySingleLine({query:String})"
-_TABLE_FUNCTIONS = "SELECT lower(name) FROM system.table_functions"
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 ENDLESS = "SELECT count() FROM system.numbers"
 MAX_WAIT_SECONDS = 120.0
@@ -38,9 +36,9 @@ class FakeSessions:
         if self._is_closed:
             raise QueryFailed("closed")
         given = dict(parameters or {})
-        if query == _TABLE_FUNCTIONS:
+        if query == TABLE_FUNCTIONS:
             return _answer("file\nurl\nnumbers\n")
-        if query == _WRITTEN:
+        if query == FORMATTED:
             plain = re.sub(r"\\.", lambda found: _ESCAPES[found[0]], given["query"])
             if plain.startswith("SELEC "):
                 raise QueryFailed("Code: 62. DB::Exception: Syntax error: failed at position 7. (SYNTAX_ERROR)")
