@@ -1,26 +1,22 @@
-"""Where books live in the contract tests: in memory, in files, and on a disk that loses what was not synced."""
+"""Where books live in the contract tests: in files, and on a disk in memory that loses what was not synced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from books.errors import LockHolder
 from books.files.appender import FileAppender
 from books.files.create import create_books
-from books.files.disk import FilePort, RealFiles
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from books.log import Appender, CommittedRounds, LogReader, LogWriter
 from schemas.pages import JournalPage, Reject, RoundCommitted
 from schemas.posting import Posting
-from tests.fakes.books import MemoryBooks
-from tests.fakes.disk import FakeDisk
+from tests.fakes.books import HOLDER, MemoryBooks
 from tests.support.book_samples import OPENED
 
-HOMES = ("memory", "files", "killed", "power cut")
+HOMES = ("files", "killed", "power cut")
 KAFKA = "kafka"
-HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import")
 
 
 class BookWriter(Protocol):
@@ -70,49 +66,43 @@ class Home(Protocol):
 
 
 class FileHome:
-    """Books in files; death may leave any part of the uncommitted work behind."""
+    """Books in files; the writing process dies as near to a kill as one process comes to another's."""
 
-    def __init__(self, files: FilePort, folder: Path, on_death: Callable[[FileLogWriter], None]) -> None:
-        self.files = files
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.on_death = on_death
         self.writer: FileLogWriter | None = None
-        create_books(folder, OPENED, files=files)
+        create_books(folder, OPENED)
 
     def read(self) -> CommittedRounds:
-        return FileLogReader(self.folder, files=self.files)
+        return FileLogReader(self.folder)
 
     def write(self) -> LogWriter:
-        self.writer = FileLogWriter(self.folder, HOLDER, files=self.files)
+        self.writer = FileLogWriter(self.folder, HOLDER)
         return self.writer
 
     def part(self) -> Appender:
-        return FileAppender(self.folder, files=self.files)
+        return FileAppender(self.folder)
 
     def die(self) -> None:
+        """All that it wrote has reached the files, nothing is committed."""
         assert self.writer is not None
-        self.on_death(self.writer)
+        for file in self.writer._appending.values():
+            file.flush()
+        self.writer.close()
 
 
-def flush_and_close(writer: FileLogWriter) -> None:
-    """As near to a kill as one process comes to another's: all it wrote has reached the files, nothing is committed."""
-    for file in writer._appending.values():
-        file.flush()
-    writer.close()
+class PoweredBooks(MemoryBooks):
+    """Books in memory whose writing process ends because the power is cut."""
+
+    def die(self) -> None:
+        self.disk.cut_power(Random(1))
 
 
 def home_of(kind: str, folder: Path) -> Home:
     """A home of one of HOMES, with new books; `folder` is for those that are real."""
-    if kind == "memory":
-        return MemoryBooks(OPENED)
     if kind == "files":
-        return FileHome(RealFiles(), folder, flush_and_close)
-    disk = FakeDisk()
-    disk.make_folder(Path("/shop"))
-    disk.sync_folder(Path("/"))
-    if kind == "killed":
-        return FileHome(disk, Path("/shop"), lambda _: disk.kill())
-    return FileHome(disk, Path("/shop"), lambda _: disk.cut_power(Random(1)))
+        return FileHome(folder)
+    return MemoryBooks(OPENED) if kind == "killed" else PoweredBooks(OPENED)
 
 
 def pages_of(log: LogReader, partition: int, start: int = 0) -> list[JournalPage]:

@@ -6,7 +6,6 @@ from random import Random
 import pytest
 
 from books.files.consumed import NO_CACHE
-from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from processors.embedded.partition_group import LocalPartitionGroup
@@ -19,12 +18,11 @@ from schemas.facts import JournalOpened
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.recovered_partitions import new_scorers
+from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.fakes.disk import DiedError, FakeDisk
-from tests.support.book_folders import HOLDER
 from tests.support.deciders import load, published
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
 
-SHOP = Path("/shop")
 OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
 SEEDS = range(2)
 STEP = 4  # between two effects at which power fails; the seeds begin apart
@@ -32,17 +30,14 @@ Digests = tuple[tuple[str, ...], tuple[str, ...], int]
 
 
 def new_disk() -> FakeDisk:
-    disk = FakeDisk()
-    disk.make_folder(SHOP)
-    disk.sync_folder(Path("/"))
-    create_books(SHOP, OPENED, files=disk)
+    disk = MemoryBooks(OPENED).disk
     disk.effects.clear()
     return disk
 
 
 def take(disk: FakeDisk, file: Path) -> None:
     """One import from its start to its end, committing after every round."""
-    with FileLogWriter(SHOP, HOLDER, files=disk) as log:
+    with FileLogWriter(FOLDER, HOLDER, files=disk) as log:
         scorers = new_scorers(log, load, range(PARTITIONS))
         places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
         group = LocalPartitionGroup(log, scorers, FIRST_EDITION, places)
@@ -56,7 +51,7 @@ def take(disk: FakeDisk, file: Path) -> None:
 
 def digests(disk: FakeDisk) -> Digests:
     """Those of the last commit, and how many rejects are kept."""
-    log = FileLogReader(SHOP, files=disk)
+    log = FileLogReader(FOLDER, files=disk)
     last = log.committed()
     return last.journal_digests, last.ledger_digests, sum(len(batch) for _, batch in log.read_rejects())
 

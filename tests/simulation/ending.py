@@ -1,7 +1,6 @@
 """The end of a run: what was taken in by time is what an undisturbed run makes of it; and what the books came to."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -9,9 +8,9 @@ import msgspec
 from books.files.reader import FileLogReader
 from processors.replay.recovery import recover_partition
 from schemas.pages import Reject, RoundCommitted
-from schemas.posting import FIRST_EDITION, Posting
+from schemas.posting import FIRST_EDITION
 from tallybook.folder.recovered_partitions import new_scorers
-from tests.fakes.books import MemoryBooks, MemoryLogWriter
+from tests.fakes.books import MemoryBooks
 from tests.simulation.fold import Fold
 from tests.simulation.laws import rejects_in, require
 from tests.simulation.plan import Import, Plan, Publish
@@ -63,20 +62,9 @@ class Undisturbed(NamedTuple):
     rejects: list[Reject]
 
 
-class QuickWriter(MemoryLogWriter):
-    """Keeps the postings themselves, which nobody changes here."""
-
-    def append_postings(self, edition: str, partition: int, postings: Sequence[Posting]) -> int:
-        """See LogWriter."""
-        batches = self._pending.ledgers[edition][partition]
-        batches.append(list(postings))
-        return len(batches)
-
-
 def undisturbed(plan: Plan) -> Undisturbed:
     """Take all acts in, one after another, in one life."""
-    books = MemoryBooks(plan.opened)
-    log = books.writer = QuickWriter(books)
+    log = MemoryBooks(plan.opened).write()
     scorers = new_scorers(log, load)
     rounds = rounds_here(
         log, scorers, FIRST_EDITION, [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]

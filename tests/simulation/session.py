@@ -22,10 +22,10 @@ from schemas.posting import FIRST_EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.folder.recovered_partitions import new_scorers
+from tests.fakes.books import HOLDER
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
 from tests.simulation.plan import Act, Follow, Import, Publish
-from tests.support.book_folders import HOLDER
 from tests.support.deciders import load
 
 SHOP: Final = Path("/shop")

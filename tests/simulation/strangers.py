@@ -9,10 +9,10 @@ from books.files.book_file import TAIL_BYTES
 from books.files.layout import BOOKS, ROUNDS
 from books.files.writer import FileLogWriter
 from schemas.pages import Reject, RoundCommitted
+from tests.fakes.books import HOLDER
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.laws import LawBroken, require
 from tests.simulation.session import SHOP, SNAPSHOTS, Session
-from tests.support.book_folders import HOLDER
 
 
 def second_writer(disk: SimulatedDisk, seen: Counter[str]) -> None:

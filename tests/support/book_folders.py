@@ -4,16 +4,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from books.errors import LockHolder
 from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, RoundCommitted
 from schemas.posting import Posting
+from tests.fakes.books import HOLDER
 from tests.support.book_samples import OPENED, check_in, page, postings, reject, round_of, tick
-
-HOLDER = LockHolder(pid=7, host="till", started_at=0, command="tallybook import sales.jsonl")
 
 
 def add_round(writer: FileLogWriter, number: int, member_id: str = "ann") -> RoundCommitted:

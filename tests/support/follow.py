@@ -51,10 +51,7 @@ class Stream:
     def start(self, *, commits: int | None = None, renames: int | None = None) -> Follower:
         """A new process; the old one is gone. It dies at the commit or rename after so many."""
         self.books.die()
-        if commits is None:
-            log = self.books.write()
-        else:
-            log = self.books.writer = DiesAfter(self.books, commits)
+        log = self.books.write() if commits is None else DiesAfter(self.books, commits)
         rounds = small.rounds_of(log)
         files = RealFiles() if renames is None else DyingFiles(renames)
         self.follower = Follower(
@@ -116,7 +113,7 @@ def journalled(books: MemoryBooks) -> Counter[tuple[str, str | None]]:
     """How often each published fact stands in the journal, by event id and member."""
     return Counter(
         (line.fact.event_id, line.member_id)
-        for partition in range(books.state.opened.partitions)
+        for partition in range(books.opened.partitions)
         for line in small.journal(books, partition)
         if isinstance(line.fact, PublishedFact)
     )

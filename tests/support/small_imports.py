@@ -1,13 +1,15 @@
 """Imports of a few random days into books in memory, by processes that may die between two commits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from books.files.consumed import NO_CACHE
+from books.files.writer import FileLogWriter
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
 from books.walk import BookPlace
@@ -29,11 +31,11 @@ from schemas.facts import (
     PurchaseRecorded,
     ReferralMade,
 )
-from schemas.pages import BookLength, JournalLine, Reject, RoundCommitted
+from schemas.pages import BookLength, JournalLine, JournalPage, Reject, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting
 from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
-from tests.fakes.books import MemoryBooks, MemoryLogWriter
+from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support.accounts_digest import canonical_account
 from tests.support.deciders import load, published
@@ -61,11 +63,11 @@ class Died(Exception):
     """The importing process is gone."""
 
 
-class DiesAfter(MemoryLogWriter):
+class DiesAfter(FileLogWriter):
     """A writer whose process dies instead of making one commit more than `commits`."""
 
     def __init__(self, books: MemoryBooks, commits: int) -> None:
-        super().__init__(books)
+        super().__init__(FOLDER, HOLDER, files=books.disk)
         self._left = commits
 
     def commit(self, committed: RoundCommitted, parts: Sequence[BookLength] = ()) -> RoundCommitted:
@@ -86,7 +88,7 @@ def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int
     return books
 
 
-def rounds_of(log: MemoryLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
+def rounds_of(log: FileLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
     """The rounds of open books, recovered to their end."""
     scorers = new_scorers(log, load)
     return rounds_here(
@@ -100,6 +102,7 @@ def take(
     *,
     as_is: bool = False,
     commit_facts: int = 1,
+    log: FileLogWriter | None = None,
     dies_after: int | None = None,
     snapshots: SnapshotStore | None = None,
 ) -> Imported:
@@ -108,9 +111,7 @@ def take(
     Raises:
         Died: after `dies_after` commits; the books then hold these commits.
     """
-    if dies_after is not None:
-        books.writer = DiesAfter(books, dies_after)
-    log = books.writer if books.writer is not None else books.write()
+    log = log or (books.write() if dies_after is None else DiesAfter(books, dies_after))
     try:
         rounds = rounds_of(log, snapshots)
         inputs: list[Input] = [open_input(file) for file in files]
@@ -174,7 +175,7 @@ def journal(books: MemoryBooks, partition: int) -> list[JournalLine]:
 
 def facts_in(books: MemoryBooks) -> list[JournalFact]:
     """The facts of all partitions, one partition after another."""
-    return [line.fact for partition in range(books.state.opened.partitions) for line in journal(books, partition)]
+    return [line.fact for partition in range(books.opened.partitions) for line in journal(books, partition)]
 
 
 def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
@@ -185,6 +186,26 @@ def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
 def rejects_in(books: MemoryBooks) -> list[Reject]:
     """The committed rejects."""
     return [reject for _, batch in books.read().read_rejects() for reject in batch]
+
+
+def rewrite(
+    books: MemoryBooks,
+    *,
+    pages: Mapping[int, Sequence[JournalPage]] = MappingProxyType({}),
+    postings: Mapping[int, Sequence[Posting]] = MappingProxyType({}),
+    committed: RoundCommitted | None = None,
+) -> None:
+    """Write the books anew, with other pages or postings in some partitions, and perhaps another last commit."""
+    old = books.read()
+    journals = {n: [page for _, page in old.read_journal(n)] for n in range(old.partitions)} | dict(pages)
+    ledgers = {n: ledger(books, n) for n in range(old.partitions)} | dict(postings)
+    books.disk = MemoryBooks(books.opened).disk
+    with books.write() as log:
+        for partition in range(old.partitions):
+            for page in journals[partition][1:]:
+                log.append_page(partition, page)
+            log.append_postings(FIRST_EDITION, partition, ledgers[partition])
+        log.commit(msgspec.structs.replace(committed or old.committed(), number=0))
 
 
 def digests(books: MemoryBooks) -> tuple[str, str]:

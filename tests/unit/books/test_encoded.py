@@ -1,4 +1,4 @@
-"""Records as bytes are the records: from files, from older files, and from the fake."""
+"""Records as bytes are the records: from files, and from older files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +13,7 @@ from books.files.writer import FileLogWriter
 from books.log import LogReader, LogWriter
 from schemas.avro.codecs import decode_postings, decode_record, encode_record
 from schemas.pages import JournalPage
-from tests.fakes.books import MemoryBooks
-from tests.support.book_folders import HOLDER
+from tests.fakes.books import HOLDER
 from tests.support.book_samples import OPENED, check_in, postings, reject, round_of
 from tests.support.older_books import make_older
 
@@ -32,12 +31,6 @@ def fill(writer: LogWriter) -> None:
     writer.close()
 
 
-def in_memory(_: Path) -> LogReader:
-    books = MemoryBooks(OPENED)
-    fill(books.write())
-    return books.read()
-
-
 def in_files(folder: Path) -> LogReader:
     create_books(folder, OPENED)
     fill(FileLogWriter(folder, HOLDER))
@@ -50,7 +43,7 @@ def in_older_files(folder: Path) -> LogReader:
     return FileLogReader(folder)
 
 
-@pytest.fixture(params=[in_memory, in_files, in_older_files])
+@pytest.fixture(params=[in_files, in_older_files])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> LogReader:
     home: Home = request.param
     return home(tmp_path)

@@ -13,7 +13,8 @@ from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from schemas.avro.codecs import encode_record
 from schemas.avro.contracts import schema_json
-from tests.support.book_folders import HOLDER, add_round, append_round, bytes_of, copied, make_books, read_back
+from tests.fakes.books import HOLDER
+from tests.support.book_folders import add_round, append_round, bytes_of, copied, make_books, read_back
 from tests.support.book_samples import OPENED, page, posting, postings, reject, round_of, second_edition
 
 FILES = [

@@ -7,20 +7,21 @@ from random import Random
 import msgspec
 
 from books.files.consumed import FILE, ConsumedCache
+from books.files.reader import FileLogReader
 from books.log import CommittedRounds
 from schemas.pages import InputConsumed, RoundCommitted
-from tests.fakes.books import MemoryBooks, MemoryLogReader
+from tests.fakes.books import FOLDER, MemoryBooks
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.book_samples import OPENED, round_of
 
 NONE_AT_ALL = Path("/nowhere")
 
 
-class CountsCommits(MemoryLogReader):
+class CountsCommits(FileLogReader):
     """A reader that notes from where commits were asked for."""
 
     def __init__(self, books: MemoryBooks) -> None:
-        super().__init__(books)
+        super().__init__(FOLDER, files=books.disk)
         self.starts: list[int] = []
 
     def commits(self, start: int = 0) -> Iterator[RoundCommitted]:

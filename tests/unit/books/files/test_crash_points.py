@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,27 +10,19 @@ from books.errors import BooksForeign
 from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
+from tests.fakes.books import FOLDER, HOLDER, new_disk
 from tests.fakes.disk import DiedError, FakeDisk
-from tests.support.book_folders import HOLDER, append_round
+from tests.support.book_folders import append_round
 from tests.support.book_samples import OPENED, round_of, second_edition
 
-SHOP = Path("/shop")
 ROUNDS = 4
 EDITION_AT = 3  # the round that also opens a second edition
 SEEDS = range(3)
 
 
-def new_disk() -> FakeDisk:
-    disk = FakeDisk()
-    disk.make_folder(SHOP)
-    disk.sync_folder(Path("/"))
-    disk.effects.clear()
-    return disk
-
-
 def run(disk: FakeDisk, acknowledged: list[int]) -> None:
     """Bring the books from wherever they stand to the last round."""
-    with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
+    with FileLogWriter(FOLDER, HOLDER, files=disk) as writer:
         for number in range(writer.committed().number + 1, ROUNDS + 1):
             write_round(writer, number)
             writer.commit(round_of(number))
@@ -54,8 +45,8 @@ def undisturbed() -> list[dict[str, bytes]]:
     states = []
     for rounds in range(ROUNDS + 1):
         disk = new_disk()
-        create_books(SHOP, OPENED, files=disk)
-        with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
+        create_books(FOLDER, OPENED, files=disk)
+        with FileLogWriter(FOLDER, HOLDER, files=disk) as writer:
             for number in range(1, rounds + 1):
                 write_round(writer, number)
                 writer.commit(round_of(number))
@@ -75,7 +66,7 @@ def cut_power(disk: FakeDisk, seed: int) -> None:
 def survivors(die: Callable[[FakeDisk, int], None], seed: int, die_at: int) -> tuple[FakeDisk, list[int]] | None:
     """The disk after a death before effect `die_at`, and the commits acknowledged by then; None if it came that far."""
     disk = new_disk()
-    create_books(SHOP, OPENED, files=disk)
+    create_books(FOLDER, OPENED, files=disk)
     disk.effects.clear()
     disk.rng = Random(die_at * 1000 + seed)
     disk.die_at = die_at
@@ -95,10 +86,10 @@ def test_writing(undisturbed: list[dict[str, bytes]], die: Callable[[FakeDisk, i
     while (survived := survivors(die, seed, deaths + 1)) is not None:
         deaths += 1
         disk, acknowledged = survived
-        found = FileLogReader(SHOP, files=disk).committed().number
+        found = FileLogReader(FOLDER, files=disk).committed().number
         # What was acknowledged is there; and at most the commit on whose last fsync it died.
         assert found in {acknowledged[-1], acknowledged[-1] + 1}
-        with FileLogWriter(SHOP, HOLDER, files=disk):
+        with FileLogWriter(FOLDER, HOLDER, files=disk):
             assert books(disk) == undisturbed[found]
         run(disk, acknowledged)
         assert books(disk) == undisturbed[ROUNDS]
@@ -119,7 +110,7 @@ def test_dying_again_while_opening(
             disk, acknowledged = survived
             disk.die_at = again + 1
             try:
-                with FileLogWriter(SHOP, HOLDER, files=disk):
+                with FileLogWriter(FOLDER, HOLDER, files=disk):
                     pass
             except DiedError:
                 again += 1
@@ -139,18 +130,18 @@ def test_creating(undisturbed: list[dict[str, bytes]], die: Callable[[FakeDisk, 
         disk = new_disk()
         disk.die_at = deaths + 1
         try:
-            create_books(SHOP, OPENED, files=disk)
+            create_books(FOLDER, OPENED, files=disk)
         except DiedError:
             deaths += 1
             die(disk, seed)
         else:
             break
         try:
-            FileLogReader(SHOP, files=disk)
+            FileLogReader(FOLDER, files=disk)
         except BooksForeign:
-            create_books(SHOP, OPENED, files=disk)
+            create_books(FOLDER, OPENED, files=disk)
         assert books(disk) == undisturbed[0]
-        assert disk.names(SHOP) == ["books"]
+        assert disk.names(FOLDER) == ["books"]
         run(disk, [])
         assert books(disk) == undisturbed[ROUNDS]
     assert deaths > 30
@@ -159,15 +150,15 @@ def test_creating(undisturbed: list[dict[str, bytes]], die: Callable[[FakeDisk, 
 def test_books_that_were_created_outlive_a_power_cut(undisturbed: list[dict[str, bytes]]) -> None:
     for seed in range(20):
         disk = FakeDisk()
-        create_books(SHOP, OPENED, files=disk)
+        create_books(FOLDER, OPENED, files=disk)
         disk.cut_power(Random(seed))
         assert books(disk) == undisturbed[0]
 
 
 def test_a_writer_whose_effect_failed_takes_nothing_more() -> None:
     disk = new_disk()
-    create_books(SHOP, OPENED, files=disk)
-    writer = FileLogWriter(SHOP, HOLDER, files=disk)
+    create_books(FOLDER, OPENED, files=disk)
+    writer = FileLogWriter(FOLDER, HOLDER, files=disk)
     append_round(writer, 1)
     disk.die_at = disk.effects.total() + 3
     with pytest.raises(DiedError):
@@ -184,11 +175,11 @@ def test_what_was_found_at_an_opening_outlives_a_power_cut(seed: int) -> None:
     found_more, die_at = 0, 0
     while (survived := survivors(kill, seed, die_at := die_at + 1)) is not None:
         disk, acknowledged = survived
-        with FileLogWriter(SHOP, HOLDER, files=disk) as writer:
+        with FileLogWriter(FOLDER, HOLDER, files=disk) as writer:
             found = writer.committed().number
         found_more += found > acknowledged[-1]
         disk.cut_power(Random(seed))
-        assert FileLogReader(SHOP, files=disk).committed().number == found
+        assert FileLogReader(FOLDER, files=disk).committed().number == found
     assert found_more > 0
 
 
@@ -199,14 +190,14 @@ def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed:
         disk = new_disk()
         disk.die_at = die_at
         with suppress(DiedError):
-            create_books(SHOP, OPENED, files=disk)
+            create_books(FOLDER, OPENED, files=disk)
         disk.kill()
-        if disk.is_folder(SHOP / "books"):
+        if disk.is_folder(FOLDER / "books"):
             found += 1
-            with FileLogWriter(SHOP, HOLDER, files=disk):
+            with FileLogWriter(FOLDER, HOLDER, files=disk):
                 pass
             disk.cut_power(Random(seed))
-            assert FileLogReader(SHOP, files=disk).committed().number == 0
+            assert FileLogReader(FOLDER, files=disk).committed().number == 0
     assert found > 0
 
 
@@ -217,11 +208,11 @@ def test_what_a_reader_saw_outlives_a_power_cut(seed: int) -> None:
     numbers: list[int] = []
 
     def look_and_cut(disk: FakeDisk, seed: int) -> None:
-        numbers.append(FileLogReader(SHOP, files=disk).committed().number)
+        numbers.append(FileLogReader(FOLDER, files=disk).committed().number)
         disk.cut_power(Random(seed))
 
     while (survived := survivors(look_and_cut, seed, die_at := die_at + 1)) is not None:
         disk, acknowledged = survived
         seen_early += numbers[-1] > acknowledged[-1]
-        assert FileLogReader(SHOP, files=disk).committed().number == numbers[-1]
+        assert FileLogReader(FOLDER, files=disk).committed().number == numbers[-1]
     assert seen_early > 0

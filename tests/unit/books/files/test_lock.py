@@ -14,7 +14,8 @@ from books.files.disk import REAL_FILES
 from books.files.lock import read_holder, this_process
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
-from tests.support.book_folders import HOLDER, add_round, append_round, bytes_of, copied
+from tests.fakes.books import HOLDER
+from tests.support.book_folders import add_round, append_round, bytes_of, copied
 from tests.support.book_samples import OPENED
 
 # Holds the books of the folder it is given, with a round committed and another one begun, until its input ends.

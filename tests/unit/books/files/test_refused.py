@@ -14,7 +14,8 @@ from books.errors import BooksDamaged, BooksError, BooksForeign
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
 from schemas.avro.containers import encode_header, read_header
-from tests.support.book_folders import HOLDER, add_round, bytes_of, copied, make_books, read_back
+from tests.fakes.books import HOLDER
+from tests.support.book_folders import add_round, bytes_of, copied, make_books, read_back
 from tests.support.book_samples import OPENED, postings
 
 ALL_FILES = [

@@ -1,5 +1,6 @@
 """A verification finds what is not as the rules make it: changed, lost, added or out of place."""
 
+import copy
 from collections.abc import Callable
 from functools import cache
 
@@ -18,7 +19,7 @@ from schemas.posting import FIRST_EDITION, Posting, Reason
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import DAY_MS
 from tests.support import small_imports as small
-from tests.support.small_imports import START, new_books, random_facts, rounds_of, verified
+from tests.support.small_imports import START, new_books, random_facts, rewrite, rounds_of, verified
 
 
 @cache
@@ -38,28 +39,27 @@ def untouched() -> MemoryBooks:
 
 @pytest.fixture
 def books() -> MemoryBooks:
-    """A copy whose pages and batches a test may change."""
-    twin = new_books()
-    twin.state = untouched().state.copy()
-    ledgers = twin.state.ledgers[FIRST_EDITION]
-    twin.state.ledgers[FIRST_EDITION] = [[list(batch) for batch in batches] for batches in ledgers]
-    return twin
+    """A copy whose books a test may change."""
+    return copy.deepcopy(untouched())
 
 
 def lines_of(books: MemoryBooks, partition: int) -> list[list[JournalLine]]:
-    return [list(page.lines) for page in books.state.journal[partition]]
+    return [list(page.lines) for _, page in books.read().read_journal(partition)]
 
 
 def put_lines(books: MemoryBooks, partition: int, pages: list[list[JournalLine]]) -> None:
-    inputs = [page.inputs for page in books.state.journal[partition]]
-    books.state.journal[partition] = [
-        JournalPage(number, tuple(lines), inputs[number]) for number, lines in enumerate(pages)
-    ]
+    inputs = [page.inputs for _, page in books.read().read_journal(partition)]
+    rewrite(
+        books,
+        pages={
+            partition: [JournalPage(number, tuple(lines), inputs[number]) for number, lines in enumerate(pages)],
+        },
+    )
 
 
 def put_postings(books: MemoryBooks, partition: int, postings: list[Posting]) -> None:
     numbered = [msgspec.structs.replace(posting, number=number) for number, posting in enumerate(postings, 1)]
-    books.state.ledgers[FIRST_EDITION][partition] = [numbered]
+    rewrite(books, postings={partition: numbered})
 
 
 def reseal(books: MemoryBooks) -> None:
@@ -73,9 +73,9 @@ def reseal(books: MemoryBooks) -> None:
             ledger_digest = next_ledger_digest(ledger_digest, posting)
         journals.append(journal_digest.hex())
         ledgers.append(ledger_digest.hex())
-    books.state.rounds[-1] = msgspec.structs.replace(
-        books.state.rounds[-1], journal_digests=tuple(journals), ledger_digests=tuple(ledgers)
-    )
+    last = books.read().committed()
+    resealed = msgspec.structs.replace(last, journal_digests=tuple(journals), ledger_digests=tuple(ledgers))
+    rewrite(books, committed=resealed)
 
 
 def said(found: Verified) -> str:

@@ -1,11 +1,13 @@
 """An import cuts its rounds by day, refuses what it must, and takes every record once, however often it is killed."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from books.files.writer import FileLogWriter
 from processors.embedded.rounds import Taken
 from processors.journal_pages import FULL_PAGE_BYTES
 from processors.replay.recovery import recover_partition
@@ -21,12 +23,12 @@ from schemas.facts import (
     ReferralMade,
     RulesetPublished,
 )
-from schemas.pages import MAX_PAGE_LINES
+from schemas.pages import MAX_PAGE_LINES, Reject
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import import_files
 from tallybook.folder.recovered_partitions import new_scorers
-from tests.fakes.books import MemoryBooks
+from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small
 from tests.support.small_folder import RULES
@@ -139,11 +141,22 @@ def test_an_import_of_nothing_but_rejects_keeps_them_once(tmp_path: Path) -> Non
     assert len(small.rejects_in(books)) == 2
 
 
+class CountsRejects(FileLogWriter):
+    """A writer that notes how many rejects it was given at a time."""
+
+    appended: tuple[int, ...] = ()
+
+    def append_rejects(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
+        self.appended += (len(rejects),)
+        return super().append_rejects(rejects)
+
+
 def test_rejects_do_not_pile_up_until_a_round_ends(tmp_path: Path) -> None:
     books = new_books()
     lines = [b"{%d" % number + b"x" * 900_000 for number in range(20)]
-    assert take(books, [write_lines(tmp_path / "a.jsonl", [*lines])]).rejects == len(lines)
-    assert len(books.state.rejects) > 1, "more than 16 MiB of them are not held at once"
+    log = CountsRejects(FOLDER, HOLDER, files=books.disk)
+    assert take(books, [write_lines(tmp_path / "a.jsonl", [*lines])], log=log).rejects == len(lines)
+    assert max(log.appended) < sum(log.appended) == len(lines), "more than 16 MiB of them are not held at once"
     assert [reject.raw for reject in small.rejects_in(books)] == lines
 
 
