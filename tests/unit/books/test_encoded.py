@@ -1,12 +1,11 @@
-"""Records as bytes are the records: from files, and from older files."""
+"""Records as bytes are the records, also from files of an older version, whose records have fewer fields."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from books.encoded_blocks import lines_of
-from books.errors import NoSuchPosition, UnknownEdition
+from books.errors import NoSuchPosition
 from books.files.create import create_books
 from books.files.reader import FileLogReader
 from books.files.writer import FileLogWriter
@@ -16,8 +15,6 @@ from schemas.pages import JournalPage
 from tests.fakes.books import HOLDER
 from tests.support.book_samples import OPENED, check_in, postings, reject, round_of
 from tests.support.older_books import make_older
-
-Home = Callable[[Path], LogReader]
 
 
 def fill(writer: LogWriter) -> None:
@@ -31,26 +28,16 @@ def fill(writer: LogWriter) -> None:
     writer.close()
 
 
-def in_files(folder: Path) -> LogReader:
-    create_books(folder, OPENED)
-    fill(FileLogWriter(folder, HOLDER))
-    return FileLogReader(folder)
+@pytest.fixture
+def log(tmp_path: Path) -> LogReader:
+    create_books(tmp_path, OPENED)
+    fill(FileLogWriter(tmp_path, HOLDER))
+    make_older(tmp_path)
+    return FileLogReader(tmp_path)
 
 
-def in_older_files(folder: Path) -> LogReader:
-    in_files(folder)
-    make_older(folder)
-    return FileLogReader(folder)
-
-
-@pytest.fixture(params=[in_files, in_older_files])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> LogReader:
-    home: Home = request.param
-    return home(tmp_path)
-
-
+@pytest.mark.usefixtures("log")
 def test_older_files_are_older(tmp_path: Path) -> None:
-    in_older_files(tmp_path)
     heads = [path.read_bytes()[:20_000] for path in sorted((tmp_path / "books").rglob("0*.avro"))]
     assert len(heads) == 4
     assert not [head for head in heads if b'"order_id"' in head and b'"claim_paid"' in head]
@@ -83,12 +70,5 @@ def test_blocks_go_on_from_any_position(log: LogReader) -> None:
         assert list(log.ledger_blocks("0001", 1, block.end)) == blocks[n:]
     ends = [block.end for block in log.reject_blocks()]
     assert list(log.reject_blocks(ends[-1])) == []
-
-
-def test_what_is_not_there_is_refused_at_once(log: LogReader) -> None:
-    with pytest.raises(ValueError, match="partition"):
-        log.journal_blocks(2)
-    with pytest.raises(UnknownEdition):
-        log.ledger_blocks("0002", 0)
     with pytest.raises(NoSuchPosition):
         log.ledger_blocks("0001", 0, 10**9)
