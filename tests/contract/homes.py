@@ -103,8 +103,3 @@ def home_of(kind: str, folder: Path) -> Home:
     if kind == "files":
         return FileHome(folder)
     return MemoryBooks(OPENED) if kind == "killed" else PoweredBooks(OPENED)
-
-
-def pages_of(log: LogReader, partition: int, start: int = 0) -> list[JournalPage]:
-    """The pages of a partition from a position on."""
-    return [page for _, page in log.read_journal(partition, start)]

@@ -22,10 +22,10 @@ from schemas.avro.single_object import FRAME_BYTES, MARKER
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.posting import FIRST_EDITION, PostingBatch
 from schemas.topics import Topics
-from tests.contract.homes import pages_of
 from tests.contract.kafka_home import KafkaHome, KafkaWriter
 from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of
 from tests.support.waiting import wait_for
+from tests.support.whole_books import pages_of
 
 # Each leaves a record that nobody is given and a marker: more than several steps back from the end.
 ABORTED = 20

@@ -9,16 +9,12 @@ import pytest
 from books.errors import BooksExist, FolderHeld, NoSuchPosition, UnknownEdition
 from books.files.create import create_books
 from books.files.disk import REAL_FILES
-from books.log import LogReader, LogWriter, RecordedDigests
+from books.log import LogWriter, RecordedDigests
 from schemas.canonical import EMPTY_DIGEST
 from schemas.pages import JournalPage, Reject
-from schemas.posting import Posting
-from tests.contract.homes import Home, pages_of
+from tests.contract.homes import Home
 from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of, second_edition
-
-
-def postings_of(log: LogReader, partition: int, edition: str = "0001", start: int = 0) -> list[Posting]:
-    return [posting for _, batch in log.read_ledger(edition, partition, start) for posting in batch]
+from tests.support.whole_books import pages_of, postings_of
 
 
 def test_creation_is_commit_0(home: Home) -> None:

@@ -5,8 +5,9 @@ from contextlib import closing
 import pytest
 
 from books.log import LogWriter
-from tests.contract.homes import Home, pages_of
+from tests.contract.homes import Home
 from tests.support.book_samples import check_in, page, postings, round_of
+from tests.support.whole_books import pages_of, postings_of
 
 
 def test_what_a_part_seals_is_visible_with_the_writers_commit(home: Home, writer: LogWriter) -> None:
@@ -22,7 +23,7 @@ def test_what_a_part_seals_is_visible_with_the_writers_commit(home: Home, writer
     reader.refresh()
     assert [len(pages_of(reader, partition)) for partition in (0, 1)] == [2, 2]
     assert list(reader.read_journal(1, position)) == []
-    assert [posting.number for _, batch in reader.read_ledger("0001", 1) for posting in batch] == [1, 2]
+    assert [posting.number for posting in postings_of(reader, 1)] == [1, 2]
 
 
 def test_a_part_goes_on_after_a_commit(home: Home, writer: LogWriter) -> None:

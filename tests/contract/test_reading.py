@@ -11,26 +11,17 @@ import pytest
 
 from books.encoded_blocks import encoded
 from books.errors import NoSuchPosition, UnknownEdition
-from books.log import LogReader
 from schemas.facts import JournalOpened
-from schemas.pages import JournalLine, JournalPage, Reject
-from schemas.posting import Posting
-from tests.contract.homes import BookWriter, LogHome, pages_of
+from schemas.pages import JournalLine, JournalPage
+from tests.contract.homes import BookWriter, LogHome
 from tests.support.book_samples import OPENED, check_in, page, posting, postings, reject, round_of
+from tests.support.whole_books import pages_of, postings_of, rejects_of
 
 
 def append(writer: BookWriter, partition: int, *lines: JournalLine) -> tuple[int, JournalPage]:
     """Append the page that is due; gives the position after it, and the page."""
     due = page(writer.next_page(partition), *lines)
     return writer.append_page(partition, due), due
-
-
-def postings_of(log: LogReader, partition: int, start: int = 0) -> list[Posting]:
-    return [posting for _, batch in log.read_ledger("0001", partition, start) for posting in batch]
-
-
-def rejects_of(log: LogReader, start: int = 0) -> list[Reject]:
-    return [reject for _, batch in log.read_rejects(start) for reject in batch]
 
 
 def test_new_books_hold_their_opening_and_nothing_else(log_home: LogHome) -> None:

@@ -5,25 +5,22 @@ import os
 import shutil
 import signal
 import time
-from collections import Counter
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from books.files.reader import FileLogReader
-from books.log import LogReader
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
-from schemas.posting import FIRST_EDITION, Posting
+from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
 from tests.crash.processes import Beside, Ended, Traces, run_victim
 from tests.crash.scenes import DAYS, FOLLOW, GOOD_ENDS, Left, Scene, must_be_well, new_folder, seconds_of
 from tests.crash.victim import Orders
-from tests.property.histories import compared
-from tests.support.deciders import reference_feed
+from tests.simulation.inputs import BytesInput, records_of
 from tests.support.small_imports import START
+from tests.support.whole_books import LawBroken, every_record_once, reference_agrees
 
 ARGUMENTS: Final = ("run", "--follow")
 SPEED: Final = 3_600  # an hour a second, so that there are ticks
@@ -32,8 +29,6 @@ FED_SECONDS: Final = 0.2  # between two files
 BEGINS_AT: Final = START + (DAYS + 1) * DAY_MS
 TAKEN: Final = "taken"
 FOLLOWING: Final = b"following "
-Coordinate = tuple[str, int]
-"""An input (SHA-256, hex) and a record in it, from 1."""
 
 
 class Feeder:
@@ -101,16 +96,11 @@ def wrong_in(folder: Path, fed: Path, answers: Path, scratch: Path) -> list[str]
     """What is wrong with the books and tables that a follow has left: nothing, if all is well."""
     log = FileLogReader(folder)
     wrong = [f"verify: {difference}" for difference in verify_books(log, FIRST_EDITION, load_published).shown]
-    taken = Counter(_coordinates(log))
-    for file in sorted(fed.iterdir()):
-        data = file.read_bytes()
-        digest = sha256(data).hexdigest()
-        for record in range(1, data.count(b"\n") + 1):
-            times = taken.pop((digest, record), 0)
-            if times != 1:
-                wrong.append(f"record {record} of {file.name} is in the books {times} times")
-    wrong += [f"{coordinate} is in the books, and nobody fed it" for coordinate in taken]
-    wrong += [f"reference ledger: {difference}" for difference in _not_as_the_reference(log)]
+    try:
+        every_record_once(log, records_of(BytesInput(file.name, file.read_bytes()) for file in sorted(fed.iterdir())))
+        reference_agrees(log)
+    except LawBroken as broken:
+        wrong.append(str(broken))
     return wrong + _not_as_a_fresh_projection(folder, answers, scratch)
 
 
@@ -119,36 +109,6 @@ def _cut(file: Path, fed: Path) -> None:
     size = -(-len(lines) // PIECES)
     for number in range(PIECES):
         (fed / f"{number}-{file.name}").write_bytes(b"".join(lines[number * size : (number + 1) * size]))
-
-
-def _coordinates(log: LogReader) -> list[Coordinate]:
-    """Where each record in the books came from, once a record: a referral has a line for each of its members."""
-    found: Counter[tuple[str, int, str | None]] = Counter()
-    for partition in range(log.partitions):
-        for _, page in log.read_journal(partition):
-            for line in page.lines:
-                if line.record:
-                    found[page.inputs[line.input], line.record, line.member_id] += 1
-    lines: Counter[Coordinate] = Counter()
-    for (source, record, _), times in found.items():
-        lines[source, record] = max(lines[source, record], times)
-    rejects = [(reject.input, reject.record) for _, batch in log.read_rejects() for reject in batch]
-    return [*lines.elements(), *rejects]
-
-
-def _not_as_the_reference(log: LogReader) -> list[str]:
-    found = []
-    for partition in range(log.partitions):
-        feed_line = reference_feed(log.opened())
-        expected: list[Posting] = []
-        for _, page in log.read_journal(partition):
-            for line in page.lines:
-                expected += feed_line(line)
-        recorded = [compared(posting) for _, batch in log.read_ledger(FIRST_EDITION, partition) for posting in batch]
-        if recorded != expected:
-            place = next((n for n, pair in enumerate(zip(recorded, expected, strict=False)) if pair[0] != pair[1]), -1)
-            found.append(f"partition {partition} has {len(recorded)} postings, {len(expected)} expected; first {place}")
-    return found
 
 
 def _not_as_a_fresh_projection(folder: Path, answers: Path, scratch: Path) -> list[str]:

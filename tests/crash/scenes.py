@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -12,7 +11,6 @@ import msgspec
 from books.files.reader import FileLogReader
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
-from schemas.canonical import printed_digest
 from schemas.facts import PublishedFact, PurchaseRecorded, ReferralMade
 from schemas.pages import Reject
 from schemas.posting import FIRST_EDITION
@@ -20,6 +18,7 @@ from tallybook.folder.folder import Folder, load_published
 from tests.crash.processes import Ended, Traces, run_victim
 from tests.crash.victim import MAIN, SECONDS, Orders
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
+from tests.support.whole_books import printed_digests, rejects_of, without_positions
 
 FILES: Final = 3
 DAYS: Final = 24
@@ -86,13 +85,10 @@ def left_in(folder: Path, answers: Path) -> Left:
     if verified.differences:
         raise AssertionError(f"the books are not what the rules make of them: {verified.shown}")
     last = log.committed()
-    digests = [
-        printed_digest([bytes.fromhex(each) for each in found]) for found in (last.journal_digests, last.ledger_digests)
-    ]
-    if digests != [verified.journal_digest, verified.ledger_digest]:
+    digests = printed_digests(last.journal_digests, last.ledger_digests)
+    if digests != (verified.journal_digest, verified.ledger_digest):
         raise AssertionError("the last commit has other digests than its books")
-    rejects = [reject for _, batch in log.read_rejects() for reject in batch]
-    return Left(digests[0], digests[1], rejects, json.loads(answers.read_text()))
+    return Left(*digests, rejects_of(log), json.loads(answers.read_text()))
 
 
 def differences(left: Left, expected: Left) -> list[str]:
@@ -100,7 +96,7 @@ def differences(left: Left, expected: Left) -> list[str]:
     found = [name for name in ("journal_digest", "ledger_digest", "rejects") if _differs(name, left, expected)]
     views = sorted(left.answers.keys() | expected.answers.keys())
     for view in views:
-        ours, theirs = (_comparable(view, each.answers.get(view, [])) for each in (left, expected))
+        ours, theirs = (without_positions(view, each.answers.get(view, [])) for each in (left, expected))
         if ours != theirs:
             found.append(f"view {view} ({len(ours)} rows, {len(theirs)} expected)")
     return found
@@ -108,12 +104,6 @@ def differences(left: Left, expected: Left) -> list[str]:
 
 def _differs(name: str, left: Left, expected: Left) -> bool:
     return bool(getattr(left, name) != getattr(expected, name))
-
-
-def _comparable(view: str, rows: Sequence[str]) -> list[str]:
-    if view != "progress":
-        return list(rows)
-    return sorted(json.dumps({**json.loads(row), "position": 0}) for row in rows)
 
 
 def new_folder(root: Path, seed: int) -> list[Path]:

@@ -30,6 +30,7 @@ from tallybook.stream.open import open_stream
 from tallybook.stream.publish_rules import stream_publications
 from tallybook.stream.settings import load_settings, write_settings
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for, wait_until_settled
+from tests.support.whole_books import postings_of
 
 DAY_MS = 86_400_000
 OPENED_AT = 1_790_000_000_000
@@ -134,7 +135,7 @@ class SmallStream:
 
     def postings(self, partition: int) -> list[Posting]:
         """The ledger of a partition, as readers see it now."""
-        return [one for _, batch in self.stream.log().read_ledger(FIRST_EDITION, partition) for one in batch]
+        return postings_of(self.stream.log(), partition)
 
     def events(self, partition: int) -> list[str]:
         """The event ids of the postings of a partition."""

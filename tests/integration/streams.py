@@ -1,7 +1,7 @@
 """A deployment of its own for a test, opened on a real Kafka, with what is needed to feed it and to look into it."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +26,7 @@ from tests.support import hostile
 from tests.support.deciders import published
 from tests.support.small_imports import RULES
 from tests.support.waiting import wait_until_settled
+from tests.support.whole_books import lines_of, rejects_of
 
 PARTITIONS: Final = 2
 LARGEST_MESSAGE: Final = 12 << 20
@@ -141,12 +142,12 @@ class Deployment:
 
     def rejects(self) -> list[Reject]:
         """All rejects."""
-        return [reject for _, found in self.log().read_rejects() for reject in found]
+        return rejects_of(self.log())
 
     def facts(self) -> list[Any]:
         """All facts of publishers in the journal, once for each line."""
         log = self.log()
-        return [line.fact for line in _lines(log) if line.input]
+        return [line.fact for n in range(log.partitions) for line in lines_of(log, n) if line.input]
 
 
 def take_in(intake: StreamIntake, records: int) -> None:
@@ -156,9 +157,3 @@ def take_in(intake: StreamIntake, records: int) -> None:
             break
         intake.step()
     assert intake.counts.records == records
-
-
-def _lines(log: KafkaLogReader) -> Iterator[JournalLine]:
-    for partition in range(log.partitions):
-        for _, page in log.read_journal(partition):
-            yield from page.lines

@@ -29,6 +29,7 @@ from tests.support.command_line import run
 from tests.support.encodings import plain_json
 from tests.support.fact_samples import CHECK_IN
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for
+from tests.support.whole_books import lines_of
 
 START: Final = "from tallybook.cli.main import main; main()"
 # A program of the future, which knows one more behaviour of the decider.
@@ -108,7 +109,7 @@ def last_pages(stream: Deployment) -> list[int]:
 
 def published_again(stream: Deployment, **changed: object) -> RulesetPublished:
     """The last publication of the stream with other fields."""
-    found = [line.fact for _, page in stream.log().read_journal(0) for line in page.lines]
+    found = [line.fact for line in lines_of(stream.log(), 0)]
     last = [fact for fact in found if isinstance(fact, RulesetPublished)][-1]
     return msgspec.structs.replace(last, **changed)
 

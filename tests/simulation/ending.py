@@ -12,11 +12,11 @@ from schemas.posting import FIRST_EDITION
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks
 from tests.simulation.fold import Fold
-from tests.simulation.laws import rejects_in, require
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish
 from tests.support.deciders import load
 from tests.support.small_imports import rounds_here
+from tests.support.whole_books import rejects_of, require
 
 
 def as_undisturbed(plan: Plan, reader: FileLogReader) -> None:
@@ -27,7 +27,7 @@ def as_undisturbed(plan: Plan, reader: FileLogReader) -> None:
     require(committed.ledger_digests == expected.ledger_digests, "the ledger is that of an undisturbed run")
     as_is = [act for act in plan.acts if isinstance(act, Import) and act.as_is]
     as_they_came = {one.sha256 for act in as_is for one in act.files}
-    rejects = [comparable(reject, as_they_came) for reject in rejects_in(reader)]
+    rejects = [comparable(reject, as_they_came) for reject in rejects_of(reader)]
     theirs = [comparable(reject, as_they_came) for reject in expected.rejects]
     require(rejects == theirs, "the rejects are those of an undisturbed run")
 
@@ -76,5 +76,5 @@ def undisturbed(plan: Plan) -> Undisturbed:
             assert isinstance(act, Import), "what is followed has no one right order"
             import_files(log, rounds, act, plan.now)
     last = log.committed()
-    rejects = [reject for _, batch in log.read_rejects() for reject in batch]
+    rejects = rejects_of(log)
     return Undisturbed(last.journal_digests, last.ledger_digests, rejects)

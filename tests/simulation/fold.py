@@ -9,9 +9,9 @@ from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting
-from tests.simulation.laws import require
 from tests.simulation.state import accounts_hash
 from tests.support.deciders import load
+from tests.support.whole_books import require
 
 
 class Written(NamedTuple):

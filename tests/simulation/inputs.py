@@ -1,6 +1,6 @@
 """Inputs that lie in memory, read by the real intake as files are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +9,8 @@ from processors.intake.door import Door, Judge
 from processors.intake.input_files import Input
 from processors.intake.input_records import Read
 from processors.intake.unknown_fields import UnknownFields
+from schemas.facts import PublishedFact
+from tests.support.whole_books import Coordinate
 
 
 class BytesInput(Input):
@@ -34,3 +36,8 @@ class BytesInput(Input):
         if self._expected is None:
             self._expected = list(self.records())
         return self._expected
+
+
+def records_of(inputs: Iterable[BytesInput]) -> Iterator[tuple[Coordinate, PublishedFact | None]]:
+    """Every record of some inputs, and the fact if it is one."""
+    return (((one.sha256, read.record), read.fact) for one in inputs for read in one.expected)

@@ -14,7 +14,7 @@ from schemas.posting import FIRST_EDITION
 from tests.fakes.store import FakeStore, rows_of
 from tests.reference.rows import plain_rows
 from tests.simulation.disk import SimulatedDisk
-from tests.simulation.laws import require
+from tests.support.whole_books import require
 
 BATCHES: Final = (200, 2_000, 1 << 20)
 MAX_PROJECTORS: Final = 2

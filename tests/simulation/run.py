@@ -18,12 +18,13 @@ from tests.simulation.ending import as_undisturbed, count_books
 from tests.simulation.events import MUST_HAPPEN
 from tests.simulation.fold import Fold
 from tests.simulation.following import MemoryInbox
-from tests.simulation.laws import LawBroken, audit, require
+from tests.simulation.laws import audit
 from tests.simulation.plan import Act, Follow, Plan, Publish, plan_of
 from tests.simulation.projecting import Projecting
 from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
 from tests.simulation.state import accounts_hash
 from tests.simulation.strangers import book_files, damage, second_writer, spoil_snapshots, zombie
+from tests.support.whole_books import LawBroken, require
 
 MAX_LIVES: Final = 12  # of one act; the last of them is left in peace
 

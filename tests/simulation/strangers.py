@@ -11,8 +11,8 @@ from books.files.writer import FileLogWriter
 from schemas.pages import Reject, RoundCommitted
 from tests.fakes.books import HOLDER
 from tests.simulation.disk import SimulatedDisk
-from tests.simulation.laws import LawBroken, require
 from tests.simulation.session import SHOP, SNAPSHOTS, Session
+from tests.support.whole_books import LawBroken, require
 
 
 def second_writer(disk: SimulatedDisk, seen: Counter[str]) -> None:

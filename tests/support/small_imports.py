@@ -21,7 +21,6 @@ from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
-from schemas.canonical import printed_digest
 from schemas.facts import (
     CheckedIn,
     JournalFact,
@@ -39,6 +38,7 @@ from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support.accounts_digest import canonical_account
 from tests.support.deciders import load, published
+from tests.support.whole_books import lines_of, pages_of, postings_of, printed_digests, rejects_of
 
 START: Final = 1_774_310_400_000  # 2026-03-24T00:00:00Z
 NOW: Final = START + 100 * DAY_MS
@@ -170,7 +170,7 @@ def _random_fact(rng: Random, event_id: str, at: int) -> PublishedFact:
 
 def journal(books: MemoryBooks, partition: int) -> list[JournalLine]:
     """The committed lines of a partition."""
-    return [line for _, page in books.read().read_journal(partition) for line in page.lines]
+    return lines_of(books.read(), partition)
 
 
 def facts_in(books: MemoryBooks) -> list[JournalFact]:
@@ -180,12 +180,12 @@ def facts_in(books: MemoryBooks) -> list[JournalFact]:
 
 def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
     """The committed postings of a partition."""
-    return [posting for _, batch in books.read().read_ledger(FIRST_EDITION, partition) for posting in batch]
+    return postings_of(books.read(), partition)
 
 
 def rejects_in(books: MemoryBooks) -> list[Reject]:
     """The committed rejects."""
-    return [reject for _, batch in books.read().read_rejects() for reject in batch]
+    return rejects_of(books.read())
 
 
 def rewrite(
@@ -197,7 +197,7 @@ def rewrite(
 ) -> None:
     """Write the books anew, with other pages or postings in some partitions, and perhaps another last commit."""
     old = books.read()
-    journals = {n: [page for _, page in old.read_journal(n)] for n in range(old.partitions)} | dict(pages)
+    journals = {n: pages_of(old, n) for n in range(old.partitions)} | dict(pages)
     ledgers = {n: ledger(books, n) for n in range(old.partitions)} | dict(postings)
     books.disk = MemoryBooks(books.opened).disk
     with books.write() as log:
@@ -211,9 +211,7 @@ def rewrite(
 def digests(books: MemoryBooks) -> tuple[str, str]:
     """The printed digests of journal and ledger, as the last commit has them."""
     last = books.read().committed()
-    both = (last.journal_digests, last.ledger_digests)
-    journal_digest, ledger_digest = (printed_digest([bytes.fromhex(each) for each in found]) for found in both)
-    return journal_digest, ledger_digest
+    return printed_digests(last.journal_digests, last.ledger_digests)
 
 
 def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list[list[bytes]]:

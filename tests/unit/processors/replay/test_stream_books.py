@@ -21,7 +21,6 @@ from processors.partition_scorer import PartitionScorer, owed_by
 from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
 from schemas.bounds import DAY_MS
-from schemas.canonical import printed_digest
 from schemas.facts import ClockTicked, JournalOpened, RefereePurchased, members_of
 from schemas.pages import Folio, JournalLine, JournalPage, Reject
 from schemas.partitions import partition_of, partition_of_line
@@ -31,6 +30,7 @@ from tests.fakes.kafka import Entry, FakeCluster
 from tests.support.book_samples import guest
 from tests.support.deciders import load, published
 from tests.support.small_imports import PARTITIONS, RULES, START, random_facts
+from tests.support.whole_books import pages_of, rejects_of, streamed_digests
 
 OPENED = JournalOpened("imports", 1, PARTITIONS, 0, 90 * DAY_MS, 30 * DAY_MS, START)
 
@@ -58,7 +58,7 @@ class MemoryStream(KafkaLogReader):
     def score(self, partition: int, pages: int = 1_000) -> None:
         """Decide up to so many pages, as one batch; what they owe goes into the journal at once."""
         scorer = self.scorers[partition]
-        waiting = [page for _, page in self.read_journal(partition, scorer.page + 1)][:pages]
+        waiting = pages_of(self, partition, scorer.page + 1)[:pages]
         postings: list[Posting] = []
         for page in waiting:
             for at, line in enumerate(page.lines):
@@ -116,14 +116,6 @@ def flush(stream: MemoryStream, partition: int, waiting: list[list[JournalLine]]
         waiting[partition] = []
 
 
-def streamed_digests(stream: MemoryStream) -> tuple[str, str]:
-    last = [stream.batch(partition) for partition in range(PARTITIONS)]
-    return (
-        printed_digest([bytes.fromhex(batch.journal_digest) for batch in last]),
-        printed_digest([bytes.fromhex(batch.ledger_digest) for batch in last]),
-    )
-
-
 @pytest.mark.parametrize("behind", [False, True])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_copy_decided_again_gives_the_digests_of_the_stream(tmp_path: Path, seed: int, *, behind: bool) -> None:
@@ -145,11 +137,11 @@ def test_a_copy_has_the_pages_and_numbers_of_the_stream(tmp_path: Path) -> None:
     copy_books(stream, FIRST_EDITION, tmp_path)
     log = FileLogReader(tmp_path)
     for partition in range(PARTITIONS):
-        pages, expected = ([page for _, page in each.read_journal(partition)] for each in (log, stream))
+        pages, expected = (pages_of(each, partition) for each in (log, stream))
         assert pages == expected
         assert log.last_page(partition) == stream.last_page(partition)
         assert log.last_posting(FIRST_EDITION, partition) == stream.last_posting(FIRST_EDITION, partition)
-    rejects, sent = ([reject for _, batch in each.read_rejects() for reject in batch] for each in (log, stream))
+    rejects, sent = (rejects_of(each) for each in (log, stream))
     assert (len(sent), rejects) == (2, sent)
     assert log.opened() == stream.opened()
 
@@ -168,7 +160,7 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
 def test_a_derived_fact_that_never_came_is_found() -> None:
     stream = stream_of(3, behind=True)
     scored = stream.scored_page(FIRST_EDITION, 1) or 0
-    waiting = [page for _, page in stream.read_journal(1, scored + 1)]
+    waiting = pages_of(stream, 1, scored + 1)
     lost = [page.page for page in waiting if isinstance(page.lines[0].fact, RefereePurchased)]
     assert lost, "the stream holds no derived fact that waits: choose another seed"
     stream.kafka.logs[Place(stream.topics.journal, 1)][lost[0]] = Entry(None, None)
