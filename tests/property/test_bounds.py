@@ -8,8 +8,7 @@ from schemas.bounds import DAY_MS, MAX_LOTS
 from schemas.facts import ClockTicked, ContentShared, JournalOpened, ReferralMade
 from schemas.pages import JournalLine
 from schemas.posting import Posting, Reason
-from tests.property import strategies
-from tests.support.deciders import Feed, decider_feed, published, reference_feed
+from tests.support.deciders import START, Feed, decider_feed, opened, published, purchase, reference_feed
 
 REMEMBERED = 1_000
 FORGOTTEN = 3
@@ -17,11 +16,10 @@ FORGOTTEN = 3
 
 @pytest.mark.parametrize("start", [decider_feed, reference_feed], ids=["decider", "reference"])
 def test_a_late_claim_finds_the_last_thousand_purchases(start: Callable[[JournalOpened], Feed]) -> None:
-    feed = start(strategies.opened())
+    feed = start(opened())
     for number in range(REMEMBERED + FORGOTTEN):
-        purchase = strategies.purchase(event_id=f"e{number}", occurred_at=strategies.START + 1 + number)
-        feed(JournalLine(purchase, 0, "ann"))
-    claim = ReferralMade("crm", "r1", strategies.START, referrer_id="bob", referee_id="ann")
+        feed(JournalLine(purchase(f"e{number}", START + 1 + number), 0, "ann"))
+    claim = ReferralMade("crm", "r1", START, referrer_id="bob", referee_id="ann")
     (posting,) = feed(JournalLine(claim, 0, "ann"))
     told = [(owed.member_id, owed.purchase_rank) for owed in posting.owed]
     ranks = range(FORGOTTEN + 1, REMEMBERED + FORGOTTEN + 1)
@@ -51,16 +49,16 @@ def share(feed: Feed, number: int, at: int, network: str = "a") -> Posting:
 def test_an_account_that_holds_all_the_lots_it_may_is_awarded_nothing(
     start: Callable[[JournalOpened, int], Feed], bound: int
 ) -> None:
-    feed = start(strategies.opened(), bound)
-    feed(JournalLine(published(SHARES, "UTC", version="1", effective_from=strategies.START), 0))
+    feed = start(opened(), bound)
+    feed(JournalLine(published(SHARES, "UTC", version="1", effective_from=START), 0))
     for number in range(bound - 1):
-        assert share(feed, number, strategies.START).reason is None
-    last = share(feed, bound, strategies.START + 1, network="b")
+        assert share(feed, number, START).reason is None
+    last = share(feed, bound, START + 1, network="b")
     assert [entry.rule_id for entry in last.entries] == ["share"], "there is room for one of the two"
     assert last.reason is None
-    full = share(feed, bound + 1, strategies.START + 2, network="b")
+    full = share(feed, bound + 1, START + 2, network="b")
     assert (full.reason, full.entries, full.balance) == (Reason.TOO_MANY_LOTS, (), 10 * bound)
-    (tick,) = feed(JournalLine(ClockTicked(strategies.START + 32 * DAY_MS), 0))
+    (tick,) = feed(JournalLine(ClockTicked(START + 32 * DAY_MS), 0))
     assert len(tick.entries) == bound
-    roomy = share(feed, bound + 2, strategies.START + 32 * DAY_MS, network="b")
+    roomy = share(feed, bound + 2, START + 32 * DAY_MS, network="b")
     assert [entry.lot for entry in roomy.entries] == [bound + 1, bound + 2]

@@ -13,9 +13,9 @@ from processors.decider.partition_machine import PartitionMachine
 from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
 from schemas.posting import Posting
-from tests.property import histories, strategies
+from tests.property import histories
 from tests.support.accounts_digest import accounts_digest, canonical_account
-from tests.support.deciders import load
+from tests.support.deciders import load, opened
 
 FIRST_SEED: Final = 30_001
 HISTORIES: Final = 150
@@ -80,7 +80,7 @@ def test_the_digest_tells_accounts_apart() -> None:
 
 
 def test_the_digest_is_that_of_the_accounts_however_they_came_to_be() -> None:
-    one, other = (PartitionMachine(strategies.opened(), load) for _ in range(2))
+    one, other = (PartitionMachine(opened(), load) for _ in range(2))
     ann = Account("ann", seq=3, seen={"a/1": (5, b"x"), "a/2": (6, b"y")}, totals={"": {1: 2, 3: 4}, "s": {}})
     ben = Account("ben", counters={"a|day:2026-01-01": 1, "b|lifetime": 2})
     for account in (ann, ben):

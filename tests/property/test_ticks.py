@@ -1,23 +1,34 @@
 """Ticks decide when due work is written down, never what it is: law 1 of time in the design."""
 
-from collections.abc import Sequence
+from random import Random
+from typing import Final
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from schemas.bounds import DAY_MS
-from schemas.facts import ClockTicked, PublishedFact, RefereePurchased, members_of
+from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
-from tests.property import strategies
-from tests.support.deciders import decider_feed, published, reference_feed
+from tests.property import histories
+from tests.reference.local_time import HOUR_MS
+from tests.support.deciders import decider_feed, purchase, reference_feed
 
 Effect = tuple[str, int, int, int]
-MEMBER = "ann"
-LAST_TICK = strategies.START + 4_000 * DAY_MS
+FIRST_SEED: Final = 50_001
+HISTORIES: Final = 300
+MAX_TICKS: Final = 8
 
 
-def lines_of(facts: Sequence[PublishedFact]) -> list[JournalLine]:
-    return [JournalLine(fact, 0, MEMBER) for fact in facts if MEMBER in members_of(fact)]
+def lines_of(history: histories.History, *, in_order: bool) -> list[JournalLine]:
+    """What a history tells beside ticks, in its own order or in order of time."""
+    items = (item for item in history.items if isinstance(item, JournalLine))
+    lines = [line for line in items if not isinstance(line.fact, ClockTicked)]
+    return sorted(lines, key=when) if in_order else lines
+
+
+def when(line: JournalLine) -> int:
+    """The instant of a fact or tick; 0 of what the books say themselves."""
+    fact = line.fact
+    return fact.at if isinstance(fact, ClockTicked) else getattr(fact, "occurred_at", 0)
 
 
 def with_ticks(lines: list[JournalLine], ticks: list[int]) -> list[JournalLine]:
@@ -31,45 +42,34 @@ def with_ticks(lines: list[JournalLine], ticks: list[int]) -> list[JournalLine]:
     return told
 
 
-def when(line: JournalLine) -> int:
-    fact = line.fact
-    assert isinstance(fact, PublishedFact | RefereePurchased | ClockTicked)
-    return fact.at if isinstance(fact, ClockTicked) else fact.occurred_at
-
-
-def effects(version: str, lines: list[JournalLine], *, of_reference: bool) -> list[Effect]:
-    """(type, lot, points, effective_at) of all entries of the account, in order, with all due work done at the end."""
-    feed = (reference_feed if of_reference else decider_feed)(strategies.opened())
-    feed(JournalLine(published(version, strategies.ZONE, version="1", effective_from=strategies.START), 0))
-    made: list[Effect] = []
-    for line in [*lines, JournalLine(ClockTicked(LAST_TICK), 0)]:
+def effects(history: histories.History, lines: list[JournalLine], *, of_reference: bool) -> dict[str, list[Effect]]:
+    """(type, lot, points, effective_at) of each account's entries, in order, with all due work done at the end."""
+    feed = (reference_feed if of_reference else decider_feed)(history.opened)
+    last = JournalLine(ClockTicked(max(map(when, lines)) + 4_000 * DAY_MS), 0)
+    made: dict[str, list[Effect]] = {}
+    for line in [*lines, last]:
         for posting in feed(line):
-            made += [(entry.type, entry.lot, entry.points, entry.effective_at) for entry in posting.entries]
+            entries = [(entry.type, entry.lot, entry.points, entry.effective_at) for entry in posting.entries]
+            made.setdefault(posting.member_id, []).extend(entries)
     return made
 
 
-@given(
-    version=st.sampled_from(strategies.RULESETS),
-    facts=st.lists(strategies.facts(st.just(MEMBER)), max_size=25, unique_by=lambda fact: fact.event_id),
-    in_order=st.booleans(),
-    ticks=st.lists(strategies.instants, min_size=1, max_size=8),
-    of_reference=st.booleans(),
-)
-def test_ticks_that_overtake_no_fact_change_no_entry(
-    version: str, facts: list[PublishedFact], ticks: list[int], *, in_order: bool, of_reference: bool
-) -> None:
-    if in_order:
-        facts = sorted(facts, key=lambda fact: fact.occurred_at)
-    lines = lines_of(facts)
-    plain = effects(version, lines, of_reference=of_reference)
-    assert effects(version, with_ticks(lines, ticks), of_reference=of_reference) == plain
+@pytest.mark.parametrize("of_reference", [False, True])
+def test_ticks_that_overtake_no_fact_change_no_entry(*, of_reference: bool) -> None:
+    found = 0
+    for seed in range(FIRST_SEED, FIRST_SEED + HISTORIES):
+        history, rng = histories.history_of(seed), Random(seed)
+        lines = lines_of(history, in_order=rng.random() < 0.5)
+        first, last = min(filter(None, map(when, lines)), default=1), max(map(when, lines))
+        hours = range(0, last - first + 2 * DAY_MS, HOUR_MS)
+        ticks = [first // HOUR_MS * HOUR_MS + rng.choice(hours) for _ in range(rng.randint(1, MAX_TICKS))]
+        plain = effects(history, lines, of_reference=of_reference)
+        assert effects(history, with_ticks(lines, ticks), of_reference=of_reference) == plain, f"seed {seed}"
+        found += sum(map(len, plain.values()))
+    assert found > HISTORIES
 
 
 def test_a_tick_stands_where_it_overtakes_nothing() -> None:
-    purchases = [
-        strategies.purchase(event_id="early", occurred_at=10),
-        strategies.purchase(event_id="late", occurred_at=30),
-        strategies.purchase(event_id="before", occurred_at=20),
-    ]
-    told = with_ticks(lines_of(purchases), [15, 25])
+    purchases = [JournalLine(purchase(f"e{at}", at), 0, "ann") for at in (10, 30, 20)]
+    told = with_ticks(purchases, [15, 25])
     assert [when(line) for line in told] == [10, 15, 30, 20, 25]

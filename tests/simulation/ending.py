@@ -6,16 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from books.files.reader import FileLogReader
-from processors.replay.recovery import recover_partition
 from schemas.pages import Reject, RoundCommitted
-from schemas.posting import FIRST_EDITION
-from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks
 from tests.simulation.fold import Fold
 from tests.simulation.plan import Import, Plan, Publish
 from tests.simulation.session import import_files, publish
-from tests.support.deciders import load
-from tests.support.small_imports import rounds_here
+from tests.support.small_imports import rounds_of
 from tests.support.whole_books import rejects_of, require
 
 
@@ -65,10 +61,7 @@ class Undisturbed(NamedTuple):
 def undisturbed(plan: Plan) -> Undisturbed:
     """Take all acts in, one after another, in one life."""
     log = MemoryBooks(plan.opened).write()
-    scorers = new_scorers(log, load)
-    rounds = rounds_here(
-        log, scorers, FIRST_EDITION, [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
-    )
+    rounds = rounds_of(log)
     for act in plan.acts:
         if isinstance(act, Publish):
             publish(rounds, act)

@@ -12,6 +12,7 @@ from schemas.pages import JournalPage, RoundCommitted
 from schemas.posting import Posting
 from tests.fakes.books import HOLDER
 from tests.support.book_samples import OPENED, check_in, page, postings, reject, round_of, tick
+from tests.support.whole_books import pages_of, postings_of, rejects_of
 
 
 def add_round(writer: FileLogWriter, number: int, member_id: str = "ann") -> RoundCommitted:
@@ -47,16 +48,11 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def read_back(folder: Path) -> tuple[int, Sequence[JournalPage], Sequence[Posting], int]:
     """All that a reader finds: the last commit's number, pages, postings, and how many rejects."""
     log = FileLogReader(folder)
-    pages = [found for partition in range(log.partitions) for _, found in log.read_journal(partition)]
-    found = [
-        posting
-        for edition in log.editions()
-        for partition in range(log.partitions)
-        for _, batch in log.read_ledger(edition, partition)
-        for posting in batch
-    ]
+    every = range(log.partitions)
+    pages = [found for partition in every for found in pages_of(log, partition)]
+    found = [one for edition in log.editions() for partition in every for one in postings_of(log, partition, edition)]
     assert [commit.number for commit in log.commits()] == list(range(log.committed().number + 1))
-    return log.committed().number, pages, found, sum(len(batch) for _, batch in log.read_rejects())
+    return log.committed().number, pages, found, len(rejects_of(log))
 
 
 def copied(folder: Path, to: Path) -> Path:

@@ -1,4 +1,4 @@
-"""How tests start the decider and the reference ledger: the same constants in, the same interface out."""
+"""How tests start the decider and the reference ledger, both in the same way, and what they tell them first."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,14 +7,15 @@ from processors.decider.partition_machine import PartitionMachine
 from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.parse import parse_ruleset, ruleset_hash
 from processors.zones import zone_data
-from schemas.bounds import MAX_LOTS
-from schemas.facts import JournalOpened, RulesetPublished
+from schemas.bounds import DAY_MS, MAX_LOTS
+from schemas.facts import JournalOpened, PurchaseLine, PurchaseRecorded, RulesetPublished
 from schemas.pages import JournalLine
 from schemas.posting import Posting
 from tests.reference.ledger import ReferenceLedger
 
 Feed = Callable[[JournalLine], list[Posting]]
 SEMANTICS = 1
+START = 1_774_310_400_000  # 2026-03-24T00:00:00Z
 
 
 @lru_cache(maxsize=256)
@@ -47,3 +48,13 @@ def published(text: str, zone: str, *, version: str, effective_from: int) -> Rul
         timezone=zone,
         tzif=zone_data(zone),
     )
+
+
+def opened() -> JournalOpened:
+    """The constants of a small partition; a horizon of ten days and a referral window of five."""
+    return JournalOpened("laws", 1, 1, 0, horizon_ms=10 * DAY_MS, referral_window_ms=5 * DAY_MS)
+
+
+def purchase(event_id: str, occurred_at: int) -> PurchaseRecorded:
+    """A purchase of Ann's, for tests that need one exactly so."""
+    return PurchaseRecorded("pos", event_id, occurred_at, event_id, "EUR", (PurchaseLine("A", 100),), "ann")

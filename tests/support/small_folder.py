@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from processors.embedded.rounds import Taken
-from processors.partition_scorer import PartitionScorer
-from processors.replay.recovery import recover_partition
 from processors.ruleset.parse import parse_ruleset
 from schemas.facts import (
     CheckedIn,
@@ -20,10 +18,9 @@ from schemas.facts import (
 )
 from schemas.instants import parse_instant
 from schemas.pages import InputConsumed, Reject
-from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.publish_rules import publish_ruleset
-from tests.support.small_imports import rounds_here
+from tests.support.small_imports import rounds_of
 
 OPENED_AT: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 INPUT: Final = "ab" * 32
@@ -142,9 +139,7 @@ def build_folder(
     (folder.rulesets / "corner-shop").mkdir()
     (folder.rulesets / "corner-shop" / "1.yaml").write_text(rules, encoding="utf-8")
     with folder.writing(OPENED_AT) as log:
-        scorers = [PartitionScorer(partition, log.opened(), load_published) for partition in range(log.partitions)]
-        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
-        rounds = rounds_here(log, scorers, FIRST_EDITION, places)
+        rounds = rounds_of(log, load=load_published)
         ruleset, _ = parse_ruleset(rules, "1.yaml")
         publish_ruleset(rounds, rules, ruleset, effective_from=effective_from, now=OPENED_AT)
         record = 0

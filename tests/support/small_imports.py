@@ -1,6 +1,6 @@
 """Imports of a few random days into books in memory, by processes that may die between two commits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -12,12 +12,12 @@ from books.files.consumed import NO_CACHE
 from books.files.writer import FileLogWriter
 from books.log import LogWriter
 from books.snapshots.store import SnapshotStore
-from books.walk import BookPlace
+from processors.decider.accounts_digest import canonical_account
+from processors.decider.rules.ruleset import Ruleset
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
 from processors.intake.merge import gather
-from processors.partition_scorer import PartitionScorer
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
@@ -88,12 +88,14 @@ def new_books(horizon_days: int = 90, *, opened_at: int = START, partitions: int
     return books
 
 
-def rounds_of(log: FileLogWriter, snapshots: SnapshotStore | None = None) -> Rounds:
-    """The rounds of open books, recovered to their end."""
+def rounds_of(
+    log: LogWriter, snapshots: SnapshotStore | None = None, *, load: Callable[[str], Ruleset] = load
+) -> Rounds:
+    """The rounds of open books, decided in this very process by scorers that were recovered to their end."""
     scorers = new_scorers(log, load)
-    return rounds_here(
-        log, scorers, FIRST_EDITION, [recover_partition(log, FIRST_EDITION, scorer, snapshots) for scorer in scorers]
-    )
+    places = [recover_partition(log, FIRST_EDITION, scorer, snapshots) for scorer in scorers]
+    group = LocalPartitionGroup(log, scorers, FIRST_EDITION, places)
+    return Rounds(log, [group], group.last_tick, group.publications)
 
 
 def take(
@@ -173,14 +175,29 @@ def journal(books: MemoryBooks, partition: int) -> list[JournalLine]:
     return lines_of(books.read(), partition)
 
 
+def lines_in(books: MemoryBooks) -> list[JournalLine]:
+    """The committed lines of all partitions, one partition after another."""
+    return [line for partition in range(books.opened.partitions) for line in journal(books, partition)]
+
+
+def received(books: MemoryBooks) -> dict[str, int]:
+    """When each published fact reached the books."""
+    return {line.fact.event_id: line.received_at for line in lines_in(books) if isinstance(line.fact, PublishedFact)}
+
+
 def facts_in(books: MemoryBooks) -> list[JournalFact]:
     """The facts of all partitions, one partition after another."""
-    return [line.fact for partition in range(books.opened.partitions) for line in journal(books, partition)]
+    return [line.fact for line in lines_in(books)]
 
 
 def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
     """The committed postings of a partition."""
     return postings_of(books.read(), partition)
+
+
+def postings_in(books: MemoryBooks) -> list[Posting]:
+    """The committed postings of all partitions, one partition after another."""
+    return [posting for partition in range(books.opened.partitions) for posting in ledger(books, partition)]
 
 
 def rejects_in(books: MemoryBooks) -> list[Reject]:
@@ -228,11 +245,3 @@ def accounts(books: MemoryBooks, snapshots: SnapshotStore | None = None) -> list
 def verified(books: MemoryBooks) -> Verified:
     """What a verification of the books finds."""
     return verify_books(books.read(), FIRST_EDITION, load)
-
-
-def rounds_here(
-    log: LogWriter, scorers: Sequence[PartitionScorer], edition: str, places: Sequence[BookPlace]
-) -> Rounds:
-    """Rounds that are decided in this very process, by a recovered scorer for each partition, and its place."""
-    group = LocalPartitionGroup(log, scorers, edition, places)
-    return Rounds(log, [group], group.last_tick, group.publications)

@@ -155,34 +155,6 @@ def test_books_that_were_created_outlive_a_power_cut(undisturbed: list[dict[str,
         assert books(disk) == undisturbed[0]
 
 
-def test_a_writer_whose_effect_failed_takes_nothing_more() -> None:
-    disk = new_disk()
-    create_books(FOLDER, OPENED, files=disk)
-    writer = FileLogWriter(FOLDER, HOLDER, files=disk)
-    append_round(writer, 1)
-    disk.die_at = disk.effects.total() + 3
-    with pytest.raises(DiedError):
-        writer.commit(round_of(1))
-    disk.kill()
-    for attempt in (lambda: writer.commit(round_of(1)), lambda: append_round(writer, 2)):
-        with pytest.raises(RuntimeError, match="open them again"):
-            attempt()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_found_at_an_opening_outlives_a_power_cut(seed: int) -> None:
-    """The process that wrote the last record died before it was on the disk; the next one already told of it."""
-    found_more, die_at = 0, 0
-    while (survived := survivors(kill, seed, die_at := die_at + 1)) is not None:
-        disk, acknowledged = survived
-        with FileLogWriter(FOLDER, HOLDER, files=disk) as writer:
-            found = writer.committed().number
-        found_more += found > acknowledged[-1]
-        disk.cut_power(Random(seed))
-        assert FileLogReader(FOLDER, files=disk).committed().number == found
-    assert found_more > 0
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed: int) -> None:
     found = 0
@@ -199,20 +171,3 @@ def test_books_found_after_a_death_while_creating_them_outlive_a_power_cut(seed:
             disk.cut_power(Random(seed))
             assert FileLogReader(FOLDER, files=disk).committed().number == 0
     assert found > 0
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_a_reader_saw_outlives_a_power_cut(seed: int) -> None:
-    """It may look between the writing of a commit and its fsync."""
-    seen_early, die_at = 0, 0
-    numbers: list[int] = []
-
-    def look_and_cut(disk: FakeDisk, seed: int) -> None:
-        numbers.append(FileLogReader(FOLDER, files=disk).committed().number)
-        disk.cut_power(Random(seed))
-
-    while (survived := survivors(look_and_cut, seed, die_at := die_at + 1)) is not None:
-        disk, acknowledged = survived
-        seen_early += numbers[-1] > acknowledged[-1]
-        assert FileLogReader(FOLDER, files=disk).committed().number == numbers[-1]
-    assert seen_early > 0

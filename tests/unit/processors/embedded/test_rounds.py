@@ -117,11 +117,11 @@ def test_a_derived_fact_stands_in_the_round_and_the_partition_of_its_member() ->
 
 def test_nothing_is_seen_before_the_commit() -> None:
     books = new_books()
-    before = [len(small.journal(books, partition)) for partition in range(small.PARTITIONS)]
+    before = small.lines_in(books)
     rounds = rounds_of(books.write())
     many = [CheckedIn("app", f"{number}", START, "m-1") for number in range(2 * MAX_PAGE_LINES)]
     rounds.take(taken(*many), START + 1, START + 1)
-    assert [len(small.journal(books, partition)) for partition in range(small.PARTITIONS)] == before
+    assert small.lines_in(books) == before
     committed(rounds)
     partition = partition_of("m-1", small.PARTITIONS)
     pages = [page for _, page in books.read().read_journal(partition)]
@@ -156,7 +156,7 @@ def test_rules_published_between_rounds_hold_in_every_partition_from_their_insta
     latest = [purchase(f"c-{m}", 2 * HOUR_MS, m) for m in small.MEMBERS]
     rounds.take(taken(*later, *latest), START + DAY_MS, START + DAY_MS)
     committed(rounds)
-    postings = [posting for partition in range(small.PARTITIONS) for posting in small.ledger(books, partition)]
+    postings = small.postings_in(books)
     points = {posting.event_id: sum(entry.points for entry in posting.entries) for posting in postings}
     assert {points[f"{kind}-{m}"] for m in small.MEMBERS for kind in "ab"} == {10}
     assert {points[f"c-{m}"] for m in small.MEMBERS} == {20}

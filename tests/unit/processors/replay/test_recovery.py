@@ -89,9 +89,8 @@ def test_a_snapshot_saves_reading_the_books(tmp_path: Path) -> None:
 def effects(books: MemoryBooks) -> dict[str, list[tuple[str, int, int, int]]]:
     """(type, lot, points, effective_at) of every account's entries, in order."""
     found: dict[str, list[Entry]] = {}
-    for partition in range(small.PARTITIONS):
-        for posting in small.ledger(books, partition):
-            found.setdefault(posting.member_id, []).extend(posting.entries)
+    for posting in small.postings_in(books):
+        found.setdefault(posting.member_id, []).extend(posting.entries)
     return {
         member: [(entry.type, entry.lot, entry.points, entry.effective_at) for entry in entries]
         for member, entries in found.items()

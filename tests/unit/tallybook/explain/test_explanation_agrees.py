@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from schemas.facts import BookFact
-from schemas.posting import FIRST_EDITION, EntryType, LimitCharge, Posting, Reason
+from schemas.posting import EntryType, LimitCharge, Posting, Reason
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.explain.account_walk import AccountWalk, Moment
 from tallybook.explain.model import PostingSeen
@@ -14,6 +14,7 @@ from tallybook.explain.posting import explain_posting
 from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
 from tests.support.small_folder import at
+from tests.support.whole_books import postings_of
 
 FACTS, MEMBERS = 3_000, 60
 
@@ -32,12 +33,7 @@ def moments(folder: Folder) -> list[tuple[Posting, PostingSeen]]:
     """Every posting of a member's fact with its explanation."""
     found: list[tuple[Posting, PostingSeen]] = []
     with folder.reading() as log:
-        members = {
-            posting.member_id
-            for partition in range(log.partitions)
-            for _, batch in log.read_ledger(FIRST_EDITION, partition)
-            for posting in batch
-        }
+        members = {posting.member_id for n in range(log.partitions) for posting in postings_of(log, n)}
         for member_id in sorted(members):
             for moment in AccountWalk(log, member_id, lambda: None):
                 found += explained(moment)

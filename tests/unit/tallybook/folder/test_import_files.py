@@ -10,7 +10,6 @@ import pytest
 from books.files.writer import FileLogWriter
 from processors.embedded.rounds import Taken
 from processors.journal_pages import FULL_PAGE_BYTES
-from processors.replay.recovery import recover_partition
 from schemas.bounds import DAY_MS
 from schemas.facts import (
     CheckedIn,
@@ -24,15 +23,14 @@ from schemas.facts import (
     RulesetPublished,
 )
 from schemas.pages import MAX_PAGE_LINES, Reject
-from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
 from tallybook.folder.import_files import import_files
-from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small
 from tests.support.small_folder import RULES
-from tests.support.small_imports import NOW, START, Died, new_books, random_facts, rounds_here, take, write_lines
+from tests.support.small_imports import NOW, START, Died, new_books, random_facts, rounds_of, take, write_lines
+from tests.support.whole_books import lines_of, pages_of, rejects_of
 
 MALFORMED = b"{no json"
 TOO_EARLY = CheckedIn("app", "future", NOW + DAY_MS, "ann")
@@ -55,12 +53,7 @@ def ticks(books: MemoryBooks) -> list[int]:
 
 def received(books: MemoryBooks) -> dict[str, int]:
     """When each published fact reached the books, since START."""
-    return {
-        line.fact.event_id: line.received_at - START
-        for partition in range(small.PARTITIONS)
-        for line in small.journal(books, partition)
-        if isinstance(line.fact, PublishedFact)
-    }
+    return {at: instant - START for at, instant in small.received(books).items()}
 
 
 def test_rounds_end_at_midnight_and_the_last_one_at_its_last_fact(tmp_path: Path) -> None:
@@ -108,7 +101,7 @@ def test_late_facts_reach_the_books_no_earlier_than_what_was_there_before(tmp_pa
     assert ticks(books) == [5 * DAY_MS]
     assert received(books) == {"on time": 5 * DAY_MS, "late": 5 * DAY_MS}
     assert [reject.received_at - START for reject in small.rejects_in(books)] == [5 * DAY_MS]
-    (late,) = [posting for n in range(small.PARTITIONS) for posting in small.ledger(books, n) if posting.late]
+    (late,) = [posting for posting in small.postings_in(books) if posting.late]
     assert late.event_id == "late"
 
 
@@ -179,7 +172,7 @@ def test_the_ruleset_that_an_import_publishes_stays_even_if_there_is_nothing_to_
         report = import_files(folder, [str(empty)], None, now=NOW).report()
         assert any("published" in line for line in report) == said
     with folder.reading() as log:
-        lines = [line for _, page in log.read_journal(0) for line in page.lines]
+        lines = lines_of(log, 0)
     assert [type(line.fact) for line in lines] == [JournalOpened, RulesetPublished]
 
 
@@ -192,7 +185,7 @@ def test_what_the_clock_refuses_keeps_the_bytes_that_came(tmp_path: Path) -> Non
     import_files(folder, [str(write_lines(tmp_path / "a.jsonl", [*lines]))], None, now=NOW)
     import_files(folder, [str(write_lines(tmp_path / "b.jsonl", [old]))], None, now=NOW, accept_too_old=True)
     with folder.reading() as log:
-        rejects = [reject for _, batch in log.read_rejects() for reject in batch]
+        rejects = rejects_of(log)
     assert [(reject.reason, reject.raw) for reject in rejects] == [("too_early", lines[1]), ("too_old", old)]
 
 
@@ -242,37 +235,7 @@ def test_of_a_file_that_grew_only_what_is_new_has_an_effect(tmp_path: Path) -> N
 
 
 def balances(books: MemoryBooks) -> dict[str, int]:
-    return {
-        posting.member_id: posting.balance
-        for partition in range(small.PARTITIONS)
-        for posting in small.ledger(books, partition)
-    }
-
-
-@pytest.mark.parametrize("as_is", [False, True])
-@pytest.mark.parametrize("seed", SEEDS)
-def test_an_import_that_is_killed_and_repeated_gives_the_books_of_one_that_was_not(
-    seed: int, tmp_path: Path, *, as_is: bool
-) -> None:
-    facts = random_facts(seed)
-    lines: list[bytes | PublishedFact] = [*facts]
-    for place in (0, len(lines) // 2, len(lines)):
-        lines.insert(place, MALFORMED)
-    files = [write_lines(tmp_path / "a.jsonl", lines[::2]), write_lines(tmp_path / "b.jsonl", lines[1::2])]
-    whole = new_books()
-    take(whole, files, as_is=as_is)
-    commits = whole.read().committed().number - new_books().read().committed().number
-    assert commits > 1
-    for dies_after in range(commits):
-        books = new_books()
-        with pytest.raises(Died):
-            take(books, files, as_is=as_is, dies_after=dies_after)
-        assert not small.verified(books).differences, "what is committed is whole: no derived fact is missing"
-        take(books, files, as_is=as_is)
-        assert small.digests(books) == small.digests(whole)
-        assert small.accounts(books) == small.accounts(whole)
-        assert small.rejects_in(books) == small.rejects_in(whole)
-        assert received(books) == received(whole)
+    return {posting.member_id: posting.balance for posting in small.postings_in(books)}
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -311,7 +274,7 @@ def test_a_guest_is_journalled_by_the_order_and_has_no_posting(tmp_path: Path) -
     assert guests
     take(books, [write_lines(tmp_path / "a.jsonl", [*guests])])
     assert [fact for fact in small.facts_in(books) if isinstance(fact, PurchaseRecorded)] != []
-    assert not any(small.ledger(books, partition) for partition in range(small.PARTITIONS))
+    assert not small.postings_in(books)
     assert not any(isinstance(fact, RefereePurchased) for fact in small.facts_in(books))
 
 
@@ -324,13 +287,11 @@ def test_large_facts_close_a_page_before_it_is_too_large(tmp_path: Path) -> None
     lines = tuple(PurchaseLine(f"sku-{n:0>180}", 100, category="c" * 190, brand="b" * 190) for n in range(1000))
     facts = [PurchaseRecorded("pos", str(n), AT + n, f"o{n}", "EUR", lines, member_id="m") for n in range(12)]
     with folder.writing(AT) as log:
-        scorers = new_scorers(log, load_published)
-        places = [recover_partition(log, FIRST_EDITION, scorer) for scorer in scorers]
-        rounds = rounds_here(log, scorers, FIRST_EDITION, places)
+        rounds = rounds_of(log, load=load_published)
         rounds.take([Taken(fact, "input", n) for n, fact in enumerate(facts, start=1)], AT + 100, AT + 100)
         rounds.commit([])
     with folder.reading() as log:
-        pages = [page for _, page in log.read_journal(0)]
+        pages = pages_of(log, 0)
     assert sum(len(page.lines) for page in pages) == 1 + len(facts) + 1
     assert max(len(page.lines) for page in pages) < MAX_PAGE_LINES
     assert len(pages) > len(facts) * 500_000 // FULL_PAGE_BYTES

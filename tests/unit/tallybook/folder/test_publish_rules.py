@@ -29,6 +29,7 @@ from tallybook.rules.publish import publish_file
 from tallybook.rules.timeline import timeline_of
 from tests.support.deciders import published as publication
 from tests.support.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
+from tests.support.whole_books import lines_of
 
 LAST_TICK = at("11-15T00:00")
 DECEMBER = at("12-01T00:00")
@@ -64,13 +65,8 @@ def test_publication_stands_in_every_partition(folder: Path) -> None:
     assert publish_file(Folder(folder), file, "2026-12-01", DECEMBER) is not None
     with Folder(folder).reading() as log:
         for partition in range(PARTITIONS):
-            versions = [
-                line.fact.version
-                for _, page in log.read_journal(partition)
-                for line in page.lines
-                if isinstance(line.fact, RulesetPublished)
-            ]
-            assert versions == ["1", "2"]
+            facts = [line.fact for line in lines_of(log, partition)]
+            assert [fact.version for fact in facts if isinstance(fact, RulesetPublished)] == ["1", "2"]
     assert [each.fact.effective_from for each in timeline_of(Folder(folder))] == [EARLIEST_AT, at("11-30T23:00")]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.bounds import DAY_MS
-from schemas.facts import CheckedIn, PublishedFact
+from schemas.facts import CheckedIn
 from tallybook.follow.follower import ROUND_MS, ROUND_RECORDS
 from tallybook.follow.inbox import EMPTY_QUIET_MS, LONG_QUIET_MS, MAX_HELD_MS, QUIET_MS, RECHECK_MS
 from tests.reference.local_time import HOUR_MS
@@ -23,15 +23,6 @@ def stream(tmp_path: Path) -> Stream:
 
 def check_in(event_id: str, at: int = NOON - DAY_MS) -> CheckedIn:
     return CheckedIn("app", event_id, at, f"m-{event_id}")
-
-
-def received(stream: Stream) -> dict[str, int]:
-    return {
-        line.fact.event_id: line.received_at
-        for partition in range(small.PARTITIONS)
-        for line in small.journal(stream.books, partition)
-        if isinstance(line.fact, PublishedFact)
-    }
 
 
 # -- rounds
@@ -190,12 +181,12 @@ def test_time_never_goes_back_in_the_books(stream: Stream) -> None:
     stream.put("b.jsonl", [check_in("b")])
     stream.drain()
     assert len([text for text in stream.said if "the clock says" in text]) == 1
-    instants = received(stream)
+    instants = small.received(stream.books)
     assert instants["a"] <= instants["b"] <= before
     stream.now = before + HOUR_MS
     stream.put("c.jsonl", [check_in("c")])
     stream.drain()
-    assert received(stream)["c"] > instants["b"]
+    assert small.received(stream.books)["c"] > instants["b"]
     assert stream.ticks() == [NOON, NOON + HOUR_MS]
 
 
@@ -206,7 +197,7 @@ def test_a_start_before_what_was_received_waits_for_the_clock(stream: Stream) ->
     stream.start()
     stream.put("b.jsonl", [check_in("b")])
     stream.drain()
-    assert received(stream)["b"] == received(stream)["a"] > NOON
+    assert small.received(stream.books)["b"] == small.received(stream.books)["a"] > NOON
     assert stream.ticks() == [NOON]
 
 
