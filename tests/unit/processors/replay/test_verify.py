@@ -13,13 +13,14 @@ from processors.partition_scorer import Owed
 from processors.replay.verify import MAX_DIFFERENCES_SHOWN, Verified
 from schemas.canonical import EMPTY_DIGEST, next_journal_digest, next_ledger_digest
 from schemas.facts import CheckedIn, ClockTicked, PurchaseRecorded, RefereePurchased, ReferralMade, RulesetPublished
-from schemas.pages import JournalLine, JournalPage
+from schemas.pages import JournalLine
 from schemas.partitions import partition_of
 from schemas.posting import FIRST_EDITION, Posting, Reason
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import DAY_MS
 from tests.support import small_imports as small
 from tests.support.small_imports import START, new_books, random_facts, rewrite, rounds_of, verified
+from tests.support.whole_books import pages_of
 
 
 @cache
@@ -44,17 +45,12 @@ def books() -> MemoryBooks:
 
 
 def lines_of(books: MemoryBooks, partition: int) -> list[list[JournalLine]]:
-    return [list(page.lines) for _, page in books.read().read_journal(partition)]
+    return [list(page.lines) for page in pages_of(books.read(), partition)]
 
 
 def put_lines(books: MemoryBooks, partition: int, pages: list[list[JournalLine]]) -> None:
-    inputs = [page.inputs for _, page in books.read().read_journal(partition)]
-    rewrite(
-        books,
-        pages={
-            partition: [JournalPage(number, tuple(lines), inputs[number]) for number, lines in enumerate(pages)],
-        },
-    )
+    both = zip(pages_of(books.read(), partition), pages, strict=True)
+    rewrite(books, pages={partition: [msgspec.structs.replace(page, lines=tuple(lines)) for page, lines in both]})
 
 
 def put_postings(books: MemoryBooks, partition: int, postings: list[Posting]) -> None:
@@ -84,9 +80,9 @@ def said(found: Verified) -> str:
 
 def place_of(books: MemoryBooks, is_it: Callable[[JournalLine], bool]) -> tuple[int, int, int]:
     """Partition, page and line of the first such line in the last partition that has one."""
-    return max(
-        (partition, -number, -at)
-        for partition in range(small.PARTITIONS)
+    return next(
+        (partition, number, at)
+        for partition in reversed(range(small.PARTITIONS))
         for number, lines in enumerate(lines_of(books, partition))
         for at, line in enumerate(lines)
         if is_it(line)
@@ -95,7 +91,7 @@ def place_of(books: MemoryBooks, is_it: Callable[[JournalLine], bool]) -> tuple[
 
 def take_out(books: MemoryBooks, is_it: Callable[[JournalLine], bool]) -> JournalLine:
     """Take one line and its posting out of the books, as if it had never been written."""
-    partition, page, at = (abs(number) for number in place_of(books, is_it))
+    partition, page, at = place_of(books, is_it)
     pages = lines_of(books, partition)
     line = pages[page].pop(at)
     put_lines(books, partition, pages)
@@ -113,8 +109,8 @@ def test_untouched_books_are_right(books: MemoryBooks) -> None:
     reseal(books)
     found = verified(books)
     assert found.differences == 0, said(found)
-    assert found.postings == sum(len(small.ledger(books, partition)) for partition in range(small.PARTITIONS))
-    assert found.lines == sum(len(small.journal(books, partition)) for partition in range(small.PARTITIONS))
+    assert found.postings == len(small.postings_in(books))
+    assert found.lines == len(small.lines_in(books))
     assert (found.journal_digest, found.ledger_digest) == small.digests(books)
 
 
@@ -151,9 +147,7 @@ def test_a_changed_posting_is_named(books: MemoryBooks, name: str, *, sealed: bo
 
 
 def test_a_changed_fact_is_found(books: MemoryBooks) -> None:
-    partition, page, at = (
-        abs(number) for number in place_of(books, lambda line: isinstance(line.fact, CheckedIn) and line.record == 1)
-    )
+    partition, page, at = place_of(books, lambda line: isinstance(line.fact, CheckedIn) and line.record == 1)
     pages = lines_of(books, partition)
     fact = pages[page][at].fact
     assert isinstance(fact, CheckedIn)
@@ -166,10 +160,7 @@ def test_a_changed_fact_is_found(books: MemoryBooks) -> None:
 
 
 def test_a_changed_amount_is_found_even_if_the_digests_were_made_anew(books: MemoryBooks) -> None:
-    partition, page, at = (
-        abs(number)
-        for number in place_of(books, lambda line: isinstance(line.fact, PurchaseRecorded) and bool(line.member_id))
-    )
+    partition, page, at = place_of(books, lambda line: isinstance(line.fact, PurchaseRecorded) and bool(line.member_id))
     pages = lines_of(books, partition)
     fact = pages[page][at].fact
     assert isinstance(fact, PurchaseRecorded)
@@ -214,14 +205,12 @@ def test_a_derived_fact_that_was_taken_out_is_named_although_nothing_behind_it_f
     assert text in said(found)
     assert "the rest of this partition was not decided again" in said(found)
     assert "digest" not in said(found), "the digests are those of the books, and are told to the end"
-    assert found.postings == sum(len(small.ledger(books, partition)) for partition in range(small.PARTITIONS))
+    assert found.postings == len(small.postings_in(books))
 
 
 def test_an_extra_derived_fact_is_named(books: MemoryBooks) -> None:
-    _, page, at = (abs(number) for number in place_of(books, is_derived))
-    partition = place_of(books, is_derived)[0]
-    pages = lines_of(books, partition)
-    again = pages[page][at]
+    partition, page, at = place_of(books, is_derived)
+    again = lines_of(books, partition)[page][at]
     assert isinstance(again.fact, RefereePurchased)
     rounds = rounds_of(books.write())
     order = LineToScore(partition_of(again.fact.member_id, small.PARTITIONS), again.fact, again.fact.member_id)
@@ -232,7 +221,7 @@ def test_an_extra_derived_fact_is_named(books: MemoryBooks) -> None:
 
 
 def test_a_derived_fact_that_says_something_else_than_what_was_owed_is_named(books: MemoryBooks) -> None:
-    partition, page, at = (abs(number) for number in place_of(books, is_derived))
+    partition, page, at = place_of(books, is_derived)
     pages = lines_of(books, partition)
     fact = pages[page][at].fact
     assert isinstance(fact, RefereePurchased)
