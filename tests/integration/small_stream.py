@@ -29,13 +29,13 @@ from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.stream.open import open_stream
 from tallybook.stream.publish_rules import stream_publications
 from tallybook.stream.settings import load_settings, write_settings
+from tests.support.processes import MAIN
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_for, wait_until_settled
 from tests.support.whole_books import postings_of
 
 DAY_MS = 86_400_000
 OPENED_AT = 1_790_000_000_000
 PARTITIONS = 2
-START = "from tallybook.cli.main import main; main()"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 POLL_RECORDS = 500
@@ -168,7 +168,7 @@ class SmallStream:
         return scored
 
     @contextmanager
-    def process(self, command: str, *, code: str = START) -> Iterator[Process]:
+    def process(self, command: str, *, code: str = MAIN) -> Iterator[Process]:
         """`tallybook COMMAND` on this stream, as a process that is killed in the end; `code` stands for the program.
 
         It must leave nothing in the folder that it is begun in.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from books.log import CommittedRounds, LogReader
+from processors.decider.accounts_digest import accounts_digest
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting
-from tests.simulation.state import accounts_hash
 from tests.support.deciders import load
 from tests.support.whole_books import require
 
@@ -57,7 +57,7 @@ class Fold:
 
     def hashes(self) -> list[str]:
         """The canonical hash of the accounts of each partition."""
-        return [accounts_hash(scorer.machine) for scorer in self.scorers]
+        return [accounts_digest(scorer.machine).hex() for scorer in self.scorers]
 
     def lines(self) -> int:
         """How many lines there are."""

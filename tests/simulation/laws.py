@@ -11,7 +11,6 @@ import msgspec
 from books.log import CommittedRounds
 from schemas.facts import RefereePurchased
 from tests.simulation.inputs import BytesInput, records_of
-from tests.simulation.state import balances_of
 from tests.support.whole_books import every_record_once, pages_of, postings_of, reference_agrees, rejects_of, require
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ def audit(log: CommittedRounds, fold: Fold, inputs: Sequence[BytesInput]) -> Non
     every_record_once(log, records_of(inputs))
     _what_is_owed_is_there(fold)
     for scorer, theirs in zip(fold.scorers, reference_agrees(log), strict=True):
-        require(balances_of(scorer.machine) == theirs, "accounts have the balances of the books", of=scorer.partition)
+        balances = {account.member_id: account.balance for account in scorer.machine.accounts}
+        require(balances == theirs, "accounts have the balances of the books", partition=scorer.partition)
 
 
 def _books_are_whole(log: CommittedRounds, fold: Fold) -> None:

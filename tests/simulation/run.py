@@ -10,6 +10,7 @@ from books.files.create import create_books
 from books.files.layout import BOOKS, is_book_file, is_book_folder
 from books.files.reader import FileLogReader
 from books.snapshots.store import SnapshotStore
+from processors.decider.accounts_digest import accounts_digest
 from schemas.pages import RoundCommitted
 from tests.fakes.disk import DiedError
 from tests.run.seeds import Seeded
@@ -22,7 +23,6 @@ from tests.simulation.laws import audit
 from tests.simulation.plan import Act, Follow, Plan, Publish, plan_of
 from tests.simulation.projecting import Projecting
 from tests.simulation.session import SHOP, SNAPSHOTS, Acknowledged, Session
-from tests.simulation.state import accounts_hash
 from tests.simulation.strangers import book_files, damage, second_writer, spoil_snapshots, zombie
 from tests.support.whole_books import LawBroken, require
 
@@ -221,7 +221,7 @@ class Run:
             require(scorer.journal_digest == mine.journal_digest, "a restart knows the journal's digest", **where)
             require(scorer.ledger_digest == mine.ledger_digest, "a restart knows the ledger's digest", **where)
             require(scorer.last_tick == mine.last_tick, "a restart knows the last tick", **where)
-        theirs = [accounts_hash(scorer.machine) for scorer in self.session.scorers]
+        theirs = [accounts_digest(scorer.machine).hex() for scorer in self.session.scorers]
         require(theirs == self.fold.hashes(), "a restart has the accounts of a fold that never stopped")
 
     def require_acknowledged(self, found: RoundCommitted) -> None:

@@ -184,6 +184,8 @@ CALLS: Final[dict[str, tuple[Callable[[], object], object]]] = {
     "abort": (lambda: producer().abort(), None),
 }
 INSIDE: Final = ("partitions", "group_offsets", "keep_texts")
+# Each call, and where its answer has an error: for the whole request, or inside.
+ASKED: Final = [(call, "errors") for call in CALLS] + [(call, "partition_errors") for call in INSIDE]
 TRANSIENT: Final = [
     KafkaError(KafkaError.NOT_COORDINATOR),
     KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
@@ -194,40 +196,29 @@ TRANSIENT: Final = [
 ]
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("error", TRANSIENT, ids=KafkaError.name)
-def test_what_passes_is_asked_again(broker: Broker, call: str, error: KafkaError) -> None:
+# What stands inside an answer is never called retriable.
+PASSES: Final = [
+    (*asked, error) for asked in ASKED for error in (TRANSIENT if asked[1] == "errors" else TRANSIENT[:-1])
+]
+
+
+@pytest.mark.parametrize(("call", "where", "error"), PASSES)
+def test_what_passes_is_asked_again(broker: Broker, call: str, where: str, error: KafkaError) -> None:
     ask, answer = CALLS[call]
-    broker.errors = [error] * 3
+    left = [error] * 3
+    setattr(broker, where, left)
     assert ask() == answer
-    assert broker.errors == []
+    assert left == []
 
 
-@pytest.mark.parametrize("call", INSIDE)
-@pytest.mark.parametrize("error", TRANSIENT[:-1], ids=KafkaError.name)
-def test_what_passes_and_stands_inside_an_answer_is_asked_again(broker: Broker, call: str, error: KafkaError) -> None:
-    ask, answer = CALLS[call]
-    broker.partition_errors = [error] * 3
-    assert ask() == answer
-    assert broker.partition_errors == []
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_what_does_not_pass_in_time_is_raised(broker: Broker, call: str) -> None:
+@pytest.mark.parametrize(("call", "where"), ASKED)
+def test_what_does_not_pass_in_time_is_raised(broker: Broker, call: str, where: str) -> None:
     ask, _ = CALLS[call]
-    broker.errors = [TRANSIENT[0]] * 1_000
+    setattr(broker, where, [TRANSIENT[0]] * 1_000)
     with pytest.raises(KafkaUnreachable, match="does not answer"):
         ask()
-    assert broker.seconds < kafka_producing.COMMIT_SECONDS + 1
-
-
-@pytest.mark.parametrize("call", INSIDE)
-def test_what_does_not_pass_inside_an_answer_is_raised(broker: Broker, call: str) -> None:
-    ask, _ = CALLS[call]
-    broker.partition_errors = [TRANSIENT[0]] * 1_000
-    with pytest.raises(KafkaUnreachable, match="does not answer"):
-        ask()
-    assert broker.seconds < kafka_access.REQUEST_SECONDS + 1
+    seconds = kafka_producing.COMMIT_SECONDS if where == "errors" else kafka_access.REQUEST_SECONDS
+    assert broker.seconds < seconds + 1
 
 
 REFUSED: Final[list[tuple[KafkaError, type[BooksError]]]] = [
