@@ -14,16 +14,9 @@ from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.fakes.store import FakeStore, InsertsTwice, identities
 from tests.sql.bookkeeper import small_programme
+from tests.sql.projected_books import cut_short
 
 EPOCH = date(1970, 1, 1)
-
-
-def cut_short(books: ListBooks, records: int) -> ListBooks:
-    shorter = ListBooks(books.partitions)
-    shorter.pages = [pages[:records] for pages in books.pages]
-    shorter.blocks = {edition: [b[:records] for b in blocks] for edition, blocks in books.blocks.items()}
-    shorter.rejected = books.rejected[:records]
-    return shorter
 
 
 def quietly(store: Store, books: ListBooks) -> None:

@@ -147,13 +147,6 @@ def test_nobody_writes_to_an_unknown_edition(writer: LogWriter) -> None:
         writer.append_postings("0009", 0, postings(1, 1))
 
 
-def test_every_commit_is_kept(home: Home, writer: LogWriter) -> None:
-    sealed = [writer.commit(round_of(facts)) for facts in range(1, 6)]
-    assert [commit.number for commit in sealed] == [1, 2, 3, 4, 5]
-    assert list(home.read().commits())[1:] == sealed
-    assert list(writer.commits()) == list(home.read().commits())
-
-
 def test_appending_nothing_changes_nothing(home: Home, writer: LogWriter) -> None:
     end = writer.append_postings("0001", 0, postings(1, 1))
     assert writer.append_postings("0001", 0, []) == end
@@ -198,15 +191,17 @@ def test_books_are_created_once(tmp_path: Path) -> None:
     assert REAL_FILES.names(tmp_path) == ["books"]
 
 
-def test_commits_are_read_from_the_last_one_on(home: Home, writer: LogWriter) -> None:
-    places = [writer.last_commit_at()]
+def test_every_commit_is_kept_and_read_from_its_place_on(home: Home, writer: LogWriter) -> None:
+    sealed, places = [home.read().committed()], [writer.last_commit_at()]
     for facts in range(1, 6):
-        writer.commit(round_of(facts))
+        sealed.append(writer.commit(round_of(facts)))
         places.append(writer.last_commit_at())
+    assert [commit.number for commit in sealed] == list(range(6))
     log = home.read()
     assert places == sorted(set(places))
     assert log.last_commit_at() == places[-1]
     every = list(log.commits())
+    assert every == sealed == list(writer.commits())
     for number, place in enumerate(places):
         assert list(log.commits(place)) == every[number:]
     assert next(log.commits(log.last_commit_at())) == log.committed()

@@ -10,7 +10,6 @@ from books.errors import BooksDamaged
 from books.files.reader import FileLogReader
 from books.snapshots.store import SnapshotHeader, SnapshotStore
 from processors.replay.recovery import recover_partition
-from schemas.facts import PublishedFact
 from schemas.pages import JournalPage
 from schemas.posting import FIRST_EDITION, Entry
 from tallybook.folder.recovered_partitions import new_scorers
@@ -34,16 +33,12 @@ class CountsPages(FileLogReader):
             yield found
 
 
-def file_of(folder: Path, name: str, facts: list[PublishedFact]) -> Path:
-    return write_lines(folder / name, [*facts])
-
-
 def halves(folder: Path, seed: int) -> tuple[list[Path], Path]:
     """Two files of some days each, and one of both."""
     first, second = random_facts(seed, days=DAYS // 2), random_facts(seed + 100, days=DAYS // 2, first_day=DAYS // 2)
     return (
-        [file_of(folder, "first.jsonl", first), file_of(folder, "second.jsonl", second)],
-        file_of(folder, "both.jsonl", [*first, *second]),
+        [write_lines(folder / "first.jsonl", first), write_lines(folder / "second.jsonl", second)],
+        write_lines(folder / "both.jsonl", [*first, *second]),
     )
 
 
