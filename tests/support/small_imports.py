@@ -177,7 +177,8 @@ def journal(books: MemoryBooks, partition: int) -> list[JournalLine]:
 
 def lines_in(books: MemoryBooks) -> list[JournalLine]:
     """The committed lines of all partitions, one partition after another."""
-    return [line for partition in range(books.opened.partitions) for line in journal(books, partition)]
+    log = books.read()
+    return [line for partition in range(log.partitions) for line in lines_of(log, partition)]
 
 
 def received(books: MemoryBooks) -> dict[str, int]:
@@ -197,7 +198,8 @@ def ledger(books: MemoryBooks, partition: int) -> list[Posting]:
 
 def postings_in(books: MemoryBooks) -> list[Posting]:
     """The committed postings of all partitions, one partition after another."""
-    return [posting for partition in range(books.opened.partitions) for posting in ledger(books, partition)]
+    log = books.read()
+    return [posting for partition in range(log.partitions) for posting in postings_of(log, partition)]
 
 
 def rejects_in(books: MemoryBooks) -> list[Reject]:
