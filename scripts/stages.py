@@ -101,8 +101,8 @@ STAGES: dict[str, list[Step]] = {
     "unit": at_once("unit", "tallybook"),
     "scenarios": tests("scenarios"),
     "property": [*tests("property"), run("histories", FEW_HISTORIES, *SPREAD)],
-    "contract": tests("contract"),
-    "sql": at_once("sql", "test_readers.py"),
+    "contract": at_once("contract", "test_golden_digests.py"),
+    "sql": at_once("sql", "test_server_store.py"),
     "house": at_once("house", "test_pages_run.py"),
     "simulation": [
         run("histories", HISTORIES_IN_CI, *SPREAD),

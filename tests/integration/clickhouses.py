@@ -61,9 +61,9 @@ def clickhouse_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             yield server.url
 
 
-def drop_all(url: str) -> None:
+def drop_all(url: str, password: str = "") -> None:
     """Take away what an earlier test has left."""
-    with open_server(url) as store:
+    with open_server(url, "default", password) as store:
         for name in ("tallybook", "tallybook_rows"):
             store.command(f"DROP DATABASE IF EXISTS {name} SYNC")
 

@@ -1,7 +1,6 @@
-"""An embedded ClickHouse for each test, and one that holds the small programme for all that only read it."""
+"""An embedded ClickHouse that is empty for each test, and one with the small programme for all that only read it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,18 +12,23 @@ from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import clickhouse_url
 from tests.sql.bookkeeper import small_programme
-from tests.sql.projected_books import answers, empty, in_small_records
+from tests.sql.projected_books import answers, as_new, empty, in_small_records
 
 __all__ = ["clickhouse_url"]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ClickHouse]:
-    """Migrated and empty; no part is merged behind a test's back."""
-    with open_chdb(tmp_path / "clickhouse") as store:
-        migrate(store)
-        store.command("SYSTEM STOP MERGES")
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """Open for all tests of a module, which therefore open no other; making the tables takes longer than most tests."""
+    with open_chdb(tmp_path_factory.mktemp("store") / "clickhouse") as store:
         yield store
+
+
+@pytest.fixture
+def store(opened: ClickHouse) -> ClickHouse:
+    """Migrated and empty; no part is merged behind a test's back."""
+    as_new(opened)
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.fakes.store import CallsBefore, InsertsTwice
 from tests.integration.clickhouses import drop_all
-from tests.sql.projected_books import SMALL_BATCH, answers
+from tests.sql.projected_books import SMALL_BATCH, answers, as_new
 from tests.sql.test_projector import (
     test_a_projection_cut_at_any_insert_is_mended_by_the_next,
     test_a_projection_says_what_it_brought_in,
@@ -73,13 +73,24 @@ __all__ = [
 MAX_WAIT_SECONDS = 60.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _of_nobody_else(clickhouse_url: str) -> None:
+    """The server holds nothing of other modules."""
+    drop_all(clickhouse_url)
+
+
+@pytest.fixture
+def _dropped_afterwards(clickhouse_url: str) -> Iterator[None]:
+    """The tables are made again for the next test, as this one changes which there are or what is noted of them."""
+    yield
+    drop_all(clickhouse_url)
+
+
 @pytest.fixture
 def store(clickhouse_url: str) -> Iterator[ClickHouse]:
     """Migrated and empty; no part is merged behind a test's back."""
-    drop_all(clickhouse_url)
     with open_server(clickhouse_url) as store:
-        migrate(store)
-        store.command("SYSTEM STOP MERGES")
+        as_new(store)
         yield store
         store.command("SYSTEM START MERGES")
 
@@ -130,6 +141,7 @@ def test_of_two_with_different_books_at_the_same_moment_one_is_refused(store: Cl
     assert store.rows("SELECT 1 FROM tallybook_rows.ledger") == []
 
 
+@pytest.mark.usefixtures("_dropped_afterwards")
 def test_newer_tables_on_a_server_say_what_to_do(store: ClickHouse) -> None:
     store.insert("migrations", {"number": [999], "name": ["0999_later"], "sha256": ["x"]})
     with pytest.raises(StoreTooNew, match=r"0999_later.*DROP DATABASE tallybook_rows"):
@@ -193,6 +205,7 @@ class CallsBeforeStatement(CallsBefore):
         self._insert(lambda: self.store.command(statement, parameters))
 
 
+@pytest.mark.usefixtures("_dropped_afterwards")
 def test_two_migrations_at_once_leave_what_one_leaves(store: ClickHouse, clickhouse_url: str) -> None:
     alone = made(store)
     for moment in range(0, len(sql_files("migrations")) + len(sql_files("views")) + 2, 4):

@@ -14,8 +14,8 @@ from projections.store import LEDGER, QueryFailed, Staged, Store, StoreNotOpened
 from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.fakes.store import CallsBefore
-from tests.integration.clickhouses import ChdbOverHttp
-from tests.sql.projected_books import SMALL_BATCH, answers
+from tests.integration.clickhouses import ChdbOverHttp, drop_all
+from tests.sql.projected_books import SMALL_BATCH, answers, as_new
 
 PASSWORD = "let me in"  # noqa: S105 - opens nothing but the server of these tests
 NOBODY = "http://127.0.0.1:1"
@@ -43,10 +43,15 @@ def server(its_server: ChdbOverHttp) -> ChdbOverHttp:
 def store(server: ChdbOverHttp) -> Iterator[ClickHouse]:
     """Migrated and empty."""
     with opened(server) as store:
-        for name in ("tallybook", "tallybook_rows"):
-            store.command(f"DROP DATABASE IF EXISTS {name} SYNC")
-        migrate(store)
+        as_new(store)
         yield store
+
+
+@pytest.fixture
+def _dropped_afterwards(server: ChdbOverHttp) -> Iterator[None]:
+    """The tables are made again for the next test, as this one drops some."""
+    yield
+    drop_all(server.url, PASSWORD)
 
 
 def opened(server: ChdbOverHttp) -> ClickHouse:
@@ -134,6 +139,7 @@ def test_a_server_that_stands_still_is_given_up_and_what_it_does_later_changes_n
     assert answers(store) == undisturbed
 
 
+@pytest.mark.usefixtures("_dropped_afterwards")
 def test_a_session_that_is_gone_is_told_from_a_table_that_is_gone(server: ChdbOverHttp, store: ClickHouse) -> None:
     staged = store.stage(LEDGER, [])
     store.command("DROP TABLE tallybook_rows.ledger SYNC")
