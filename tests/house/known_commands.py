@@ -4,15 +4,20 @@ import functools
 import importlib.util
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.house.fences import shell_blocks
 from tests.house.tracked import ROOT, read, tracked
+from tests.support.command_line import run
 
 BIN = Path(sys.executable).parent
 MAX_DEPTH = 4
+# The command line sets its own time zone, which is no other test's.
+PAPER = {"COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1", "TZ": "UTC"}
 
 # Commands of every machine that prepare the ground; their arguments are the reader's own.
 GROUND = {"cd", "export", "git", "ls", "cat", "mkdir", "rm", "echo", "time", "du"}
@@ -28,13 +33,13 @@ def make_words() -> tuple[frozenset[str], frozenset[str]]:
 
 
 @functools.cache
-def help_of(program: Path, *words: str) -> str | None:
-    """The help of `program WORDS` on wide, plain paper; None if it does not know them."""
-    environment = {**os.environ, "COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1"}
-    result = subprocess.run(
-        [str(program), *words, "--help"], capture_output=True, text=True, check=False, env=environment
-    )
-    return result.stdout if result.returncode == 0 else None
+def help_of(*words: str) -> str | None:
+    """The help of `tallybook WORDS` on wide, plain paper; None if it does not know them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PAPER.items():
+            patch.setenv(name, value)
+        ran = run(ROOT, *words, "--help")
+    return ran.out if ran.code == 0 else None
 
 
 def complaint(words: list[str]) -> str | None:
@@ -65,15 +70,15 @@ def _make_complaint(arguments: list[str]) -> str | None:
     return None
 
 
-def tallybook_complaint(arguments: list[str], program: Path = BIN / "tallybook") -> str | None:
-    """What is wrong with `tallybook ARGUMENTS`, going by the help that `program` prints; None if all of it exists."""
+def tallybook_complaint(arguments: list[str], help_of: Callable[..., str | None] = help_of) -> str | None:
+    """What is wrong with `tallybook ARGUMENTS`, going by the help for its words; None if all of it exists."""
     path: list[str] = []
-    text = help_of(program)
+    text = help_of()
     for word in arguments[:MAX_DEPTH]:
         if text is None or word.startswith("-") or not re.search(r"Usage:.*\bCOMMAND\b", text):
             break
         path.append(word)
-        text = help_of(program, *path)
+        text = help_of(*path)
     if text is None:
         return f"there is no command `tallybook {' '.join(path)}`"
     options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text))

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ SILENCERS = re.compile(
 MIN_REASON_WORDS = 3
 
 
+def complaints(paths: Iterable[Path], of: Callable[[Path], Iterable[str]]) -> list[str]:
+    """What is wrong with any of the files, each after its name; one test for all, as a test costs more than a file."""
+    found = {path: list(of(path)) for path in paths}
+    assert found, "there are no such files"
+    return [f"{path}: {problem}" for path, problems in found.items() for problem in problems]
+
+
+@cache
+def parsed(source: str) -> ast.Module:
+    """The tree of a source that several tests look at."""
+    return ast.parse(source)
+
+
 def forbidden_in(text: str) -> list[str]:
     """Line numbers and contents of the lines that name a registry host or a place on one machine."""
     return [f"{n}: {line.strip()[:100]}" for n, line in enumerate(text.splitlines(), 1) if FORBIDDEN.search(line)]
@@ -50,7 +64,7 @@ def forbidden_in(text: str) -> list[str]:
 
 def catches_everything(source: str) -> Iterator[int]:
     """The line numbers of the handlers that end any exception's way; one that raises it again does not count."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.ExceptHandler):
             names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else set()
             raises_again = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
@@ -75,14 +89,13 @@ def text_of(path: Path) -> str:
     return (ROOT / path).read_bytes().decode("utf-8", errors="replace")
 
 
-@pytest.mark.parametrize("path", tracked_files(), ids=str)
-def test_names_no_registry_and_no_machine(path: Path) -> None:
-    assert not forbidden_in(text_of(path))
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    assert not complaints(tracked_files(), lambda path: forbidden_in(text_of(path)))
 
 
-@pytest.mark.parametrize("path", [p for p in tracked(".py") if p.name != "test_clean.py"], ids=str)
-def test_silences_a_checker_only_with_a_reason(path: Path) -> None:
-    assert not silenced_without_reason(read(path))
+def test_no_file_silences_a_checker_without_a_reason() -> None:
+    others = [path for path in tracked(".py") if path.name != "test_clean.py"]
+    assert not complaints(others, lambda path: silenced_without_reason(read(path)))
 
 
 OUR_TEXTS = [
@@ -91,12 +104,25 @@ OUR_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("path", OUR_TEXTS, ids=str)
-def test_text_file_ends_with_one_newline_and_has_no_merge_marker(path: Path) -> None:
-    text = read(path)
-    assert not text or (text.endswith("\n") and not text.endswith("\n\n"))
-    assert "\r" not in text
-    assert not re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE)
+def untidy(text: str) -> Iterator[str]:
+    """What is left over in a text by an editor or a merge."""
+    if text and (not text.endswith("\n") or text.endswith("\n\n")):
+        yield "does not end with one newline"
+    if "\r" in text:
+        yield "has a carriage return"
+    if re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE):
+        yield "has a merge marker"
+
+
+def test_text_files_end_with_one_newline_and_have_no_merge_marker() -> None:
+    assert not complaints(OUR_TEXTS, lambda path: untidy((ROOT / path).read_bytes().decode()))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("", 0), ("a\n", 0), ("a", 1), ("a\n\n", 1), ("a\r\n", 1), ("a\n" + "<" * 7 + " b\n", 1)]
+)
+def test_an_untidy_text_is_noticed(text: str, count: int) -> None:
+    assert len(list(untidy(text))) == count
 
 
 @pytest.mark.parametrize(
@@ -142,27 +168,33 @@ MAX_FUNCTION_LINES = 50
 
 def long_functions(source: str) -> Iterator[str]:
     """Names and lengths of the functions in `source` that have MAX_FUNCTION_LINES lines or more."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines >= MAX_FUNCTION_LINES:
                 yield f"{node.name} (line {node.lineno}) has {lines} lines"
 
 
-@pytest.mark.parametrize("path", tracked(".py", ".sql", ".sh"), ids=str)
-def test_file_is_short(path: Path) -> None:
-    lines = len(read(path).splitlines())
-    assert lines <= MAX_FILE_LINES, f"{path} has {lines} lines: split it into files named after the thing each does"
+def too_long(text: str) -> Iterator[str]:
+    if (lines := len(text.splitlines())) > MAX_FILE_LINES:
+        yield f"has {lines} lines: split it into files named after the thing each does"
 
 
-@pytest.mark.parametrize("path", tracked(".py"), ids=str)
-def test_functions_are_short(path: Path) -> None:
-    assert not list(long_functions(read(path)))
+def test_files_are_short() -> None:
+    assert not complaints(tracked(".py", ".sql", ".sh"), lambda path: too_long(read(path)))
 
 
-@pytest.mark.parametrize("path", tracked(".py"), ids=str)
-def test_module_says_why_it_exists(path: Path) -> None:
-    assert (ast.get_docstring(ast.parse(read(path))) or "").strip(), f"{path} has no module docstring"
+def test_a_long_file_is_noticed() -> None:
+    assert len(list(too_long("x\n" * (MAX_FILE_LINES + 1)))) == 1
+    assert not list(too_long("x\n" * MAX_FILE_LINES))
+
+
+def test_functions_are_short() -> None:
+    assert not complaints(tracked(".py"), lambda path: long_functions(read(path)))
+
+
+def test_modules_say_why_they_exist() -> None:
+    assert not [path for path in tracked(".py") if not (ast.get_docstring(parsed(read(path))) or "").strip()]
 
 
 def test_a_long_function_is_noticed_wherever_it_stands() -> None:

@@ -12,6 +12,7 @@ import pytest
 from books.files.reader import FileLogReader
 from tallybook.exit_codes import Exit
 from tests.support.book_folders import bytes_of
+from tests.support.command_line import run
 from tests.support.processes import tallybook as command
 from tests.support.small_folder import build_folder, purchase
 from tests.support.small_imports import write_lines
@@ -38,7 +39,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(empty: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The digests of a run that had room."""
     copy = Path(shutil.copytree(empty, empty.with_name("expected")))
-    assert command(copy, "import", "--no-project", str(copy / "inbox/sales.jsonl")).returncode == Exit.DONE
+    assert run(copy, "import", "--no-project", str(copy / "inbox/sales.jsonl")).code == Exit.DONE
     return digests(copy)
 
 
@@ -85,7 +86,7 @@ def test_books_that_may_not_grow(folder: Path, expected: object, limit: int) -> 
     ran = command(folder, "import", "--no-project", file, preexec_fn=limited_to(limit))
     must_tell(ran, str(folder / "books"), "File too large")
     assert FileLogReader(folder).committed().number >= committed
-    assert command(folder, "import", "--no-project", file).returncode == Exit.DONE
+    assert run(folder, "import", "--no-project", file).code == Exit.DONE
     assert digests(folder) == expected
 
 
@@ -99,7 +100,7 @@ def test_books_on_a_disk_that_is_full(folder: Path, expected: object, small_disk
     ran = command(folder, "import", "--no-project", file)
     must_tell(ran, str(folder / "books"), "No space left on device")
     filler.unlink()
-    assert command(folder, "import", "--no-project", file).returncode == Exit.DONE
+    assert run(folder, "import", "--no-project", file).code == Exit.DONE
     assert digests(folder) == expected
 
 
