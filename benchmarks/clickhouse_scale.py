@@ -101,7 +101,7 @@ def fill(store: ClickHouse, rows: int, members: int) -> int:
 
 
 def ask(store: ClickHouse, times: int) -> dict[str, list[float]]:
-    """Each question so often, each time of another member: seconds."""
+    """Ask each question several times, each time about another member; the seconds that each took."""
     asked = [
         str(row["member_id"])
         for row in store.rows(

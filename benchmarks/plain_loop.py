@@ -1,6 +1,6 @@
 """A peer: what a sensible engineer writes without us, a loop over one dict per event with the rules read from YAML.
 
-It gives the same points as Tallybook for input in order of time (a test holds it to that) and keeps what these points
+It gives the same points as Tallybook for input in order of time (a test checks that) and keeps what these points
 need: members with lots, balances, limit windows, streaks, period totals, claims, and the events seen. Nothing is slowed
 down: rules are grouped by kind of event and their numbers and dates converted when the file is read, amounts are
 Decimals (28 digits, enough for these rules), the names of periods and the dates of expiry are kept per day.

@@ -36,7 +36,7 @@ def profile_lines(place: Path, facts: int) -> list[str]:
     with folder.reading() as log, folder.store() as store:
         projecting = _profiled(lambda: project(log, store, FIRST_EDITION))
     parts = (("decide + apply", deciding), ("import", importing), ("projection", projecting))
-    text = [f"cProfile over {facts:,} events of the demo's year: shares, not costs, for it makes calls look dear."]
+    text = [f"cProfile over {facts:,} events of the demo's year: shares, not costs, as it makes calls look dear."]
     for name, found in parts:
         text += ["", f"**{name}**", "", *_by_file(found), "", *_by_function(found)]
     return [*text, "", versions()]

@@ -152,7 +152,7 @@ def _project(log: LogReader, times: Timings, path: Path) -> None:
 
 
 def _compare(log: LogReader, times: Timings) -> None:
-    """What the projection no longer does: postings and pages as Python values."""
+    """Time what a projection does without: decoding both books into Python values."""
     with times.piece(DECODE) as handled:
         for partition in range(log.partitions):
             handled.extend(len(batch) for _, batch in log.read_ledger(FIRST_EDITION, partition))

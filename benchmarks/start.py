@@ -61,7 +61,7 @@ def commands(member: str) -> list[tuple[tuple[str, ...], float]]:
 
 
 def row_of(arguments: Sequence[str], seconds: Sequence[float], target: float) -> list[str]:
-    """A line of the table; the least figure is held to the target, as the machine disturbed it least."""
+    """A line of the table; the least figure is compared with the target, as the machine disturbed it least."""
     least = min(seconds)
     reached = "reached" if least <= target else "not reached"
     said = f"`tallybook {' '.join(arguments)}`"

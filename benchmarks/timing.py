@@ -1,4 +1,4 @@
-"""Best CPU seconds of many pieces that take turns, so that the machine's mood meets all of them alike."""
+"""Keeps the best CPU seconds of pieces that take turns, so that a slow spell of the machine affects all alike."""
 
 from __future__ import annotations
 

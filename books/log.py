@@ -1,4 +1,4 @@
-"""The Log port: what every other room may ask of the books, whether they lie in files or on Kafka.
+"""The Log port: what all other packages may ask of the books, whether they lie in files or on Kafka.
 
 A *position* is an opaque place between two records of one book and partition: 0, or one that the log gave out; a later
 place has a greater one (the projection keeps the greatest). Nothing appended is seen by a reader before it is

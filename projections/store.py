@@ -52,13 +52,13 @@ class StoreHeld(StoreError):
 
 
 class StoreNotOpened(StoreError):
-    """The folder is there, but ClickHouse could not open it."""
+    """ClickHouse could not be opened: its folder, its server, or the process that serves it; the message says why."""
 
 
 class StoreUnreachable(StoreError):
     """A ClickHouse server cannot be asked now: wait, open a new store, and do again what was not finished.
 
-    Nothing is known of the statement that was on its way; a second time does no harm. The store that raised this is of
+    What became of the present statement is not known; to repeat it does no harm. The store that raised this is of
     no further use: what it had staged is forgotten, and each call but `close` raises the same again.
     """
 
@@ -100,7 +100,7 @@ class Store(Protocol):
         """
 
     def insert(self, table: str, columns: Columns) -> None:
-        """Append a few rows, given as equally long columns, to a table of `tallybook_rows`; no rows are no effect.
+        """Append a few rows, given as equally long columns, to a table of `tallybook_rows`; no rows have no effect.
 
         Instants are UTC milliseconds, dates are days since 1970, None is NULL. Raises QueryFailed.
         """

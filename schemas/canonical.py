@@ -1,8 +1,7 @@
 """The canonical form of facts and postings, on which identity and the two digests rest.
 
 Canonical form: JSON without white space, fields in declared order, map keys sorted, fields equal to their default left
-out. A field that is added at the end
-with a default changes neither an identity nor a digest of what was written before.
+out. So a field that is added at the end with a default changes no identity and no digest of what was written before.
 """
 
 from hashlib import blake2b, sha256
@@ -22,7 +21,7 @@ _last_fact: tuple[JournalFact | None, bytes] = (None, b"")
 
 
 class _DigestedPosting(msgspec.Struct, omit_defaults=True):
-    """The part of a posting that the ledger digest covers (law 1 of the design)."""
+    """The part of a posting that the ledger digest covers."""
 
     member: str
     source: str

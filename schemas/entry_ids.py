@@ -1,4 +1,4 @@
-"""Names entries and derived facts: a repeat gets the same name, and so does no harm."""
+"""Names entries and derived facts: one that is made again gets the same name, and so does no harm."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ def award_entry_id(source: str, event_id: str, member_id: str, n: int) -> str:
 
 
 def expiry_entry_id(member_id: str, lot: int, due_at: int) -> str:
-    """The id of a lot's expiry: made from the lot alone, not from the fact or tick that came by."""
+    """The id of a lot's expiry: made from the lot alone, not from the fact or tick that caused it."""
     return f"due:expire:{member_id}/{lot}:{due_at}"
 
 

@@ -1,4 +1,4 @@
-"""What publishers may report, and what the journal may hold, as frozen types that every room shares.
+"""What publishers may report, and what the journal may hold, as frozen types that all packages share.
 
 All instants are UTC milliseconds since 1970 (`*_at`), money is int64 minor units of an ISO 4217 currency
 (`*_minor`), quantities are thousandths of a unit (`*_milli`).
@@ -62,7 +62,7 @@ class PurchaseLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PurchaseRecorded(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
-    """A purchase, by a member or (member_id None) a guest; naming a referrer is a claim on the buyer."""
+    """A purchase, by a member or (member_id None) a guest; naming a referrer opens that member's claim on the buyer."""
 
     source: Source
     event_id: Id

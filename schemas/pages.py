@@ -38,7 +38,7 @@ MAX_PAGE_LINES = 500
 
 
 class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far an input has been taken in: everything up to (occurred_at, record), or up to record if as it is."""
+    """How far an input has been taken in: up to (occurred_at, record), or with `as_is` (not sorted) up to `record`."""
 
     sha256: str
     occurred_at: int

@@ -1,4 +1,4 @@
-"""What the ledger holds: one posting per fact and member, with every effect that took a rule to find.
+"""What the ledger holds: one posting per fact and member, with every effect that only the rules could tell.
 
 `apply` needs nothing but a posting (and its fact) to bring an account forward, so old rules and old code are
 never needed for recovery.
@@ -132,7 +132,7 @@ class Posting(msgspec.Struct, omit_defaults=True):
 
     `number` (contiguous per edition and partition) and the folio (`page`, `line`, `sub`) are stamped by whoever
     commits the posting; all else comes from `decide`. Not frozen for that stamp alone. `purchase_rank` and
-    `claim_opened` (the new claim's rank) are 0 where the fact counted as neither. `claim_paid` is
+    `claim_opened` (the new claim's rank) are 0 where there was none. `claim_paid` is
     "<referee>/<claim rank>" once a referral rule has settled that claim for this account.
     """
 
@@ -169,8 +169,8 @@ class Posting(msgspec.Struct, omit_defaults=True):
 class PostingBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of the ledger's topic on Kafka: postings in order, and the last journal page decided in full.
 
-    Pages count by their offset there. Batches without postings say that pages were decided that made none. The digests
-    are the running chains after this batch, as hex.
+    A page's number is its offset in the journal's topic. A batch without postings says that pages were decided which
+    made none. The digests are the running chains after this batch, as hex.
     """
 
     postings: tuple[Posting, ...]

@@ -14,12 +14,12 @@ from schemas.facts import FACT_KINDS
 from schemas.posting import FIRST_EDITION
 
 MAX_DEPLOYMENT_LENGTH: Final = 64
-# Kafka allows letters, digits, ".", "_" and "-" in a topic; "." and "_" may not both be in names that meet.
+# Kafka allows letters, digits, ".", "_" and "-" in a topic; names that differ only in "." and "_" collide.
 _DEPLOYMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 FOR_EVER: Final = -1
 FACTS_KEPT_MS: Final = 14 * DAY_MS
-# A fact that is thrown away before it was taken in is lost: less than this is reported.
+# A fact that is deleted before it was taken in is lost, so a shorter retention than this is reported.
 LEAST_FACTS_KEPT_MS: Final = 7 * DAY_MS
 FACT_PARTITIONS: Final = 8
 JOURNAL_PARTITIONS: Final = 24
@@ -27,7 +27,7 @@ JOURNAL_PARTITIONS: Final = 24
 FACT_BYTES: Final = MAX_EVENT_BYTES + 48_576
 # A page is closed at 1 MB, and may end with an event of the greatest size; a batch of postings is about as large.
 BOOK_BYTES: Final = 8 << 20
-# A reject keeps an event of the greatest size, and speaks of it.
+# A reject holds an event of the greatest size, its headers, and the sentence that says what is wrong with it.
 REJECT_BYTES: Final = 2 << 20
 
 Kind = Literal["facts", "journal", "ledger", "rejects"]
@@ -46,8 +46,8 @@ class Topic(NamedTuple):
     def settings(self, replication: int) -> dict[str, str]:
         """The settings that `topics create` gives it, as Kafka names them.
 
-        A record's time is when the broker took it in: by a time that a publisher wrote, records could be thrown away
-        too early, and nobody could tell how long one has waited.
+        A record's time is when the broker took it in. If it were the publisher's time, records could be deleted too
+        early, and nobody could tell how long one has waited.
         """
         return {
             "cleanup.policy": "delete",
@@ -78,7 +78,7 @@ class Topics(msgspec.Struct, frozen=True):
 
     @property
     def facts(self) -> dict[str, str]:
-        """The topics of facts, each with the type of fact that a message is which names none."""
+        """The topics of facts, each with the type of fact for messages that name none."""
         return {self._named(name): fact_type for name, fact_type in FACT_TOPICS.items()}
 
     @property
@@ -106,7 +106,7 @@ class Topics(msgspec.Struct, frozen=True):
     def table(
         self, journal_partitions: int = JOURNAL_PARTITIONS, fact_partitions: int = FACT_PARTITIONS
     ) -> tuple[Topic, ...]:
-        """Every topic of a deployment whose ledger has its first edition alone."""
+        """Every topic of a deployment whose ledger has only its first edition."""
         facts = [Topic(name, "facts", fact_partitions, FACTS_KEPT_MS, FACT_BYTES) for name in self.facts]
         ledger = self.ledger(FIRST_EDITION)
         books = [

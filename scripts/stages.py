@@ -71,7 +71,7 @@ def tests(folder: str, *options: str) -> list[Step]:
 
 
 def at_once(folder: str, first: str) -> list[Step]:
-    """A stage that is a folder of tests, spread over several processes by file, for tests of a file share what is dear.
+    """A stage that is a folder of tests, spread over several processes by file: a file's tests share costly fixtures.
 
     `first` is where the longest of them are: begun last, they would end alone.
     """

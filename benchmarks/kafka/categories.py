@@ -1,4 +1,4 @@
-"""To what a function's CPU is charged in the profile of a stage: the table that sorts files into a few words."""
+"""Sorts functions, by the files that they are in, into the few categories that a stage's profile shows."""
 
 from __future__ import annotations
 

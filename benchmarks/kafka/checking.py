@@ -1,4 +1,4 @@
-"""Holds a peer's postings to those of the job in a plain loop, because a fast wrong answer is no peer."""
+"""Compares a peer's postings with those of the same job in a plain loop, because a fast wrong answer proves nothing."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ used between `warm` and `done`, divided by the events in between; the end belong
 flush or transaction is work for these events. Events per second are between `warm` and `last`, because how long a
 client waits to leave its group says nothing about its speed.
 
-The runner reads the marks as they come and looks at each of them how much CPU the broker has used (/proc, Linux alone:
+The runner reads the marks as they come, and at each of them the CPU that the broker has used (/proc, on Linux only:
 elsewhere the broker's column stays empty). A process that prints no marks can be watched from outside by
 `tree_seconds`.
 

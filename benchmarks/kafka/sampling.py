@@ -1,4 +1,4 @@
-"""Where a process's CPU goes, by looking at its threads' stacks: unlike cProfile it does not make calls look dear.
+"""Finds where a process's CPU goes by looking at its threads' stacks; cProfile makes calls look dearer than they are.
 
 Every few milliseconds each thread's stack is charged with the CPU that the thread has used since the last look, as the
 kernel counts it. What the process used beyond its Python threads is that of threads of C libraries (librdkafka's own).

@@ -122,7 +122,7 @@ class FileAppender(FileLogReader):
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:
-        """Whatever goes wrong inside leaves files in a state that only opening them again can tell."""
+        """Refuse all further writing if the body fails: what the files then hold shows only when they are opened."""
         if not self._sound:
             raise RuntimeError("this writer of the books is closed, or an effect on them failed; open them again")
         self._sound = False

@@ -148,7 +148,7 @@ def _blocks(files: FilePort, book: BookFile, start: int, end: int) -> Iterator[B
 
 
 def last_block_of(files: FilePort, book: BookFile, end: int) -> Block | None:
-    """The last block before `end`, found from behind; None where there is none. Raises BooksDamaged."""
+    """The last block before `end`, searched backwards; None where there is none. Raises BooksDamaged."""
     if end == book.first:
         return None
     for low, data in read_from_behind(files, book.path, book.first - SYNC_BYTES, end):
@@ -203,7 +203,7 @@ class _Part(io.RawIOBase):
 
 @lru_cache(maxsize=MAX_KNOWN_SCHEMAS)
 def _shape(schema: str) -> object:
-    """The part of a schema that decides about bytes: without docs, defaults, aliases, logical types; None of none."""
+    """The part of a schema that decides about bytes, without docs, defaults and the like; None if it is no JSON."""
     try:
         return without_keys(msgspec.json.decode(schema), _NO_BYTES)
     except msgspec.MsgspecError:

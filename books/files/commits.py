@@ -41,7 +41,7 @@ def encode_commit(committed: RoundCommitted, sync: bytes) -> bytes:
 
 
 def read_last_round(files: FilePort, book: BookFile) -> LastRound:
-    """The last whole commit, found from behind; a torn record after it is passed over.
+    """The last whole commit, searched backwards; a torn record after it is passed over.
 
     Raises BooksDamaged where there is none, or where a broken record stands before a whole one.
     """
@@ -72,7 +72,7 @@ def _numbered_rounds(book: BookFile, blocks: Iterator[Block], due: int | None) -
 
 
 def _last_in(data: bytes, low: int, book: BookFile) -> LastRound | None:
-    """The last whole commit in `data`, which begins at byte `low` of the file; only after a marker one may begin."""
+    """The last whole commit in `data`, which begins at byte `low` of the file; each begins right after a marker."""
     last: LastRound | None = None
     broken: int | None = None
     window = io.BytesIO(data)

@@ -1,6 +1,6 @@
 """Keeps how far every input was consumed, as of one commit: a cache that saves reading all commits.
 
-A file is JSON and the SHA-256 of it. One that is damaged, or of other books, is taken for none.
+A file is JSON and the SHA-256 of it. One that is damaged, or of other books, is ignored.
 """
 
 from hashlib import sha256
@@ -36,7 +36,7 @@ class ConsumedCache:
         self._files = files
 
     def consumed(self, log: CommittedRounds) -> list[InputConsumed]:
-        """How far each input was taken in, the last word of each (input, as it is) in the order of their first ones.
+        """How far each input was taken in: the last record of each (input, as_is), in the order of the first ones.
 
         The commits after the summary are read, all of them where there is no summary that these books made.
         """
@@ -62,7 +62,7 @@ class ConsumedCache:
         try:
             there = next(log.commits(summary.position), None)
         except (NoSuchPosition, BooksDamaged):
-            return {}, 0  # of other books, or a damage that reading all of them will tell better
+            return {}, 0  # of other books, or damage, which reading all commits reports better
         if there != summary.committed:
             return {}, 0
         return {(consumed.sha256, consumed.as_is): consumed for consumed in summary.inputs}, summary.position

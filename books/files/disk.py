@@ -55,7 +55,7 @@ class HeldLock(Protocol):
         """Empty the lock file, if a note was written, and let go."""
 
     def handle(self) -> int | None:
-        """The descriptor that holds the lock: so does every copy of it, until the last is closed. None of a fake."""
+        """The descriptor that holds the lock, as every copy of it does until the last is closed; None in a fake."""
 
 
 class FilePort(Protocol):
@@ -259,7 +259,7 @@ class _RealLock:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Let an error say which file it is about: of a descriptor the operating system does not tell."""
+    """Add the file's name to an error: the operating system gives none for a descriptor."""
     try:
         yield
     except OSError as error:
@@ -275,7 +275,7 @@ def _to_disk(fd: int) -> None:
 
 
 def replace_file(files: FilePort, path: Path, pieces: Sequence[bytes]) -> None:
-    """Put a file in the place of the one before, at once: its bytes are on the disk before the name is theirs."""
+    """Replace a file in one step: the new bytes are on the disk before the file gets its name."""
     temporary = path.with_name(path.name + _TEMPORARY)
     files.make_folder(path.parent)
     if files.size(temporary) is not None:

@@ -61,7 +61,7 @@ def ledger_file(edition: str, partition: int) -> str:
 
 
 def edition_file(edition: str) -> str:
-    """What an edition opened with."""
+    """The file that says what an edition opened with."""
     return f"{ledger_folder(edition)}/{OPENED}"
 
 

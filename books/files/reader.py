@@ -165,13 +165,13 @@ class FileLogReader:
         return None if block is None else _postings(book, block)[-1]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file is held open."""
 
     def _last_round(self) -> LastRound:
-        """The last whole commit, on the disk before anything is told of it.
+        """The last whole commit, made durable before anybody hears of it.
 
-        Who writes it may not be done, or may have died, before it is there: it would be undone by a power cut, after it
-        was shown, projected, or answered with "taken in before".
+        Its writer may still wait for the disk, or may have died. Without this, a power cut could undo a commit that was
+        already shown, projected, or answered with "taken in before".
         """
         last = read_last_round(self._files, self._rounds)
         self._files.sync_file(self._rounds.path)

@@ -1,4 +1,4 @@
-"""Turns the errors of Kafka's client library into those of books.kafka.errors, and repeats requests that may pass."""
+"""Turns errors of Kafka's client library into those of books.kafka.errors; repeats requests that may succeed later."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ UNREACHABLE: Final = {
     KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError._NOENT,
 }
-# The coordinator has forgotten, or ended by itself, what a producer goes on with; the next one finds out how it ended.
+# The coordinator has forgotten a producer's transaction, or has ended it; the next producer finds out how it ended.
 LOST: Final = {
     KafkaError.INVALID_TXN_STATE,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,

@@ -58,7 +58,7 @@ class Cluster:
             found = self._client().list_topics(timeout=self.timing.request_seconds).topics
             there = {name: topic for name, topic in found.items() if name in wanted}
             for topic in there.values():
-                # A topic that has no leader just now is not one that does not exist.
+                # A topic without a leader for the moment still exists.
                 if topic.error is not None and topic.error.code() not in MISSING:
                     raise KafkaException(topic.error)
             return {name: len(topic.partitions) for name, topic in there.items() if topic.error is None}
@@ -121,9 +121,9 @@ class Cluster:
         return self._asked(ask)
 
     def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, GroupOffset]:
-        """What a group has committed, by ended transactions; partitions that it has not are left out.
+        """What a group has committed, in ended transactions; partitions without an offset are left out.
 
-        Raises KafkaUnreachable; it is not asked by the administration client, whose library ends the process where the
+        Raises KafkaUnreachable. A consumer asks, not the administration client, whose library ends the process if the
         brokers come back after such a request ran out of time (seen with librdkafka 2.16).
         """
         wanted = [TopicPartition(*place) for place in places]
@@ -184,7 +184,7 @@ class Cluster:
         self._asked(ask)
 
     def reader(self, settings: Mapping[str, Any] | None = None) -> Reader:
-        """A reader of given places that belongs to no group; `settings` of the client go over the usual ones."""
+        """A reader of given places that belongs to no group; `settings` of the client override the usual ones."""
         usual = {"group.id": "tallybook-reader", "fetch.wait.max.ms": READER_WAIT_MS}
         return Reader(self.bootstrap, self._consumer_settings({**usual, **(settings or {})}))
 

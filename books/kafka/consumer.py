@@ -58,7 +58,7 @@ class Reader:
         return Polled(records, at_end)
 
     def close(self) -> None:
-        """Leave."""
+        """Stop reading, and leave the group if there is one."""
         self._consumer.close()
 
 
@@ -122,7 +122,7 @@ def _record(message: Any) -> Record:
 
 
 def _headers(message: Any) -> Mapping[str, str]:
-    """The headers; of several with one name the last. To be asked once: what failed leaves half a list behind."""
+    """The headers; of several with one name the last. Ask once for a message: a failed call leaves half a list."""
     try:
         headers = _ASK_HEADERS(message)
     except SystemError:

@@ -62,7 +62,7 @@ def create_topics(cluster: Cluster, table: tuple[Topic, ...], replication: int |
 
 
 def _await_topics(cluster: Cluster, names: list[str]) -> None:
-    """Until a broker has heard of a new topic, whoever asks it is told that there is none."""
+    """Wait until new topics show: a broker that has not heard of one yet says that there is none."""
     for _ in range(SEEN_TRIES):
         if len(cluster.partitions(names)) == len(names):
             return
@@ -77,7 +77,7 @@ def open_stream(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool
         BooksForeign: the journal holds something else, or is that of other constants.
         KafkaUnreachable, KafkaRefused, Fenced: nothing was written.
     """
-    # Whoever has this id is alone: what another wrote at the same time is committed or undone by now.
+    # Only one producer has this id at a time: what another wrote meanwhile is committed or undone by now.
     with closing(cluster.producer(topics.transactional_id(TICKER))) as producer:
         producer.open()
         if _is_open(cluster, topics, opened):

@@ -170,7 +170,7 @@ class KafkaLogReader:
         return RecordedDigests(batch.journal_digest, batch.ledger_digest) if batch and batch.ledger_digest else None
 
     def input_names(self) -> dict[str, str]:
-        """None: pages name the inputs of a stream as people do, by topic and partition."""
+        """Empty: pages name the inputs of a stream as people do, by topic and partition."""
         return {}
 
     def last_page(self, partition: int) -> JournalPage | None:
@@ -226,7 +226,7 @@ class KafkaLogReader:
         """Nothing is held between two reads."""
 
     def _batches(self, edition: str, partition: int, start: int) -> Iterator[tuple[Record, PostingBatch]]:
-        """The batches of the ledger, each with its record; what is wrong with the question is told at once."""
+        """The batches of the ledger, each with its record; wrong arguments are refused at once, not on reading."""
         self._must_have(edition)
         records = self._records(self._place(self._ledger, partition), start)
         return ((record, batch) for record in records if (batch := batch_of(record)) is not None)
@@ -252,7 +252,7 @@ class KafkaLogReader:
                     yield record
                     if record.offset == end - 1:
                         return
-                # Behind the last record there may be markers of transactions alone, which nobody is given.
+                # After the last record there may be only markers of transactions, which no reader is given.
                 if polled.at_end.get(place, -1) >= end:
                     return
                 silent = 0.0 if polled.records else silent + POLL_SECONDS

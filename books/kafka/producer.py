@@ -23,7 +23,7 @@ QUEUE_FULL_SECONDS: Final = 0.1
 
 
 class Publisher:
-    """Sends messages that stand for themselves."""
+    """Sends messages one by one, outside of transactions."""
 
     def __init__(self, bootstrap: str, settings: dict[str, Any]) -> None:
         self._bootstrap = bootstrap
@@ -86,10 +86,10 @@ class Publisher:
             raise self._typed(error) from error
 
     def _typed(self, error: KafkaException) -> BooksError:
-        """The typed error. What makes every further call fail is told once, and after that only that it did."""
+        """The typed error. The library names a fatal error once, and later says only that there was one: it is kept."""
         cause = error.args[0]
         if cause.code() == KafkaError._FATAL:
-            with suppress(BooksError):  # it is the very one that is looked for
+            with suppress(BooksError):  # this call keeps the error that is looked for, and raises it
                 self._serve()
             cause = self._fatal or cause
         elif cause.fatal():
@@ -192,7 +192,7 @@ class TransactionalProducer(Publisher):
     def _undone(self, cause: KafkaError) -> BooksError:
         """Undo a transaction that could not be committed; the error that says so.
 
-        One that is lost here may have been committed: that a transaction has ended is all that the broker then says.
+        With TransactionLost it may have been committed: the broker then says only that a transaction has ended.
         """
         try:
             self._undo()

@@ -10,7 +10,7 @@ import msgspec
 # Stands for headers that cannot be read, because the name of one is no text. It is compared by identity: nothing
 # that a publisher sends can be taken for it.
 UNREADABLE: Final[Mapping[str, str]] = MappingProxyType({})
-# What is not UTF-8 stands behind this prefix in base64; so does a text that begins with it, so that none is mistaken.
+# What is not UTF-8 is written as base64 after this prefix; so is a text that begins with it, to tell the two apart.
 ENCODED: Final = "base64:"
 
 
@@ -41,8 +41,8 @@ class Record(NamedTuple):
 class Polled(NamedTuple):
     """What one poll brought: records in order of each partition, and places that have no more for now.
 
-    `at_end` says up to which offset. A leader that is new may say so of an offset that it will soon be past: whoever
-    must know that there is no more compares it with an end that was asked for.
+    `at_end` gives the offset of that end. A new leader may give one that it will soon be past: to be sure that there is
+    no more, compare it with an end that was asked for.
     """
 
     records: list[Record]
@@ -86,7 +86,7 @@ class GroupView(msgspec.Struct, frozen=True):
 
 
 def header_text(value: bytes | None) -> str:
-    """A value as text; none at all is an empty one."""
+    """A header's value as text; a missing value is an empty text."""
     if not value:
         return ""
     try:

@@ -12,18 +12,18 @@ import msgspec
 from books.kafka.client_errors import REQUEST_SECONDS
 from books.snapshots.due import LOOK_EVERY_SECONDS, POSTINGS_WHILE_SCORING
 
-# For so long a process of a group may be silent before its partitions are given to others.
+# How long a process of a group may be silent before its partitions are given to others.
 SESSION_SECONDS: Final = 10.0
 HEARTBEATS_PER_SESSION: Final = 5
-# For so long a transaction may stay open: meanwhile nobody reads what stands behind its first record.
+# How long a transaction may stay open: meanwhile nobody reads what comes after its first record.
 TRANSACTION_SECONDS: Final = 10.0
-# For so long a reader waits until no transaction is open in the journal: the time above, the broker's interval between
+# How long a reader waits until no transaction is open in the journal: the time above, the broker's interval between
 # two looks at such transactions, and room to spare.
 SETTLE_SECONDS: Final = 60.0
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """Says what a process on Kafka waits for and how often it looks; whoever opens a stream may say otherwise."""
+    """How long a process on Kafka waits, and how often it looks; whoever opens a stream may choose other values."""
 
     session_seconds: float = SESSION_SECONDS
     transaction_seconds: float = TRANSACTION_SECONDS

@@ -17,7 +17,7 @@ class UrlPlace:
     """
 
     def __init__(self, url: str) -> None:
-        """Reach for nothing yet but the library; raises PlaceRefused."""
+        """Load the library for this kind of URL, and contact nothing yet; raises PlaceRefused."""
         try:
             self._files, self._root = fsspec.core.url_to_fs(url.rstrip("/"))
         except ImportError as error:

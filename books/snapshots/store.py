@@ -1,7 +1,7 @@
 """Keeps snapshots of accounts: a cache that saves reading a ledger from its beginning.
 
 A file is a magic word, the length of the header, the header as JSON, the payload, and SHA-256 over all of that. One
-that is damaged is taken for none.
+that is damaged is ignored.
 """
 
 from collections.abc import Sequence
@@ -62,14 +62,14 @@ class SnapshotPlace(Protocol):
 
 
 class FolderPlace:
-    """A folder of this machine: a reader meets whole files alone."""
+    """A folder of this machine, in which a reader only ever meets whole files."""
 
     def __init__(self, folder: Path, files: FilePort = REAL_FILES) -> None:
         self._folder = folder
         self._files = files
 
     def put(self, name: str, pieces: Sequence[bytes]) -> None:
-        """See SnapshotPlace; the bytes are on the disk before the name is theirs."""
+        """See SnapshotPlace; the bytes are on the disk before the file gets its name."""
         replace_file(self._files, self._folder / name, pieces)
 
     def get(self, name: str) -> bytes | None:

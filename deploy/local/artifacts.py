@@ -123,7 +123,7 @@ def fetched(artifact: Artifact, say: Say = say_aloud) -> Path:
         if whole.is_dir():
             return whole
         prefix = f".{whole.name}-"
-        # Whoever wrote them held the lock, and does no more.
+        # Whoever wrote them held this lock, and has ended.
         for cut_off in cache.glob(f"{prefix}*"):
             shutil.rmtree(cut_off)
         say(f"Fetching {artifact.title} {artifact.version} by Maven: {artifact.size} ({whole}).")

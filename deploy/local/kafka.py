@@ -1,4 +1,4 @@
-"""A real Apache Kafka in one process on loopback, because what is told of Kafka has to be shown on Kafka."""
+"""Runs a real Apache Kafka in one process on loopback, because only Kafka itself shows how it behaves."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _CORRELATION = 1
 class LocalKafka(LocalServer):
     """One Kafka node, broker and controller in one (KRaft), that listens on 127.0.0.1 only.
 
-    `settings` are lines of server.properties, and go over DEFAULT_SETTINGS; `java_options` replace JAVA_OPTIONS (give
+    `settings` are lines of server.properties, and override DEFAULT_SETTINGS; `java_options` replace JAVA_OPTIONS (give
     "-Xmx1g" alone to measure throughput with all of Java's compilers). The data is in `folder`/data and stays.
     """
 

@@ -1,4 +1,4 @@
-"""Enters a posting into an account: the only place where an account changes, and no rule is asked."""
+"""Enters a posting into an account without asking any rule: the only place where an account changes."""
 
 from bisect import bisect_left
 from typing import Final

@@ -23,8 +23,8 @@ class Awards(msgspec.Struct, gc=False):
     """Collects what one fact is awarded: entries with their arithmetic, or the reason for none.
 
     Awards charge their limits at once, so that a later rule of the same fact sees what the earlier ones took.
-    `expired` are the expiries of awards that had ended by `now`, the latest instant known. A struct, which is made
-    faster than a class: there is one for every fact.
+    `expired` are the expiries of awards that had ended by `now`, the latest instant known. It is a struct because one
+    is made for every fact, and a struct is made faster than an ordinary object.
     """
 
     partition: Partition

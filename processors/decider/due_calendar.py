@@ -52,7 +52,7 @@ class DueCalendar:
         self._instants = sorted(self._members)  # which is a heap
 
     def _instants_up_to(self, until: int) -> Iterator[int]:
-        """In a heap nothing is due before its parent, so the search stops early."""
+        """The instants up to `until`; in a heap nothing is due before its parent, so the search stops early."""
         instants, places = self._instants, [0]
         while places:
             place = places.pop()

@@ -34,11 +34,11 @@ class Term:
         return self.active is None or not self.active.unmet_on(day)
 
     def meets(self, day: LocalDay) -> bool:
-        """Whether some instant of the day is between the first and the last; an unsteady day may have one."""
+        """Whether some instant of the day is in the term; True of any day on which the clocks change."""
         return not day.until_at or (self.from_at < day.until_at and day.first_at < self.until_at)
 
     def covers(self, day: LocalDay) -> bool:
-        """Whether all instants of the day surely are."""
+        """Whether all instants of the day surely are in the term."""
         return day.until_at > 0 and self.from_at <= day.first_at and day.until_at <= self.until_at
 
     def unmet_at(self, moment: LocalMoment) -> str:

@@ -54,7 +54,7 @@ def enter(account: Account, entry: Entry) -> None:
             raise AssertionError(f"award {entry.entry_id} opens no lot")
         expires_at = FAR_FUTURE if entry.expires_at is None else entry.expires_at
         lot, lots = Lot(entry.lot, entry.points, entry.available_at, expires_at), account.lots
-        # Most belong behind the last one, what is earned later expires later; to find that out by `lot_order` is slow.
+        # Most belong after the last one, as what is earned later expires later; `insort` would find that out slowly.
         if not lots or (last := lots[-1]).expires_at < expires_at:
             lots.append(lot)
         elif last.expires_at == expires_at and last.available_at <= entry.available_at:

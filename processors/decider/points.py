@@ -74,7 +74,7 @@ class CompiledRule:
         return self._kept((taking, basis), self._whole(taking, basis, self.counted.rate, self.counted.rate_text))
 
     def worth_of_event(self, taking: int, asked: int) -> Worth:
-        """What one event is worth where its points differ: `asked` is what `points_of` of the kind is asked for."""
+        """What one event is worth where events differ in points: `asked` is the number that `points_of` takes."""
         if self.counted.points_of is None:
             raise AssertionError(f"every event that rule {self.rule_id} counts is worth the same")
         points = self.counted.points_of(asked)
@@ -82,7 +82,7 @@ class CompiledRule:
         return self._kept((taking, asked), self._whole(taking, 1, points, text))
 
     def cut(self, whole: Working, paid: int, limit_ids: tuple[str, ...]) -> Working:
-        """The arithmetic of an award that limits have cut; that of nothing paid for the same worth is the same."""
+        """The arithmetic of an award that limits have cut; the same cut of the same worth gives the same object."""
         key = (id(whole), paid, limit_ids)
         known = self.cuts.get(key)
         if known is not None and known[0] is whole:

@@ -28,7 +28,7 @@ def covers(partition: Partition, claim: Claim, occurred_at: int) -> bool:
 
 
 def owed_to_new_claim(partition: Partition, account: Account, claim: Claim) -> list[RefereePurchased]:
-    """For a claim that arrives after purchases it covers: those purchases, told to both sides."""
+    """The facts owed for purchases that came before a claim which covers them: each is told to both sides."""
     owed: list[RefereePurchased] = []
     first_rank = account.purchases_made - MAX_PURCHASES_REMEMBERED + 1
     for purchase in account.purchases:
@@ -40,7 +40,7 @@ def owed_to_new_claim(partition: Partition, account: Account, claim: Claim) -> l
 def owed_for_purchase(
     partition: Partition, account: Account, new_claim: Claim | None, purchase: Purchase
 ) -> list[RefereePurchased]:
-    """For a purchase: every claim that covers it, by rank, told to both sides."""
+    """The facts owed for a purchase: one for each side of every claim that covers it, by the claim's rank."""
     owed: list[RefereePurchased] = []
     claims = account.claims if new_claim is None else [*account.claims, new_claim]
     for claim in claims:

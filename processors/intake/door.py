@@ -219,7 +219,7 @@ def _checked(shape: Any, document: Mapping[str, Any], name: str) -> PublishedFac
 
 
 def _check_patterns(text: bytes, document: Mapping[str, Any], name: str) -> None:
-    """Raises Problem if a text holds what its pattern forbids: here alone the schema's own patterns are run."""
+    """Raises Problem if a text holds what its pattern forbids; only here are the schema's own patterns run."""
     timeless = msgspec.json.decode(text) | {"occurred_at": 0}
     try:
         msgspec.convert(timeless, _FACTS[name])
@@ -254,7 +254,7 @@ def _known_type(document: Mapping[str, Any]) -> str:
 
 
 def _without_unknown(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:
-    """The document with the fields alone that the fact has; the others are counted."""
+    """The document with only those fields that the fact has; the others are counted."""
     source = str(document.get("source", ""))
     known = _FIELDS[name]
     if not document.keys() <= known:
@@ -292,7 +292,7 @@ def _finished(shape: Any) -> PublishedFact:
 
 
 def _is_whole(fact: PublishedFact) -> bool:
-    """Whether a fact of the right types surely is one that the door admits; False says nothing."""
+    """Whether a fact of the right types surely is one that the door admits; False leaves that open."""
     if not (EARLIEST_AT <= fact.occurred_at <= LATEST_AT and _is_plain_source(fact.source) and keeps_bounds(fact)):
         return False
     if isinstance(fact, ReferralMade):

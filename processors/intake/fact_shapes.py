@@ -34,7 +34,7 @@ def build(shape: Any) -> PublishedFact:
 def keeps_bounds(fact: PublishedFact) -> bool:
     """Whether a fact of the right types surely keeps the bounds of its fields, and holds no control characters.
 
-    False says nothing: texts with rare characters are not looked at closely. What no field alone can show, and the
+    False leaves that open: texts with rare characters are not looked at closely. What no field alone can show, and the
     pattern of `source`, are left to the door.
     """
     return _BOUNDS_OF[type(fact)](fact)

@@ -1,4 +1,4 @@
-"""Opens input files: finds out their format, refuses files of other kinds by name, and gives their records."""
+"""Opens input files: finds out their format, says what files of other kinds are, and gives the records."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def open_input(
     """A file as an input; without `form` that is found out by its content first, then by its name's ending.
 
     `name` is what the books call it (default: the path's last part), and messages too unless `shown` is given.
-    `otherwise` is the format of what says nothing of its own. An empty file is an input without records.
+    `otherwise` is the format if neither content nor name tells. An empty file is an input without records.
 
     Raises InputRefused for what cannot be read, or is no format of events.
     """

@@ -23,7 +23,7 @@ class Survey(msgspec.Struct):
     """Counts what inputs hold while they are read, so that an import can report on them before it writes.
 
     `older` counts the facts before the instant asked about, taken or refused as too old; `already` the records that
-    earlier imports took in, which are in no other count; `repeated` names inputs that another one given equals.
+    earlier imports took in, which are in no other count; `repeated` names inputs that equal another one given.
     """
 
     records: int = 0

@@ -79,7 +79,7 @@ def recover_partition(
         try:
             scorer.recover(item.line, list(item.postings))
         except AssertionError as impossible:
-            # These postings were read from the books, not just decided, so the books are damaged and not this program.
+            # These postings were read from the books, not just decided, so the books are at fault, not this program.
             where = f"page {item.folio.page}, line {item.folio.line} of the journal's partition {scorer.partition}"
             raise BooksDamaged(
                 f"ledger.{edition}/{scorer.partition:02d}.avro", None, f"at {where}: {impossible}"
@@ -116,5 +116,5 @@ def _is_made_by(log: LogReader, header: SnapshotHeader) -> bool:
     try:
         recorded = log.recorded_digests(header.edition, header.partition, header.commit_at)
     except BooksDamaged:
-        return False  # whoever reads what is damaged will say so
+        return False  # reading the books will report the damage
     return recorded == (header.journal_digest, header.ledger_digest)

@@ -41,7 +41,7 @@ def problems_of(error: ValidationError, data: Any) -> list[Problem]:
         if detail["type"] == "problems":
             for at, text, hint in context["problems"]:
                 found.append(Problem(written_path((*detail["loc"], *at), data), text, hint))
-        elif detail["type"] != "too_short" or not value_at(path, data):  # pydantic counts sound items alone
+        elif detail["type"] != "too_short" or not value_at(path, data):  # pydantic counts only valid items
             found.append(_problem(detail, path, context, data))
     return found
 

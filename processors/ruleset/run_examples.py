@@ -133,13 +133,13 @@ def _compare(example: Example, items: Sequence[_Item], zone: Zone) -> tuple[int 
     came = "; ".join(map(str, items[:MAX_SHOWN])) or "nothing"
     for at, expected in enumerate(example.expect):
         if at >= len(items):
-            return at, f"nothing comes for item {at + 1}; in all came: {came}"
+            return at, f"nothing comes for item {at + 1}; all that came: {came}"
         differences = _differences(expected, items[at], zone)
         if differences:
-            return at, f"item {at + 1} differs: {', '.join(differences)}; in all came: {came}"
+            return at, f"item {at + 1} differs: {', '.join(differences)}; all that came: {came}"
     if len(items) > len(example.expect):
         extra = items[len(example.expect)]
-        return None, f"`expect` ends before `{extra}`; in all came: {came}"
+        return None, f"`expect` ends before `{extra}`; all that came: {came}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The schema registry, which alone knows by what schema a publisher wrote; it is asked in Confluent's HTTP interface.
+"""Asks a schema registry, over Confluent's HTTP interface, by which schema a message was written, and registers ours.
 
 Format: the Schema Registry API that Confluent, Apicurio (under /apis/ccompat/v7), Karapace and Redpanda serve. Three
 calls are made here: Confluent's own client would bring an OAuth library and cryptography along for them.
@@ -23,8 +23,8 @@ from schemas.avro.contracts import schema_json
 ANSWER_WITHIN_S: Final = 5.0
 MAX_ANSWER_BYTES: Final = 4_000_000
 MAX_SCHEMAS: Final = 1_024
-# An id that is not known is asked for again at once, as the registry may be a copy that is a moment behind; not so
-# while many are not known, which is no matter of moments.
+# An unknown id is asked for again at once, as the registry may be a copy that is a moment behind; but not while many
+# ids are unknown, for which there is another cause.
 MAX_ASKS: Final = 3
 ASK_AGAIN_AFTER_S: Final = 0.1
 MAX_PATIENT_IDS: Final = 8
@@ -96,7 +96,7 @@ class RegistrySchemas:
 
 
 def register_contracts(url: str, topics: Mapping[str, str]) -> list[Registered]:
-    """Registers the present contract of each topic's fact type for the subject `<topic>-value`; again is harmless.
+    """Registers the present contract of each topic's fact type for the subject `<topic>-value`; a repeat is harmless.
 
     The subject's compatibility is set to BACKWARD first. What the registry refuses is told in the list, in its own
     words. Raises RegistryUnreachable.
@@ -153,9 +153,9 @@ class _Registry:
         self._pool = urllib3.ProxyManager(proxy, **bounds) if proxy else urllib3.PoolManager(**bounds)
 
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> _Answer:
-        """One call and its answer; raises RegistryUnreachable where none comes, or one that speaks of the registry."""
+        """One call and its answer; raises RegistryUnreachable if none comes, or one about the registry itself."""
         try:
-            # Wherever it may lead, user and password are not for others.
+            # No redirect is followed: user and password are not for other hosts.
             response = self._pool.request(
                 method, f"{self._base}{path}", json=body, headers=self._headers, redirect=False, preload_content=False
             )

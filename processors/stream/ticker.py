@@ -107,9 +107,9 @@ class Ticker:
             self._alerted_for = oldest
             waited = (now - oldest) // HOUR_MS
             self._say(
-                f"ALERT: a fact that came at {format_instant(oldest)} is not taken in for {waited} hours, and time "
-                f"goes on without it, {MAX_HELD_BACK_MS // HOUR_MS} hours behind the clock: points may expire that it "
-                "could have spent or kept. Look after the intake (`tallybook status`)"
+                f"ALERT: a fact that came at {format_instant(oldest)} has not been taken in for {waited} hours, and "
+                f"time goes on without it, {MAX_HELD_BACK_MS // HOUR_MS} hours behind the clock: points may expire "
+                "that it could have spent or kept. Look after the intake (`tallybook status`)"
             )
         # Facts that have waited longer than this are passed over, but none that came since.
         held = max(oldest, latest) // HOUR_MS * HOUR_MS

@@ -175,7 +175,7 @@ class ClickHouse:
             return
         if self._server is None:
             self.command(f"SET max_threads = {count}, max_insert_threads = {count}")
-        else:  # with each statement: what is SET goes with its session
+        else:  # with each statement: what is SET ends with its session
             for setting in ("max_threads", "max_insert_threads"):
                 self._client.set_client_setting(setting, str(count))
         self._threads = count

@@ -1,4 +1,4 @@
-"""One process per ClickHouse folder: a lock whose file says who holds it, and where that process serves readers."""
+"""Locks a ClickHouse folder for one process; the lock's file says who holds it, and where it serves readers."""
 
 import fcntl
 import os

@@ -99,7 +99,7 @@ def _reasons(formatted: str, table_functions: frozenset[str], limits: Mapping[st
         if following == "(" and name in table_functions - HARMLESS_TABLE_FUNCTIONS:
             yield f"the table function {name!r} reaches out of the tables; a query reads only the views"
         if name == "format" and following.isidentifier() and at + 2 == len(names):
-            yield "leave the last clause out that names a format: --csv, --json and --parquet choose it"
+            yield "leave out the last clause, which names a format: --csv, --json and --parquet choose it"
         if name == "settings" and following and names[at + 2 : at + 3] == ["="]:
             yield from _refused_settings(names[at + 1 :], limits)
 

@@ -1,6 +1,6 @@
 """Deletes the parts of an embedded ClickHouse's tables that merges have replaced, which it never does by itself.
 
-A server clears them in the background. The embedded engine was not seen to, however long it was open; but dropping a
+A server clears them in the background. The embedded engine never did, however long it was open; but dropping a
 partition, be it one that does not exist, ends with clearing the table. What a merge wrote is synced before: until then
 the parts that it replaces are the only ones that a power cut leaves.
 """
@@ -44,7 +44,7 @@ def clear_replaced_parts(
 
 
 def _sync(part: Path) -> None:
-    """Have the files of a part on the disk, and their names."""
+    """Wait until the disk has the files of a part, and their names."""
     for path in (*part.iterdir(), part, part.parent):
         descriptor = os.open(path, os.O_RDONLY)
         try:

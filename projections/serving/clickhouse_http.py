@@ -55,7 +55,7 @@ class ClickHouseSite:
         self._here = {f"{name}:{port}" for name in _NAMES}
 
     def refuse(self, head: HttpRequest) -> HttpAnswer | None:
-        """Refuse what a page of the web could send through a browser on this machine, and who has not the token."""
+        """Refuse what a web page could send through a browser on this machine, and requests without the token."""
         try:
             self._check_origin(head)
             if not _is_greeting(head):
@@ -74,7 +74,7 @@ class ClickHouseSite:
             return _refusal(refused)
 
     def fault(self, status: int, why: str) -> HttpAnswer:
-        """Word what the server itself refuses as everything else."""
+        """Word what the server itself refuses like all other refusals."""
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _refusal(too_large())
         return _refusal(Refused(36, f"{HTTPStatus(status).phrase}: {why}", status=HTTPStatus(status)))

@@ -1,4 +1,4 @@
-"""How ClickHouse words and numbers what it refuses over HTTP, so that its clients show our refusals well."""
+"""Words and numbers refusals as ClickHouse does over HTTP, so that its clients show ours well."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What a client of ClickHouse's HTTP interface asks, read from its request with everything bounded.
+"""Reads what a client of ClickHouse's HTTP interface asks for from its request, with everything bounded.
 
 The interface is described in ClickHouse's documentation under "HTTP interface": the query in the URL, in the body or in
 both, `param_name` for `{name:Type}`, every other name in the URL a setting, user and key in headers or in the URL.
@@ -71,11 +71,11 @@ def read_request(target: str, headers: Mapping[str, str], body: bytes) -> Reques
     fields = _fields(target)
     asked, form = _asked(headers, body)
     fields |= form
-    # In the URL and in the body: the one goes on where the other ends.
+    # A query may be in the URL and in the body: then the body goes on where the URL ends.
     query = "\n".join(part for part in (fields.pop("query", ""), asked) if part.strip())
     if fields.pop("compress", "0") not in {"0", "false"} or fields.pop("decompress", "0") not in {"0", "false"}:
         raise Refused(
-            48, "compress and decompress ask for ClickHouse's own blocks: turn compression off, there is no net here"
+            48, "compress and decompress ask for ClickHouse's own blocks: turn compression off, no network is crossed"
         )
     settings = {
         name: value
@@ -121,7 +121,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     if encoding in {"", "identity"}:
         return content
     if encoding not in _DEFLATED:
-        # Clients compress so what they want to insert; of queries hardly any does.
+        # Clients send what they insert in other encodings, but hardly ever a query.
         known = ", ".join(_DEFLATED)
         raise Refused(
             164,

@@ -1,4 +1,4 @@
-"""The one file that knows waitress: an HTTP server that no client can hold up, nor fill the memory of.
+"""The one file that knows waitress: an HTTP server that no client can block, and whose memory no client can fill.
 
 waitress reads requests in one thread and answers them in several others, so that a slow client holds no thread. What
 it bounds by inactivity alone (a request that arrives byte by byte, an answer that is taken byte by byte) has a bound
@@ -94,12 +94,12 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             cleanup_interval=1,
             connection_limit=2 * MAX_CONNECTIONS,
             ident="Tallybook",
-            inbuf_overflow=limits.body_bytes + 1,  # no body is laid on disk, and
+            inbuf_overflow=limits.body_bytes + 1,  # so that no body is put on disk
             log_socket_errors=False,
             max_request_body_size=limits.body_bytes + 1,
             max_request_header_size=limits.head_bytes,
             outbuf_high_watermark=PIECE_BYTES,
-            outbuf_overflow=4 * PIECE_BYTES,  # no answer
+            outbuf_overflow=4 * PIECE_BYTES,  # so that no answer is put on disk
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family)
@@ -140,7 +140,7 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         self._thread.join()
 
     def pull_trigger(self) -> None:
-        """Wake the thread that reads and sends, if it still runs: its pipe may be another file by then."""
+        """Wake the thread that reads and sends, if it still runs; its pipe's descriptor may be another file's later."""
         with self._waking:
             if self._is_awake:
                 super().pull_trigger()
@@ -185,7 +185,7 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         )
         try:
             answer = self.site.answer(request)
-        except Exception:  # noqa: BLE001 - it is told as of any thread that dies, and the thread lives for others
+        except Exception:  # noqa: BLE001 - it is reported as if the thread had died, but the thread goes on
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
             answer = self.site.fault(HTTPStatus.INTERNAL_SERVER_ERROR, "see the log of this process")
         start_response(*_head_of(answer))
@@ -195,7 +195,7 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
 
 class _Refusing(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """Sends the refusal of a request, and closes the connection: who knows where the next would begin."""
+    """Sends the refusal of a request, and closes the connection, as nobody knows where the next request would begin."""
 
     def execute(self) -> None:
         """Send it."""
@@ -225,7 +225,7 @@ class _Reader(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         self._site = site
 
     def received(self, data: bytes) -> int:
-        """Take in a part of the request; a chunk is too large when it says so, and not when it has come."""
+        """Take in a part of the request; a chunk that is too large is refused by its head, before it has come."""
         taken = int(super().received(data))
         if getattr(self.body_rcv, "chunk_remainder", 0) >= self.adj.max_request_body_size:
             self.error, self.completed = RequestEntityTooLarge("a chunk of the body is too large"), True
@@ -268,13 +268,13 @@ class _Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return is_taken
 
     def write_soon(self, data: bytes) -> int:
-        """Send a part of an answer as soon as can be."""
+        """Send a part of an answer as soon as possible."""
         if not self.total_outbufs_len:
             self._leaving_since = time.monotonic()
         return int(super().write_soon(data))
 
     def handle_expt(self) -> None:
-        """Hang up on who sends urgent data, which HTTP has not."""
+        """Hang up on a client that sends urgent data, which HTTP does not have."""
         self.handle_close()
 
     def is_late(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which queries of others run now: so many at once, not for ever, and not for somebody who has hung up."""
+"""Limits the queries of others: how many run at once, for how long, and none for a client that has hung up."""
 
 import threading
 import time
@@ -73,6 +73,6 @@ class Running:
                     for mark, query in self._queries.items()
                     if self._is_ending or time.monotonic() > query.overdue_at or query.has_hung_up()
                 ]
-            # Again and again, as one that is only just beginning is not found yet.
+            # In every turn, as a query that is only just beginning is not found yet.
             for mark in due:
                 self._kill(mark)

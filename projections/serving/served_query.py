@@ -1,4 +1,4 @@
-"""What a query from outside may do while the process goes on with its work: read, for so long and so much."""
+"""Runs a query from outside: it may only read, within limits that leave the process room for its own work."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from projections.store import QueryFailed
 VIEWS: Final = "tallybook"
 MAX_SECONDS: Final = 60
 MAX_MEMORY_BYTES: Final = 2 << 30
-# The whole answer is gathered before its first byte is sent, so that an error is one and not half an answer.
+# The whole answer is gathered before its first byte is sent, so that an error is not sent as half an answer.
 MAX_RESULT_BYTES: Final = 256 << 20
-# Half of the cores are left for what the process is there for.
+# Half of the cores are left for the process's own work.
 MAX_THREADS: Final = max(1, (os.cpu_count() or 1) // 2)
-# A query may ask for less than this of each, and gets it; more is cut to it.
+# A query may set lower limits for itself; higher ones are cut to these.
 LIMITS: Final[Mapping[str, int]] = {
     "max_execution_time": MAX_SECONDS,
     "max_memory_usage": MAX_MEMORY_BYTES,
@@ -100,7 +100,7 @@ class Guarded:
             if _FORMAT_NAME.fullmatch(output_format) is None:
                 raise Refused(36, f"{output_format!r} is no name of a format")
             is_newer = output_format == "Native" and request.protocol >= REVISION
-            # `default` is where a client is that says nothing; in this engine that is the file system.
+            # A client that names no database is in `default`, which in this engine is the file system.
             database = VIEWS if request.database in {"", "default", "__default__"} else request.database
             answer = self._asks.ask(
                 f"{query}\nFORMAT {output_format}",

@@ -49,7 +49,7 @@ def keep_{name}(item):
     body = b"".join(parts)
     records_{name}[id(item)] = (item, body)
     return body"""
-# Fields of few different texts, whose bytes are looked up: what a publisher has some of, and what rules are called.
+# Text fields that hold few different values, such as stores and rule ids: their bytes are looked up in a table.
 REPEATED_TEXTS: Final = frozenset({
     "brand", "category", "channel", "currency", "fact_type", "factor", "limit_id", "network", "rate", "reason",
     "rounding", "rule_id", "ruleset_hash", "ruleset_version", "scope", "source", "store_id", "tender", "type", "unit",
@@ -153,7 +153,7 @@ def _kind(node: Schema) -> str:
 
 
 def _marked(field: dict[str, Any]) -> Schema:
-    """The type of a field, with "repeated" for the texts that say the same in many records."""
+    """The type of a field, with "repeated" for texts that are the same in many records."""
     node = field["type"]
     if field["name"] not in REPEATED_TEXTS:
         return node
@@ -161,7 +161,7 @@ def _marked(field: dict[str, Any]) -> Schema:
 
 
 def _items_of(node: Schema) -> Schema:
-    """What an array or map holds: not another one, as the source has one loop variable for each depth only."""
+    """What an array or map holds: not another one, because all loops of the source use the same variables."""
     items: Schema = node["values"] if node["type"] == "map" else node["items"]
     if _kind(items) in ("array", "map"):
         raise TypeError("an array of arrays or maps needs a record between")
@@ -251,7 +251,7 @@ class _EncoderSource:
         self._line(depth, f"write({value}, parts)")
 
     def _shared(self, name: str, depth: int) -> None:
-        """Of a record of which many hold the very same object the bytes are kept, and the object, so that its id is."""
+        """Look up a shared record's bytes by its id; the object is kept too, so that no other object gets this id."""
         self.tables.append(_KEEPING.format(name=name))
         self._line(depth, f"kept = kept_{name}(id(item))")
         self._line(depth, f"parts.append(kept[1] if kept is not None and kept[0] is item else keep_{name}(item))")

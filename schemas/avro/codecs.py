@@ -156,7 +156,7 @@ def _canonical(schema: Any) -> str:
 
 
 def own_type(writer_schema: str) -> str | None:
-    """The published fact whose present schema this one is, but for what changes no value: docs, defaults, spelling.
+    """The published fact of which this is the present schema, apart from docs, defaults and spelling; None if of none.
 
     Raises SchemaUnusable.
     """
@@ -224,7 +224,7 @@ def _publishers(writer_schema: str) -> Any:
 
 
 def _rewritten(name: str, bodies: bytes, count: int, writer_schema: str) -> bytes:
-    """The same records under our own schema: what ours has more is its default, what it has not is left out."""
+    """The same records under our own schema: fields that only ours has get their default, others are dropped."""
     stream, rewritten = io.BytesIO(bodies), io.BytesIO()
     for _ in range(count):
         value = fastavro.schemaless_reader(

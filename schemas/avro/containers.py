@@ -23,7 +23,7 @@ MAX_VARINT_BYTES: Final = MAX_VARINT_BITS // 7
 
 
 class ContainerDamaged(ValueError):
-    """A container cannot be read on.
+    """A container cannot be read any further.
 
     `record_number` (from 1) is the first record affected, 0 the header; `offset` is the byte at which its block begins.
     """
@@ -99,7 +99,7 @@ def read_header(file: ByteStream) -> Header:
 def read_blocks(file: ByteStream, sync: bytes, offset: int = 0) -> Iterator[Block]:
     """The blocks from here, which is byte `offset` of the container, to the end of the stream, as they are stored.
 
-    Not a byte behind the last block given is read. Raises ContainerDamaged at the first block that is not whole.
+    No byte after the last block given is read. Raises ContainerDamaged at the first block that is not whole.
     """
     cursor = _Cursor(file, offset, record=1)
     while (records := cursor.long_or_end()) is not None:

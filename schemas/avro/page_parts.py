@@ -1,7 +1,7 @@
 """Puts a journal page together from parts: a fact that came as Avro stands in it as it came, and is not written again.
 
-Format: the contracts JournalPage and JournalLine (`schemas/avro`) in Avro's binary encoding; a test holds pages made
-here against those that the codecs make.
+Format: the contracts JournalPage and JournalLine (`schemas/avro`) in Avro's binary encoding; a test compares
+pages made here with those that the codecs make.
 """
 
 from collections.abc import Iterable, Sequence

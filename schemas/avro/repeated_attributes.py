@@ -1,6 +1,6 @@
 """Finds an attribute that is given twice: Avro's bytes can do so, and a reader of maps takes the last one silently.
 
-An array of records of key and value has the very bytes of a map, so a schema that says so reads them one by one.
+An array of key-value records has the same bytes as a map, so a schema with such an array reads every pair.
 """
 
 from collections.abc import Iterable

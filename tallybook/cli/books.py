@@ -25,7 +25,7 @@ Processes = Annotated[
 
 
 class _Options(NamedTuple):
-    """How an import is to go."""
+    """The options of an import."""
 
     as_is: bool
     accept_too_old: bool
@@ -152,7 +152,7 @@ def status(
         float, typer.Option(min=0, max=600, help="On Kafka: the seconds between two looks at each stage's progress.")
     ] = 3.0,
 ) -> None:
-    """What the folder holds: books, last tick, rules in force, inputs, and how far the tables have followed.
+    """Show what the folder holds: books, last tick, rules in force, inputs, and how far the tables have followed.
 
     Of a stream: what waits for each stage, and which one has input and makes no progress; ends with 4 if one is stuck.
 

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def balance(context: typer.Context, member: Member, as_json: AsJson = False) -> None:
-    """What a member has, as of the last tick, and what of it expires next.
+    """Show what a member has as of the last tick, and which points of it expire next.
 
     Example: tallybook balance member-1
     """
@@ -46,7 +46,7 @@ def statement(
     limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many entries.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """A member's last entries with the running balance, newest last, and the points that expire next.
+    """Show a member's last entries with the running balance, newest last, and the points that expire next.
 
     Example: tallybook statement member-1 --limit 50
     """
@@ -68,7 +68,7 @@ def leaderboard(
     limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many places.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Who earned most, of all time or in the period around a date; ties go to who got there first.
+    """Show who earned most, of all time or in the period around a date; ties go to who got there first.
 
     Points count in the period in which their fact happened, and expiry takes nothing away.
 
@@ -94,11 +94,11 @@ def leaderboard(
 
 def members(
     context: typer.Context,
-    after: Annotated[str, typer.Option(help="Begin behind this member.")] = "",
+    after: Annotated[str, typer.Option(help="Begin after this member.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many members.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Who has an account, in order of the ids, with balance and opening.
+    """List who has an account, in order of the ids, with the balance and how the account was opened.
 
     Example: tallybook members --after member-100
     """
@@ -162,7 +162,7 @@ def sql(
 
 
 def address(context: typer.Context, as_json: AsJson = False) -> None:
-    """Where the tables are served while `tallybook run --follow` has them open, and how to connect.
+    """Show where the tables are served while `tallybook run --follow` has them open, and how to connect.
 
     Any program that speaks ClickHouse's HTTP interface can read there, on this machine alone: Grafana, DBeaver,
     clickhouse-connect, curl. Whoever has the token can read all there is; a new run makes a new one.

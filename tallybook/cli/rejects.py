@@ -31,9 +31,9 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, the newest.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The newest refused records: why, and where each came from. `sent again`: it was resubmitted.
+    """List the newest refused records: why each was refused, where it came from, and whether it was sent again.
 
-    Of a stream only as much is read as is needed, and `sent again` is known only of what was refused again.
+    Of a stream no more is read than needed, and `sent again` is known only of records that were refused again.
 
     Example: tallybook rejects list --reason unknown_currency
     """
@@ -86,11 +86,11 @@ def show(
     number: Number,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="Only the original bytes, exactly; of a table its rows, but JSON is sent again."),
+        typer.Option("--raw", help="Print only the original bytes, exactly (of a table: its rows)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """One refused record: what is wrong with it, what to change, and the original.
+    """Show one refused record: what is wrong with it, what to change, and the original.
 
     Example: tallybook rejects show 1 --raw > mended.json
     """

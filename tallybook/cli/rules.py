@@ -70,7 +70,7 @@ def show(
     version: Annotated[str, typer.Argument(help="Print the text of this version, exactly as published.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """The rule timeline as the journal has it: which version is in force from when.
+    """Show the rule timeline as the journal has it: which version is in force from when.
 
     Example: tallybook rules show
 

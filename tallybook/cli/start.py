@@ -29,7 +29,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The folder to make; it may exist.")] = Path(),
     deployment: Annotated[str, typer.Option(help="The programme's name in its books (default: the folder's).")] = "",
     horizon: Annotated[
-        int, typer.Option(min=1, max=36_500, help="Facts older than so many days are not scored.")
+        int, typer.Option(min=1, max=36_500, help="Facts older than this many days are not scored.")
     ] = DEFAULT_HORIZON_DAYS,
     partitions: Annotated[
         int, typer.Option(min=1, max=1024, help="Parts of the books; fixed for ever.")

@@ -61,7 +61,7 @@ def create(
         typer.Option(
             min=1,
             max=36_500,
-            help="Facts older than so many days are not scored; fixed for ever.",
+            help="Facts older than this many days are not scored; fixed for ever.",
             show_default=str(DEFAULT_HORIZON_DAYS),
         ),
     ] = None,
@@ -69,9 +69,9 @@ def create(
         str, typer.Option(help="Rules to begin with, where the folder has none: starter, coffee-chain, online-shop.")
     ] = "starter",
 ) -> None:
-    """Create all topics that are missing and open the books. Writes stream.toml if there is none.
+    """Create all topics that are missing, open the books, and write stream.toml if there is none.
 
-    To repeat it does no harm.
+    Repeating it does no harm.
 
     Example: tallybook topics create --bootstrap localhost:9092 --deployment my-shop
     """
@@ -142,7 +142,7 @@ def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
 
 @topics_app.command()
 def check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say how the topics differ from what they should be; ends with 4 if they do.
+    """Say how the topics differ from what they should be; ends with 4 if a difference is dangerous.
 
     Example: tallybook topics check
     """
@@ -171,7 +171,7 @@ def register_schemas(
 ) -> None:
     """Put the contract of each topic of facts into the schema registry, with BACKWARD compatibility.
 
-    To repeat it does no harm. Ends with 4 if the registry refuses one.
+    Repeating it does no harm. Ends with 4 if the registry refuses one.
 
     Example: tallybook schemas register --registry http://localhost:8081
     """
@@ -211,7 +211,7 @@ def publish(
 ) -> None:
     """Send files of events to the deployment's topics, each event to that of its kind. Ends with 4 if some are wrong.
 
-    To send a file twice does no harm: an event that was there before has no second effect.
+    Sending a file twice does no harm: an event that was there before has no second effect.
 
     Example: tallybook publish events.jsonl
     """

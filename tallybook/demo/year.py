@@ -131,7 +131,7 @@ class DemoYear:
         return line
 
     def _check_in(self, _: int, __: int) -> Event:
-        # A fifth of the members check in nearly always, so that streaks grow long.
+        # Most check-ins are of a fiftieth of the members, so that their streaks grow long.
         keen = self._random() < 0.7
         member = self._members[self._below(max(1, len(self._members) // 50))] if keen else self._regular()
         return {"type": "CheckedIn", "member_id": member, "store_id": self._store(), "channel": "app"}

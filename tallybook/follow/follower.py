@@ -22,14 +22,14 @@ from schemas.pages import InputConsumed
 from tallybook.folder.open_round import OpenRound
 from tallybook.follow.inbox import Inbox, Say, Waiting
 
-ROUND_MS: Final = 200  # a round ends so long after its first record
-ROUND_RECORDS: Final = 10_000  # or with so many records
-ROUND_FILES: Final = 500  # or at so many files: the commit names them all
+ROUND_MS: Final = 200  # a round ends this long after its first record
+ROUND_RECORDS: Final = 10_000  # or with this many records
+ROUND_FILES: Final = 500  # or with this many files: the commit names them all
 STEP_RECORDS: Final = 500  # read in one step: few enough that clock and signals are looked at often
 HOUR_MS: Final = 3_600_000
 BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is not worth a message
 MAX_REMEMBERED: Final = (
-    50_000  # inputs known by their content; one that comes again after so many others is read again, as duplicates
+    50_000  # inputs known by their content; one that comes again after this many others is read again, as duplicates
 )
 
 

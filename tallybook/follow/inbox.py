@@ -18,12 +18,12 @@ UNFINISHED_SUFFIXES: Final = (".part", ".tmp", ".filepart", ".crdownload")
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 
-QUIET_MS: Final = 100  # a file is whole if its end looks whole and it has not changed for so long
-LONG_QUIET_MS: Final = 5_000  # or if its end does not, and it has not changed for so long: its writer may only be slow
+QUIET_MS: Final = 100  # a file is whole if its end looks whole and it has not changed for this long
+LONG_QUIET_MS: Final = 5_000  # or if it has not changed for this long, whatever its end: its writer may be slow
 EMPTY_QUIET_MS: Final = 60_000  # or if it is empty: a shell makes the file before it starts the command that fills it
 SCAN_BUSY_MS: Final = 1_000  # between two looks at the folder while files wait
 MAX_WAITING: Final = 10_000  # files known at a time; the others are found when these are taken in
-MAX_HELD_MS: Final = 6 * 3_600_000  # so long a file that keeps changing holds back the ticks
+MAX_HELD_MS: Final = 6 * 3_600_000  # how long a file that keeps changing holds back the ticks
 RECHECK_MS: Final = 10_000  # a taken file is looked at once more after this long
 MAX_RECHECKED: Final = 1_000
 MAX_MENTIONED: Final = 1_000

@@ -12,7 +12,7 @@ from processors.intake.formats import Format
 from tallybook.clock import Clock
 from tallybook.follow.inbox import REFUSED, free_name
 
-PIECE_MS: Final = 200  # so long the first line of a piece waits for others
+PIECE_MS: Final = 200  # how long the first line of a piece waits for others
 PIECE_BYTES: Final = 4 << 20
 MAX_TAIL_BYTES: Final = 2 << 20  # of a line that has not ended yet, held in memory
 READ_BYTES: Final = 1 << 16

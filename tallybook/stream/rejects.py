@@ -19,9 +19,9 @@ from tallybook.stream.open import Stream
 
 FIRST_WINDOW: Final = 500
 LARGEST_WINDOW: Final = 16_000
-# A listing looks at so many places of the topic, back from its end.
+# How many places of the topic a listing looks at, back from its end.
 MAX_LOOKED_BACK: Final = 200_000
-# An attempt to mend a reject that was refused again is looked for among so many rejects behind it.
+# How many rejects after one are searched for an attempt to mend it that was refused again.
 MAX_LOOKED_AHEAD: Final = 10_000
 MAX_SENT: Final = 100_000
 FLUSH_EVERY: Final = 1_000

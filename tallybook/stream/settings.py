@@ -77,7 +77,11 @@ class StreamSettings(BaseSettings):
 
 
 def load_settings(folder: Path, **given: str) -> StreamSettings:
-    """Read the settings of a folder, `given` for what the file lacks; StreamRefused names every error, by field."""
+    """Read the settings of a folder: `given` overrides the file, the environment overrides both.
+
+    Raises:
+        StreamRefused: with every error, by field.
+    """
     file = folder / FILE
     values: dict[str, Any] = {name: value for name, value in given.items() if value}
     if file.exists():
@@ -95,7 +99,7 @@ def load_settings(folder: Path, **given: str) -> StreamSettings:
 def write_settings(folder: Path, settings: StreamSettings) -> Path:
     """Write the stream.toml of a folder that has none, without any secret; gives its path."""
     file = folder / FILE
-    lines = ["# Where this deployment's stream is. What the environment says as TALLYBOOK_… goes over it."]
+    lines = ["# Where this deployment's stream is. Environment variables named TALLYBOOK_… override these settings."]
     written = ("bootstrap", "deployment", "registry", "clickhouse", "snapshots")
     lines += [f"{name} = {json.dumps(getattr(settings, name))}" for name in written]
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from tallybook.stream.lag import lag_on, projection_positions
 from tallybook.stream.open import Stream, tables_for_reading
 from tallybook.stream.stuck import Look, Progress, Time, judge_stage, judge_time
 
-# The newest rulesets are named, so many of them.
+# How many of the newest rulesets are named.
 MAX_RULESETS_SHOWN: Final = 10
 _NO_RULES: Final = (
     "nothing is taken in and no tick is written before rules are published: `tallybook rules publish FILE`"

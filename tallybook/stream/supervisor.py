@@ -29,10 +29,10 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
 STEADY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
-# After so many ends in a row, each soon after the start, all processes are stopped.
+# After this many ends in a row, each soon after the start, all processes are stopped.
 MAX_EARLY_ENDS: Final = 10
 EARLY_SECONDS: Final = 5.0
-# After so many ends in a row because something is refused, all are stopped: that seldom passes by itself.
+# After this many ends in a row because something is refused, all are stopped: that seldom passes by itself.
 MAX_REFUSALS: Final = 3
 Say = Callable[[str], None]
 _START: Final = "from tallybook.cli.main import main; main()"

@@ -97,7 +97,7 @@ class TableFiller:
         self.kill()
 
     def kill(self) -> None:
-        """End the child at once: what it has brought in is true, and the next reader brings in the rest."""
+        """End the child at once: what it has brought in stays, and the next reader brings in the rest."""
         self._child.kill()
 
     def _start(self) -> Child:
@@ -165,7 +165,7 @@ class _ParentMessages:
         threading.Thread(target=self._listen, name="parent", daemon=True).start()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for a message not yet seen, or so long."""
+        """Wait for a message not yet seen, for at most so many seconds (None: without end)."""
         with self._changed:
             self._changed.wait_for(lambda: self._received > self._seen or self.is_finishing, seconds)
             self._seen = self._received

@@ -185,7 +185,8 @@ def test_time_is_held_back_for_six_hours_at_most_and_then_goes_on_with_an_alert(
     scene.clock.at = waits_since + MAX_HELD_BACK_MS + SECOND_MS
     ticker.step()
     (alert,) = scene.said
-    assert alert.startswith(f"ALERT: a fact that came at {format_instant(waits_since)} is not taken in for 6 hours")
+    came = f"ALERT: a fact that came at {format_instant(waits_since)}"
+    assert alert.startswith(f"{came} has not been taken in for 6 hours")
     for _ in range(2):
         scene.clock.at += HOUR_MS
         assert ticker.step()

@@ -103,7 +103,7 @@ def _line_tests(lines: LineConditions | None) -> list[str]:
 
 
 def text_test(value: str, condition: TextCondition) -> str:
-    """Any of some values, none of some values, or both."""
+    """The expression that tests a text: any of some values, none of some values, or both."""
     wanted = condition.wanted()
     if wanted is None:
         return _among(value, frozenset(condition.not_in or ()), "!=", "not in")
@@ -120,7 +120,7 @@ def _among(value: str, texts: frozenset[str], equals: str, among: str) -> str:
 
 
 def number_test(value: str, bounds: NumberCondition, *, may_be_missing: bool = False) -> str:
-    """Between min and max, both inclusive; a number that was not given never matches."""
+    """The expression for a number between min and max, both inclusive; one that was not given never matches."""
     if bounds.min is None:
         test = f"{value} <= {bounds.max}"
     elif bounds.max is None:

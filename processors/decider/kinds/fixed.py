@@ -55,7 +55,7 @@ class FixedRule(EarningRule):
         return []
 
     def warnings(self, path: Path, programme: Programme) -> Iterator[Problem]:
-        """Points of which rounding or a limit never leaves any."""
+        """Points that rounding or a limit always reduces to nothing."""
         yield from super().warnings(path, programme)
         if self.per != "event" or any(self in other.multiplied(programme.rules) for other in programme.rules):
             return
@@ -71,7 +71,7 @@ class FixedRule(EarningRule):
 
     @classmethod
     def when_schemas(cls) -> list[dict[str, Any]]:
-        """`when` asks of the fact that is named in `on`."""
+        """`when` may have the fields of the fact that is named in `on`."""
         return [
             {"if": {"properties": {"on": {"const": word}}, "required": ["on"]}, "then": when_schema(word)}
             for word in get_args(FixedOn)

@@ -85,7 +85,7 @@ class MultiplierRule(AnyRule):
         yield from once.values()
 
     def _problems_with(self, path: Path, other: EarningRule) -> Iterator[Problem]:
-        """What the multiplier asks that a rule which it multiplies cannot answer."""
+        """Where the multiplier asks for something that a rule it multiplies does not have."""
         yield from when_problems(path, self.when, other.fact(), f"`{other.id}`, on a {other.fact().word},")
         for name in ("lines", "exclude_lines"):
             if getattr(self, name) is not None and not other.is_counted_by_line:
@@ -146,7 +146,7 @@ class MultiplierRule(AnyRule):
         return ""
 
     def not_counted(self, fact: MemberFact, rules: Sequence[AnyRule]) -> str:
-        """That none of the rules it multiplies counts this kind of fact."""
+        """A sentence if none of the rules it multiplies counts this kind of fact; else empty."""
         targets = self.multiplied(rules)
         if any(isinstance(fact, other.fact().counted) for other in targets):
             return ""

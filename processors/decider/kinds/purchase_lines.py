@@ -1,4 +1,4 @@
-"""The source of rules that count the lines of a purchase; they share it."""
+"""Writes the source that all rules which count the lines of a purchase have in common."""
 
 from processors.decider.fields.condition_tests import line_test
 from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented

@@ -1,4 +1,4 @@
-"""What every kind of rule says of itself: the questions that compiling, checking and explaining ask of a rule."""
+"""The interface of all kinds of rules: what compiling, checking and explaining need to know of a rule."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class EarningRule(AnyRule):
 
     @classmethod
     def when_schemas(cls) -> list[dict[str, Any]]:
-        """That `when` asks of the kind of fact that is counted."""
+        """That `when` may only have fields of the kind of fact that is counted."""
         return [when_schema(cls.counts)] if "when" in cls.model_fields else []
 
     def counted(self) -> Counted:
@@ -235,7 +235,7 @@ class EarningRule(AnyRule):
             yield Problem(where, message, "give the rule a later `expiry`")
 
     def not_counted(self, fact: MemberFact, rules: Sequence[AnyRule]) -> str:
-        """That it counts another kind of fact."""
+        """A sentence if it counts another kind of fact; else empty."""
         del rules
         counted = self.fact().counted
         return "" if isinstance(fact, counted) else f"it counts {counted.__name__}, this is {type(fact).__name__}"

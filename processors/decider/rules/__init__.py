@@ -1,1 +1,1 @@
-"""A ruleset: its model and checks, the functions that it is compiled into, and what they would say of a fact."""
+"""A ruleset: its model and checks, the functions that it is compiled into, and why a rule takes part or not."""

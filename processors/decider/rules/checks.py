@@ -1,4 +1,4 @@
-"""Checks a ruleset between its parts: what no rule can know alone, each with the path of what to change.
+"""Checks the parts of a ruleset against each other, and names the path of everything that must be changed.
 
 The source of every check is docs/rules.md.
 """
@@ -29,7 +29,7 @@ def check_rules(
 
 
 def check_examples(examples: Sequence[Example], rules: Sequence[AnyRule]) -> list[Problem]:
-    """An example expects awards of rules that exist and pay."""
+    """Where an example expects an award of a rule that does not exist or does not pay."""
     known = tuple(rule.id for rule in rules if isinstance(rule, EarningRule))
     return [
         Problem(

@@ -34,7 +34,7 @@ _NAMES: Final[Mapping[str, Any]] = {
     "NO_RULE_MATCHED": Reason.NO_RULE_MATCHED,
     "OTHER_CURRENCY": Reason.OTHER_CURRENCY,
 }
-# Facts about which something is said even where no rule counts them: another currency, a claim that is settled.
+# Facts that have a reason of their own even where no rule counts them: another currency, a claim that is settled.
 _ALWAYS = ("PurchaseRecorded", "RefereePurchased")
 
 
@@ -97,7 +97,7 @@ def compile_ruleset(ruleset: Ruleset, ruleset_hash: str, semantics: int, zone: Z
 
 
 def nothing_earned(*_: object) -> Reason:
-    """What a kind of fact earns that no rule counts."""
+    """The reason for a kind of fact that no rule counts."""
     return Reason.NO_RULE_MATCHED
 
 
@@ -220,7 +220,7 @@ def ruleset_source(ruleset: Ruleset, rules: Sequence[NumberedRule], multipliers:
 def _head(
     ruleset: Ruleset, fact_type: str, rules: Sequence[NumberedRule], multipliers: Sequence[NumberedMultiplier]
 ) -> list[str]:
-    """What holds of a fact whatever the rules ask of it."""
+    """The statements before those of the rules: other currencies, settled claims, lines that count, and sums."""
     in_currency = [f"if fact.currency != {ruleset.currency!r}:", "    return OTHER_CURRENCY"]
     if fact_type == "RefereePurchased":
         settled = ["if claim in account.claims_paid:", "    return CLAIM_ALREADY_PAID"]
@@ -237,7 +237,7 @@ def _head(
 
 
 def _taking(multipliers: Sequence[NumberedMultiplier]) -> list[str]:
-    """`taking` is the sum of the bits of the multipliers that take part."""
+    """The statements that work out `taking`, the sum of the bits of the multipliers that take part."""
     if not multipliers:
         return []
     by_time = sum(each.bit for each in multipliers if not each.rule.tests())

@@ -71,7 +71,7 @@ def _decimal(value: Any, field: str, column: str) -> Decimal:
 
 
 def text(value: Any, field: str, column: str) -> str:
-    """A cell as text: a whole double as a whole number (tables without whole nulls hold ids so). Raises Problem."""
+    """A cell as text; 7.0 is "7", as a column of ids with empty cells is often stored as doubles. Raises Problem."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -102,7 +102,7 @@ class Clock:
     def local(self, wall_ms: int) -> int:
         """The instant at which the local clock shows `wall_ms` (ms since 1970 on that clock). Raises Problem.
 
-        A time that a clock change skips is the next one that exists; of one that comes twice it is the first.
+        A time that a clock change skips is read as the next one that exists, one that comes twice as the first.
         """
         if self._zone is None:
             hint = "the column has no time zone: say in the mapping which one is meant, such as timezone: Europe/Berlin"

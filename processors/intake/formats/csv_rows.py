@@ -25,7 +25,7 @@ MAX_GROUPS_REMEMBERED: Final = 1_000_000
 class Row(NamedTuple):
     """One row: the line it begins at, its bytes, and its cells, or the problem why it has none.
 
-    Of a broken row `cells` are what a plain split gives, good for a guess at what it belongs to.
+    Of a broken row `cells` are what a plain split gives, enough to guess the order that it belongs to.
     """
 
     at_line: int
@@ -55,7 +55,7 @@ def csv_rows(stream: BinaryIO, delimiter: str) -> Iterator[Row]:
 
 
 def _row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimiter: str) -> Row:
-    """The row that begins with a line; further lines are taken from `waiting` and `lines`, and put back if in vain."""
+    """The row that begins with a line; more are taken from `waiting` and `lines`, and put back if they do not fit."""
     raw = first.content
     try:
         text = raw.decode()

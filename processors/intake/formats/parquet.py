@@ -143,7 +143,7 @@ def _check_columns(schema: Any, mapping: ColumnMapping, name: str) -> None:
 def _together(keys: Any) -> tuple[Any, Any, int | None]:
     """The order of rows that puts the rows of each group together: groups by first appearance, rows as in the file.
 
-    Returns the row numbers in that order (None: the file has it), each row's group, and the group of null keys.
+    Returns the row numbers in that order (None: the file is in it), each row's group, and the group of null keys.
     """
     column = keys.combine_chunks()
     if pa.types.is_dictionary(column.type):

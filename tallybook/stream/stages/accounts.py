@@ -29,7 +29,7 @@ from tallybook.stream.stages.http import Asked, json_answer
 PATH: Final = "/accounts/"
 OWNERS: Final = "owners"
 READ_SECONDS: Final = 5.0
-# For so long what Kafka said about owners is not asked again.
+# How long the answer about owners is used before Kafka is asked again.
 OWNERS_KNOWN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = "1"
 BEARER: Final = "bearer "

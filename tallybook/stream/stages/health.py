@@ -15,7 +15,7 @@ from books.kafka.records import GroupView, Place
 from tallybook.stream.lag import Waiting
 from tallybook.stream.stages.log import ERROR, StageLog
 
-# One piece of work may take so long; by then the group has given the partitions to other processes.
+# How long one piece of work may take; by then the group has given the partitions to other processes.
 ALIVE_SECONDS: Final = 300.0
 STEPPING_SECONDS: Final = 30.0
 # What was seen of Kafka is not relied on for longer than this.

@@ -1,4 +1,4 @@
-"""Answers over HTTP how a stage is."""
+"""Answers GET and HEAD requests about a stage over HTTP, in JSON or as text."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus

@@ -23,7 +23,7 @@ from tallybook.folder.folder import FolderRefused
 INFO: Final = "info"
 ERROR: Final = "error"
 HIDDEN: Final = "***"
-# A shorter value is no secret, and would be found in ordinary words.
+# A shorter value is not treated as a secret: it would be found in ordinary words.
 LEAST_SECRET_LENGTH: Final = 4
 # While Kafka cannot be reached its library says so fifty times a second.
 SAID_AGAIN_SECONDS: Final = 30.0

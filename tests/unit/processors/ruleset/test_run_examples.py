@@ -95,7 +95,7 @@ def test_the_documented_file_keeps_what_its_page_says() -> None:
 @pytest.mark.parametrize(
     ("expected", "line", "message"),
     [
-        ("      - {rule: base, points: 5}\n", 13, "item 1 differs: points is 4, not 5; in all came: base 4 (anna)"),
+        ("      - {rule: base, points: 5}\n", 13, "item 1 differs: points is 4, not 5; all that came: base 4 (anna)"),
         ("      - {reason: zero_points}\n", 13, "item 1 differs: reason is (none), not zero_points"),
         ("      - {rule: base}\n      - {reason: zero_points}\n", 14, "nothing comes for item 2"),
         ("      - {rule: base, member: ben}\n", 13, "member is anna, not ben"),
