@@ -86,7 +86,7 @@ def show(
     number: Number,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="Print only the original bytes, exactly (of a table: its rows)."),
+        typer.Option("--raw", help="Print only the original bytes, exactly (a table's rows, but resubmit takes JSON)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
