@@ -13,6 +13,7 @@ from books.kafka.messages import batch_of, page_of
 from books.kafka.records import Place
 from books.snapshots.shared import UrlPlace
 from books.snapshots.store import SnapshotHeader, SnapshotStore
+from processors.decider.accounts_digest import accounts_digest
 from processors.partition_scorer import PartitionScorer
 from processors.stream.scoring import BATCH_BYTES, StreamScorer
 from processors.stream.stage_counts import StageCounts
@@ -22,7 +23,6 @@ from schemas.pages import MAX_PAGE_LINES
 from schemas.partitions import partition_of
 from schemas.posting import FIRST_EDITION, EntryType
 from tests.integration.small_stream import DAY_MS, OPENED_AT, PARTITIONS, SmallStream, members_in
-from tests.support.accounts_digest import accounts_digest
 
 RULES = """\
 programme: corner-shop

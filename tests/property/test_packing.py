@@ -8,13 +8,13 @@ import pytest
 
 from processors.decider.account import FAR_FUTURE, Account
 from processors.decider.account_store import MAX_LIVE_ACCOUNTS, AccountStore
+from processors.decider.accounts_digest import accounts_digest, canonical_account
 from processors.decider.due_calendar import DueCalendar
 from processors.decider.partition_machine import PartitionMachine
 from schemas.facts import ClockTicked
 from schemas.pages import JournalLine
 from schemas.posting import Posting
 from tests.property import histories
-from tests.support.accounts_digest import accounts_digest, canonical_account
 from tests.support.deciders import load, opened
 
 FIRST_SEED: Final = 30_001

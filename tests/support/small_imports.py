@@ -36,7 +36,6 @@ from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
-from tests.support.accounts_digest import canonical_account
 from tests.support.deciders import load, published
 from tests.support.whole_books import lines_of, pages_of, postings_of, printed_digests, rejects_of
 

@@ -7,12 +7,12 @@ import msgspec
 from benchmarks.memory import load, take_over
 from benchmarks.regulars import history, member_ids, opened, publication
 from benchmarks.restart import make_books
+from processors.decider.accounts_digest import accounts_digest
 from processors.decider.partition_machine import PartitionMachine
 from schemas.pages import JournalLine
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
 from tallybook.folder.folder import Folder
 from tallybook.folder.recovered_partitions import RecoveredPartitions
-from tests.support.accounts_digest import accounts_digest
 
 MEMBERS = 6
 LOTS = 4
