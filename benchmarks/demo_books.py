@@ -17,7 +17,8 @@ from tallybook.clock import now_ms
 from tallybook.demo.defaults import FACTS, MEMBERS
 from tallybook.demo.run import PROGRAMME
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear
-from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
+from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import Imported, import_files
 
 FACTS_PER_MEMBER: Final = FACTS // MEMBERS

@@ -24,7 +24,8 @@ from schemas.canonical import printed_digest
 from tallybook.clock import now_ms
 from tallybook.demo.run import PROGRAMME
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
-from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
+from tallybook.folder.folder import Folder
 from tallybook.folder.import_files import import_files
 from tallybook.garbage_collection import collect_seldom
 

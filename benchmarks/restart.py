@@ -24,7 +24,8 @@ from processors.embedded.rounds import Taken
 from schemas.bounds import DAY_MS
 from schemas.facts import PublishedFact
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT
-from tallybook.folder.folder import DEFAULT_PARTITIONS, Folder
+from tallybook.folder.defaults import DEFAULT_PARTITIONS
+from tallybook.folder.folder import Folder
 from tallybook.folder.recovered_partitions import RecoveredPartitions
 from tallybook.folder.session import writing_session
 from tallybook.garbage_collection import collect_seldom

@@ -5,12 +5,12 @@ from typing import Final
 import msgspec
 
 from processors.decider.account import Account
-from processors.decider.check_in_days import hold_day
 from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of
 from processors.decider.local_day import LocalDay
 from processors.decider.lots import expiry, lots_due
 from processors.decider.partition_state import Partition
 from processors.decider.points import CompiledRule, Worth
+from processors.decider.streak_runs import hold_day
 from schemas.bounds import MAX_EARNED_POINTS
 from schemas.entry_ids import award_entry_id
 from schemas.facts import MemberFact

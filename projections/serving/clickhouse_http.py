@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from projections.serving.http_errors import Refused
 from projections.serving.http_request import MAX_BODY_BYTES, read_credentials, read_request, too_large
 from projections.serving.http_server import HttpAnswer, HttpRequest, Limits
-from projections.serving.running import Running
+from projections.serving.running_queries import Running
 from projections.serving.served_query import Guarded
 
 LIMITS: Final = Limits(

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from projections.serving.clickhouse_http import LIMITS, ClickHouseSite
 from projections.serving.http_server import HttpServer
-from projections.serving.running import Running
+from projections.serving.running_queries import Running
 from projections.serving.served_query import Asks, Guarded
 from projections.store import Address
 

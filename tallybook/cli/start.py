@@ -11,7 +11,8 @@ from tallybook.cli.options import FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.demo.defaults import FACTS, MEMBERS, SEED
 from tallybook.exit_codes import Exit
-from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
+from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import note, say, show_json, show_table
 
 MAX_REFUSALS_SHOWN = 20

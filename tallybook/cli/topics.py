@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tallybook.cli.options import AsJson, FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_STREAM_PARTITIONS, REFERRAL_WINDOW_DAYS
 from tallybook.folder.folder import (
-    DEFAULT_HORIZON_DAYS,
-    REFERRAL_WINDOW_DAYS,
     STREAM_FILE,
     Folder,
     FolderRefused,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:  # the Kafka client is slow to load, and is not there in an in
     from tallybook.stream.open import Stream
     from tallybook.stream.settings import StreamSettings
 
-DEFAULT_PARTITIONS: Final = 24
 Bootstrap = Annotated[str, typer.Option(help="Kafka's brokers, such as kafka:9092 (default: as stream.toml says).")]
 Deployment = Annotated[str, typer.Option(help="The name that all topics begin with (default: as stream.toml says).")]
 
@@ -120,7 +118,7 @@ def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None)
 
     if partitions and horizon_days:
         return partitions, horizon_days
-    present = stream.cluster.partitions([stream.topics.journal]).get(stream.topics.journal, DEFAULT_PARTITIONS)
+    present = stream.cluster.partitions([stream.topics.journal]).get(stream.topics.journal, DEFAULT_STREAM_PARTITIONS)
     opened_days = DEFAULT_HORIZON_DAYS
     with suppress(TopicsMissing):  # they are still to be made
         opened_days = stream.log().opened().horizon_ms // DAY_MS

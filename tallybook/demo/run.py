@@ -13,7 +13,8 @@ from projections.store import Store
 from tallybook.clock import now_ms
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.explain.explain import explain_what
-from tallybook.folder.folder import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS, Folder, FolderRefused
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
+from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.import_files import import_files
 from tallybook.screen import progress, say, show_table
 from tallybook.tables.catch_up import caught_up, project_folder

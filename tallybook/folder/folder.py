@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from schemas.bounds import DAY_MS
+from tallybook.folder.defaults import REFERRAL_WINDOW_DAYS
 from tallybook.screen import note
 
 if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or none
@@ -22,9 +23,6 @@ if TYPE_CHECKING:  # slow to load, and many commands need only one of them, or n
     from processors.decider.rules.ruleset import Ruleset
     from projections.store import Store
 
-DEFAULT_PARTITIONS: Final = 8
-DEFAULT_HORIZON_DAYS: Final = 90
-REFERRAL_WINDOW_DAYS: Final = 30
 STREAM_FILE: Final = "stream.toml"
 STREAM_SWITCH: Final = "TALLYBOOK_BOOTSTRAP"
 MAX_RULESETS_KEPT: Final = 16  # every partition asks for the same few
