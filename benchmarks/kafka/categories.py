@@ -27,7 +27,7 @@ _BEGINNINGS: Final = (
     ("cramjam/", FAUST),
     ("asyncio/", FAUST),
     ("books/kafka/messages.py", PAGES),
-    ("books/kafka_", KAFKA),
+    ("books/kafka/", KAFKA),
     ("confluent_kafka/", KAFKA),
     ("processors/journal_pages.py", PAGES),
     ("processors/stream/page_messages.py", PAGES),
