@@ -37,6 +37,9 @@ BLOWS_IN_CI = 6
 A_LOCAL_KAFKA = ("java", "mvn")  # what starts one; tests that can use another say so themselves
 MAX_PROCESSES = 4
 PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
+SPREAD_BY_FILE = ("-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder")
+LONG = "long"
+WITH_LONG = ("sql", "house", "unit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +76,14 @@ def tests(folder: str, *options: str) -> list[Step]:
 def at_once(folder: str, first: str) -> list[Step]:
     """A stage that is a folder of tests, spread over several processes by file: a file's tests share costly fixtures.
 
-    `first` is where the longest of them are: begun last, they would end alone.
+    `first` is where the longest of them are: begun last, they would end alone. Tests marked `long` are left out.
     """
-    spread = ("-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder")
-    return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", *spread))]
+    return [Step(("pytest", f"tests/{folder}/{first}", f"tests/{folder}", "-m", f"not {LONG}", *SPREAD_BY_FILE))]
+
+
+def marked_long() -> list[Step]:
+    """The stage of all tests that `at_once` leaves out."""
+    return [Step(("pytest", *(f"tests/{folder}" for folder in WITH_LONG), "-m", LONG, *SPREAD_BY_FILE))]
 
 
 def benchmark(name: str, *options: str) -> list[Step]:
@@ -103,12 +110,13 @@ STAGES: dict[str, list[Step]] = {
     "property": [*tests("property"), run("histories", FEW_HISTORIES, *SPREAD)],
     "contract": tests("contract"),
     "sql": at_once("sql", "test_server_store.py"),
-    "house": at_once("house", "test_pages_run.py"),
+    "house": at_once("house", "test_walls.py"),
     "simulation": [
         run("histories", HISTORIES_IN_CI, *SPREAD),
         run("simulate", SIMULATIONS_IN_CI, *SPREAD),
         run("streams", STREAMS_IN_CI, *SPREAD),
     ],
+    "long": marked_long(),
     "integration": at_once("integration", "test_observed.py"),
     "faults": [run("faults", count, "--only", which, *SPREAD) for which, count in FAULTS_IN_CI.items()],
     "crash": [run("crash", KILLS_IN_CI, *SPREAD)],

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.processes import ended
 
+pytestmark = pytest.mark.long
+
 BIN = Path(sys.executable).parent
 SMALL = "--facts 4000 --members 150"
 

@@ -11,6 +11,8 @@ from tests.house.known_commands import BIN, pages_with
 from tests.house.tracked import read
 from tests.support.processes import ended
 
+pytestmark = pytest.mark.long
+
 PAGE_TIMEOUT_SECONDS = 900
 SHOWN_LINES = 40
 

@@ -12,6 +12,8 @@ import pytest
 from tests.house.tracked import ROOT, tracked_files
 from tests.support.processes import ended
 
+pytestmark = pytest.mark.long
+
 SHIPPED = ("schemas", "books", "processors", "projections", "tallybook", "rulesets")
 COMMAND_TIMEOUT_SECONDS = 600
 

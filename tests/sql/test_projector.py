@@ -48,6 +48,7 @@ def test_every_batch_inserted_twice_gives_the_same_answers(
     assert answers(store) == undisturbed
 
 
+@pytest.mark.long
 def test_a_projection_cut_at_any_insert_is_mended_by_the_next(
     store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
 ) -> None:
@@ -69,6 +70,7 @@ def interleavings(inserts: int) -> Iterator[tuple[int, int]]:
     return product(range(0, inserts, 5), range(1, inserts + 6, 9))
 
 
+@pytest.mark.long
 def test_two_projectors_over_the_same_range(
     store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
 ) -> None:
@@ -85,6 +87,7 @@ def test_two_projectors_over_the_same_range(
         assert answers(store) == undisturbed, f"the other came before insert {moment} and made {far}"
 
 
+@pytest.mark.long
 def test_a_slow_projector_of_older_books_does_not_turn_back_a_fast_one(
     store: ClickHouse, books: ListBooks, undisturbed: dict[str, list[bytes]]
 ) -> None:

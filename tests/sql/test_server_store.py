@@ -169,6 +169,7 @@ def test_partitions_that_change_hands_are_read_from_where_the_other_came(
     assert Projector(books, store, FIRST_EDITION).project() == Projected()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("parts", [((0, 1), (2,)), ((0, 1, 2), (0, 1, 2))], ids=["apart", "the-same"])
 def test_two_projectors_at_once_with_every_batch_twice_give_the_answers_of_one(
     store: ClickHouse,

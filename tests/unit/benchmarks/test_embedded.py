@@ -11,6 +11,8 @@ from benchmarks.passes import LedgerPass, LibraryPass, LoopPass
 from benchmarks.report import table, write_block
 from benchmarks.timing import Timings, take_turns
 
+pytestmark = pytest.mark.long
+
 FACTS = 3_000  # a hundred members, few enough to be quick and enough that every rule of the coffee chain pays
 
 

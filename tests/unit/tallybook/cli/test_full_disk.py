@@ -17,6 +17,8 @@ from tests.support.processes import tallybook as command
 from tests.support.small_folder import build_folder, purchase
 from tests.support.small_imports import write_lines
 
+pytestmark = pytest.mark.long
+
 FACTS = 300
 LIMITS = (50, 3_000, 9_000, 20_000, 30_000)  # bytes a file may have; the largest one of the books grows beyond them all
 SMALL_DISK = "900k"
