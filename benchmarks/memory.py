@@ -59,7 +59,7 @@ def run_history(members: int, lots: int, snapshot: str) -> Ran:
     """Decide a history until every member has its lots, keep the state in the file `snapshot`, and measure."""
     collect_seldom()
     ids = member_ids(members)
-    machine = PartitionMachine(opened(), load)
+    machine = PartitionMachine(opened(), (), load)
     machine.feed(JournalLine(publication(), 0))
     gc.collect()
     before, started, facts = resident_bytes(), time.process_time(), 0
@@ -80,7 +80,7 @@ def run_history(members: int, lots: int, snapshot: str) -> Ran:
 def restart(snapshot: str) -> int:
     """Take over a state; the resident bytes that it takes."""
     collect_seldom()
-    machine = PartitionMachine(opened(), load)
+    machine = PartitionMachine(opened(), (), load)
     gc.collect()
     before = resident_bytes()
     take_over(machine, snapshot)

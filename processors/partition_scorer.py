@@ -1,6 +1,6 @@
 """Scores one partition: turns journal lines into numbered postings, and carries both digests along."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from processors.decider.account_store import MAX_LIVE_ACCOUNTS
@@ -8,7 +8,7 @@ from processors.decider.partition_machine import Load, PartitionMachine
 from schemas.canonical import EMPTY_DIGEST, chained, journal_form, next_journal_digest, next_ledger_digest
 from schemas.facts import JournalOpened, RefereePurchased
 from schemas.pages import Folio, JournalLine
-from schemas.posting import Posting
+from schemas.posting import Posting, RuleLayer
 
 
 class Owed(NamedTuple):
@@ -22,17 +22,23 @@ class Owed(NamedTuple):
 
 
 class PartitionScorer:
-    """The accounts of a partition, and how far its journal and ledger have come.
+    """The accounts of a partition in an edition with these `layers`, and how far its journal and ledger have come.
 
     `number` is that of the last posting (0: none), `page` that of the last whole page (-1: none), `line_bytes` is the
     approximate size of the last line.
     """
 
     def __init__(
-        self, partition: int, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS
+        self,
+        partition: int,
+        opened: JournalOpened,
+        layers: Sequence[RuleLayer],
+        load: Load,
+        *,
+        live_accounts: int = MAX_LIVE_ACCOUNTS,
     ) -> None:
         self.partition = partition
-        self.machine = PartitionMachine(opened, load, live_accounts=live_accounts)
+        self.machine = PartitionMachine(opened, layers, load, live_accounts=live_accounts)
         self.number = 0
         self.page = -1
         self.line_bytes = 0

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.facts import RefereePurchased
+from schemas.facts import RefereePurchased, RulesetPublished
 
 # The edition of the ledger that newly created books begin with.
 FIRST_EDITION: Final = "0001"
@@ -179,12 +179,34 @@ class PostingBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     ledger_digest: str = ""
 
 
+class RuleSpan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A ruleset that holds in an edition from one instant until before another (UTC ms; `until_at` None: without end).
+
+    `published.effective_from` is not asked.
+    """
+
+    from_at: int
+    published: RulesetPublished
+    until_at: int | None = None
+
+
+class RuleLayer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Spans of rules over the journal's first `covers` publications, known before its first line.
+
+    The spans stand in order and do not overlap. What is published after those wins from its `effective_from` on, if
+    that is not before the span's beginning.
+    """
+
+    covers: int
+    spans: tuple[RuleSpan, ...]
+
+
 class EditionOpened(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The first record of an edition of the ledger: its rule timeline (empty: as the journal publishes)."""
+    """The first record of an edition of the ledger: the layers over its rules, the last on top (none: as published)."""
 
     edition: str
     deployment: str
     generation: int
     partitions: int
-    timeline: tuple[str, ...] = ()
+    layers: tuple[RuleLayer, ...] = ()
     opened_at: int = 0

@@ -1,6 +1,6 @@
 """Decides the journal lines of one partition in order, or recovers its accounts from recorded postings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from processors.decider.account import FAR_FUTURE, Account
@@ -14,21 +14,28 @@ from processors.decider.rules.compile import compile_published
 from processors.decider.rules.ruleset import Ruleset
 from schemas.facts import BookFact, ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import JournalLine
-from schemas.posting import Posting
+from schemas.posting import Posting, RuleLayer
 
 Load = Callable[[str], Ruleset]
 _BOOK_FACTS: Final = frozenset({ClockTicked, RulesetPublished, JournalOpened})
 
 
 class PartitionMachine:
-    """Accounts, clock and rules of one partition.
+    """Accounts, clock and rules of one partition in one edition, whose rules have these `layers`.
 
     `load` turns the published YAML text into a validated ruleset; nothing else from outside is needed. `live_accounts`
     bounds how many accounts are kept unpacked.
     """
 
-    def __init__(self, opened: JournalOpened, load: Load, *, live_accounts: int = MAX_LIVE_ACCOUNTS) -> None:
-        self.partition = Partition(opened, lambda published: compile_published(published, load))
+    def __init__(
+        self,
+        opened: JournalOpened,
+        layers: Sequence[RuleLayer],
+        load: Load,
+        *,
+        live_accounts: int = MAX_LIVE_ACCOUNTS,
+    ) -> None:
+        self.partition = Partition(opened, layers, lambda published: compile_published(published, load))
         self.accounts = AccountStore(
             lambda account: forget(self.partition, account, FORGET_BEFORE_PACKING_MS), live=live_accounts
         )

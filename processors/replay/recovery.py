@@ -12,14 +12,16 @@ from books.walk import BEGINNING, BookPlace, walk
 from processors.decider.partition_state import SEMANTICS
 from processors.partition_scorer import PartitionScorer
 from schemas.facts import JournalOpened, RulesetPublished
+from schemas.posting import RuleLayer
 
 # The version of a snapshot's payload; increased when the fields of Account change.
-PAYLOAD_LAYOUT: Final = 4
+PAYLOAD_LAYOUT: Final = 5
 
 
 class _Payload(msgspec.Struct):
     layout: int
     opened: JournalOpened
+    layers: tuple[RuleLayer, ...]
     publications: list[RulesetPublished]
     members: list[str]
     accounts: list[bytes]
@@ -44,6 +46,7 @@ def save_snapshot(
     payload = _Payload(
         PAYLOAD_LAYOUT,
         log.opened(),
+        log.edition(edition).layers,
         machine.partition.publications,
         members=list(machine.accounts.members()),
         accounts=list(machine.accounts.packed()),
@@ -99,8 +102,10 @@ def _restore(log: LogReader, edition: str, scorer: PartitionScorer, snapshots: S
         state = _decoder.decode(payload)
     except msgspec.MsgspecError:
         return BEGINNING  # of another version of this program: the books are read instead
+    if state.layout != PAYLOAD_LAYOUT or header.semantics != SEMANTICS:
+        return BEGINNING
     # Books made again may hold the same on other pages, where this place does not exist.
-    if state.layout != PAYLOAD_LAYOUT or state.opened != log.opened():
+    if state.opened != log.opened() or state.layers != log.edition(edition).layers:
         return BEGINNING
     scorer.page, scorer.number = header.folio.page if header.folio else -1, header.number
     scorer.journal_digest = bytes.fromhex(header.journal_digest)

@@ -72,7 +72,8 @@ def verify_books(
     """
     result = Verified()
     checks = CrossChecks(log.partitions)
-    scorers = [PartitionScorer(number, log.opened(), load) for number in range(log.partitions)]
+    opened, layers = log.opened(), log.edition(edition).layers
+    scorers = [PartitionScorer(number, opened, layers, load) for number in range(log.partitions)]
     for scorer in scorers:
         walking = walk(log, edition, scorer.partition, complete=True)
         _verify_partition(scorer, walking, checks, result, on_postings)

@@ -85,7 +85,7 @@ def score_with(load: Load) -> Score:
             horizon_ms=HORIZON_DAYS * DAY_MS,
             referral_window_ms=REFERRAL_WINDOW_DAYS * DAY_MS,
         )
-        machine = PartitionMachine(opened, load_once)
+        machine = PartitionMachine(opened, (), load_once)
         postings: list[Posting] = []
         for published in publications:
             machine.feed(JournalLine(published, 0))

@@ -177,7 +177,8 @@ class StreamScorer:
         return True
 
     def _recover(self, log: KafkaLogReader, on_line: Callable[[], object]) -> None:
-        state = PartitionScorer(self.partition, log.opened(), self._load, live_accounts=LIVE_ACCOUNTS)
+        layers = log.edition(self._edition).layers
+        state = PartitionScorer(self.partition, log.opened(), layers, self._load, live_accounts=LIVE_ACCOUNTS)
         self.postings_since_snapshot = 0
 
         def read() -> None:

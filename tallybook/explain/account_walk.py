@@ -14,7 +14,6 @@ from schemas.facts import RulesetPublished
 from schemas.partitions import partition_of
 from schemas.posting import Posting
 from tallybook.folder.folder import load_published
-from tallybook.folder.publish_rules import in_force
 
 MAX_RULESETS_KEPT: Final = 256
 
@@ -31,7 +30,7 @@ class Moment(NamedTuple):
 
     def rules_at(self, at: int) -> tuple[RulesetPublished, Ruleset, Zone] | None:
         """Find the ruleset in force for a fact that happened at `at` (UTC ms), with its zone; None if there is none."""
-        published = in_force(self.machine.partition.publications, at)
+        published = self.machine.partition.published_at(at)
         if published is None:
             return None
         return published, load(published.text), Zone(published.timezone, published.tzif)
@@ -45,7 +44,8 @@ class AccountWalk:
 
     def __init__(self, log: LogReader, member_id: str, on_line: Callable[[], object]) -> None:
         self.partition = partition_of(member_id, log.partitions)
-        self.machine = PartitionMachine(log.opened(), load)
+        self._edition = log.current_edition()
+        self.machine = PartitionMachine(log.opened(), log.edition(self._edition).layers, load)
         self._log = log
         self._member_id = member_id
         self._on_line = on_line
@@ -56,7 +56,7 @@ class AccountWalk:
         return self.machine.account(self._member_id)
 
     def __iter__(self) -> Iterator[Moment]:
-        for walked in walk(self._log, self._log.current_edition(), self.partition):
+        for walked in walk(self._log, self._edition, self.partition):
             self._on_line()
             line = walked.line
             if line.member_id is not None and line.member_id != self._member_id:

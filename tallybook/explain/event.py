@@ -16,7 +16,6 @@ from tallybook.explain.account_walk import AccountWalk
 from tallybook.explain.model import EventExplained, PostingSeen, Repeat, Station
 from tallybook.explain.posting import explain_posting, reason_of
 from tallybook.explain.search import Found, Hit
-from tallybook.folder.publish_rules import in_force
 
 Reached = Callable[[Hit, int], bool | None]
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -65,19 +64,19 @@ def _explain_event(
     for hit in hits:
         by_member.setdefault(hit.journalled.member_id, []).append(hit)
     postings: list[PostingSeen] = []
-    publications: list[RulesetPublished] = []
+    published: RulesetPublished | None = None
     for member_id, mine in by_member.items():
         if member_id is not None:
             walking = AccountWalk(log, member_id, on_line)
             postings += _explain_account(walking, mine, names)
-            publications = walking.machine.partition.publications
+            published = walking.machine.partition.published_at(fact.occurred_at)
     notes = _notes(fact, by_member)
     return EventExplained(
         source=fact.source,
         event_id=fact.event_id,
         fact_type=type(fact).__name__,
         occurred_at=format_instant(fact.occurred_at),
-        local_time=local_time(fact.occurred_at, in_force(publications, fact.occurred_at)),
+        local_time=local_time(fact.occurred_at, published),
         fact=_content(fact),
         stations=_stations(hits, by_member, names, postings, is_projected),
         postings=postings,

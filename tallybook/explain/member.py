@@ -16,7 +16,6 @@ from tallybook.explain.account_walk import AccountWalk, Moment
 from tallybook.explain.model import FactSeen, LimitSeen, LotSeen, MemberExplained, RuleSum
 from tallybook.explain.posting import last_day, limit_seen, reason_of
 from tallybook.explain.sentences import arithmetic_line
-from tallybook.folder.publish_rules import in_force
 
 
 class _Award(NamedTuple):
@@ -45,7 +44,7 @@ def explain_member(
     account, partition = walking.account, walking.machine.partition
     if not account.seq:
         return None
-    published = in_force(partition.publications, partition.last_tick)
+    published = partition.published_at(partition.last_tick)
     zone = None if published is None else Zone(published.timezone, published.tzif)
     lots = [_lot_seen(lot.number, lot.remaining, lot.expires_at, awards, zone) for lot in account.lots]
     for lot in lots:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from processors.decider.local_time import Zone
 from processors.decider.partition_state import SEMANTICS
 from processors.decider.rules.ruleset import Ruleset
+from processors.decider.rules.timeline import in_force
 from processors.embedded.rounds import Rounds
 from processors.ruleset.parse import RulesetRefused, parse_ruleset, ruleset_hash
 from processors.zones import zone_data
@@ -124,13 +125,6 @@ def newest_ruleset(folder: Folder) -> Path:
 def version_order(version: str) -> list[tuple[int, str]]:
     """Give a key that sorts versions as people count them: 2026.9 before 2026.10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in _PARTS.split(version) if part]
-
-
-def in_force(publications: Sequence[RulesetPublished], at: int) -> RulesetPublished | None:
-    """The publication under which a fact at `at` (UTC ms) is decided: the latest in effect, the later one on a tie."""
-    covering = [published for published in publications if published.effective_from <= at]
-    # `max` gives the first of several that are greatest, so the later publication must come first.
-    return max(reversed(covering), key=lambda published: published.effective_from, default=None)
 
 
 def read_effective_from(value: str, timezone: str) -> int:

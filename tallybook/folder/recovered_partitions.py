@@ -33,6 +33,6 @@ class RecoveredPartitions:
 
 def new_scorers(log: LogReader, load: Load, partitions: Iterable[int] | None = None) -> list[PartitionScorer]:
     """Make a scorer for every partition of the books (or for those given), still to be recovered."""
-    opened = log.opened()
+    opened, layers = log.opened(), log.edition(log.current_edition()).layers
     chosen = range(opened.partitions) if partitions is None else partitions
-    return [PartitionScorer(partition, opened, load) for partition in chosen]
+    return [PartitionScorer(partition, opened, layers, load) for partition in chosen]

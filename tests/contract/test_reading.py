@@ -29,7 +29,7 @@ def test_new_books_hold_their_opening_and_nothing_else(log_home: LogHome) -> Non
     assert msgspec.structs.replace(log.opened(), deployment=OPENED.deployment) == OPENED
     assert log.partitions == 2
     assert log.editions() == ("0001",)
-    assert (log.edition("0001").timeline, log.edition("0001").partitions) == ((), 2)
+    assert (log.edition("0001").layers, log.edition("0001").partitions) == ((), 2)
     assert log.edition("0001").deployment == log.opened().deployment
     for partition in range(2):
         (first,) = pages_of(log, partition)

@@ -110,7 +110,7 @@ def test_a_commit_on_its_way_when_the_next_one_comes_is_none(stream: SmallStream
     producer = first._producer
     assert producer is not None
     producer.begin()
-    for message in first._batches(first.state or PartitionScorer(0, stream.opened, first._load)):
+    for message in first._batches(first.state or PartitionScorer(0, stream.opened, (), first._load)):
         producer.send(stream.topics.ledger(FIRST_EDITION), message, partition=0)
     producer.flush()
     start = second.take_over()

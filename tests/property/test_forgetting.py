@@ -23,7 +23,7 @@ class Minded:
     """A machine whose accounts forget whenever they can (`forget_next_at` 0), or never (FAR_FUTURE)."""
 
     def __init__(self, opened: JournalOpened, forget_next_at: int) -> None:
-        self.machine = PartitionMachine(opened, load)
+        self.machine = PartitionMachine(opened, (), load)
         self.forget_next_at = forget_next_at
 
     def feed(self, line: JournalLine) -> list[Posting]:

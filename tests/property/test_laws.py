@@ -45,7 +45,7 @@ class Lawful:
     """A machine that is held against the laws at every line, and one that recovers from what the first recorded."""
 
     def __init__(self, history: histories.History) -> None:
-        self.machine, self.recovered = (PartitionMachine(history.opened, load) for _ in range(2))
+        self.machine, self.recovered = (PartitionMachine(history.opened, (), load) for _ in range(2))
         self.machine.partition.max_lots = self.recovered.partition.max_lots = history.max_lots
         self._random = Random(history.seed)
         self._told: list[JournalLine] = []

@@ -44,17 +44,17 @@ class Restarting:
         return self.machine.feed(line)
 
     def _fresh(self) -> PartitionMachine:
-        return PartitionMachine(self._opened, load, live_accounts=self._live_accounts)
+        return PartitionMachine(self._opened, (), load, live_accounts=self._live_accounts)
 
 
 def test_accounts_post_the_same_wherever_they_lie() -> None:
     most_members = 0
     for seed in range(FIRST_SEED, FIRST_SEED + HISTORIES):
         history = histories.history_of(seed)
-        live = PartitionMachine(history.opened, load)
-        packed = PartitionMachine(history.opened, load, live_accounts=1)
+        live = PartitionMachine(history.opened, (), load)
+        packed = PartitionMachine(history.opened, (), load, live_accounts=1)
         restarting = Restarting(history, live_accounts=2)
-        recovered = PartitionMachine(history.opened, load, live_accounts=3)
+        recovered = PartitionMachine(history.opened, (), load, live_accounts=3)
         for line, heard in histories.play(history.items, (live.feed, packed.feed, restarting.feed)):
             assert heard[0] == heard[1] == heard[2], f"seed {seed}: {line.fact}"
             recovered.recover(line, heard[0])
@@ -70,7 +70,7 @@ def test_the_digest_tells_accounts_apart() -> None:
     digests = set()
     for seed in range(FIRST_SEED, FIRST_SEED + 5):
         history = histories.history_of(seed)
-        machine = PartitionMachine(history.opened, load)
+        machine = PartitionMachine(history.opened, (), load)
         digests.add(accounts_digest(machine))
         for line, (postings,) in histories.play(history.items, (machine.feed,)):
             before = len(digests)
@@ -80,7 +80,7 @@ def test_the_digest_tells_accounts_apart() -> None:
 
 
 def test_the_digest_is_that_of_the_accounts_however_they_came_to_be() -> None:
-    one, other = (PartitionMachine(opened(), load) for _ in range(2))
+    one, other = (PartitionMachine(opened(), (), load) for _ in range(2))
     ann = Account("ann", seq=3, seen={"a/1": (5, b"x"), "a/2": (6, b"y")}, totals={"": {1: 2, 3: 4}, "s": {}})
     ben = Account("ben", counters={"a|day:2026-01-01": 1, "b|lifetime": 2})
     for account in (ann, ben):

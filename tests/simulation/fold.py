@@ -26,7 +26,7 @@ class Fold:
     """All partitions, decided once and in the order of the journal; it reads only what is new."""
 
     def __init__(self, opened: JournalOpened) -> None:
-        self.scorers = [PartitionScorer(partition, opened, load) for partition in range(opened.partitions)]
+        self.scorers = [PartitionScorer(partition, opened, (), load) for partition in range(opened.partitions)]
         self.written: list[list[Written]] = [[] for _ in self.scorers]
         self._journal = [0 for _ in self.scorers]
         self._ledger = [0 for _ in self.scorers]

@@ -1,8 +1,8 @@
 """Small books for tests of the books themselves: what they say does not matter, only that it comes back unchanged."""
 
-from schemas.facts import CheckedIn, ClockTicked, JournalFact, JournalOpened, PurchaseRecorded
+from schemas.facts import CheckedIn, ClockTicked, JournalFact, JournalOpened, PurchaseRecorded, RulesetPublished
 from schemas.pages import InputConsumed, JournalLine, JournalPage, Reject, RoundCommitted
-from schemas.posting import EditionOpened, Entry, EntryType, Posting
+from schemas.posting import EditionOpened, Entry, EntryType, Posting, RuleLayer, RuleSpan
 
 DAY_MS = 86_400_000
 START_AT = 1_700_000_000_000
@@ -71,5 +71,10 @@ def round_of(facts: int) -> RoundCommitted:
     )
 
 
+def second_layers() -> tuple[RuleLayer, ...]:
+    rules = RulesetPublished("2", "ef" * 32, START_AT, 1, "version: 2", "Europe/Berlin", b"TZif")
+    return (RuleLayer(1, (RuleSpan(START_AT, rules, START_AT + 1), RuleSpan(START_AT + 1, rules))),)
+
+
 def second_edition(name: str = "0002") -> EditionOpened:
-    return EditionOpened(name, OPENED.deployment, OPENED.generation, OPENED.partitions, ("version: 2",), START_AT)
+    return EditionOpened(name, OPENED.deployment, OPENED.generation, OPENED.partitions, second_layers(), START_AT)

@@ -27,7 +27,7 @@ def load(text: str) -> Ruleset:
 
 def decider_feed(opened: JournalOpened, max_lots: int = MAX_LOTS) -> Feed:
     """The decider under test."""
-    machine = PartitionMachine(opened, load)
+    machine = PartitionMachine(opened, (), load)
     machine.partition.max_lots = max_lots
     return machine.feed
 

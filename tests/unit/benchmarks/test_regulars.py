@@ -19,7 +19,7 @@ LOTS = 4
 
 
 def machine() -> PartitionMachine:
-    return PartitionMachine(opened(), load, live_accounts=2)
+    return PartitionMachine(opened(), (), load, live_accounts=2)
 
 
 def test_every_member_comes_until_it_holds_its_lots(tmp_path: Path) -> None:

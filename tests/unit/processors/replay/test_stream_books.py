@@ -41,7 +41,7 @@ class MemoryStream(KafkaLogReader):
     def __init__(self, gap: int) -> None:
         self.gap = gap
         self.kafka = FakeCluster(lambda: START)
-        self.scorers = [PartitionScorer(number, OPENED, load) for number in range(PARTITIONS)]
+        self.scorers = [PartitionScorer(number, OPENED, (), load) for number in range(PARTITIONS)]
         cluster, topics = cast(Cluster, self.kafka), Topics(OPENED.deployment)
         create_topics(cluster, topics.table(PARTITIONS, 1))
         open_stream(cluster, topics, OPENED)
@@ -150,7 +150,7 @@ def test_recovery_stops_where_the_ledger_covers_the_journal(tmp_path: Path) -> N
     stream = stream_of(2, behind=True)
     copy_books(stream, FIRST_EDITION, tmp_path)
     for log in (stream, FileLogReader(tmp_path)):
-        scorer = PartitionScorer(1, OPENED, load)
+        scorer = PartitionScorer(1, OPENED, (), load)
         recover_partition(log, FIRST_EDITION, scorer)
         batch = stream.batch(1)
         assert (scorer.page, scorer.number) == (batch.scored_page, batch.postings[-1].number)

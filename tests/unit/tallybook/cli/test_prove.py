@@ -23,7 +23,7 @@ def forge(root: Path, *, balance: int = 0) -> None:
     """Put a fact into the books whose posting pays two points more than the rules say (and as much in the balance)."""
     with Folder(root).writing(OPENED_AT) as log:
         partition = partition_of("cleo", log.partitions)
-        scorer = PartitionScorer(partition, log.opened(), load_published)
+        scorer = PartitionScorer(partition, log.opened(), (), load_published)
         recover_partition(log, FIRST_EDITION, scorer)
         page = log.next_page(partition)
         line = JournalLine(FACT, FACT.occurred_at, "cleo")

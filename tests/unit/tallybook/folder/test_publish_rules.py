@@ -5,20 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from processors.decider.partition_machine import PartitionMachine
 from processors.embedded.rounds import Rounds
-from processors.ruleset.parse import RulesetRefused, parse_ruleset, ruleset_hash
+from processors.ruleset.parse import RulesetRefused, parse_ruleset
 from schemas.bounds import EARLIEST_AT
-from schemas.facts import JournalOpened, RulesetPublished
-from tallybook.explain.account_walk import load
+from schemas.facts import RulesetPublished
 from tallybook.folder.folder import Folder
 from tallybook.folder.publish_rules import (
     PublicationRefused,
     ensure_published,
-    in_force,
     newest_ruleset,
     publish_ruleset,
     read_effective_from,
@@ -27,7 +22,6 @@ from tallybook.folder.publish_rules import (
 from tallybook.folder.session import writing_session
 from tallybook.rules.publish import publish_file
 from tallybook.rules.timeline import timeline_of
-from tests.support.deciders import published as publication
 from tests.support.small_folder import OPENED_AT, PARTITIONS, RULES, RULES_2, at
 from tests.support.whole_books import lines_of
 
@@ -173,14 +167,3 @@ def test_effective_from_is_read_on_the_programmes_clock(typed: str, instant: str
 def test_effective_from_that_is_no_time_is_refused(typed: str) -> None:
     with pytest.raises(PublicationRefused, match="2026-12-01"):
         read_effective_from(typed, "Europe/Berlin")
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([RULES, RULES_2])), max_size=6), st.integers(0, 6))
-def test_in_force_is_what_the_decider_says(starts: list[tuple[int, str]], asked: int) -> None:
-    machine = PartitionMachine(JournalOpened("d", 1, 1, 0, 1, 1), load)
-    for begins, text in starts:
-        machine.partition.publish(publication(text, "Europe/Berlin", version="v", effective_from=begins))
-    found = in_force(machine.partition.publications, asked)
-    decided = machine.partition.rules_at(asked)
-    assert (None if found is None else found.ruleset_hash) == (None if decided is None else decided.ruleset_hash)
-    assert found is None or found.ruleset_hash == ruleset_hash(found.text)

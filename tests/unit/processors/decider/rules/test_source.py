@@ -83,7 +83,7 @@ def test_generated_source_agrees_with_conditions_read_plainly() -> None:
     for number in range(SETTINGS):
         setting, rng = setting_of(number), Random(number)
         for published in setting.versions:
-            machine = PartitionMachine(OPENED, load)
+            machine = PartitionMachine(OPENED, (), load)
             machine.feed(JournalLine(msgspec.structs.replace(published, effective_from=0), 0))
             ruleset, zone = load(published.text), Zone(published.timezone, published.tzif)
             for member_id, fact in some_facts(rng, published, setting.start):

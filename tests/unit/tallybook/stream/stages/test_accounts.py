@@ -61,7 +61,7 @@ class FakeOwners:
 def scorer_with(account: Account, partition: int) -> StreamScorer:
     """A scorer that holds a partition, of which one account is known."""
     scorer = StreamScorer(Cluster("nowhere:1"), Topics("shop"), "0001", partition, load_published)
-    scorer.state = PartitionScorer(partition, OPENED, load_published)
+    scorer.state = PartitionScorer(partition, OPENED, (), load_published)
     scorer.state.number = 17
     scorer.state.machine.accounts.put(account)
     return scorer
