@@ -15,6 +15,11 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _unpack: Final = msgspec.msgpack.Decoder(Account).decode
 
 
+def copy_of(account: Account) -> Account:
+    """An account that is alike and shares nothing."""
+    return _unpack(_encoder.encode(account))
+
+
 class AccountStore:
     """The accounts of one partition, in the order in which they opened.
 

@@ -105,6 +105,13 @@ class PartitionMachine:
         if due_at not in (before, FAR_FUTURE):
             self._due.register(due_at, account.member_id)
 
+    def adopt(self, account: Account) -> None:
+        """Take over an account as it stands elsewhere, with the work that is due on it."""
+        self.accounts.put(account)
+        due_at = account.lots[0].expires_at if account.lots else FAR_FUTURE
+        if due_at != FAR_FUTURE:
+            self._due.register(due_at, account.member_id)
+
     def due_work(self) -> list[tuple[int, list[int]]]:
         """The calendar of due work, with members by their place among all: what a snapshot keeps for `restore`."""
         return self._due.registered(self.accounts.members())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -83,6 +84,7 @@ class Setting:
     zone: str
     versions: tuple[RulesetPublished, ...]
     theme: str
+    documents: tuple[dict[str, Any], ...] = ()
 
 
 @lru_cache(maxsize=64)
@@ -95,13 +97,14 @@ def setting_of(number: int) -> Setting:
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
     (theme,) = rng.choices(THEMES, THEME_WEIGHTS)
     versions: list[RulesetPublished] = []
-    document: dict[str, object] = {}
+    documents: list[dict[str, Any]] = []
     for version in range(1, MAX_VERSIONS + 1):
         its_zone = zone if rng.random() < 0.9 else rng.choice(ZONES)
         maker = RulesetMaker(rng, its_zone, day, f"v{version}", theme)
-        document = maker.edited(document) if versions and rng.random() < 0.5 else maker.document()
+        document = maker.edited(documents[-1]) if versions and rng.random() < 0.5 else maker.document()
+        documents.append(document)
         versions.append(published(block(document), its_zone, version=f"v{version}", effective_from=start))
-    return Setting(start, zone, tuple(versions), theme)
+    return Setting(start, zone, tuple(versions), theme, tuple(documents))
 
 
 def history_of(seed: int) -> History:

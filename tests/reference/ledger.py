@@ -5,6 +5,7 @@ from the plain YAML document, keep lists of everything and count by walking thro
 compares it with the decider.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from schemas.bounds import MAX_EARNED_POINTS, MAX_LOTS
@@ -28,7 +29,7 @@ from schemas.facts import (
     order_total_minor,
 )
 from schemas.pages import JournalLine
-from schemas.posting import TICK_SOURCE, DayHeld, Entry, EntryType, LimitCharge, Posting, Reason
+from schemas.posting import TICK_SOURCE, DayHeld, Entry, EntryType, LimitCharge, Posting, Reason, RuleLayer
 from tests.reference import rules
 from tests.reference.account import Account, Award, Claim, Lot
 from tests.reference.local_time import utc_day, zone_from
@@ -58,12 +59,13 @@ class Deciding:
 
 
 class ReferenceLedger:
-    """The ledger of one partition. `opened` gives the horizon and the referral window (ms)."""
+    """The ledger of one partition in an edition with `layers`; `opened` gives the horizon and referral window (ms)."""
 
-    def __init__(self, opened: JournalOpened, max_lots: int = MAX_LOTS) -> None:
+    def __init__(self, opened: JournalOpened, max_lots: int = MAX_LOTS, layers: Sequence[RuleLayer] = ()) -> None:
         self.horizon_ms = opened.horizon_ms
         self.referral_window_ms = opened.referral_window_ms
         self.max_lots = max_lots
+        self.layers = layers
         self.last_tick: int | None = None
         self.publications: list[RulesetPublished] = []
         self.accounts: dict[str, Account] = {}
@@ -170,8 +172,18 @@ class ReferenceLedger:
         return self._apply_rules(deciding, published)
 
     def _ruleset_at(self, at: int) -> RulesetPublished | None:
+        """The top layer with a span there decides; what came after its opening may win from within the span."""
+        for layer in self.layers[::-1]:
+            for span in layer.spans:
+                if at < span.from_at or (span.until_at is not None and at >= span.until_at):
+                    continue
+                came_later = [p for p in self.publications[layer.covers :] if p.effective_from >= span.from_at]
+                return self._latest(came_later, at) or span.published
+        return self._latest(self.publications, at)
+
+    def _latest(self, publications: Sequence[RulesetPublished], at: int) -> RulesetPublished | None:
         in_force = None
-        for published in self.publications:
+        for published in publications:
             if published.effective_from <= at and (
                 in_force is None or published.effective_from >= in_force.effective_from
             ):

@@ -42,6 +42,12 @@ COMMANDS: Final = {
         {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
         is_seeded=True,
     ),
+    "rescore": Command(
+        "tests.property.two_worlds",
+        "re-score COUNT random histories by random drafts: as two whole runs, and as the reference ledger",
+        {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
+        is_seeded=True,
+    ),
     "simulate": Command(
         "tests.simulation.run",
         "run the intake, scoring and projection of a folder COUNT times, with all going wrong that can",

@@ -1,6 +1,6 @@
 """How tests start the decider and the reference ledger, both in the same way, and what they tell them first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from processors.decider.partition_machine import PartitionMachine
@@ -10,7 +10,7 @@ from processors.zones import zone_data
 from schemas.bounds import DAY_MS, MAX_LOTS
 from schemas.facts import JournalOpened, PurchaseLine, PurchaseRecorded, RulesetPublished
 from schemas.pages import JournalLine
-from schemas.posting import Posting
+from schemas.posting import Posting, RuleLayer
 from tests.reference.ledger import ReferenceLedger
 
 Feed = Callable[[JournalLine], list[Posting]]
@@ -25,16 +25,16 @@ def load(text: str) -> Ruleset:
     return ruleset
 
 
-def decider_feed(opened: JournalOpened, max_lots: int = MAX_LOTS) -> Feed:
+def decider_feed(opened: JournalOpened, max_lots: int = MAX_LOTS, layers: Sequence[RuleLayer] = ()) -> Feed:
     """The decider under test."""
-    machine = PartitionMachine(opened, (), load)
+    machine = PartitionMachine(opened, layers, load)
     machine.partition.max_lots = max_lots
     return machine.feed
 
 
-def reference_feed(opened: JournalOpened, max_lots: int = MAX_LOTS) -> Feed:
+def reference_feed(opened: JournalOpened, max_lots: int = MAX_LOTS, layers: Sequence[RuleLayer] = ()) -> Feed:
     """The reference ledger."""
-    return ReferenceLedger(opened, max_lots).feed
+    return ReferenceLedger(opened, max_lots, layers).feed
 
 
 def published(text: str, zone: str, *, version: str, effective_from: int) -> RulesetPublished:

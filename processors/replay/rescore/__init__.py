@@ -1,0 +1,1 @@
+"""Decides the journal again under other rules beside those of the books, and tells every difference with its cause."""
