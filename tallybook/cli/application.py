@@ -18,6 +18,7 @@ from tallybook.cli import books as commands_books
 from tallybook.cli import prove as commands_prove
 from tallybook.cli import read as commands_read
 from tallybook.cli import rejects as commands_rejects
+from tallybook.cli import rescore as commands_rescore
 from tallybook.cli import rules as commands_rules
 from tallybook.cli import stages as commands_stream
 from tallybook.cli import start as commands_start
@@ -61,6 +62,7 @@ for module in (commands_start, commands_books, commands_read, commands_prove, co
     module.register(app)
 app.add_typer(commands_rejects.app, name="rejects")
 app.add_typer(commands_rules.app, name="rules")
+app.add_typer(commands_rescore.app, name="rescore")
 
 
 def _print_version(value: bool) -> None:

@@ -42,6 +42,7 @@ class Folder:
         self.snapshots = root / "snapshots"
         self.clickhouse = root / "clickhouse"
         self.books = root / "books"
+        self.rescores = root / "rescores"
 
     @property
     def is_stream(self) -> bool:

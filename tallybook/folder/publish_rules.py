@@ -128,6 +128,11 @@ def version_order(version: str) -> list[tuple[int, str]]:
 
 
 def read_effective_from(value: str, timezone: str) -> int:
+    """Read what a person typed as `--effective-from`; see `read_local_time`."""
+    return read_local_time(value, timezone, "--effective-from")
+
+
+def read_local_time(value: str, timezone: str, option: str) -> int:
     """Read what a person typed: a local date (its midnight), a local time, or an instant with its offset; in UTC ms.
 
     Raises:
@@ -139,7 +144,7 @@ def read_effective_from(value: str, timezone: str) -> int:
         return Zone(timezone, zone_data(timezone)).instant_of(datetime.fromisoformat(value))
     except (NoInstant, ValueError) as error:
         raise PublicationRefused(
-            f"--effective-from {value!r} is no time: write a date in {timezone} such as 2026-12-01, a local time such "
+            f"{option} {value!r} is no time: write a date in {timezone} such as 2026-12-01, a local time such "
             "as 2026-12-01T06:00, or an instant such as 2026-12-01T05:00:00Z. Nothing was changed."
         ) from error
 

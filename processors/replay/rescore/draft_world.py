@@ -56,6 +56,11 @@ class DraftWorld:
         self._parted: dict[str, _Parted] = {}
         self._alike: dict[tuple[int, int, str], bool] = {}
 
+    @property
+    def parted(self) -> int:
+        """How many members have an account of their own here."""
+        return len(self._parted)
+
     def has_parted(self, member_id: str) -> bool:
         """Whether this world has an account of its own for a member."""
         return member_id in self._parted

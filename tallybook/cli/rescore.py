@@ -1,0 +1,213 @@
+"""Commands that score history again under other rules: `run`, `list`, `show`, `discard`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallybook.cli.options import AsJson
+from tallybook.clock import now_ms
+from tallybook.exit_codes import Exit
+from tallybook.folder.folder import Folder
+from tallybook.screen import note, say, show_json, show_table
+
+app = typer.Typer(
+    no_args_is_help=True, help="Score history again under other rules, and see who gains, who loses and why."
+)
+RunNumber = Annotated[str, typer.Argument(help="The run's number (default: the last one).", show_default=False)]
+PER_CENT = 10_000  # of a million
+MAX_PROCESSES = 64
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    rules: Annotated[Path | None, typer.Option("--rules", help="The ruleset file to try.")] = None,
+    from_: Annotated[str, typer.Option("--from", help="From when it holds: a local date or time, or an instant.")] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="Until when; `never` replaces what was published for later.")
+    ] = "",
+    drafts: Annotated[
+        list[str] | None, typer.Option("--draft", help="NAME=FILE: another ruleset to try in the same pass; up to 8.")
+    ] = None,
+    timeline: Annotated[
+        Path | None, typer.Option("--timeline", help="A YAML file that lists `rules`, `from` and `until` of each span.")
+    ] = None,
+    members: Annotated[
+        str, typer.Option("--members", help="Only these: ids with commas between, or @FILE with one a line.")
+    ] = "",
+    sample: Annotated[str, typer.Option("--sample", help="Only about so many members, such as 5%.")] = "",
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", min=1, max=MAX_PROCESSES, help="How many decide (default: one per core)."),
+    ] = None,
+    point_value: Annotated[
+        str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
+    ] = "",
+    semantics: Annotated[
+        int | None, typer.Option("--semantics", help="Another behaviour of the decider (default: as published).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide all history again with other rules from a day on, and say what changes; the books are not touched.
+
+    The rules of the books are decided beside it and proven by the ledger's digest. Stopped, the same command goes on.
+    Ends with 0 if nothing changes, with 4 if anything does.
+
+    Example: tallybook rescore run --rules rulesets/my-shop/2026.3.yaml --from 2026-07-01 --point-value "0.01 EUR"
+
+    Example: tallybook rescore run --draft half=half.yaml --draft none=none.yaml --from 2026-07-01 --sample 5%
+    """
+    from tallybook.folder.session import cores
+    from tallybook.open_books import open_books
+    from tallybook.rescore.plan import make_plan
+    from tallybook.rescore.print_summary import print_plan, print_summary
+    from tallybook.rescore.run import carry_out
+    from tallybook.rescore.summary import summarise
+
+    folder = Folder(context.obj)
+    asked = _asked(rules, from_, until, drafts or [], timeline)
+    with open_books(folder) as log:
+        plan = make_plan(log, asked, _selection(members, sample), point_value, semantics)
+    if not as_json:
+        print_plan(plan)
+    done = carry_out(folder, plan, processes or cores())
+    found = [summarise(done, draft.name) for draft in plan.drafts]
+    if as_json:
+        import msgspec
+
+        show_json({"run": done.number, "drafts": msgspec.to_builtins(found)})
+    else:
+        for each in found:
+            print_summary(each)
+    if any(each.changes_anything for each in found):
+        raise typer.Exit(Exit.FOUND)
+
+
+@app.command("list")
+def list_runs(context: typer.Context, as_json: AsJson = False) -> None:
+    """The runs that are kept, with their drafts and what they came to.
+
+    Example: tallybook rescore list
+    """
+    from schemas.instants import format_instant
+    from tallybook.rescore.runs import Runs
+
+    runs = Runs(Folder(context.obj))
+    events = runs.events()
+    finished = {event.run for event in events if event.what == "finished"}
+    opened = {event.run: event for event in events if event.what == "opened"}
+    rows = []
+    for each in runs.there():
+        totals = each.totals()
+        rows.append(
+            {
+                "run": each.number,
+                "opened_at": format_instant(opened[each.number].at),
+                "state": "finished" if each.number in finished else "stopped",
+                "drafts": ", ".join(opened[each.number].drafts),
+                "members_changed": ", ".join(f"{draft.members:,}" for draft in totals.drafts),
+                "points": ", ".join(f"{draft.balance_change:+,}" for draft in totals.drafts),
+            }
+        )
+    if as_json:
+        show_json(rows)
+    else:
+        show_table("Re-scorings", rows)
+        if not rows:
+            note("Begin one: tallybook rescore run --rules FILE --from DATE")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    number: RunNumber = "",
+    as_json: AsJson = False,
+) -> None:
+    """What a run found, as when it ended.
+
+    Example: tallybook rescore show 1
+    """
+    from tallybook.rescore.print_summary import print_plan, print_summary
+    from tallybook.rescore.runs import Runs
+    from tallybook.rescore.summary import summarise
+
+    found = Runs(Folder(context.obj)).find(number)
+    plan = found.plan()
+    if not as_json:
+        print_plan(plan)
+        if len(found.finished()) < len(plan.cuts):
+            say(f"stopped: {len(found.finished())} of {len(plan.cuts)} partitions are finished; what follows is theirs")
+    summaries = [summarise(found, draft.name) for draft in plan.drafts]
+    if as_json:
+        import msgspec
+
+        show_json({"run": found.number, "drafts": msgspec.to_builtins(summaries)})
+        return
+    for each in summaries:
+        print_summary(each)
+
+
+@app.command()
+def discard(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help="The run's number.", show_default=False)],
+) -> None:
+    """Remove what a run found; its number is not used again, and the logbook keeps that it was there.
+
+    Example: tallybook rescore discard 1
+    """
+    from tallybook.rescore.runs import Runs
+
+    runs = Runs(Folder(context.obj))
+    with runs.held(now_ms()):
+        found = runs.find(number)
+        runs.discard(found, now_ms())
+    say(f"run {found.number} is discarded")
+
+
+def _asked(rules: Path | None, from_: str, until: str, drafts: list[str], timeline: Path | None):  # type: ignore[no-untyped-def]
+    from tallybook.rescore.plan import Asked, read_timeline
+
+    if timeline is not None:
+        if rules is not None or from_ or until or drafts:
+            raise typer.BadParameter("--timeline says all: give it without --rules, --draft, --from and --until")
+        return [(timeline.stem, read_timeline(timeline))]
+    if not from_:
+        raise typer.BadParameter("say from when the rules hold: --from 2026-07-01")
+    named = [] if rules is None else [(rules.stem, rules)]
+    for each in drafts:
+        name, equals, file = each.partition("=")
+        if not equals or not name or not file:
+            raise typer.BadParameter(f"--draft {each!r}: write NAME=FILE")
+        named.append((name, Path(file)))
+    if not named:
+        raise typer.BadParameter("name the rules to try: --rules FILE, or --draft NAME=FILE")
+    if len({name for name, _ in named}) < len(named):
+        raise typer.BadParameter("two drafts have one name")
+    return [(name, [Asked(file, from_, until)]) for name, file in named]
+
+
+def _selection(members: str, sample: str):  # type: ignore[no-untyped-def]
+    from processors.replay.rescore.two_worlds import Selection
+
+    if members and sample:
+        raise typer.BadParameter("give --members or --sample, not both")
+    if sample:
+        try:
+            per_cent = float(sample.removesuffix("%"))
+        except ValueError:
+            per_cent = 0.0
+        if not 0 < per_cent <= 100:
+            raise typer.BadParameter(f"--sample {sample!r}: write a percentage, such as 5%")
+        return Selection(per_million=round(per_cent * PER_CENT))
+    if not members:
+        return Selection()
+    if members.startswith("@"):
+        try:
+            listed = Path(members[1:]).read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise typer.BadParameter(f"--members {members}: {error}") from error
+    else:
+        listed = members.split(",")
+    return Selection(members=frozenset(member.strip() for member in listed if member.strip()))

@@ -1,0 +1,187 @@
+"""Keeps the runs of a folder: each with its plan, what every finished partition found, and a logbook of them all.
+
+rescores/logbook.jsonl                what was opened, finished and discarded, when; numbers are never used again
+rescores/0001/plan.json               the plan of run 0001
+rescores/0001/03.json                 partition 3 is finished: its totals
+rescores/0001/NAME/03.lines.jsonl     lines of partition 3 that differ under draft NAME, and 03.members.jsonl
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from books.files.disk import REAL_FILES, replace_file
+from books.files.lock import hold, note_of, this_process
+from processors.replay.rescore.differences import LineDifference, MemberDifference
+from processors.replay.rescore.partition_run import DraftTotals, PartitionRescored
+from tallybook.folder.folder import Folder
+from tallybook.rescore.plan import Plan, RescoreRefused
+
+LOGBOOK: Final = "logbook.jsonl"
+LINES: Final = "lines"
+MEMBERS: Final = "members"
+MAX_RUNS: Final = 9_999
+# An answer without room to write it would stop half way: a fresh run wants at least this much.
+LEAST_FREE_BYTES: Final = 64 << 20
+_PLAN: Final = "plan.json"
+_LOCK: Final = "lock"
+_Row = TypeVar("_Row", LineDifference, MemberDifference)
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the logbook: a run was opened, finished or discarded (`what`), at an instant (UTC ms)."""
+
+    run: str
+    what: str
+    at: int
+    drafts: tuple[str, ...] = ()
+
+
+class Run:
+    """One run: its number and where it is kept."""
+
+    def __init__(self, root: Path, number: str) -> None:
+        self.number = number
+        self.place = root / number
+
+    def plan(self) -> Plan:
+        """What was planned."""
+        return msgspec.json.decode((self.place / _PLAN).read_bytes(), type=Plan)
+
+    def finished(self) -> dict[int, PartitionRescored]:
+        """The partitions that are finished, with their totals."""
+        found = (
+            msgspec.json.decode(file.read_bytes(), type=PartitionRescored)
+            for file in sorted(self.place.glob("[0-9]*.json"))
+        )
+        return {each.partition: each for each in found}
+
+    def file(self, draft: str, partition: int, kind: str) -> Path:
+        """The file of a draft's lines or members in one partition."""
+        return self.place / draft / f"{partition:02d}.{kind}.jsonl"
+
+    def finish(self, done: PartitionRescored) -> None:
+        """Note that a partition is finished; its files are on the disk already."""
+        replace_file(REAL_FILES, self.place / f"{done.partition:02d}.json", (msgspec.json.encode(done),))
+
+    def lines(self, draft: str) -> Iterator[tuple[int, LineDifference]]:
+        """Every line that differs under a draft, with its partition."""
+        yield from self._rows(draft, LINES, LineDifference)
+
+    def members(self, draft: str) -> Iterator[tuple[int, MemberDifference]]:
+        """Every member that differs under a draft, with its partition."""
+        yield from self._rows(draft, MEMBERS, MemberDifference)
+
+    def totals(self) -> PartitionRescored:
+        """The totals of all finished partitions together."""
+        found = list(self.finished().values())
+        drafts = [DraftTotals() for _ in self.plan().drafts]
+        total = PartitionRescored(-1, is_proven=all(each.is_proven for each in found), drafts=drafts)
+        for each in found:
+            for name in ("lines", "postings", "decided", "accounts", "balance"):
+                setattr(total, name, getattr(total, name) + getattr(each, name))
+            total.last_tick = max(total.last_tick, each.last_tick)
+            total.members += each.members
+            for one, more in zip(drafts, each.drafts, strict=True):
+                for name in one.__struct_fields__:
+                    setattr(one, name, getattr(one, name) + getattr(more, name))
+        return total
+
+    def _rows(self, draft: str, kind: str, row: type[_Row]) -> Iterator[tuple[int, _Row]]:
+        decoder = msgspec.json.Decoder(row)
+        for partition in sorted(self.finished()):
+            with self.file(draft, partition, kind).open("rb") as file:
+                for line in file:
+                    yield partition, decoder.decode(line)
+
+
+class Runs:
+    """The runs of a folder."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.root = folder.rescores
+
+    def events(self) -> list[Event]:
+        """The logbook."""
+        file = self.root / LOGBOOK
+        if not file.exists():
+            return []
+        decoder = msgspec.json.Decoder(Event)
+        # A last line that was cut short is of a process that was killed: what it said has not happened.
+        return [decoder.decode(line) for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+    def there(self) -> list[Run]:
+        """The runs that are not discarded, oldest first."""
+        discarded = {event.run for event in self.events() if event.what == "discarded"}
+        opened = [event.run for event in self.events() if event.what == "opened"]
+        return [Run(self.root, number) for number in opened if number not in discarded]
+
+    def find(self, number: str) -> Run:
+        """A run by its number, with or without leading zeros; "" or "last": the last one. Raises RescoreRefused."""
+        there = self.there()
+        wanted = number.rjust(4, "0")
+        for run in reversed(there):
+            if number in ("", "last") or run.number == wanted:
+                return run
+        known = ", ".join(run.number for run in there) or "none"
+        raise RescoreRefused(f"there is no re-scoring {number or 'yet'}; there are: {known} (`tallybook rescore list`)")
+
+    def unfinished(self, plan: Plan) -> Run | None:
+        """The run that was stopped while it worked on the same drafts for the same books, if there is one.
+
+        The books may have grown since: it ends where it was to end.
+        """
+        finished = {event.run for event in self.events() if event.what == "finished"}
+        for run in reversed(self.there()):
+            if run.number not in finished and (run.place / _PLAN).exists():
+                before = run.plan()
+                if msgspec.structs.replace(plan, cuts=before.cuts, last_tick=before.last_tick) == before:
+                    return run
+        return None
+
+    def open(self, plan: Plan, now: int) -> Run:
+        """Begin a run; raises RescoreRefused where the disk is full."""
+        free = shutil.disk_usage(self.root).free
+        if free < LEAST_FREE_BYTES:
+            raise RescoreRefused(
+                f"{self.root} has {free >> 20} MiB left, and a re-scoring wants {LEAST_FREE_BYTES >> 20} MiB at least "
+                "for what it finds: make room (`tallybook rescore discard RUN`). Nothing was changed."
+            )
+        number = max((int(event.run) for event in self.events()), default=0) + 1
+        if number > MAX_RUNS:
+            raise RescoreRefused(f"a folder has at most {MAX_RUNS:,} re-scorings")
+        run = Run(self.root, f"{number:04d}")
+        shutil.rmtree(run.place, ignore_errors=True)  # of a process that was killed before it was in the logbook
+        for draft in plan.drafts:
+            (run.place / draft.name).mkdir(parents=True)
+        replace_file(REAL_FILES, run.place / _PLAN, (msgspec.json.encode(plan),))
+        self.note(Event(run.number, "opened", now, tuple(draft.name for draft in plan.drafts)))
+        return run
+
+    def discard(self, run: Run, now: int) -> None:
+        """Note in the logbook that a run is discarded, then remove what it found."""
+        self.note(Event(run.number, "discarded", now))
+        shutil.rmtree(run.place)
+
+    def note(self, event: Event) -> None:
+        """Append to the logbook."""
+        kept = (self.root / LOGBOOK).read_bytes() if (self.root / LOGBOOK).exists() else b""
+        whole = kept[: kept.rfind(b"\n") + 1]
+        replace_file(REAL_FILES, self.root / LOGBOOK, (whole, msgspec.json.encode(event) + b"\n"))
+
+    @contextmanager
+    def held(self, now: int) -> Iterator[None]:
+        """While the body runs no other process re-scores here; raises FolderHeld where one does."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = hold(REAL_FILES, self.root, self.root / _LOCK)
+        try:
+            lock.write_note(note_of(this_process(now)))
+            yield
+        finally:
+            lock.release()
