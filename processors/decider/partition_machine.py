@@ -62,6 +62,10 @@ class PartitionMachine:
             raise AssertionError("only a member's fact can be decided alone")
         return decide(self.partition, self.account(line.member_id), fact)
 
+    def decide_for(self, account: Account, fact: MemberFact) -> Posting:
+        """What a fact would post for an account, perhaps of another world, changing nothing."""
+        return decide(self.partition, account, fact)
+
     def due_postings(self, tick: ClockTicked) -> list[Posting]:
         """What a tick posts, in order of member id bytes, changing nothing."""
         if tick.at <= self.partition.last_tick:

@@ -1,4 +1,4 @@
-"""Commands that score history again under other rules: `run`, `list`, `show`, `discard`."""
+"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `discard`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -146,6 +146,46 @@ def show(
         return
     for each in summaries:
         print_summary(each)
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help="The run's number, or `last`.", show_default=False)],
+    member: Annotated[str, typer.Argument(help="The member's id.", show_default=False)],
+    event: Annotated[str, typer.Argument(help="Only this event.", show_default=False)] = "",
+    draft: Annotated[str, typer.Option("--draft", help="Which draft (default: the first).")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many facts are explained.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Why a member has more or less under a draft: each fact that differs, decided in both worlds.
+
+    Example: tallybook rescore why 1 member-1
+
+    Example: tallybook rescore why last member-1 purchase-1
+    """
+    from tallybook.open_books import open_books
+    from tallybook.rescore.plan import RescoreRefused
+    from tallybook.rescore.print_why import print_why
+    from tallybook.rescore.runs import Runs
+    from tallybook.rescore.why import explain_member
+    from tallybook.screen import progress
+
+    folder = Folder(context.obj)
+    found = Runs(folder).find(number)
+    plan = found.plan()
+    chosen = [each for each in plan.drafts if draft in ("", each.name)]
+    if not chosen:
+        names = ", ".join(each.name for each in plan.drafts)
+        raise RescoreRefused(f"run {found.number} has no draft {draft!r}; it has: {names}")
+    with open_books(folder) as log, progress("deciding again", None) as tick:
+        explained = explain_member(log, plan, chosen[0], member, event, tick)
+    if as_json:
+        import msgspec
+
+        show_json(msgspec.to_builtins(explained))
+    else:
+        print_why(explained, limit)
 
 
 @app.command()

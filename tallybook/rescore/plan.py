@@ -204,6 +204,8 @@ class _LayerMaker:
     def _require_nothing_hidden(self, asked: Asked, from_at: int) -> None:
         """Without `--until` a span would hide what was published for later: say so instead."""
         hidden = [(at, each) for at, each in self._timeline.changes() if at > from_at and each is not None]
+        if hidden and self._timeline.at(from_at) is None:
+            del hidden[-1]  # nothing was in force before it: the span replaces it from the beginning
         if hidden:
             at, _ = hidden[-1]
             named = ", ".join(f"{each.version} (from {format_instant(at)})" for at, each in reversed(hidden))

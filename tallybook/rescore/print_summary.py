@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from processors.decider.local_time import Zone
 from processors.replay.rescore.differences import MemberDifference
 from schemas.instants import format_instant
 from tallybook.rescore.plan import Draft, Plan, worth_of
@@ -25,9 +26,15 @@ def spans_of(draft: Draft) -> list[str]:
     """The spans of a draft's own layer, a line each."""
     said = []
     for span in draft.layers[-1].spans:
-        until = "on" if span.until_at is None else f"until {format_instant(span.until_at)}"
-        said.append(f"version {span.published.version} from {format_instant(span.from_at)} {until}")
+        zone = Zone(span.published.timezone, span.published.tzif)
+        until = "on" if span.until_at is None else f"until {_local(zone, span.until_at)}"
+        said.append(f"version {span.published.version} from {_local(zone, span.from_at)} {until} ({zone.name})")
     return said
+
+
+def _local(zone: Zone, at: int) -> str:
+    """An instant (UTC ms) on a programme's clock, to the minute."""
+    return f"{zone.local(at):%Y-%m-%d %H:%M}"
 
 
 def print_summary(found: Summary) -> None:
@@ -59,9 +66,9 @@ def print_summary(found: Summary) -> None:
     show_table("By rule, on the lines that differ", rows)
     _print_members("Who gains most", found.winners, found.point_value)
     _print_members("Who loses most", found.losers, found.point_value)
-    most = (found.losers or found.winners)[0].member_id
-    say(f"why: tallybook rescore why {found.run} {most}")
-    say(f"all lines: tallybook rescore export {found.run} --draft {found.draft} --csv -o differences.csv")
+    most = [*found.losers, *found.winners]
+    if most:
+        say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
 
 
 def _print_members(title: str, members: Sequence[MemberDifference], point_value: str) -> None:
