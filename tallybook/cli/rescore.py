@@ -1,4 +1,4 @@
-"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `discard`."""
+"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `export`, `discard`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from tallybook.cli.options import AsJson
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
-from tallybook.folder.folder import Folder
+from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import note, say, show_json, show_table
 
 app = typer.Typer(
@@ -60,6 +60,7 @@ def run(
     """
     from tallybook.folder.session import cores
     from tallybook.open_books import open_books
+    from tallybook.rescore.fill_tables import bring_in_runs
     from tallybook.rescore.plan import make_plan
     from tallybook.rescore.print_summary import print_plan, print_summary
     from tallybook.rescore.run import carry_out
@@ -72,6 +73,7 @@ def run(
     if not as_json:
         print_plan(plan)
     done = carry_out(folder, plan, processes or cores())
+    bring_in_runs(folder)
     found = [summarise(done, draft.name) for draft in plan.drafts]
     if as_json:
         import msgspec
@@ -189,6 +191,43 @@ def why(
 
 
 @app.command()
+def export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The new file to write.", show_default=False)],
+    number: RunNumber = "",
+    draft: Annotated[str, typer.Option("--draft", help="Which draft (default: all of them).")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
+    as_parquet: Annotated[bool, typer.Option("--parquet", help="Parquet.")] = False,
+    of_members: Annotated[bool, typer.Option("--members", help="One row per member instead of per line.")] = False,
+) -> None:
+    """Write what a run found into a file: a row for each line that differs, or for each member.
+
+    The same rows are in the tables: rescore_lines, rescore_members, and rescore_by_rule, _day, _store and _reason.
+
+    Example: tallybook rescore export 1 --csv --output differences.csv
+    """
+    from tallybook.rescore.fill_tables import bring_in_runs
+    from tallybook.rescore.runs import Runs
+    from tallybook.tables.catch_up import caught_up
+
+    if as_csv == as_parquet:
+        raise typer.BadParameter("say which: --csv or --parquet")
+    if output.exists():
+        raise FolderRefused(f"{output} is there already: name a new file")
+    folder = Folder(context.obj)
+    found = Runs(folder).find(number)
+    bring_in_runs(folder)
+    table = "rescore_members" if of_members else "rescore_lines"
+    query = f"SELECT * FROM {table} WHERE run = {{run:String}} AND ({{draft:String}} = '' OR draft = {{draft:String}})"
+    with caught_up(folder) as store:
+        answer = store.export(
+            f"{query} ORDER BY ALL", "CSVWithNames" if as_csv else "Parquet", {"run": found.number, "draft": draft}
+        )
+    output.write_bytes(answer)
+    say(f"{output}: {len(answer):,} bytes")
+
+
+@app.command()
 def discard(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help="The run's number.", show_default=False)],
@@ -197,12 +236,15 @@ def discard(
 
     Example: tallybook rescore discard 1
     """
+    from tallybook.rescore.fill_tables import bring_in_runs
     from tallybook.rescore.runs import Runs
 
-    runs = Runs(Folder(context.obj))
+    folder = Folder(context.obj)
+    runs = Runs(folder)
     with runs.held(now_ms()):
         found = runs.find(number)
         runs.discard(found, now_ms())
+    bring_in_runs(folder)
     say(f"run {found.number} is discarded")
 
 

@@ -69,6 +69,7 @@ def print_summary(found: Summary) -> None:
     most = [*found.losers, *found.winners]
     if most:
         say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
+    say(f"all of it: tallybook rescore export {found.run} --draft {found.draft} --csv --output differences.csv")
 
 
 def _print_members(title: str, members: Sequence[MemberDifference], point_value: str) -> None:

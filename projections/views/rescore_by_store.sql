@@ -1,0 +1,27 @@
+CREATE OR REPLACE VIEW tallybook.rescore_by_store
+(
+    run String COMMENT 'Number of the re-scoring, such as 0001',
+    draft String COMMENT 'Name of the draft',
+    store_id String COMMENT 'Store of the facts; empty if not given',
+    cause String COMMENT 'direct: the rule says something else; knock_on: the account was another; expiry: points expired otherwise',
+    lines UInt64 COMMENT 'Rows of rescore_lines',
+    members UInt64 COMMENT 'Members with such rows',
+    points_before Int128 COMMENT 'Points on these rows under the rules of the books',
+    points_after Int128 COMMENT 'Points on these rows under the draft',
+    change Int128 COMMENT 'points_after less points_before',
+    as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick of the books that the run read, UTC'
+)
+AS SELECT
+    run,
+    draft,
+    store_id,
+    cause,
+    count() AS lines,
+    uniqExact(member_id) AS members,
+    sum(toInt128(rows.points_before)) AS points_before,
+    sum(toInt128(rows.points_after)) AS points_after,
+    points_after - points_before AS change,
+    any(rows.as_of) AS as_of
+FROM tallybook.rescore_lines AS rows
+GROUP BY run, draft, store_id, cause
+COMMENT 'What re-scorings found, added up by store and cause'
