@@ -45,9 +45,9 @@ class DemoBooks:
         return [(type(event).__name__, encode_record(event)) for event in self.events]
 
 
-def write_inbox(place: Path, facts: int) -> Path:
-    """Write a demo year of `facts` events, 30 a member, as one JSON lines file in order of time; gives the file."""
-    year = DemoYear(facts, max(1, facts // FACTS_PER_MEMBER))
+def write_inbox(place: Path, facts: int, members: int = 0) -> Path:
+    """Write a demo year of `facts` events as one JSON lines file in order of time; by default 30 a member."""
+    year = DemoYear(facts, members or max(1, facts // FACTS_PER_MEMBER))
     file = place / "year.jsonl"
     encode = msgspec.json.Encoder().encode
     with file.open("wb") as out:
