@@ -20,11 +20,13 @@ from processors.replay.rescore.partition_run import Cut
 from processors.replay.rescore.two_worlds import Selection
 from processors.ruleset.parse import ruleset_hash
 from processors.zones import zone_data
-from schemas.facts import ClockTicked, RulesetPublished
+from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.posting import RuleLayer, RuleSpan
 from tallybook.folder.folder import FolderRefused, load_published, read_ruleset
 from tallybook.folder.publish_rules import read_local_time
+from tallybook.rescore.cuts import make_cuts
+from tallybook.rules.timeline import published_in
 
 MAX_DRAFTS: Final = 8
 NEVER: Final = "never"
@@ -89,8 +91,8 @@ def make_plan(
     if len(drafts) > MAX_DRAFTS:
         raise RescoreRefused(f"at most {MAX_DRAFTS} drafts in one run, and these are {len(drafts)}")
     opened, base = log.opened(), log.current_edition()
-    cuts = tuple(cut_of(log, base, partition) for partition in range(log.partitions))
-    published, last_tick = _read_book_facts(log)
+    cuts, last_tick = make_cuts(log, base)
+    published = [each.fact for each in published_in(log)]
     if not published or not last_tick:
         raise RescoreRefused("these books have no rules or no tick yet, so there is nothing to score again")
     maker = _LayerMaker(published, log.edition(base).layers, last_tick, semantics)
@@ -105,30 +107,6 @@ def make_plan(
         selection=selection,
         point_value=_checked_worth(point_value),
     )
-
-
-def cut_of(log: LogReader, edition: str, partition: int) -> Cut:
-    """How far the ledger covers a partition now."""
-    scored = log.scored_page(edition, partition)
-    if scored is None:
-        last = log.last_page(partition)
-        scored = -1 if last is None else last.page
-    posting = log.last_posting(edition, partition)
-    digests = log.recorded_digests(edition, partition)
-    return Cut(partition, scored, 0 if posting is None else posting.number, "" if digests is None else digests.ledger)
-
-
-def _read_book_facts(log: LogReader) -> tuple[list[RulesetPublished], int]:
-    """What was published, in order, and the last tick in UTC ms (0: none): the same in every partition."""
-    published: list[RulesetPublished] = []
-    last_tick = 0
-    for _, page in log.read_journal(0):
-        for line in page.lines:
-            if isinstance(line.fact, ClockTicked):
-                last_tick = max(last_tick, line.fact.at)
-            elif isinstance(line.fact, RulesetPublished):
-                published.append(line.fact)
-    return published, last_tick
 
 
 class _LayerMaker:

@@ -19,13 +19,15 @@ class Cut(msgspec.Struct, frozen=True):
     """How far a re-scoring reads one partition: its last page, with what the ledger recorded there.
 
     `page` is -1 where nothing is scored yet; `ledger_digest` (hex) is empty where the books recorded none; `postings`
-    counts those up to there.
+    counts those up to there. `closes_at` is the last line that is compared (None: the last one of the page); what
+    follows is decided for the digest alone.
     """
 
     partition: int
     page: int
     postings: int
     ledger_digest: str
+    closes_at: Folio | None = None
 
 
 class DraftTotals(msgspec.Struct):
@@ -91,29 +93,41 @@ def rescore_partition(
     told = [(kept.layers, _counted(kept.on_line, total)) for kept, total in zip(drafts, totals, strict=True)]
     worlds = TwoWorlds(log.opened(), log.edition(edition).layers, told, load, selection)
     result = PartitionRescored(cut.partition, drafts=totals)
+    is_open = True
     for _, page in log.read_journal(cut.partition):
         if page.page > cut.page:
             break
         before = worlds.postings
         for number, line in enumerate(page.lines):
-            worlds.feed(line, Folio(page.page, number))
+            place = Folio(page.page, number)
+            worlds.feed(line, place)
+            if place == cut.closes_at:
+                _close(worlds, drafts, selection, result)
+                is_open = False
         result.lines += len(page.lines)
         on_postings(worlds.postings - before)
+    if is_open:
+        _close(worlds, drafts, selection, result)
     _prove(worlds, cut, edition, selection, result)
     result.postings, result.decided = worlds.postings, worlds.decided
+    return result
+
+
+def _close(worlds: TwoWorlds, drafts: Sequence[Kept], selection: Selection, result: PartitionRescored) -> None:
+    """Take what the drafts found by now, and compare nothing any more."""
     result.last_tick = worlds.base.partition.last_tick
     for account in worlds.base.accounts:
         result.accounts += 1
         result.balance += account.balance
         if selection.members is not None:
             result.members.append(account.member_id)
-    for draft, kept, total in zip(worlds.drafts, drafts, totals, strict=True):
+    for draft, kept, total in zip(worlds.drafts, drafts, result.drafts, strict=True):
         total.parted = draft.parted
         for member in draft.finish():
             total.members += 1
             total.balance_change += member.balance_after - member.balance_before
             kept.on_member(member)
-    return result
+    worlds.drafts.clear()
 
 
 def _counted(on_line: Callable[[LineDifference], object], total: DraftTotals) -> Callable[[LineDifference], None]:
