@@ -17,6 +17,14 @@
 `when` is local to the zone (`2026-10-25 02:30 2nd` is the second time the clock shows it). A row without `when` is
 another posting of the row above it. Rulesets are published before the first row, or where a row says `ruleset 2 is
 published`. What may happen is in `happening.py`, what may be expected in `expecting.py`.
+
+A re-scoring has spans of rules as well, and tables of what they change (see `rescoring/changes.py`):
+
+    draft 2 from 2026-03-01 until 2026-04-01, laid over 1 ruleset
+        rules:
+          - {id: base, kind: spend, points: 2, per_minor: 100}
+
+Without `until` it has no end; without `laid over` it lies over all rulesets of the file. Several make one layer.
 """
 
 import re
@@ -35,6 +43,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING = "2000-01-01"
 SETTING = re.compile(r"(zone|horizon|referral window): +(.+)")
 RULESET = re.compile(r"ruleset (shipped )?(\S+) from (the beginning|\S+)")
+TIME = r"\S+(?: \d\d:\d\d)?"
+DRAFT = re.compile(rf"draft (\S+) from ({TIME})(?: until ({TIME}))?(?:, laid over (\d+) rulesets?)?")
+CHANGES = "changed "
 DEFAULTS = {"programme": "scenario", "currency": "EUR", "examples": "[]"}
 
 
@@ -45,6 +56,15 @@ class Version:
     name: str
     text: str
     effective_from: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rules that a draft tries from a local time until another ("": without end), over the first `over` rulesets."""
+
+    version: Version
+    until: str
+    over: int | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,9 @@ class Scenario:
     horizon_ms: int = 90 * DAY_MS
     referral_window_ms: int = 30 * DAY_MS
     versions: dict[str, Version] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    changes: list[tuple[str, list[str]]] = field(default_factory=list)
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -115,17 +137,24 @@ def read_scenario(path: Path) -> Scenario:
         if setting := SETTING.fullmatch(line):
             _set(scenario, *setting.groups())
         elif ruleset := RULESET.fullmatch(line):
-            body = []
-            while number < len(lines) and (lines[number].startswith("    ") or not lines[number].strip()):
-                body.append(lines[number][4:])
-                number += 1
-            _add_version(scenario, ruleset, "\n".join(body))
+            body, number = _body(lines, number)
+            shipped, name, begins = ruleset.groups()
+            scenario.versions[name] = _version(scenario, name, begins, "" if shipped is None else name, body)
+        elif draft := DRAFT.fullmatch(line):
+            body, number = _body(lines, number)
+            name, begins, until, over = draft.groups()
+            version = _version(scenario, name, begins, "", body)
+            scenario.spans.append(Span(version, until or "", None if over is None else int(over)))
         elif line.startswith("when "):
             break
         elif line:
             raise ValueError(f"{path.name}:{number}: not a setting: {line}")
+    is_of_changes = False
     for row_number, line in enumerate(lines[number:], number + 1):
-        if line.strip():
+        is_of_changes = is_of_changes or line.startswith(CHANGES)
+        if line.strip() and is_of_changes:
+            scenario.changes.append((f"{path.name}:{row_number}", [cell.strip() for cell in line.split("|")]))
+        elif line.strip():
             _add_row(scenario, f"{path.name}:{row_number}", row_number, line)
     if not scenario.rows:
         raise ValueError(f"{path.name}: no row below `when | who | what happened | expect`")
@@ -144,15 +173,23 @@ def _set(scenario: Scenario, name: str, value: str) -> None:
         scenario.referral_window_ms = size
 
 
-def _add_version(scenario: Scenario, ruleset: re.Match[str], body: str) -> None:
-    shipped, name, begins = ruleset.groups()
+def _body(lines: list[str], number: int) -> tuple[str, int]:
+    """The indented lines from a line on, and where they end."""
+    body = []
+    while number < len(lines) and (lines[number].startswith("    ") or not lines[number].strip()):
+        body.append(lines[number][4:])
+        number += 1
+    return "\n".join(body), number
+
+
+def _version(scenario: Scenario, name: str, begins: str, shipped: str, body: str) -> Version:
     if shipped:
-        text = files("rulesets").joinpath(*name.split("/")).read_text("utf-8")
+        text = files("rulesets").joinpath(*shipped.split("/")).read_text("utf-8")
     else:
         given = {**DEFAULTS, "version": f'"{name}"', "timezone": scenario.zone}
         head = [f"{key}: {value}\n" for key, value in given.items() if not re.search(rf"^{key}:", body, re.MULTILINE)]
         text = "".join(head) + body.strip() + "\n"
-    scenario.versions[name] = Version(name, text, BEGINNING if begins == "the beginning" else begins)
+    return Version(name, text, BEGINNING if begins == "the beginning" else begins)
 
 
 def _add_row(scenario: Scenario, place: str, number: int, line: str) -> None:
