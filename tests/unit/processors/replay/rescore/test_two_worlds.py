@@ -10,7 +10,7 @@ from schemas.pages import Folio, JournalLine
 from schemas.partitions import partition_of
 from schemas.posting import RuleLayer
 from tests.support.deciders import decider_feed, load
-from tests.support.rescoring import OPENED, journal, layer, publication, rescored, ruleset, span, whole_run
+from tests.support.rescoring import OPENED, Told, journal, layer, publication, rescored, ruleset, span, whole_run
 from tests.support.small_folder import at, purchase
 
 BASE = "  - {id: base, kind: spend, points: 1, per_minor: 100}\n"
@@ -71,7 +71,7 @@ def test_the_first_difference_of_a_member_is_where_the_accounts_parted() -> None
 
 def test_both_ends_of_a_span_are_instants_of_which_the_first_is_inside() -> None:
     begin, end = at("11-03T00:00"), at("11-04T00:00")
-    told = [
+    told: list[Told] = [
         purchase(name, "11-03T00:00", "ann", 1000, occurred_at=when)
         for name, when in (("before", begin - 1), ("first", begin), ("last", end - 1), ("behind", end))
     ]
@@ -85,7 +85,7 @@ def test_a_copy_never_changes_the_account_of_the_books() -> None:
         BASE.replace("}", ", limits: [a-day]}") + "  - {id: visits, kind: streak, daily: 2}\n",
         before=DAYS + "limits:\n  - {id: a-day, per: day, points: 20}\n",
     )
-    told = []
+    told: list[Told] = []
     for day in range(2, 9):
         told += [
             ClockTicked(at(f"11-0{day}T00:00")),
@@ -176,7 +176,7 @@ def test_a_kind_that_no_rule_counts_gives_no_line_where_one_world_has_no_rules()
 def test_expiries_of_one_local_day_are_one_line_and_the_same_sum_is_none() -> None:
     """Shortened from three days to two: what was earned on the 2nd goes a day sooner, and so on."""
     text = ruleset(BASE, before=DAYS)
-    told = [
+    told: list[Told] = [
         purchase("p-1", "11-02T09:00", "ann", 500),
         purchase("p-2", "11-02T10:00", "ann", 300),
         purchase("p-3", "11-03T10:00", "ann", 800),
@@ -218,7 +218,7 @@ def test_a_layer_of_the_base_is_part_of_both_worlds() -> None:
 
 
 def test_duplicates_conflicts_and_facts_that_are_too_old_are_so_in_both_worlds() -> None:
-    told = [
+    told: list[Told] = [
         purchase("p-1", "11-02T09:00", "ann", 1000),
         ClockTicked(at("11-03T00:00")),
         purchase("p-1", "11-02T09:00", "ann", 1000),
