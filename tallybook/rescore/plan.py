@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from datetime import date
+from decimal import Context, Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,8 @@ from tallybook.rules.timeline import published_in
 MAX_DRAFTS: Final = 8
 NEVER: Final = "never"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", re.ASCII)
+# More digits than a point's value (18) and the points of a programme (20) can have together.
+_EXACT: Final = Context(prec=64)
 _WORTH: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([A-Z]{3})", re.ASCII)
 
 
@@ -218,7 +221,7 @@ def read_timeline(file: Path) -> list[Asked]:
     """
     try:
         listed = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise RescoreRefused(f"{file}: cannot be read as YAML: {error}. Nothing was changed.") from error
     if not isinstance(listed, list) or not listed:
         raise RescoreRefused(
@@ -234,7 +237,25 @@ def _asked(file: Path, number: int, item: Any) -> Asked:
             f"{file}: item {number} must have `rules` and `from`, and may have `until`, nothing else. Nothing was "
             "changed."
         )
-    return Asked(file.parent / str(item["rules"]), str(item["from"]), str(item.get("until") or ""))
+    if not isinstance(item["rules"], str):
+        raise RescoreRefused(f"{file}: item {number}: `rules` is a file name. Nothing was changed.")
+    return Asked(
+        file.parent / item["rules"],
+        _typed(file, number, item["from"]),
+        _typed(file, number, item["until"]) if "until" in item else "",
+    )
+
+
+def _typed(file: Path, number: int, value: object) -> str:
+    """A time as a person would have typed it; YAML makes dates and times of some."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    raise RescoreRefused(
+        f"{file}: item {number}: `from` and `until` are times, such as 2026-12-01 or 2026-12-01T06:00, and `until` may "
+        "be `never`. Nothing was changed."
+    )
 
 
 def worth_of(points: int, point_value: str) -> str:
@@ -242,7 +263,7 @@ def worth_of(points: int, point_value: str) -> str:
     if not point_value:
         return ""
     value, currency = point_value.split()
-    return f"{Decimal(value) * points:,f} {currency}"
+    return f"{_EXACT.multiply(Decimal(value), points):,f} {currency}"
 
 
 def _checked_worth(point_value: str) -> str:
