@@ -48,6 +48,7 @@ def carry_out(folder: Folder, plan: Plan, processes: int) -> Run:
             note(f"run {run.number} is stopped: the same command goes on from there")
             raise KeyboardInterrupt
         _require_known_members(runs, run, plan)
+        run.clear_away()
         runs.note(Event(run.number, "finished", now_ms()))
         return run
 

@@ -3,7 +3,7 @@
 rescores/logbook.jsonl                what was opened, finished and discarded, when; numbers are never used again
 rescores/0001/plan.json               the plan of run 0001
 rescores/0001/03.json                 partition 3 is finished: its totals
-rescores/0001/NAME/03.lines.jsonl     lines of partition 3 that differ under draft NAME, and 03.members.jsonl
+rescores/0001/drafts/NAME/03.lines.jsonl    lines of partition 3 that differ under draft NAME, and 03.members.jsonl
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ MEMBERS: Final = "members"
 MAX_RUNS: Final = 9_999
 # An answer without room to write it would stop half way: a fresh run wants at least this much.
 LEAST_FREE_BYTES: Final = 64 << 20
+TEMPORARY: Final = ".tmp"
 _PLAN: Final = "plan.json"
+_DRAFTS: Final = "drafts"
 _LOCK: Final = "lock"
 _Row = TypeVar("_Row", LineDifference, MemberDifference)
 
@@ -64,7 +66,16 @@ class Run:
 
     def file(self, draft: str, partition: int, kind: str) -> Path:
         """The file of a draft's lines or members in one partition."""
-        return self.place / draft / f"{partition:02d}.{kind}.jsonl"
+        return self.folder_of(draft) / f"{partition:02d}.{kind}.jsonl"
+
+    def folder_of(self, draft: str) -> Path:
+        """Where a draft's files are: apart from those of the run, as a draft may have any name."""
+        return self.place / _DRAFTS / draft
+
+    def clear_away(self) -> None:
+        """Remove what processes that were killed have begun to write."""
+        for file in self.place.rglob(f"*{TEMPORARY}"):
+            file.unlink(missing_ok=True)
 
     def finish(self, done: PartitionRescored) -> None:
         """Note that a partition is finished; its files are on the disk already."""
@@ -79,10 +90,11 @@ class Run:
         yield from self._rows(draft, MEMBERS, MemberDifference)
 
     def totals(self) -> PartitionRescored:
-        """The totals of all finished partitions together."""
-        found = list(self.finished().values())
-        drafts = [DraftTotals() for _ in self.plan().drafts]
-        total = PartitionRescored(-1, is_proven=all(each.is_proven for each in found), drafts=drafts)
+        """The totals of all finished partitions together; the base is proven once all of them are."""
+        found, plan = list(self.finished().values()), self.plan()
+        drafts = [DraftTotals() for _ in plan.drafts]
+        is_proven = len(found) == len(plan.cuts) and all(each.is_proven for each in found)
+        total = PartitionRescored(-1, is_proven=is_proven, drafts=drafts)
         for each in found:
             for name in ("lines", "postings", "decided", "accounts", "balance"):
                 setattr(total, name, getattr(total, name) + getattr(each, name))
@@ -159,7 +171,7 @@ class Runs:
         run = Run(self.root, f"{number:04d}")
         shutil.rmtree(run.place, ignore_errors=True)  # of a process that was killed before it was in the logbook
         for draft in plan.drafts:
-            (run.place / draft.name).mkdir(parents=True)
+            run.folder_of(draft.name).mkdir(parents=True)
         replace_file(REAL_FILES, run.place / _PLAN, (msgspec.json.encode(plan),))
         self.note(Event(run.number, "opened", now, tuple(draft.name for draft in plan.drafts)))
         return run

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO, Final, Literal, cast
 
 import msgspec
@@ -17,17 +18,17 @@ import msgspec
 from books.errors import BooksError
 from books.log import LogReader
 from processors.replay.rescore.differences import LineDifference, MemberDifference
-from processors.replay.rescore.partition_run import BaseDiffers, Kept, PartitionRescored, rescore_partition
+from processors.replay.rescore.partition_run import Kept, PartitionRescored, rescore_partition
 from tallybook.child_process import Child
 from tallybook.folder.folder import Folder, load_published
 from tallybook.open_books import open_books
 from tallybook.rescore.plan import Plan, RescoreRefused
-from tallybook.rescore.runs import LINES, MEMBERS, Run
+from tallybook.rescore.runs import LINES, MEMBERS, TEMPORARY, Run
 
 PROGRESS_SECONDS: Final = 0.2
 STOP_SECONDS: Final = 2.0
 BUFFER_BYTES: Final = 1 << 20
-_TEMPORARY: Final = ".tmp"
+_RANDOM_BYTES: Final = 8
 
 
 class WorkerDied(ChildProcessError):
@@ -98,25 +99,29 @@ def _decide(connection: Connection, root: Path, number: str) -> None:
     """The child: decide one partition after the other, as the parent names them, until it closes the pipe."""
     os.environ["TZ"] = "UTC"
     folder = Folder(root)
-    run = Run(folder.rescores, number)
-    plan = run.plan()
     report = _Reporter(connection)
     try:
-        with open_books(folder) as log:
-            while True:
-                try:
-                    partition = msgspec.json.decode(connection.recv_bytes(), type=int)
-                except (EOFError, OSError):
-                    return
-                report.done(_rescore_into_files(log, run, plan, partition, report.postings))
-    except BaseDiffers as differs:
-        report.send(Report("refused", text=str(differs)))
-    except BooksError as unreadable:
-        report.send(Report("refused", text=str(unreadable)))
+        try:
+            _decide_all(folder, Run(folder.rescores, number), connection, report)
+        except BrokenPipeError:
+            raise
+        except BooksError as unreadable:
+            report.send(Report("refused", text=str(unreadable)))
+        except Exception:  # noqa: BLE001 - whatever it is, the parent ends with it
+            report.send(Report("failed", text=traceback.format_exc()))
     except BrokenPipeError:
         os._exit(1)  # the parent is gone
-    except Exception:  # noqa: BLE001 - whatever it is, the parent ends with it
-        report.send(Report("failed", text=traceback.format_exc()))
+
+
+def _decide_all(folder: Folder, run: Run, connection: Connection, report: _Reporter) -> None:
+    plan = run.plan()
+    with open_books(folder) as log:
+        while True:
+            try:
+                partition = msgspec.json.decode(connection.recv_bytes(), type=int)
+            except (EOFError, OSError):
+                return
+            report.done(_rescore_into_files(log, run, plan, partition, report.postings))
 
 
 def _rescore_into_files(
@@ -143,8 +148,11 @@ def _rescore_into_files(
 
 
 def _writer(opened: ExitStack, path: Path) -> Callable[[LineDifference | MemberDifference], None]:
-    """Append rows as JSON lines to a file that takes its name when `opened` ends without an error."""
-    temporary = path.with_name(path.name + _TEMPORARY)
+    """Append rows as JSON lines to a file that takes its name when `opened` ends without an error.
+
+    Until then it has a name of its own: a process whose parent was killed may be writing the same rows for a moment.
+    """
+    temporary = path.with_name(f"{path.name}.{token_hex(_RANDOM_BYTES)}{TEMPORARY}")
     file: BinaryIO = temporary.open("wb", buffering=BUFFER_BYTES)
     encoder, buffer = msgspec.json.Encoder(), bytearray()
 
@@ -154,6 +162,8 @@ def _writer(opened: ExitStack, path: Path) -> Callable[[LineDifference | MemberD
             os.fsync(file.fileno())
         if kind is None:
             temporary.replace(path)
+        else:
+            temporary.unlink()
 
     def write(row: LineDifference | MemberDifference) -> None:
         encoder.encode_into(row, buffer)
