@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from books.walk import WalkedLine
 from processors.decider.partition_machine import PartitionMachine
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from processors.replay.rescore.draft_world import DraftWorld
+from processors.replay.rescore.partition_run import Cut
 from processors.replay.rescore.two_worlds import Selection, TwoWorlds
 from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.instants import format_instant
@@ -63,19 +64,27 @@ def explain_member(
     if not plan.selection.takes(member_id):
         raise RescoreRefused(f"member {member_id} is not in the sample of this run")
     walking = _MemberInTwoWorlds(log, plan, draft, member_id, event)
-    partition = partition_of(member_id, log.partitions)
-    for _, page in log.read_journal(partition):
-        if page.page > plan.cuts[partition].page:
-            break
-        for number, line in enumerate(page.lines):
-            on_line()
-            walking.feed(line, Folio(page.page, number))
+    for line, place in _compared(log, plan.cuts[partition_of(member_id, log.partitions)]):
+        on_line()
+        walking.feed(line, place)
     found = walking.finish()
     if not walking.has_account:
         raise RescoreRefused(f"member {member_id} has no account in these books")
     if event and not found.lines:
-        raise RescoreRefused(f"member {member_id} has no event {event}")
+        raise RescoreRefused(f"member {member_id} has no event {event} up to {format_instant(plan.last_tick)}")
     return found
+
+
+def _compared(log: LogReader, cut: Cut) -> Iterator[tuple[JournalLine, Folio]]:
+    """The lines of a partition that a run compares, each with its place."""
+    for _, page in log.read_journal(cut.partition):
+        if page.page > cut.page:
+            return
+        for number, line in enumerate(page.lines):
+            place = Folio(page.page, number)
+            yield line, place
+            if place == cut.closes_at:
+                return
 
 
 class _MemberInTwoWorlds:

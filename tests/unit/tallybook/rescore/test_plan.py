@@ -15,13 +15,13 @@ from schemas.posting import FIRST_EDITION, RuleLayer, RuleSpan
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.publish_rules import PublicationRefused
 from tallybook.open_books import open_books
+from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import (
     MAX_DRAFTS,
     NEVER,
     Asked,
     Plan,
     RescoreRefused,
-    cut_of,
     make_plan,
     read_timeline,
     worth_of,
@@ -369,10 +369,12 @@ def test_a_point_value_is_written_one_way(read_only: Path, tmp_path: Path, given
     assert plan.point_value == taken
 
 
-def test_the_cut_is_where_the_ledger_ends(read_only: Path) -> None:
+def test_the_cuts_are_where_the_ledger_ends(read_only: Path) -> None:
     with open_books(Folder(read_only)) as log:
-        for partition in range(PARTITIONS):
-            cut, last = cut_of(log, FIRST_EDITION, partition), log.last_page(partition)
+        cuts, last_tick = make_cuts(log, FIRST_EDITION)
+        assert last_tick == LAST_TICK
+        for partition, cut in enumerate(cuts):
+            last = log.last_page(partition)
             assert last is not None
-            assert cut.page == last.page
+            assert (cut.partition, cut.page, cut.closes_at) == (partition, last.page, None)
             assert cut.postings == sum(len(batch) for _, batch in log.read_ledger(FIRST_EDITION, partition))

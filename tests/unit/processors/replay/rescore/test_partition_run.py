@@ -9,6 +9,7 @@ from processors.embedded.rounds import Taken
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from processors.replay.rescore.partition_run import BaseDiffers, Cut, Kept, PartitionRescored, rescore_partition
 from processors.replay.rescore.two_worlds import EVERYBODY, Selection
+from schemas.pages import Folio
 from schemas.posting import FIRST_EDITION, RuleLayer, RuleSpan
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import DAY_MS
@@ -102,6 +103,22 @@ def test_rows_end_at_the_cut() -> None:
     facts = [line for line in late if line.rule_id]
     assert [line for line in early if line.rule_id] == facts[: sum(bool(line.rule_id) for line in early)]
     assert max(line.page for line in early) <= books()[1][2].page < max(line.page for line in late)
+
+
+def test_what_follows_the_last_line_compared_is_decided_for_the_digest_alone() -> None:
+    early, late = books()[1][2], books()[1][-1]
+    lines = [
+        (page.page, number)
+        for _, page in books()[0].read().read_journal(PARTITION)
+        for number in range(len(page.lines))
+    ]
+    last = max(place for place in lines if place[0] <= early.page)
+    done, told, members = rescored(msgspec.structs.replace(late, closes_at=Folio(*last)), draft())
+    wanted, told_before, members_before = rescored(early, draft())
+    assert (told, members) == (told_before, members_before)
+    assert done.is_proven
+    assert (done.last_tick, done.balance, done.drafts) == (wanted.last_tick, wanted.balance, wanted.drafts)
+    assert done.postings == late.postings
 
 
 def test_nothing_scored_is_nothing_read() -> None:
