@@ -167,7 +167,6 @@ def why(
     Example: tallybook rescore why last member-1 purchase-1
     """
     from tallybook.open_books import open_books
-    from tallybook.rescore.plan import RescoreRefused
     from tallybook.rescore.print_why import print_why
     from tallybook.rescore.runs import Runs
     from tallybook.rescore.why import explain_member
@@ -176,12 +175,9 @@ def why(
     folder = Folder(context.obj)
     found = Runs(folder).find(number)
     plan = found.plan()
-    chosen = [each for each in plan.drafts if draft in ("", each.name)]
-    if not chosen:
-        names = ", ".join(each.name for each in plan.drafts)
-        raise RescoreRefused(f"run {found.number} has no draft {draft!r}; it has: {names}")
+    chosen = plan.drafts[0] if not draft else found.draft(draft)
     with open_books(folder) as log, progress("deciding again", None) as tick:
-        explained = explain_member(log, plan, chosen[0], member, event, tick)
+        explained = explain_member(log, plan, chosen, member, event, tick)
     if as_json:
         import msgspec
 
@@ -215,7 +211,11 @@ def export(
     if output.exists():
         raise FolderRefused(f"{output} is there already: name a new file")
     folder = Folder(context.obj)
-    found = Runs(folder).find(number)
+    runs = Runs(folder)
+    found = runs.find(number)
+    runs.require_finished(found)
+    if draft:
+        found.draft(draft)
     bring_in_runs(folder)
     table = "rescore_members" if of_members else "rescore_lines"
     query = f"SELECT * FROM {table} WHERE run = {{run:String}} AND ({{draft:String}} = '' OR draft = {{draft:String}})"
@@ -280,8 +280,8 @@ def _selection(members: str, sample: str):  # type: ignore[no-untyped-def]
             per_cent = float(sample.removesuffix("%"))
         except ValueError:
             per_cent = 0.0
-        if not 0 < per_cent <= 100:
-            raise typer.BadParameter(f"--sample {sample!r}: write a percentage, such as 5%")
+        if not 1 <= per_cent * PER_CENT <= 100 * PER_CENT:
+            raise typer.BadParameter(f"--sample {sample!r}: write a percentage from 0.0001% to 100%, such as 5%")
         return Selection(per_million=round(per_cent * PER_CENT))
     if not members:
         return Selection()
@@ -292,4 +292,7 @@ def _selection(members: str, sample: str):  # type: ignore[no-untyped-def]
             raise typer.BadParameter(f"--members {members}: {error}") from error
     else:
         listed = members.split(",")
-    return Selection(members=frozenset(member.strip() for member in listed if member.strip()))
+    named = frozenset(member.strip() for member in listed if member.strip())
+    if not named:
+        raise typer.BadParameter(f"--members {members!r} names nobody")
+    return Selection(members=named)

@@ -40,8 +40,7 @@ def _local(zone: Zone, at: int) -> str:
 def print_summary(found: Summary) -> None:
     """Say what one draft changes."""
     say("")
-    proof = "the base is proven by its digest" if found.is_proven else "a sample: the base is not proven"
-    say(f"run {found.run}, draft {found.draft}, as of {format_instant(found.as_of)} ({proof})")
+    say(f"run {found.run}, draft {found.draft}, as of {format_instant(found.as_of)} ({_proof(found)})")
     if not found.changes_anything:
         say(f"nothing changes for {counted(found.accounts, 'member')}")
         return
@@ -70,6 +69,12 @@ def print_summary(found: Summary) -> None:
     if most:
         say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
     say(f"all of it: tallybook rescore export {found.run} --draft {found.draft} --csv --output differences.csv")
+
+
+def _proof(found: Summary) -> str:
+    if found.is_proven:
+        return "the base is proven by its digest"
+    return "a sample: the base is not proven" if found.is_sample else "the base is not proven"
 
 
 def _print_members(title: str, members: Sequence[MemberDifference], point_value: str) -> None:

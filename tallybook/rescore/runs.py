@@ -21,7 +21,7 @@ from books.files.lock import hold, note_of, this_process
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from processors.replay.rescore.partition_run import DraftTotals, PartitionRescored
 from tallybook.folder.folder import Folder
-from tallybook.rescore.plan import Plan, RescoreRefused
+from tallybook.rescore.plan import Draft, Plan, RescoreRefused
 
 LOGBOOK: Final = "logbook.jsonl"
 LINES: Final = "lines"
@@ -55,6 +55,15 @@ class Run:
     def plan(self) -> Plan:
         """What was planned."""
         return msgspec.json.decode((self.place / _PLAN).read_bytes(), type=Plan)
+
+    def draft(self, name: str) -> Draft:
+        """One of the plan's drafts; raises RescoreRefused where it has none of this name."""
+        drafts = self.plan().drafts
+        for draft in drafts:
+            if draft.name == name:
+                return draft
+        names = ", ".join(each.name for each in drafts)
+        raise RescoreRefused(f"run {self.number} has no draft {name!r}; it has: {names}")
 
     def finished(self) -> dict[int, PartitionRescored]:
         """The partitions that are finished, with their totals."""
@@ -143,6 +152,13 @@ class Runs:
                 return run
         known = ", ".join(run.number for run in there) or "none"
         raise RescoreRefused(f"there is no re-scoring {number or 'yet'}; there are: {known} (`tallybook rescore list`)")
+
+    def require_finished(self, run: Run) -> None:
+        """Raise RescoreRefused for a run that was stopped and has not gone on to its end."""
+        if not any(event.run == run.number and event.what == "finished" for event in self.events()):
+            raise RescoreRefused(
+                f"run {run.number} is not finished: `tallybook rescore run` with the same words goes on with it"
+            )
 
     def unfinished(self, plan: Plan) -> Run | None:
         """The run that was stopped while it worked on the same drafts for the same books, if there is one.

@@ -45,6 +45,7 @@ class Summary(msgspec.Struct):
     balance_before: int = 0
     balance_after: int = 0
     is_proven: bool = False
+    is_sample: bool = False
     point_value: str = ""
     rules: list[RuleChange] = []
     winners: list[MemberDifference] = []
@@ -72,6 +73,7 @@ def summarise(run: Run, draft: str) -> Summary:
         balance_before=totals.balance,
         balance_after=totals.balance,
         is_proven=totals.is_proven,
+        is_sample=not plan.selection.is_everybody,
         point_value=plan.point_value,
     )
     rules: dict[tuple[str, str], RuleChange] = {}
