@@ -15,6 +15,7 @@ from schemas.facts import PublishedFact, PurchaseRecorded, ReferralMade
 from schemas.pages import Reject
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder, load_published
+from tallybook.rescore.runs import Runs
 from tests.crash.processes import Ended, Traces, run_victim
 from tests.crash.victim import MAIN, SECONDS, Orders
 from tests.support.small_imports import NOW, PARTITIONS, RULES, START, random_facts, write_lines
@@ -25,17 +26,23 @@ DAYS: Final = 24
 FACTS_A_DAY: Final = 60  # at most
 REFERRING: Final = 0.1  # of the facts with a referrer, those that keep it: each owes further facts
 FOLLOW: Final = "follow"
-COMMANDS: Final = ("import", "workers", "run", "projection", FOLLOW)
+RESCORE: Final = "rescore"
+COMMANDS: Final = ("import", "workers", "run", "projection", RESCORE, FOLLOW)
+TRIED: Final = (
+    RULES.replace('version: "1"', 'version: "2"').replace("points: 40", "points: 15").replace("days: 3", "days: 2")
+)
+TRIED_FROM: Final = "2026-03-30"
 GOOD_ENDS: Final = frozenset({0, 4})
 
 
 class Left(msgspec.Struct):
-    """What a command has left: both digests, the rejects, and the answers of every view."""
+    """What a command has left: both digests, the rejects, the answers of every view, and what a re-scoring found."""
 
     journal_digest: str
     ledger_digest: str
     rejects: list[Reject]
     answers: dict[str, list[str]]
+    found: dict[str, str] = {}
 
 
 class Scene(msgspec.Struct):
@@ -61,10 +68,10 @@ def build_scene(command: str, scratch: Path, seed: int) -> Scene:
     if command in {"import", "workers"}:
         processes = ("--processes", "2") if command == "workers" else ()
         arguments = ("import", *processes, *(str(file) for file in files))
-    elif command == "projection":
+    elif command in {"projection", RESCORE}:
         ran = run_victim(folder, ("import", "--no-project", *map(str, files)), Orders(str(scratch / "books"), now=NOW))
         must_be_well(ran)
-        arguments = ("leaderboard",)
+        arguments = ("leaderboard",) if command == "projection" else _trying(scratch)
     copy = Path(shutil.copytree(folder, scratch / f"{command}.after"))
     answers = scratch / f"{command}.answers"
     orders = Orders(str(scratch / command), answers=str(answers), now=NOW)
@@ -72,6 +79,13 @@ def build_scene(command: str, scratch: Path, seed: int) -> Scene:
     must_be_well(ran)
     calls = Traces(Path(orders.trace)).calls()
     return Scene(command, arguments, folder, calls, seconds_of(calls), left_in(copy, answers))
+
+
+def _trying(scratch: Path) -> tuple[str, ...]:
+    """The words that try other rules from the middle of the history on, in two processes."""
+    file = scratch / "tried.yaml"
+    file.write_text(TRIED, encoding="utf-8")
+    return ("rescore", "run", "--rules", str(file), "--from", TRIED_FROM, "--processes", "2")
 
 
 def left_in(folder: Path, answers: Path) -> Left:
@@ -88,15 +102,31 @@ def left_in(folder: Path, answers: Path) -> Left:
     digests = printed_digests(last.journal_digests, last.ledger_digests)
     if digests != (verified.journal_digest, verified.ledger_digest):
         raise AssertionError("the last commit has other digests than its books")
-    return Left(*digests, rejects_of(log), json.loads(answers.read_text()))
+    return Left(*digests, rejects_of(log), json.loads(answers.read_text()), _found_in(folder))
+
+
+def _found_in(folder: Path) -> dict[str, str]:
+    """The files of the last re-scoring, which is finished and has left nothing half written; none without one."""
+    runs = Runs(Folder(folder))
+    kept = runs.there()
+    if not kept:
+        return {}
+    for run in kept:
+        runs.require_finished(run)
+    files = {str(file.relative_to(kept[-1].place)): file for file in kept[-1].place.rglob("*") if file.is_file()}
+    return {name: file.read_text("utf-8") for name, file in sorted(files.items())}
 
 
 def differences(left: Left, expected: Left) -> list[str]:
-    """What differs, by name; positions of `progress` are where blocks end, which a restart may cut elsewhere."""
-    found = [name for name in ("journal_digest", "ledger_digest", "rejects") if _differs(name, left, expected)]
+    """What differs, by name; positions of `progress` are where blocks end, which a restart may cut elsewhere.
+
+    A re-scoring that was killed when it was finished is one more run, which has found the same.
+    """
+    names = ("journal_digest", "ledger_digest", "rejects", "found")
+    found = [name for name in names if _differs(name, left, expected)]
     views = sorted(left.answers.keys() | expected.answers.keys())
     for view in views:
-        ours, theirs = (without_positions(view, each.answers.get(view, [])) for each in (left, expected))
+        ours, theirs = (_comparable(view, each.answers.get(view, [])) for each in (left, expected))
         if ours != theirs:
             found.append(f"view {view} ({len(ours)} rows, {len(theirs)} expected)")
     return found
@@ -104,6 +134,12 @@ def differences(left: Left, expected: Left) -> list[str]:
 
 def _differs(name: str, left: Left, expected: Left) -> bool:
     return bool(getattr(left, name) != getattr(expected, name))
+
+
+def _comparable(view: str, rows: Sequence[str]) -> list[str]:
+    if view.startswith(RESCORE):
+        return sorted({json.dumps({**json.loads(row), "run": ""}) for row in rows})
+    return without_positions(view, rows)
 
 
 def new_folder(root: Path, seed: int) -> list[Path]:

@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 
 from books.errors import BooksError
+from tallybook.folder.folder import FolderRefused
 from tests.crash.follow_scene import feed, orders_of, wrong_in
 from tests.crash.kills import MENDING, RANDOM, Kill, Trial
 from tests.crash.processes import Ended, Traces, nothing, run_victim
@@ -119,7 +120,7 @@ class _Running:
                 wrong = wrong_in(self._folder, self._scene.fed, answers, self._here)
             else:
                 wrong = differences(left_in(self._folder, answers), self._scene.left)
-        except (BooksError, AssertionError) as error:
+        except (BooksError, FolderRefused, AssertionError) as error:
             wrong = [str(error)]
         self.found.wrong += [f"after it, this is not as undisturbed: {what}" for what in wrong]
 

@@ -74,7 +74,12 @@ COMMANDS: Final = {
     "crash": Command(
         "tests.crash.run",
         "kill the real commands with SIGKILL about COUNT times; what they leave must be as if undisturbed",
-        {"seed": "", "count": 12, "processes": 1, "only": ("import", "workers", "run", "projection", "follow")},
+        {
+            "seed": "",
+            "count": 12,
+            "processes": 1,
+            "only": ("import", "workers", "run", "projection", "rescore", "follow"),
+        },
     ),
     "chaos": Command(
         "tests.chaos.run",
