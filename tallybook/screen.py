@@ -122,6 +122,15 @@ def say(text: str) -> None:
     _print_line(text, stderr=False)
 
 
+def begin_page() -> None:
+    """Begin to show something afresh: on an empty screen, or below a line where there is no terminal."""
+    out = console(stderr=False)
+    if out.is_terminal:
+        out.clear()
+    else:
+        say("-" * PLAIN_WIDTH)
+
+
 def note(text: str) -> None:
     """Print a line for people on standard error: what is going on, never a result."""
     _print_line(text, stderr=True)

@@ -14,3 +14,17 @@ MappingOption = Annotated[
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="What the files are, where neither content nor name tells.")
 ]
+
+MILLION = 1_000_000
+PER_CENT = 10_000  # of a million
+
+
+def per_million(sample: str) -> int:
+    """Read a percentage such as `5%` as so many of a million."""
+    try:
+        per_cent = float(sample.removesuffix("%"))
+    except ValueError:
+        per_cent = 0.0
+    if not 1 <= per_cent * PER_CENT <= MILLION:
+        raise typer.BadParameter(f"--sample {sample!r}: write a percentage from 0.0001% to 100%, such as 5%")
+    return round(per_cent * PER_CENT)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tallybook.cli.options import AsJson
+from tallybook.cli.options import AsJson, per_million
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
@@ -15,7 +15,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Score history again under other rules, and see who gains, who loses and why."
 )
 RunNumber = Annotated[str, typer.Argument(help="The run's number (default: the last one).", show_default=False)]
-PER_CENT = 10_000  # of a million
 MAX_PROCESSES = 64
 
 
@@ -276,13 +275,7 @@ def _selection(members: str, sample: str):  # type: ignore[no-untyped-def]
     if members and sample:
         raise typer.BadParameter("give --members or --sample, not both")
     if sample:
-        try:
-            per_cent = float(sample.removesuffix("%"))
-        except ValueError:
-            per_cent = 0.0
-        if not 1 <= per_cent * PER_CENT <= 100 * PER_CENT:
-            raise typer.BadParameter(f"--sample {sample!r}: write a percentage from 0.0001% to 100%, such as 5%")
-        return Selection(per_million=round(per_cent * PER_CENT))
+        return Selection(per_million=per_million(sample))
     if not members:
         return Selection()
     if members.startswith("@"):

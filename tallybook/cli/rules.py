@@ -1,4 +1,4 @@
-"""Commands for rules: `check` a file, print the `schema`, `show` what is published, `publish` a version."""
+"""Commands for rules: `check` and `try` a file, print the `schema`, `show` what is published, `publish` a version."""
 
 import sys
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from tallybook.cli.options import AsJson
+from tallybook.cli.options import AsJson, per_million
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.screen import note, say, show_json, show_table
 
-app = typer.Typer(no_args_is_help=True, help="The programme's rules: check, publish and show them.")
+app = typer.Typer(no_args_is_help=True, help="The programme's rules: check, try, publish and show them.")
+
+MAX_DAYS = 3_660
 
 
 @app.command()
@@ -50,6 +52,66 @@ def check(
     if any(result.is_refused for result in results):
         raise typer.Exit(Exit.REFUSED)
     if any(result.is_edited for result in results):
+        raise typer.Exit(Exit.FOUND)
+
+
+@app.command("try")
+def try_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The ruleset file that is being written.", show_default=False)],
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and show it again whenever it is saved.")] = False,
+    sample: Annotated[
+        str, typer.Option("--sample", help="About so many members, such as 5% (default: as many as are quick).")
+    ] = "",
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=MAX_DAYS, help="For how many days before the last tick it would hold.")
+    ] = 30,
+    point_value: Annotated[
+        str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a ruleset, and what it would have changed for members in the last days; nothing is kept.
+
+    It holds from the midnight so many days before the last tick, instead of all that is published. Ends with 3 if it
+    has an error or an example comes out otherwise, with 4 if anything changes, else with 0; with --watch, Ctrl-C ends
+    it with 0.
+
+    Example: tallybook rules try rulesets/my-shop/2026.3.yaml --watch
+
+    Example: tallybook rules try rulesets/my-shop/2026.3.yaml --days 90 --sample 10% --point-value "0.01 EUR"
+    """
+    from tallybook.rescore.plan import checked_worth
+    from tallybook.rescore.print_tried import print_tried
+    from tallybook.rescore.try_rules import read_sample, try_content
+    from tallybook.rescore.watch_file import saved_contents, wait_a_moment
+    from tallybook.screen import begin_page, progress
+
+    if watch and as_json:
+        raise typer.BadParameter("--json is for a single try: leave --watch out")
+    worth, share = checked_worth(point_value), per_million(sample) if sample else 0
+    contents = saved_contents(file, wait_a_moment)
+    content = next(contents)
+    try:
+        with progress("reading the sample", None) as tick:
+            read = read_sample(Folder(context.obj), share, tick)
+        tried = try_content(file, content, read, days, worth)
+        while watch:
+            begin_page()
+            print_tried(tried, file, days)
+            tried = try_content(file, next(contents), read, days, worth)
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+        note("stopped watching")
+        return
+    if as_json:
+        show_json(tried.as_json())
+    else:
+        print_tried(tried, file, days)
+    if tried.checked.is_refused:
+        raise typer.Exit(Exit.REFUSED)
+    if tried.changes_anything:
         raise typer.Exit(Exit.FOUND)
 
 

@@ -98,7 +98,7 @@ def make_plan(
     published = [each.fact for each in published_in(log)]
     if not published or not last_tick:
         raise RescoreRefused("these books have no rules or no tick yet, so there is nothing to score again")
-    maker = _LayerMaker(published, log.edition(base).layers, last_tick, semantics)
+    maker = LayerMaker(published, log.edition(base).layers, last_tick, semantics)
     return Plan(
         deployment=opened.deployment,
         generation=opened.generation,
@@ -108,12 +108,12 @@ def make_plan(
         last_tick=last_tick,
         drafts=tuple(Draft(_checked_name(name), maker.layers(asked)) for name, asked in drafts),
         selection=selection,
-        point_value=_checked_worth(point_value),
+        point_value=checked_worth(point_value),
     )
 
 
-class _LayerMaker:
-    """Lays what was asked over the publications and layers of the base."""
+class LayerMaker:
+    """Lays the rules that are tried over the publications and layers of the base."""
 
     def __init__(
         self,
@@ -139,11 +139,21 @@ class _LayerMaker:
                     f"version {one.published.version} and version {following.published.version} overlap at "
                     f"{format_instant(following.from_at)}: let the first end there. Nothing was changed."
                 )
+        return self.over_all(spans)
+
+    def over_all(self, spans: Sequence[RuleSpan]) -> tuple[RuleLayer, ...]:
+        """The layers of the base, and one more of these spans over all that is published."""
         return (*self._layers, RuleLayer(len(self._published), tuple(spans)))
 
     def _span(self, asked: Asked) -> RuleSpan:
         text, ruleset = read_ruleset(asked.file)
-        self._require_programme(asked.file, text, ruleset)
+        self.require_programme(asked.file, ruleset)
+        if self.is_published_otherwise(text, ruleset):
+            raise RescoreRefused(
+                f"{asked.file} says it is version {ruleset.version}, which was published with another text: give it a "
+                f"`version:` of its own (`tallybook rules show {ruleset.version}` prints the published one). "
+                "Nothing was changed."
+            )
         from_at = read_local_time(asked.from_, ruleset.timezone, "--from")
         until_at = None if asked.until in ("", NEVER) else read_local_time(asked.until, ruleset.timezone, "--until")
         if from_at > self._last_tick:
@@ -156,6 +166,10 @@ class _LayerMaker:
             raise RescoreRefused(f"--until {asked.until} is not after --from {asked.from_}. Nothing was changed.")
         if not asked.until:
             self._require_nothing_hidden(asked, from_at)
+        return self.span(text, ruleset, from_at, until_at)
+
+    def span(self, text: str, ruleset: Ruleset, from_at: int, until_at: int | None = None) -> RuleSpan:
+        """A span with these rules, under the semantics and with the zone data that the books have."""
         effective = RulesetPublished(
             version=ruleset.version,
             ruleset_hash=ruleset_hash(text),
@@ -163,24 +177,23 @@ class _LayerMaker:
             semantics=self._semantics_at(from_at),
             text=text,
             timezone=ruleset.timezone,
-            tzif=self._tzif(ruleset.timezone),
+            tzif=self.tzif(ruleset.timezone),
         )
         return RuleSpan(from_at, effective, until_at)
 
-    def _require_programme(self, file: Path, text: str, ruleset: Ruleset) -> None:
+    def require_programme(self, file: Path, ruleset: Ruleset) -> None:
+        """Raise RescoreRefused where the rules are of another programme than the books."""
         programme = load_published(self._published[-1].text).programme
         if ruleset.programme != programme:
             raise RescoreRefused(
                 f"{file} is of programme {ruleset.programme!r}, and these books are of {programme!r}. "
                 "Nothing was changed."
             )
-        for each in self._published:
-            if each.version == ruleset.version and each.ruleset_hash != ruleset_hash(text):
-                raise RescoreRefused(
-                    f"{file} says it is version {ruleset.version}, which was published with another text: give it a "
-                    f"`version:` of its own (`tallybook rules show {ruleset.version}` prints the published one). "
-                    "Nothing was changed."
-                )
+
+    def is_published_otherwise(self, text: str, ruleset: Ruleset) -> bool:
+        """Whether the version of these rules was published with another text."""
+        hashed = ruleset_hash(text)
+        return any(each.version == ruleset.version and each.ruleset_hash != hashed for each in self._published)
 
     def _require_nothing_hidden(self, asked: Asked, from_at: int) -> None:
         """Without `--until` a span would hide what was published for later: say so instead."""
@@ -207,7 +220,7 @@ class _LayerMaker:
         published = self._timeline.at(instant)
         return (self._published[0] if published is None else published).semantics
 
-    def _tzif(self, timezone: str) -> bytes:
+    def tzif(self, timezone: str) -> bytes:
         """The zone data that the books have of a zone, so that another release of it makes no difference."""
         known = [each.tzif for each in self._published if each.timezone == timezone]
         return known[-1] if known else zone_data(timezone)
@@ -266,7 +279,8 @@ def worth_of(points: int, point_value: str) -> str:
     return f"{_EXACT.multiply(Decimal(value), points):,f} {currency}"
 
 
-def _checked_worth(point_value: str) -> str:
+def checked_worth(point_value: str) -> str:
+    """Read what a person typed as the value of a point; "" stays. Raises RescoreRefused where it is none."""
     if not point_value:
         return ""
     found = _WORTH.fullmatch(point_value.strip())

@@ -41,6 +41,17 @@ def print_summary(found: Summary) -> None:
     """Say what one draft changes."""
     say("")
     say(f"run {found.run}, draft {found.draft}, as of {format_instant(found.as_of)} ({_proof(found)})")
+    print_changes(found)
+    if not found.changes_anything:
+        return
+    most = [*found.losers, *found.winners]
+    if most:
+        say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
+    say(f"all of it: tallybook rescore export {found.run} --draft {found.draft} --csv --output differences.csv")
+
+
+def print_changes(found: Summary) -> None:
+    """Say for how many members and points something changes, by rule, and for whom most."""
     if not found.changes_anything:
         say(f"nothing changes for {counted(found.accounts, 'member')}")
         return
@@ -65,10 +76,6 @@ def print_summary(found: Summary) -> None:
     show_table("By rule, on the lines that differ", rows)
     _print_members("Who gains most", found.winners, found.point_value)
     _print_members("Who loses most", found.losers, found.point_value)
-    most = [*found.losers, *found.winners]
-    if most:
-        say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
-    say(f"all of it: tallybook rescore export {found.run} --draft {found.draft} --csv --output differences.csv")
 
 
 def _proof(found: Summary) -> str:

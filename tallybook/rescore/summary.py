@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from heapq import nlargest
 from typing import Final
 
 import msgspec
 
-from processors.replay.rescore.differences import MemberDifference
+from processors.replay.rescore.differences import LineDifference, MemberDifference
 from tallybook.rescore.plan import worth_of
 from tallybook.rescore.runs import Run
 
@@ -62,47 +61,83 @@ class Summary(msgspec.Struct):
         return worth_of(self.balance_after - self.balance_before, self.point_value)
 
 
-def summarise(run: Run, draft: str) -> Summary:
-    """Read what a finished run found for one draft, and add it up."""
-    plan, totals = run.plan(), run.totals()
-    found = Summary(
-        run.number,
-        draft,
-        as_of=plan.last_tick,
-        accounts=totals.accounts,
-        balance_before=totals.balance,
-        balance_after=totals.balance,
-        is_proven=totals.is_proven,
-        is_sample=not plan.selection.is_everybody,
-        point_value=plan.point_value,
-    )
-    rules: dict[tuple[str, str], RuleChange] = {}
-    for _, line in run.lines(draft):
-        found.lines += 1
+class Adding:
+    """Adds up lines and members that differ, wherever they come from; `most` winners and losers are kept."""
+
+    def __init__(self, most: int = MOST_SHOWN) -> None:
+        self._most = most
+        self._rules: dict[tuple[str, str], RuleChange] = {}
+        self._members = Summary("", "", 0, 0)
+        self._lines = 0
+        self._winners: list[MemberDifference] = []
+        self._losers: list[MemberDifference] = []
+
+    def line(self, line: LineDifference) -> None:
+        """Add a line."""
+        self._lines += 1
         key = (line.rule_id or NO_RULE, line.cause.value)
-        rule = rules.setdefault(key, RuleChange(*key))
+        rule = self._rules.setdefault(key, RuleChange(*key))
         rule.lines += 1
         rule.points_before += line.points_before
         rule.points_after += line.points_after
-    found.rules = sorted(rules.values(), key=lambda each: (-abs(each.points_after - each.points_before), each.rule_id))
-    for _, member in run.members(draft):
-        change = member.balance_after - member.balance_before
-        found.members += 1
-        found.balance_after += change
+
+    def member(self, member: MemberDifference) -> None:
+        """Add a member."""
+        change, sums = gain_of(member), self._members
+        sums.members += 1
         if change > 0:
-            found.up += 1
-            found.points_up += change
+            sums.up += 1
+            sums.points_up += change
+            self._winners = self._keep(self._winners, member, 1)
         elif change < 0:
-            found.down += 1
-            found.points_down -= change
-    found.winners = nlargest(MOST_SHOWN, _changed(run, draft, 1), key=_gain)
-    found.losers = nlargest(MOST_SHOWN, _changed(run, draft, -1), key=lambda member: -_gain(member))
-    return found
+            sums.down += 1
+            sums.points_down -= change
+            self._losers = self._keep(self._losers, member, -1)
+
+    def into(self, found: Summary) -> Summary:
+        """Fill in a summary that has all but this; its `balance_before` is that of all accounts."""
+        sums = self._members
+        for name in ("members", "up", "down", "points_up", "points_down"):
+            setattr(found, name, getattr(sums, name))
+        found.lines = self._lines
+        found.balance_after = found.balance_before + sums.points_up - sums.points_down
+        found.rules = sorted(
+            self._rules.values(), key=lambda each: (-abs(each.points_after - each.points_before), each.rule_id)
+        )
+        found.winners = nlargest(self._most, self._winners, key=gain_of)
+        found.losers = nlargest(self._most, self._losers, key=lambda member: -gain_of(member))
+        return found
+
+    def _keep(self, kept: list[MemberDifference], member: MemberDifference, sign: int) -> list[MemberDifference]:
+        """The members so far without those that are surely not among the most; of equals the first ones stay."""
+        kept.append(member)
+        if len(kept) < 2 * self._most:
+            return kept
+        return nlargest(self._most, kept, key=lambda each: sign * gain_of(each))
 
 
-def _gain(member: MemberDifference) -> int:
+def summarise(run: Run, draft: str) -> Summary:
+    """Read what a finished run found for one draft, and add it up."""
+    plan, totals = run.plan(), run.totals()
+    adding = Adding()
+    for _, line in run.lines(draft):
+        adding.line(line)
+    for _, member in run.members(draft):
+        adding.member(member)
+    return adding.into(
+        Summary(
+            run.number,
+            draft,
+            as_of=plan.last_tick,
+            accounts=totals.accounts,
+            balance_before=totals.balance,
+            is_proven=totals.is_proven,
+            is_sample=not plan.selection.is_everybody,
+            point_value=plan.point_value,
+        )
+    )
+
+
+def gain_of(member: MemberDifference) -> int:
+    """How many points more a member has; less, if negative."""
     return member.balance_after - member.balance_before
-
-
-def _changed(run: Run, draft: str, sign: int) -> Iterator[MemberDifference]:
-    return (member for _, member in run.members(draft) if _gain(member) * sign > 0)

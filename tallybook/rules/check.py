@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from processors.decider.rules.ruleset import Ruleset
 from processors.ruleset.parse import RulesetRefused, RulesetWarning, parse_ruleset
 from processors.ruleset.run_examples import run_examples, score_with
 from tallybook.folder.folder import read_ruleset_text
@@ -58,13 +59,20 @@ class RulesetChecked(msgspec.Struct):
 
 def check_ruleset(file: Path) -> RulesetChecked:
     """Find what is wrong with a ruleset file, and run its examples; FolderRefused where it cannot be read."""
-    name = str(file)
     try:
         text = read_ruleset_text(file)
+    except RulesetRefused as refused:
+        return refused_ruleset(file, refused)
+    return check_text(file, text)[0]
+
+
+def check_text(file: Path, text: str) -> tuple[RulesetChecked, Ruleset | None]:
+    """Look for what is wrong with a text of a ruleset file, and run its examples; the ruleset, if it is one."""
+    name = str(file)
+    try:
         ruleset, warnings = parse_ruleset(text, name)
     except RulesetRefused as refused:
-        errors = [Finding("error", each.line, each.path, _said(each.message, each.hint)) for each in refused.errors]
-        return RulesetChecked(name, f"{len(errors)} to mend", errors)
+        return refused_ruleset(file, refused), None
     findings = [_warning(warning) for warning in warnings]
     if file.stem != ruleset.version:
         said = f"the file is called {file.name}, and its version is {ruleset.version}"
@@ -79,7 +87,13 @@ def check_ruleset(file: Path) -> RulesetChecked:
         counted(len(ruleset.examples), "example"),
     )
     outcome = "some do not come out" if failures else "all right"
-    return RulesetChecked(name, f"{', '.join(parts)}: {outcome}", findings)
+    return RulesetChecked(name, f"{', '.join(parts)}: {outcome}", findings), ruleset
+
+
+def refused_ruleset(file: Path, refused: RulesetRefused) -> RulesetChecked:
+    """What a check says of a file that is no ruleset."""
+    errors = [Finding("error", each.line, each.path, _said(each.message, each.hint)) for each in refused.errors]
+    return RulesetChecked(str(file), f"{len(errors)} to mend", errors)
 
 
 def _warning(warning: RulesetWarning) -> Finding:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -136,7 +137,7 @@ def _differs(name: str, left: Left, expected: Left) -> bool:
     return bool(getattr(left, name) != getattr(expected, name))
 
 
-def _comparable(view: str, rows: Sequence[str]) -> list[str]:
+def _comparable(view: str, rows: Sequence[str]) -> Sequence[str | bytes]:
     if view.startswith(RESCORE):
         return sorted({json.dumps({**json.loads(row), "run": ""}) for row in rows})
     return without_positions(view, rows)

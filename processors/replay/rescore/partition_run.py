@@ -108,7 +108,7 @@ def rescore_partition(
         on_postings(worlds.postings - before)
     if is_open:
         _close(worlds, drafts, selection, result)
-    _prove(worlds, cut, edition, selection, result)
+    result.is_proven = is_proven(worlds, cut, edition, selection)
     result.postings, result.decided = worlds.postings, worlds.decided
     return result
 
@@ -138,9 +138,14 @@ def _counted(on_line: Callable[[LineDifference], object], total: DraftTotals) ->
     return count
 
 
-def _prove(worlds: TwoWorlds, cut: Cut, edition: str, selection: Selection, result: PartitionRescored) -> None:
+def is_proven(worlds: TwoWorlds, cut: Cut, edition: str, selection: Selection) -> bool:
+    """Whether the base came to the ledger's digest at the cut; False where a digest cannot be compared.
+
+    Raises:
+        BaseDiffers: it came to another one.
+    """
     if not selection.is_everybody or not cut.ledger_digest:
-        return
+        return False
     found = worlds.digest.hex()
     if found != cut.ledger_digest:
         raise BaseDiffers(
@@ -149,4 +154,4 @@ def _prove(worlds: TwoWorlds, cut: Cut, edition: str, selection: Selection, resu
             f"up to page {cut.page} its digest is {cut.ledger_digest[:12]}…, and the rules make {found[:12]}…",
             "Run `tallybook verify`, which names the postings; nothing is compared with a ledger that is not proven.",
         )
-    result.is_proven = True
+    return True

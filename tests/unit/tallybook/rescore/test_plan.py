@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from processors.replay.rescore.two_worlds import EVERYBODY
@@ -20,6 +19,7 @@ from tallybook.rescore.plan import (
     MAX_DRAFTS,
     NEVER,
     Asked,
+    LayerMaker,
     Plan,
     RescoreRefused,
     make_plan,
@@ -31,7 +31,7 @@ from tests.support.command_line import run
 from tests.support.deciders import published
 from tests.support.rescoring import OPENED
 from tests.support.small_folder import PARTITIONS, RULES, RULES_2, at, build_folder
-from tests.support.small_imports import START, new_books, rounds_of
+from tests.support.small_imports import START, new_books
 
 NOTHING = "Nothing was changed"
 NOVEMBER = "2026-11-03"
@@ -134,19 +134,14 @@ def test_a_published_version_with_its_own_text_may_be_tried(read_only: Path, tmp
 
 
 def test_layers_of_the_base_stay_below(tmp_path: Path) -> None:
-    books = new_books()
-    text = RULES_2.replace("corner-shop", "imports")
-    below = RuleLayer(1, (RuleSpan(START, published(text, "Europe/Berlin", version="2", effective_from=START)),))
-    edition = books.state.editions[FIRST_EDITION]
-    books.state.editions[FIRST_EDITION] = msgspec.structs.replace(edition, layers=(below,))
-    rounds = rounds_of(books.write())
-    rounds.take([], START + DAY_MS, START + DAY_MS)
-    rounds.commit([])
-    books.die()
-    asked = Asked(write(tmp_path, text.replace('"2"', '"3"')), "2026-03-24T01:00", NEVER)
-    (draft,) = make_plan(books.read(), [("three", [asked])], EVERYBODY).drafts
-    assert draft.layers[0] == below
-    assert [layer.covers for layer in draft.layers] == [1, 1]
+    one = published(RULES, "Europe/Berlin", version="1", effective_from=0)
+    two = published(RULES_2, "Europe/Berlin", version="2", effective_from=0)
+    below = RuleLayer(1, (RuleSpan(START, two, START + DAY_MS),))
+    maker = LayerMaker([one], (below,), START + DAY_MS, None)
+    asked = Asked(write(tmp_path, RULES_2.replace('"2"', '"3"')), "2026-03-24T01:00", NEVER)
+    layers = maker.layers([asked])
+    assert layers[0] == below
+    assert [layer.covers for layer in layers] == [1, 1]
 
 
 # ------------------------------------------------------------------------------------------------ publications inside
