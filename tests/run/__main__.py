@@ -48,6 +48,12 @@ COMMANDS: Final = {
         {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
         is_seeded=True,
     ),
+    "late": Command(
+        "tests.property.late_facts",
+        "decide the late facts of COUNT random histories in order: as the reference ledger decides the sorted facts",
+        {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
+        is_seeded=True,
+    ),
     "simulate": Command(
         "tests.simulation.run",
         "run the intake, scoring and projection of a folder COUNT times, with all going wrong that can",

@@ -15,7 +15,8 @@ import msgspec
 from processors.decider.account import Account
 from processors.decider.decide import decide
 from processors.decider.partition_machine import Load, PartitionMachine
-from processors.replay.rescore.draft_world import DraftWorld, OnLine
+from processors.replay.rescore.compare import OnLine
+from processors.replay.rescore.draft_world import DraftWorld
 from schemas.canonical import EMPTY_DIGEST, next_ledger_digest
 from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.pages import Folio, JournalLine
