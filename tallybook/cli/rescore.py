@@ -1,4 +1,4 @@
-"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `export`, `discard`."""
+"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `late`, `export`, `discard`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -183,6 +183,39 @@ def why(
         show_json(msgspec.to_builtins(explained))
     else:
         print_why(explained, limit)
+
+
+@app.command()
+def late(
+    context: typer.Context,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000, help="How many are named who would have most more, or less.")
+    ] = 10,
+    sample: Annotated[str, typer.Option("--sample", help="Only about so many members, such as 10%.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Who would have more or less had every fact come in order: a report, nothing is written.
+
+    The facts of members with late ones are decided again by when they happened. Ends with 0 if nobody would have
+    anything else, with 4 if somebody would.
+
+    Example: tallybook rescore late
+
+    Example: tallybook rescore late --limit 50 --json
+    """
+    from tallybook.open_books import open_books
+    from tallybook.rescore.late import report_late
+    from tallybook.rescore.print_late import print_late
+    from tallybook.screen import progress
+
+    with open_books(Folder(context.obj)) as log, progress("looking for late facts", None) as tick:
+        report = report_late(log, _selection("", sample), limit, tick)
+    if as_json:
+        show_json(report.as_json())
+    else:
+        print_late(report)
+    if report.summary.changes_anything:
+        raise typer.Exit(Exit.FOUND)
 
 
 @app.command()

@@ -1,9 +1,11 @@
 """Random histories with late facts: what differs in order must be what the reference ledger makes of the sorted facts.
 
-History number n is that of `histories.py`. Its lines are written into books in memory, which are asked for what would
-differ; the reference ledger is told the facts of each member alone, sorted, all rules and each fact's last tick before.
+History number n is that of `histories.py`, in every other one with all publications before the facts. Its lines are
+written into books in memory, which are asked for what would differ; the reference ledger is told the facts of each
+member alone, sorted, all rules and each fact's last tick before.
 """
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +24,7 @@ from schemas.facts import ClockTicked, JournalFact, JournalOpened, MemberFact, R
 from schemas.pages import JournalLine, JournalPage, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting, Reason
 from tests.fakes.books import MemoryBooks
-from tests.property.histories import History, history_of, shown
+from tests.property.histories import History, Item, history_of, shown
 from tests.property.two_worlds import lines_of, whole_run
 from tests.reference.ledger import ReferenceLedger
 from tests.run.seeds import Seeded
@@ -40,21 +42,33 @@ class Ended:
     left: tuple[tuple[int, int], ...]
 
 
+def is_publication(item: Item) -> bool:
+    """Whether an item of a history publishes rules."""
+    return isinstance(item, JournalLine) and isinstance(item.fact, RulesetPublished)
+
+
 class Told:
     """A journal as it was decided, and what was said of it."""
 
     def __init__(self, history: History, selection: Selection = EVERYBODY) -> None:
-        self.history = replace(history, max_lots=MAX_LOTS)
+        items = history.items
+        if history.seed % 2:  # no fact then comes before its rules, so that all that differs is their order
+            items = (items[0], *filter(is_publication, items), *itertools.filterfalse(is_publication, items[1:]))
+        self.history = replace(history, items=items, max_lots=MAX_LOTS)
         self.lines = [line for line in lines_of(self.history) if not isinstance(line.fact, JournalOpened)]
         self.machine, self.postings = whole_run(self.history, self.lines, ())
         self.published = [line.fact for line in self.lines if isinstance(line.fact, RulesetPublished)]
         self.rows: list[LineDifference] = []
         self.members: list[MemberDifference] = []
-        books = written(history.opened, self.lines, self.postings)
-        self.found: LateFound = rescore_late(
+        self.found = self.ask(selection)
+
+    def ask(self, selection: Selection = EVERYBODY) -> LateFound:
+        """Write the books, and ask what would differ."""
+        books = written(self.history.opened, self.lines, self.postings)
+        return rescore_late(
             books.read(),
             FIRST_EDITION,
-            Cut(0, len(self.lines), 0, ""),
+            Cut(0, len(self.lines), len(self.postings), ""),
             self.published,
             load,
             on_line=self.rows.append,
@@ -71,9 +85,7 @@ class Told:
         ]
 
 
-def written(
-    opened: JournalOpened, lines: Sequence[JournalLine], postings: Sequence[Sequence[Posting]]
-) -> MemoryBooks:
+def written(opened: JournalOpened, lines: Sequence[JournalLine], postings: Sequence[Sequence[Posting]]) -> MemoryBooks:
     """Books of one partition with a page for each line."""
     books = MemoryBooks(opened)
     with_places: list[Posting] = []
@@ -106,7 +118,12 @@ def in_order(told: Told, member_id: str) -> Ended:
         feed(ledger, ClockTicked(before[-1]) if before else None, None)
         # Each was taken as new by the books, whatever its name.
         feed(ledger, msgspec.structs.replace(fact, event_id=f"{fact.event_id}#{number}"), member_id)
-    feed(ledger, ClockTicked(ticks[-1]) if ticks else None, None)
+    # What was due by the last tick is done, or by the last of the facts that were refused.
+    refused = [
+        fact.occurred_at for fact, posting in told.decided() if posting.member_id == member_id and is_refused(posting)
+    ]
+    ends = [*ticks, *refused]
+    feed(ledger, ClockTicked(max(ends)) if ends else None, None)
     if member_id not in ledger.accounts:
         return Ended(0, 0, ())
     account = ledger.accounts[member_id]

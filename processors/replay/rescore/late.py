@@ -81,9 +81,14 @@ class _Kept(msgspec.Struct, array_like=True):
     posting: Posting
     fact: MemberFact | None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether no rule was asked."""
+        return self.posting.reason in _BEFORE_RULES
+
 
 class MemberInOrder(NamedTuple):
-    """One member's account at the end, the posting of each fact by its place, and what was due at the last tick."""
+    """One member's account at the end, the posting of each fact by its place, and what was due in the end."""
 
     account: Account
     made: dict[Folio, Posting]
@@ -113,25 +118,25 @@ class InOrder:
         """Take these as the instants of all ticks, in whatever order."""
         self.ticks = sorted(set(ticks))
 
-    def decide(self, member_id: str, facts: Iterable[tuple[Folio, MemberFact]]) -> MemberInOrder:
-        """Decide the facts of one member by (`occurred_at`, folio), then the last tick; all facts count as new."""
+    def decide(self, member_id: str, facts: Iterable[tuple[Folio, MemberFact]], until: int = 0) -> MemberInOrder:
+        """Decide the facts of one member by (`occurred_at`, folio); all of them count as new.
+
+        In the end what is due by the last tick is done, or by `until`, if that is later.
+        """
         account = Account(member_id)
         made: dict[Folio, Posting] = {}
-        for place, fact in sorted(facts, key=lambda each: (each[1].occurred_at, each[0])):
+        for place, fact in sorted(facts, key=_when):
             number = bisect_right(self.ticks, fact.occurred_at)
             self.partition.pass_tick(self.ticks[number - 1] if number else 0)
             # The books took each of them as new; one of that name may have been forgotten by then, and not yet here.
             account.seen.clear()
             made[place] = decide(self.partition, account, fact)
             apply(self.partition, account, fact, made[place])
-        if not self.ticks:
-            return MemberInOrder(account, made)
-        tick = ClockTicked(self.ticks[-1])
-        self.partition.pass_tick(tick.at)
-        due = decide(self.partition, account, tick)
+        end = ClockTicked(max([until, *self.ticks[-1:]]))
+        due = decide(self.partition, account, end)
         if not due.entries:
             return MemberInOrder(account, made)
-        apply(self.partition, account, tick, due)
+        apply(self.partition, account, end, due)
         return MemberInOrder(account, made, due)
 
     def day_of(self, at: int) -> int:
@@ -148,6 +153,12 @@ class InOrder:
     def cause_of(self, posting: Posting, _rule_id: str) -> Cause:
         """Why a rule awards otherwise than the posting of the books has it."""
         return Cause.DIRECT if self.has_other_rules(posting) else Cause.KNOCK_ON
+
+
+def _when(placed: tuple[Folio, MemberFact]) -> tuple[int, Folio]:
+    """By what facts are sorted: when they happened; those of one instant as they came."""
+    place, fact = placed
+    return fact.occurred_at, place
 
 
 def rescore_late(
@@ -270,17 +281,15 @@ def _compare(
 ) -> MemberDifference | None:
     """Decide one member in order, and tell what differs from the books, where the account is this one."""
     books = [(Folio(each.page, each.line), each) for each in map(_decode, encoded)]
-    facts = [
-        (place, each.fact)
-        for place, each in books
-        if each.fact is not None and each.posting.reason not in _BEFORE_RULES
-    ]
-    after = in_order.decide(account.member_id, facts)
+    facts = [(place, each.fact) for place, each in books if each.fact is not None and not each.is_refused]
+    # To refuse a fact is to do what was due by then.
+    until = max((each.posting.occurred_at for _, each in books if each.is_refused), default=0)
+    after = in_order.decide(account.member_id, facts, until)
     pairs: list[tuple[Folio, Posting | None, Posting | None]] = [
         (place, each.posting, after.made.get(place)) for place, each in books
     ]
     if after.due is not None:
-        pairs.append((last_place, None, after.due))
+        pairs.append((max(last_place, books[-1][0]), None, after.due))
     told: list[LineDifference] = []
     parted = Parted(next(place for place, each in books if each.posting.late))
     for place, one, other in pairs:
