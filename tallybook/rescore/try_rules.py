@@ -129,12 +129,14 @@ def _lines_of(
     log: LogReader, cut: Cut, selection: Selection, most: int, on_lines: Callable[[int], object]
 ) -> tuple[tuple[Folio, JournalLine], ...]:
     kept: list[tuple[Folio, JournalLine]] = []
+    is_everybody = selection.is_everybody
     for _, page in log.read_journal(cut.partition):
         if page.page > cut.page:
             break
         for number, line in enumerate(page.lines):
             member_id = line.member_id
-            if isinstance(line.fact, _BOOK_FACTS) or (member_id is not None and selection.takes(member_id)):
+            is_taken = member_id is not None and (is_everybody or selection.takes(member_id))
+            if is_taken or isinstance(line.fact, _BOOK_FACTS):
                 kept.append((Folio(page.page, number), line))
             if cut.closes_at == Folio(page.page, number):
                 return tuple(kept)

@@ -216,11 +216,14 @@ class _Reading:
         """The members of whom the ledger marks a fact as late; counts these, and what is told apart."""
         told = ("late", "too_old", "before_rules")
         members: dict[str, set[str]] = {name: set() for name in told}
+        is_sample = not selection.is_everybody
         for _, batch in self._log.read_ledger(self._edition, self._cut.partition):
             self._on_read(len(batch))
             for posting in batch:
                 member_id, reason = posting.member_id, posting.reason
-                if posting.fact_type == _TICK or posting.page > self._cut.page or not selection.takes(member_id):
+                if posting.fact_type == _TICK or posting.page > self._cut.page:
+                    continue
+                if is_sample and not selection.takes(member_id):
                     continue
                 says = (
                     posting.late,

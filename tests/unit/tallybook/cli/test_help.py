@@ -14,7 +14,7 @@ from tests.support.command_line import run
 
 READERS = {
     "balance", "statement", "leaderboard", "members", "sql", "explain", "verify", "audit", "status",
-    "rejects list", "rejects show", "rules check", "rules show", "check",
+    "rejects list", "rejects show", "rules check", "rules try", "rules show", "rescore late", "check",
 }  # fmt: skip
 
 
