@@ -8,11 +8,14 @@ import pytest
 from processors.replay.rescore import late
 from processors.replay.rescore.partition_run import BaseDiffers
 from processors.replay.rescore.two_worlds import Selection
-from schemas.facts import MemberFact
-from schemas.pages import Folio
+from schemas.bounds import DAY_MS
+from schemas.facts import ClockTicked, JournalFact, JournalOpened, MemberFact
+from schemas.pages import Folio, JournalLine
 from tests.property import late_facts
-from tests.property.histories import history_of
+from tests.property.histories import History, history_of
 from tests.property.late_facts import Told, is_refused
+from tests.support.deciders import published
+from tests.support.small_folder import at, purchase
 
 COUNT = 120
 SOME = 60
@@ -67,3 +70,32 @@ def test_marks_that_the_rules_do_not_make_are_refused() -> None:
     on_time.late = True
     with pytest.raises(BaseDiffers, match=r"it marks [0-9,]+ facts as late, and its rules [0-9,]+"):
         told.ask()
+
+
+RULES = """\
+programme: corner-shop
+version: "1"
+timezone: Europe/Berlin
+currency: EUR
+rules:
+  - {id: base, kind: spend, points: 1, per_minor: 100}
+"""
+
+
+def test_a_name_that_was_forgotten_is_new_in_order_too() -> None:
+    """In order no tick lies between the two purchases of one name, and yet the books paid both."""
+    opened = JournalOpened("shop", 1, 1, 0, 10 * DAY_MS, 30 * DAY_MS)
+    facts: list[JournalFact] = [
+        published(RULES, "Europe/Berlin", version="1", effective_from=0),
+        purchase("e1", "11-02T09:00", "anna", 1_000),
+        purchase("e2", "11-12T09:00", "anna", 1_000),
+        ClockTicked(at("11-13T00:00")),
+        purchase("e1", "11-05T09:00", "anna", 2_000),
+    ]
+    members = [getattr(fact, "member_id", None) for fact in facts]
+    lines = [JournalLine(fact, 0, member_id) for fact, member_id in zip(facts, members, strict=True)]
+    told = Told(History(0, "by hand", opened, (JournalLine(opened, 0), *lines)))
+    assert told.machine.account("anna").balance == 40
+    assert told.found.late.facts == 1
+    assert told.members == []
+    assert told.rows == []

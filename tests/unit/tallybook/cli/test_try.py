@@ -164,6 +164,17 @@ def test_a_sample_that_is_too_large_is_refused(read_only: Path, draft: Path, mon
         try_rules.read_sample(Folder(read_only), MILLION)
 
 
+def test_of_large_books_some_partitions_are_read(read_only: Path, draft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft.write_text(RULES_2, encoding="utf-8")
+    whole = run(read_only, "rules", "try", str(draft), "--json").json()["changes"]
+    monkeypatch.setattr(try_rules, "POSTINGS_READ", 1)
+    changes = run(read_only, "rules", "try", str(draft), "--json").json()["changes"]
+    assert 0 < changes["accounts"] < whole["accounts"] == 3
+    assert 0 < changes["share"] < 1
+    everybody = [*whole["winners"], *whole["losers"]]
+    assert all(member in everybody for member in [*changes["winners"], *changes["losers"]])
+
+
 @pytest.mark.parametrize(
     ("postings", "partitions", "share"),
     [
