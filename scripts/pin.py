@@ -22,7 +22,8 @@ FOLDER = ROOT / "requirements"
 FILES: dict[str, tuple[str, ...]] = {
     "runtime": (),
     "stream": ("runtime",),
-    "dev": ("runtime", "stream"),
+    "report": ("runtime", "stream"),
+    "dev": ("runtime", "stream", "report"),
     "real": ("runtime",),
     "bench-faust": ("runtime", "stream"),
     "bench-quix": (),

@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh runtime    what `make demo` needs
 #   scripts/setup.sh stream     runtime, then what running on Kafka needs
-#   scripts/setup.sh dev        stream, then the tests' and linters' tools
+#   scripts/setup.sh report     runtime, then what draws the report of a re-scoring
+#   scripts/setup.sh dev        stream and report, then the tests' and linters' tools
 #   scripts/setup.sh real       runtime, then the real grocer's data for the benchmark
 #
 # Each level has a stamp in .venv that holds a copy of everything the installation came from. Equal: ready.
@@ -21,6 +22,8 @@ STREAM_SIZE="22 more packages, 10 MB to download, 40 MB on disk"
 STREAM_TIME="about 5 seconds"
 DEV_SIZE="21 more packages, 30 MB to download, 110 MB on disk"
 DEV_TIME="about 8 seconds"
+REPORT_SIZE="5 more packages, 1 MB to download, 6 MB on disk"
+REPORT_TIME="about 2 seconds"
 REAL_SIZE="1 more package, 32 MB to download"
 REAL_TIME="about 5 seconds"
 
@@ -29,8 +32,8 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 
 level=${1:-}
 case $level in
-    runtime | stream | dev | real) ;;
-    *) die "usage: scripts/setup.sh runtime|stream|dev|real" ;;
+    runtime | stream | report | dev | real) ;;
+    *) die "usage: scripts/setup.sh runtime|stream|report|dev|real" ;;
 esac
 cd "$(dirname "$0")/.."
 here=$(pwd -P)
@@ -40,8 +43,8 @@ stamp_text() { # everything this level was installed from, and where: a moved .v
     case $1 in
         runtime) say "$here" && cat requirements/runtime.txt ;;
         project) say "$here" && cat pyproject.toml ;;
-        stream | real) cat requirements/runtime.txt "requirements/$1.txt" ;;
-        dev) cat requirements/runtime.txt requirements/stream.txt requirements/dev.txt ;;
+        stream | report | real) cat requirements/runtime.txt "requirements/$1.txt" ;;
+        dev) cat requirements/runtime.txt requirements/stream.txt requirements/report.txt requirements/dev.txt ;;
     esac
 }
 ready() { [ -f "$venv/.stamp-$1" ] && stamp_text "$1" | cmp -s - "$venv/.stamp-$1"; }
@@ -120,6 +123,9 @@ announce() {
         stream | dev) ready stream || say "  on Kafka: $STREAM_SIZE; $STREAM_TIME" ;;
     esac
     case $level in
+        report | dev) ready report || say "  reports: $REPORT_SIZE; $REPORT_TIME" ;;
+    esac
+    case $level in
         dev) ready dev || say "  to test: $DEV_SIZE; $DEV_TIME" ;;
         real) ready real || say "  data:    $REAL_SIZE; $REAL_TIME" ;;
     esac
@@ -132,7 +138,7 @@ begin() { # mark .venv as unfinished: with our process number while we are at it
 works() { "$venv/bin/python" -c 'import hatchling, tallybook' > /dev/null 2>&1; } # its Python may have been upgraded away
 all_ready() {
     [ ! -f "$venv/.installing" ] && ready runtime && ready project && { [ "$level" = runtime ] || ready "$level"; } &&
-        { [ "$level" != dev ] || ready stream; }
+        { [ "$level" != dev ] || { ready stream && ready report; }; }
 }
 
 if all_ready; then
@@ -169,6 +175,7 @@ if ! ready project; then
     stamp project
 fi
 [ "$level" != dev ] || install_level stream
+[ "$level" != dev ] || install_level report
 [ "$level" = runtime ] || install_level "$level"
 trap - EXIT
 rm -f "$venv/.installing"

@@ -13,6 +13,7 @@ from tests.support.processes import ended
 FILES = (
     "requirements/runtime.txt",
     "requirements/stream.txt",
+    "requirements/report.txt",
     "requirements/dev.txt",
     "requirements/real.txt",
     "pyproject.toml",
@@ -89,6 +90,7 @@ def test_first_run_says_what_it_takes_and_second_does_nothing(tree: Tree) -> Non
 def test_levels_add_to_each_other(tree: Tree) -> None:
     assert tree.setup("runtime")[2] == RUNTIME
     assert tree.setup("stream")[2] == ["requirements/stream.txt"]
+    assert tree.setup("report")[2] == ["requirements/report.txt"]
     assert tree.setup("dev")[2] == ["requirements/dev.txt"]
     assert tree.setup("real")[2] == ["requirements/real.txt"]
     assert tree.setup("dev") == (0, "", [])
@@ -98,8 +100,12 @@ def test_levels_add_to_each_other(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("requirements/runtime.txt", [*RUNTIME, "requirements/stream.txt", "requirements/dev.txt"]),
+        (
+            "requirements/runtime.txt",
+            [*RUNTIME, "requirements/stream.txt", "requirements/report.txt", "requirements/dev.txt"],
+        ),
         ("requirements/stream.txt", ["requirements/stream.txt", "requirements/dev.txt"]),
+        ("requirements/report.txt", ["requirements/report.txt", "requirements/dev.txt"]),
         ("requirements/dev.txt", ["requirements/dev.txt"]),
         ("pyproject.toml", ["--editable"]),
         ("requirements/real.txt", []),
@@ -176,4 +182,4 @@ def test_a_missing_venv_module_is_told(tree: Tree) -> None:
 
 
 def test_an_unknown_level_is_refused(tree: Tree) -> None:
-    assert tree.setup("everything")[:2] == (1, "usage: scripts/setup.sh runtime|stream|dev|real\n")
+    assert tree.setup("everything")[:2] == (1, "usage: scripts/setup.sh runtime|stream|report|dev|real\n")
