@@ -9,10 +9,11 @@ from collections.abc import Callable
 from tallybook.exit_codes import Exit
 from tallybook.garbage_collection import collect_seldom
 
-# What comes with the extra "stream" alone.
+# What comes with an extra alone: with "stream", and with "report".
 STREAM_LIBRARIES = frozenset(
     {"aiokafka", "confluent_kafka", "cramjam", "faust", "fsspec", "prometheus_client", "pydantic_settings"}
 )
+REPORT_LIBRARIES = frozenset({"jinja2", "markupsafe", "pygal"})
 
 
 def main() -> None:
@@ -36,11 +37,12 @@ def _run() -> None:
     except Interrupted as interrupted:
         raise KeyboardInterrupt from interrupted
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in STREAM_LIBRARIES:
+        what, extra = _wanted(missing.name or "")
+        if not extra:
             raise
         _fail(
-            f"running on Kafka needs more than this installation has ({missing.name} is missing): "
-            "pip install 'tallybook[stream]'. Nothing was changed.",
+            f"{what} needs more than this installation has ({missing.name} is missing): "
+            f"pip install 'tallybook[{extra}]'. Nothing was changed.",
             Exit.REFUSED,
         )
     except _held() as held:
@@ -57,6 +59,14 @@ def _run() -> None:
         where = f"{broken.filename}: " if broken.filename else ""
         advice = " Make room, then run it again." if broken.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
         _fail(f"{where}{broken.strerror or broken}. What was committed is kept.{advice}", Exit.FAULT)
+
+
+def _wanted(module: str) -> tuple[str, str]:
+    """What a missing module is for, and the extra that it comes with; empty for one of a plain installation."""
+    name = module.partition(".")[0]
+    if name in STREAM_LIBRARIES:
+        return "running on Kafka", "stream"
+    return ("the report of a re-scoring", "report") if name in REPORT_LIBRARIES else ("", "")
 
 
 def _held() -> tuple[type[Exception], ...]:

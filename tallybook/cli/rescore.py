@@ -1,4 +1,4 @@
-"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `late`, `export`, `discard`."""
+"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `late`, `export`, `report`, `discard`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -257,6 +257,28 @@ def export(
         )
     output.write_bytes(answer)
     say(f"{output}: {len(answer):,} bytes")
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.", show_default=False)],
+    number: RunNumber = "",
+    draft: Annotated[str, typer.Option("--draft", help="Which draft (default: the first).")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write what a run found as one HTML page with charts, to be read without Tallybook and without a network.
+
+    Needs more than a plain installation has: pip install 'tallybook[report]'.
+
+    Example: tallybook rescore report 1 --output report.html
+    """
+    from tallybook.rescore.report.write_report import write_report
+
+    written = write_report(Folder(context.obj), number, draft, output, may_replace=force)
+    say(f"{output}: run {written.run}, draft {written.draft}, {written.size:,} bytes")
+    if written.others:
+        note(f"other drafts of this run, each by --draft: {', '.join(written.others)}")
 
 
 @app.command()

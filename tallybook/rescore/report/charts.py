@@ -1,0 +1,240 @@
+"""Draws the charts of a report as SVG: nothing is fetched, nothing runs, and each says what it shows.
+
+pygal makes them. What it adds for browsers is taken out again: scripts, tooltips, the date, ids that would stand twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import ceil, floor
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+import pygal
+from pygal.etree import etree
+from pygal.style import Style
+
+from tallybook.rescore.report.figures import Bar, Month, SizeClass
+from tallybook.rescore.report.sentences import minus, signed
+
+# pygal adds a finder for maps to Python's own, of a form that Python 3.12 no longer knows; no map is drawn here.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+etree.to_etree()  # the same whether lxml is installed or not
+
+WIDTH: Final = 560
+ROW_HEIGHT: Final = 34
+FRAME_HEIGHT: Final = 90  # the axis and the legend
+COLUMNS_HEIGHT: Final = 360
+MAX_COLUMN_LABELS: Final = 5
+MAX_VALUES_SHOWN: Final = 8  # above columns
+MAX_TICKS: Final = 5
+MAX_LABEL: Final = 26
+# By which part of its length an axis goes on behind the longest bar, so that the bar's value has room beside it.
+ROOM_FOR_VALUES: Final = 0.2
+ROOM_ABOVE: Final = 0.08
+# Blue and orange differ for every kind of colour blindness; all of these have a contrast of 5 or more on white.
+MORE_COLOUR: Final = "#1f5fa8"
+LESS_COLOUR: Final = "#b34700"
+SAME_COLOUR: Final = "#5b6470"
+INK: Final = "#1b1f24"
+GRID: Final = "#d5d9de"
+PALE: Final = "#eceef1"
+_SVG: Final = "http://www.w3.org/2000/svg"
+_UNITS: Final = ("", "k", "M", "G", "T", "P", "E", "Z")
+_THOUSAND: Final = 1_000
+
+
+class _Series(NamedTuple):
+    """The bars of one colour, one for each label; None for no bar. Hollow ones have a dark line around them."""
+
+    name: str
+    colour: str
+    values: Sequence[int | None]
+    is_hollow: bool = False
+
+
+def rules_chart(bars: Sequence[Bar], described: str) -> str:
+    """Points more and less by rule: bars to the right and to the left of zero."""
+    rows = list(reversed(bars))  # pygal draws the first one at the foot
+    return _rows("by-rule", "Points by rule", described, [bar.label for bar in rows], _both_sides(rows))
+
+
+def weeks_chart(bars: Sequence[Bar], described: str) -> str:
+    """Points more and less by ISO week: columns above and below zero."""
+    return _columns("by-week", "Points by week", described, [bar.label for bar in bars], _both_sides(bars))
+
+
+def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
+    """How many members lose or gain how much: a bar for each class."""
+    rows = list(reversed(classes))
+    series = [
+        _Series(name, colour, [each.members or None if each.sign == sign else None for each in rows])
+        for name, colour, sign in (("lose", LESS_COLOUR, -1), ("keep", SAME_COLOUR, 0), ("gain", MORE_COLOUR, 1))
+    ]
+    labels = [each.label for each in rows]
+    return _rows("by-size", "Members by size of change", described, labels, series, plus=False)
+
+
+def months_chart(months: Sequence[Month], described: str) -> str:
+    """Points that expire by month, before and after: two columns for each month."""
+    series = [
+        _Series("now", SAME_COLOUR, [month.before for month in months], is_hollow=True),
+        _Series("under the draft", MORE_COLOUR, [month.after for month in months]),
+    ]
+    labels = [month.label for month in months]
+    return _columns("by-month", "Points by month of expiry", described, labels, series, is_stacked=False)
+
+
+def _both_sides(bars: Sequence[Bar]) -> list[_Series]:
+    return [
+        _Series("less", LESS_COLOUR, [-bar.down or None for bar in bars]),
+        _Series("more", MORE_COLOUR, [bar.up or None for bar in bars]),
+    ]
+
+
+def _rows(
+    name: str, title: str, described: str, labels: Sequence[str], series: Sequence[_Series], *, plus: bool = True
+) -> str:
+    """Draw bars that lie, each with its value beside its end."""
+    shown = [each for each in series if any(each.values)]
+    chart = _new(pygal.HorizontalStackedBar, name, shown, ROW_HEIGHT * len(labels) + FRAME_HEIGHT)
+    chart.x_labels = [_short(label) for label in labels]
+    chart.range, chart.y_labels = _axis(shown, ROOM_FOR_VALUES)
+    chart.print_values, chart.print_values_position = True, "top"
+    for each in shown:
+        chart.add(each.name, each.values, formatter=_with_sign if plus else _whole)
+    return _finished(chart, name, title, described)
+
+
+def _columns(
+    name: str, title: str, described: str, labels: Sequence[str], series: Sequence[_Series], *, is_stacked: bool = True
+) -> str:
+    """Draw bars that stand; where there are many, only some have their label below."""
+    shown = [each for each in series if any(each.values)]
+    chart = _new(pygal.StackedBar if is_stacked else pygal.Bar, name, shown, COLUMNS_HEIGHT)
+    chart.x_labels = list(labels)
+    step = -(-len(labels) // MAX_COLUMN_LABELS)
+    chart.x_labels_major, chart.show_minor_x_labels = list(labels[::step]), False
+    chart.truncate_label = -1
+    chart.range, chart.y_labels = _axis(shown, ROOM_ABOVE)
+    chart.print_values = len(labels) * len(shown) <= MAX_VALUES_SHOWN
+    chart.print_values_position = "top"
+    for each in shown:
+        chart.add(each.name, each.values, formatter=_compact)
+    return _finished(chart, name, title, described)
+
+
+def _new(kind: type[Any], name: str, series: Sequence[_Series], height: int) -> Any:
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        foreground=INK,
+        foreground_strong=INK,
+        foreground_subtle=INK,
+        colors=tuple(each.colour for each in series),
+        value_colors=(INK,) * len(series),
+        font_family="inherit",
+        label_font_size=14,
+        major_label_font_size=14,
+        legend_font_size=14,
+        value_font_size=14,
+        guide_stroke_color=GRID,
+        major_guide_stroke_color=GRID,
+        guide_stroke_dasharray="none",
+        major_guide_stroke_dasharray="none",
+        opacity="1",
+        opacity_hover="1",
+        stroke_opacity="1",
+        transition="0s",
+    )
+    chart = kind(
+        style=style,
+        width=WIDTH,
+        height=height,
+        js=(),
+        css=("file://style.css", "file://graph.css", *_hollow(name, series)),
+        show_legend=len(series) > 1,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=len(series),
+        legend_box_size=14,
+        truncate_label=MAX_LABEL,
+        value_formatter=_compact,
+        margin=4,
+        spacing=12,
+        disable_xml_declaration=True,
+    )
+    chart.uuid = name
+    return chart
+
+
+def _hollow(name: str, series: Sequence[_Series]) -> list[str]:
+    return [
+        f"inline:#chart-{name} .color-{place} {{ fill: {PALE}; stroke: {each.colour}; stroke-width: 2 }}"
+        for place, each in enumerate(series)
+        if each.is_hollow
+    ]
+
+
+def _axis(series: Sequence[_Series], room: float) -> tuple[tuple[float, float], list[int]]:
+    """From where to where an axis goes, and the round numbers on it, zero among them."""
+    values = [value for each in series for value in each.values if value is not None]
+    least, greatest = float(min([0, *values])), float(max([0, *values]))
+    more = (greatest - least) * room
+    least, greatest = least - more * (least < 0), greatest + more * (greatest > 0)
+    step = 1
+    while (greatest - least) / step > MAX_TICKS:
+        step = _next_round(step)
+    return (least, greatest), [number * step for number in range(ceil(least / step), floor(greatest / step) + 1)]
+
+
+def _next_round(step: int) -> int:
+    """1, 2, 5, 10, 20, 50, 100 ..."""
+    return step * 5 // 2 if str(step).startswith("2") else step * 2
+
+
+def _compact(value: float | None) -> str:
+    """A number on an axis, such as `−1.5M`."""
+    number, unit = float(value or 0), 0
+    while abs(number) >= _THOUSAND and unit < len(_UNITS) - 1:
+        number, unit = number / _THOUSAND, unit + 1
+    return minus(f"{number:,.4g}{_UNITS[unit]}")
+
+
+def _whole(value: int | None) -> str:
+    return f"{value:,}" if value else ""
+
+
+def _with_sign(value: int | None) -> str:
+    return signed(value) if value else ""
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
+
+
+def _finished(chart: Any, name: str, title: str, described: str) -> str:
+    """Render a chart as an element of a page, with its title and description, and without what pygal adds."""
+    root = chart.render_tree()
+    _strip(root)
+    if isinstance(chart, pygal.HorizontalStackedBar):
+        for text in root.iter("text"):
+            if "value" in text.get("class", "").split():  # beside the end of its bar, not across it
+                text.set("text-anchor", "end" if (text.text or "").startswith("−") else "start")
+    heading, description = ET.Element("title", id=f"{name}-title"), ET.Element("desc", id=f"{name}-desc")
+    heading.text, description.text = title, described
+    root[:0] = [heading, description]
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{name}-title {name}-desc")
+    return ET.tostring(root, "unicode")
+
+
+def _strip(node: ET.Element) -> None:
+    """Take out comments, scripts, tooltips and their texts, and ids below the first element."""
+    for child in list(node):
+        name = child.tag if isinstance(child.tag, str) else ""
+        if name in {"", "script", "title", "desc"} or "tooltip-overlay" in child.get("class", ""):
+            node.remove(child)
+        else:
+            child.attrib.pop("id", None)
+            _strip(child)
