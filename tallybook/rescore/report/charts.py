@@ -6,8 +6,8 @@ pygal makes them. What it adds for browsers is taken out again: scripts, tooltip
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from math import ceil, floor
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -22,17 +22,19 @@ from tallybook.rescore.report.sentences import minus, signed
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 etree.to_etree()  # the same whether lxml is installed or not
 
-WIDTH: Final = 560
-ROW_HEIGHT: Final = 34
+WIDTH: Final = 460  # so that its letters can still be read on a telephone
+ROW_HEIGHT: Final = 28
 FRAME_HEIGHT: Final = 90  # the axis and the legend
-COLUMNS_HEIGHT: Final = 360
-MAX_COLUMN_LABELS: Final = 5
+COLUMNS_HEIGHT: Final = 320
 MAX_VALUES_SHOWN: Final = 8  # above columns
-MAX_TICKS: Final = 5
-MAX_LABEL: Final = 26
-# By which part of its length an axis goes on behind the longest bar, so that the bar's value has room beside it.
-ROOM_FOR_VALUES: Final = 0.2
-ROOM_ABOVE: Final = 0.08
+MAX_TICKS_ACROSS: Final = 4
+MAX_TICKS_UP: Final = 6
+MAX_LABEL: Final = 20
+LETTER: Final = 8.2  # a letter's width at LETTER_SIZE; a digit of DejaVu Sans, which is a wide font, has 8.9
+LETTER_SIZE: Final = 14
+GAP: Final = 10
+AXIS_WIDTH: Final = 60  # of columns: numbers and margins
+ROOM_ABOVE: Final = 0.08  # of the height of columns
 # Blue and orange differ for every kind of colour blindness; all of these have a contrast of 5 or more on white.
 MORE_COLOUR: Final = "#1f5fa8"
 LESS_COLOUR: Final = "#b34700"
@@ -40,7 +42,7 @@ SAME_COLOUR: Final = "#5b6470"
 INK: Final = "#1b1f24"
 GRID: Final = "#d5d9de"
 PALE: Final = "#eceef1"
-_SVG: Final = "http://www.w3.org/2000/svg"
+LEFT_OUT: Final = frozenset({"script", "title", "desc"})
 _UNITS: Final = ("", "k", "M", "G", "T", "P", "E", "Z")
 _THOUSAND: Final = 1_000
 
@@ -100,10 +102,11 @@ def _rows(
     shown = [each for each in series if any(each.values)]
     chart = _new(pygal.HorizontalStackedBar, name, shown, ROW_HEIGHT * len(labels) + FRAME_HEIGHT)
     chart.x_labels = [_short(label) for label in labels]
-    chart.range, chart.y_labels = _axis(shown, ROOM_FOR_VALUES)
+    write = _with_sign if plus else _whole
+    chart.range, chart.y_labels = _axis(shown, MAX_TICKS_ACROSS, *_beside(shown, labels, write))
     chart.print_values, chart.print_values_position = True, "top"
     for each in shown:
-        chart.add(each.name, each.values, formatter=_with_sign if plus else _whole)
+        chart.add(each.name, each.values, formatter=write)
     return _finished(chart, name, title, described)
 
 
@@ -114,10 +117,10 @@ def _columns(
     shown = [each for each in series if any(each.values)]
     chart = _new(pygal.StackedBar if is_stacked else pygal.Bar, name, shown, COLUMNS_HEIGHT)
     chart.x_labels = list(labels)
-    step = -(-len(labels) // MAX_COLUMN_LABELS)
+    step = ceil(len(labels) / ((WIDTH - AXIS_WIDTH) // _width(max(labels, key=len))))
     chart.x_labels_major, chart.show_minor_x_labels = list(labels[::step]), False
     chart.truncate_label = -1
-    chart.range, chart.y_labels = _axis(shown, ROOM_ABOVE)
+    chart.range, chart.y_labels = _axis(shown, MAX_TICKS_UP, ROOM_ABOVE, ROOM_ABOVE)
     chart.print_values = len(labels) * len(shown) <= MAX_VALUES_SHOWN
     chart.print_values_position = "top"
     for each in shown:
@@ -135,10 +138,10 @@ def _new(kind: type[Any], name: str, series: Sequence[_Series], height: int) -> 
         colors=tuple(each.colour for each in series),
         value_colors=(INK,) * len(series),
         font_family="inherit",
-        label_font_size=14,
-        major_label_font_size=14,
-        legend_font_size=14,
-        value_font_size=14,
+        label_font_size=LETTER_SIZE,
+        major_label_font_size=LETTER_SIZE,
+        legend_font_size=LETTER_SIZE,
+        value_font_size=LETTER_SIZE,
         guide_stroke_color=GRID,
         major_guide_stroke_color=GRID,
         guide_stroke_dasharray="none",
@@ -176,14 +179,34 @@ def _hollow(name: str, series: Sequence[_Series]) -> list[str]:
     ]
 
 
-def _axis(series: Sequence[_Series], room: float) -> tuple[tuple[float, float], list[int]]:
-    """From where to where an axis goes, and the round numbers on it, zero among them."""
+def _beside(
+    series: Sequence[_Series], labels: Sequence[str], write: Callable[[int | None], str]
+) -> tuple[float, float]:
+    """How much room the values beside bars need on the left and on the right, as parts of the bars' whole length."""
+    values = [value for each in series for value in each.values if value]
+    left = max((_width(write(value)) for value in values if value < 0), default=0.0)
+    right = max((_width(write(value)) for value in values if value > 0), default=0.0)
+    for_bars = WIDTH - _width(_short(max(labels, key=len))) - left - right - 2 * GAP
+    return left / for_bars, right / for_bars
+
+
+def _width(text: str) -> float:
+    return LETTER * len(text) + GAP
+
+
+def _axis(
+    series: Sequence[_Series], most_ticks: int, below: float, above: float
+) -> tuple[tuple[float, float], list[int]]:
+    """From where to where an axis goes, and the round numbers on it, zero among them.
+
+    `below` and `above` say by which part of the bars' whole length it goes on behind them.
+    """
     values = [value for each in series for value in each.values if value is not None]
-    least, greatest = float(min([0, *values])), float(max([0, *values]))
-    more = (greatest - least) * room
-    least, greatest = least - more * (least < 0), greatest + more * (greatest > 0)
+    lowest, highest = min([0, *values]), max([0, *values])
+    least = lowest - (highest - lowest) * below * (lowest < 0)
+    greatest = highest + (highest - lowest) * above * (highest > 0)
     step = 1
-    while (greatest - least) / step > MAX_TICKS:
+    while (greatest - least) / step > most_ticks:
         step = _next_round(step)
     return (least, greatest), [number * step for number in range(ceil(least / step), floor(greatest / step) + 1)]
 
@@ -229,11 +252,11 @@ def _finished(chart: Any, name: str, title: str, described: str) -> str:
     return ET.tostring(root, "unicode")
 
 
-def _strip(node: ET.Element) -> None:
+def _strip(node: Any) -> None:
     """Take out comments, scripts, tooltips and their texts, and ids below the first element."""
     for child in list(node):
-        name = child.tag if isinstance(child.tag, str) else ""
-        if name in {"", "script", "title", "desc"} or "tooltip-overlay" in child.get("class", ""):
+        is_element = isinstance(child.tag, str)
+        if not is_element or child.tag in LEFT_OUT or "tooltip-overlay" in child.get("class", ""):
             node.remove(child)
         else:
             child.attrib.pop("id", None)

@@ -14,12 +14,13 @@ from processors.replay.rescore.differences import LineDifference, MemberDifferen
 from schemas.bounds import DAY_MS
 from tallybook.rescore.plan import Draft
 from tallybook.rescore.runs import Run
-from tallybook.rescore.summary import NO_RULE, Adding, Summary
+from tallybook.rescore.summary import Adding, Summary
 
 MAX_RULE_BARS: Final = 12
 MAX_WEEK_BARS: Final = 60
 MAX_MONTH_BARS: Final = 12
-MAX_CLASSES: Final = 14
+MAX_CLASSES: Final = 18
+EXPIRED: Final = "points that expire"
 NEVER: Final = "never"
 LATER: Final = "later"
 SAME_BALANCE: Final = "same balance"
@@ -147,7 +148,7 @@ class _Periods:
 
     def line(self, line: LineDifference) -> None:
         change = line.points_after - line.points_before
-        rule = line.rule_id or NO_RULE
+        rule = line.rule_id or EXPIRED
         self.rules.setdefault(rule, Bar(rule)).add(change)
         day = self._day(line.occurred_at) if line.local_day is None else line.local_day
         monday = period_start(day, "week")
@@ -231,7 +232,7 @@ def month_bars(months: Mapping[str, Month]) -> list[Month]:
 
 
 def signed_class(change: int) -> int:
-    """The class of a change of balance: 0 for none, 1 for 1 point, 2 for 2 to 4, 3 for 5 to 9 and so on; or negative."""
+    """The class of a change of balance: 0 for none, 1 for 1 point, 2 for 2 to 4, 3 for 5 to 9, ...; a loss negative."""
     found = bisect_right(_EDGES, abs(change))
     return found if change > 0 else -found
 
@@ -244,7 +245,7 @@ def size_classes(counted: Mapping[int, int]) -> list[SizeClass]:
     if not counted:
         return []
     edges: Sequence[int] = _EDGES
-    if max(counted) - min(counted) >= MAX_CLASSES:
+    if max(counted) - min(counted) + (0 in counted) > MAX_CLASSES:
         wider: dict[int, int] = {}
         for found, members in counted.items():
             decade = (abs(found) + 2) // 3 * (1 if found > 0 else -1)

@@ -9,14 +9,13 @@ from typing import Final
 
 import msgspec
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from processors.replay.rescore.differences import MemberDifference
 from tallybook.rescore.plan import Draft, Plan, worth_of
 from tallybook.rescore.print_summary import spans_of
 from tallybook.rescore.report.charts import months_chart, rules_chart, sizes_chart, weeks_chart
-from tallybook.rescore.report.figures import Figures, week_begins, zone_of
-from tallybook.rescore.report.sentences import member_sentence, minus, rules_of, signed
+from tallybook.rescore.report.figures import EXPIRED, Figures, week_begins, zone_of
+from tallybook.rescore.report.sentences import minus, outcome, reasons, rules_of, signed
 from tallybook.rescore.summary import NO_RULE, RuleChange, Summary
 from tallybook.screen import counted
 
@@ -24,7 +23,7 @@ TEMPLATE: Final = "report.html.j2"
 CAUSES: Final[Mapping[str, str]] = {
     "direct": "the rule itself",
     "knock_on": "what came before",
-    "expiry": "expiry",
+    "expiry": "",  # it is all that the row is about
 }
 
 
@@ -48,14 +47,15 @@ class _Chart(msgspec.Struct, frozen=True):
 
     heading: str
     caption: str
-    svg: Markup
+    svg: str
     table: _Table
 
 
 class _Member(msgspec.Struct, frozen=True):
     """One of the greatest winners or losers."""
 
-    sentence: str
+    outcome: str
+    reasons: str
     balances: str
     command: str
 
@@ -74,24 +74,28 @@ def render_page(plan: Plan, draft: Draft, figures: Figures, opened_at: int) -> s
     rules = rules_of(draft)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files(__package__) / TEMPLATE).read_text("utf-8"))
-    return template.render(
-        found=found,
-        draft=draft.name,
-        others=[each.name for each in plan.drafts if each.name != draft.name],
-        spans=spans_of(draft),
-        as_of=f"{zone.local(found.as_of):%Y-%m-%d %H:%M} ({zone.name})",
-        opened_at=f"{zone.local(opened_at):%Y-%m-%d %H:%M} ({zone.name})",
-        base=plan.base,
-        proof=_proof(plan, found),
-        asked=_asked(plan),
-        verdict=_verdict(found),
-        figures=_headline(found),
-        charts=_charts(figures),
-        rules=[_rule_row(rule, found.point_value) for rule in found.rules],
-        winners=[_member(member, figures, rules) for member in found.winners],
-        losers=[_member(member, figures, rules) for member in found.losers],
-        commands=_commands(found),
-    ) + "\n"
+    return (
+        template.render(
+            found=found,
+            draft=draft.name,
+            others=[each.name for each in plan.drafts if each.name != draft.name],
+            spans=spans_of(draft),
+            as_of=f"{zone.local(found.as_of):%Y-%m-%d %H:%M} ({zone.name})",
+            opened_at=f"{zone.local(opened_at):%Y-%m-%d %H:%M} ({zone.name})",
+            base=plan.base,
+            proof=_proof(plan, found),
+            asked=_asked(plan),
+            verdict=_verdict(found),
+            currency=found.point_value.rpartition(" ")[2],
+            figures=_headline(found),
+            charts=_charts(figures),
+            rules=[_rule_row(rule, found.point_value) for rule in found.rules],
+            winners=[_member(member, figures, rules) for member in found.winners],
+            losers=[_member(member, figures, rules) for member in found.losers],
+            commands=_commands(found),
+        )
+        + "\n"
+    )
 
 
 def _proof(plan: Plan, found: Summary) -> str:
@@ -130,9 +134,10 @@ def _verdict(found: Summary) -> str:
         worth = f", worth {worth_of(abs(change), found.point_value)}" if found.point_value else ""
     else:
         moved, worth = "stays the same", ""
+    more, less = (f"{members:,}" if members else "none" for members in (found.up, found.down))
     return (
-        f"{found.members:,} of {counted(found.accounts, 'member')} would be affected: {found.up:,} would have more "
-        f"points, {found.down:,} would have less. The liability {moved}{worth}."
+        f"{found.members:,} of {counted(found.accounts, 'member')} would be affected: {more} would have more points, "
+        f"{less} would have less. The liability {moved}{worth}."
     )
 
 
@@ -165,12 +170,12 @@ def _charts(figures: Figures) -> list[_Chart]:
 
 def _rules(figures: Figures) -> _Chart:
     bars = figures.by_rule
-    greatest = bars[0]
+    greatest = max(bars, key=lambda bar: abs(bar.net))
     told = f"The greatest change is that of {greatest.label}: {signed(greatest.net)} points."
     return _Chart(
         "Points by rule",
         f"What members gain (to the right) and lose (to the left). {told}",
-        Markup(rules_chart(bars, told)),
+        rules_chart(bars, told),
         _Table(
             ["Rule", "Less", "More", "Change"],
             [[bar.label, signed(-bar.down), signed(bar.up), signed(bar.net)] for bar in bars],
@@ -181,18 +186,15 @@ def _rules(figures: Figures) -> _Chart:
 def _weeks(figures: Figures) -> _Chart:
     bars, each = figures.by_week, figures.weeks_a_bar
     of = "ISO week" if each == 1 else f"{each} ISO weeks"
-    greatest = max(bars, key=lambda bar: max(bar.up, bar.down))
+    greatest = max(bars, key=lambda bar: abs(bar.net))
     told = f"The greatest change is that of {greatest.label}: {signed(greatest.net)} points."
     return _Chart(
         f"Points by {of}",
         f"By the day of the purchase, visit or other fact, or the day of expiry. {told}",
-        Markup(weeks_chart(bars, told)),
+        weeks_chart(bars, told),
         _Table(
             ["Week" if each == 1 else "First week", "Begins", "Less", "More", "Change"],
-            [
-                [bar.label, week_begins(bar.label), signed(-bar.down), signed(bar.up), signed(bar.net)]
-                for bar in bars
-            ],
+            [[bar.label, week_begins(bar.label), signed(-bar.down), signed(bar.up), signed(bar.net)] for bar in bars],
         ),
     )
 
@@ -203,7 +205,7 @@ def _sizes(figures: Figures) -> _Chart:
     return _Chart(
         "Members by size of change",
         f"How many members gain or lose how many points. {told}",
-        Markup(sizes_chart(figures.sizes, told)),
+        sizes_chart(figures.sizes, told),
         _Table(["Change of points", "Members"], [[each.label, f"{each.members:,}"] for each in figures.sizes]),
     )
 
@@ -214,7 +216,7 @@ def _months(figures: Figures) -> _Chart:
     return _Chart(
         "Liability by month of expiry",
         f"Points by the last month in which they can be used. Only what differs is shown. {told}",
-        Markup(months_chart(figures.months, told)),
+        months_chart(figures.months, told),
         _Table(
             ["Month", "Now", "Draft", "Change"],
             [
@@ -228,13 +230,13 @@ def _months(figures: Figures) -> _Chart:
 def _rule_row(rule: RuleChange, point_value: str) -> dict[str, str]:
     change = rule.points_after - rule.points_before
     return {
-        "rule": "points that expire" if rule.rule_id == NO_RULE else rule.rule_id,
+        "rule": EXPIRED if rule.rule_id == NO_RULE else rule.rule_id,
         "cause": CAUSES[rule.cause],
         "lines": f"{rule.lines:,}",
         "before": minus(f"{rule.points_before:,}"),
         "after": minus(f"{rule.points_after:,}"),
         "change": signed(change),
-        "worth": minus(worth_of(change, point_value)),
+        "worth": minus(worth_of(change, point_value).partition(" ")[0]),  # its currency heads the column
     }
 
 
@@ -243,7 +245,8 @@ def _member(member: MemberDifference, figures: Figures, rules: Mapping[str, str]
     change = member.balance_after - member.balance_before
     worth = f", worth {minus(worth_of(change, found.point_value))}" if found.point_value else ""
     return _Member(
-        sentence=member_sentence(member, figures.causes[member.member_id], rules),
+        outcome=outcome(member),
+        reasons=reasons(figures.causes[member.member_id], rules),
         balances=f"{minus(f'{member.balance_before:,}')} → {minus(f'{member.balance_after:,}')} points{worth}",
         command=_why(found, member.member_id),
     )
@@ -258,7 +261,8 @@ def _commands(found: Summary) -> list[_Command]:
     run, draft = found.run, found.draft
     query = f"SELECT * FROM rescore_by_store WHERE run = '{run}' AND draft = '{draft}'"
     most: Sequence[MemberDifference] = found.losers or found.winners
-    why = [_Command("See each fact of one member in both worlds", _why(found, most[0].member_id))] if most else []
+    purpose = "See why a member has more or less: each fact under the present rules and under the draft"
+    why = [_Command(purpose, _why(found, most[0].member_id))] if most else []
     return [
         *why,
         _Command(

@@ -22,15 +22,15 @@ from tallybook.rescore.report.figures import Cause
 from tallybook.screen import counted
 
 MAX_CAUSES: Final = 2  # named in one sentence; the others are added up
-MAX_STEPS: Final = 4  # of a streak, named one by one
-_FACTS: Final[Mapping[str, str]] = {
-    "PurchaseRecorded": "purchase",
-    "CheckedIn": "check-in",
-    "ContentShared": "share",
-    "ReviewSubmitted": "review",
-    "ReferralMade": "referral",
-    "RefereePurchased": "friend's purchase",
+_FACTS: Final[Mapping[str, tuple[str, str]]] = {
+    "PurchaseRecorded": ("purchase", "purchases"),
+    "CheckedIn": ("check-in", "check-ins"),
+    "ContentShared": ("share", "shares"),
+    "ReviewSubmitted": ("review", "reviews"),
+    "ReferralMade": ("referral", "referrals"),
+    "RefereePurchased": ("purchase of a friend", "purchases of friends"),
 }
+_OTHER_FACTS: Final = ("fact", "facts")
 _PAID_ON: Final[Mapping[str, str]] = {"purchase": "purchase", "check_in": "check-in"}
 
 
@@ -44,15 +44,17 @@ def minus(text: str) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
-def member_sentence(member: MemberDifference, causes: Sequence[Cause], rules: Mapping[str, str]) -> str:
-    """Why one member has more or less, by the greatest causes first; `rules` says what each gives in the draft.
-
-    Such as: m00001 loses 3,039 points: 53 purchases earn 3,039 points less under “base”, which gives 1 point per
-    0.20 EUR in this draft.
-    """
+def outcome(member: MemberDifference) -> str:
+    """How many points more or less one member has, such as `m00001 loses 3,039 points`."""
     change = member.balance_after - member.balance_before
-    verb = "gains" if change > 0 else "loses"
-    said = f"{member.member_id} {verb} {counted(abs(change), 'point')}"
+    return f"{member.member_id} {'gains' if change > 0 else 'loses'} {counted(abs(change), 'point')}"
+
+
+def reasons(causes: Sequence[Cause], rules: Mapping[str, str]) -> str:
+    """Why a member has more or less, the greatest causes first; `rules` says what each rule gives in the draft.
+
+    Such as: 53 purchases earn 3,039 points less under “base”, which gives 1 point per 0.20 EUR in this draft.
+    """
     named, others = causes[:MAX_CAUSES], causes[MAX_CAUSES:]
     clauses = [_cause_clause(cause, rules) for cause in named]
     if others:
@@ -61,7 +63,7 @@ def member_sentence(member: MemberDifference, causes: Sequence[Cause], rules: Ma
         points = sum(cause.change for cause in others)
         unit = "point" if abs(points) == 1 else "points"
         clauses.append(f"{counted(lines, 'other line')} {come} to {signed(points)} {unit}")
-    return f"{said}: {'; '.join(clauses)}." if clauses else f"{said}."
+    return f"{'; '.join(clauses)}."
 
 
 def _cause_clause(cause: Cause, rules: Mapping[str, str]) -> str:
@@ -69,7 +71,7 @@ def _cause_clause(cause: Cause, rules: Mapping[str, str]) -> str:
         more = "fewer" if cause.change > 0 else "more"
         return f"{counted(abs(cause.change), 'point')} {more} expire ({-cause.after:,} instead of {-cause.before:,})"
     earn = "earns" if cause.lines == 1 else "earn"
-    facts = counted(cause.lines, _FACTS.get(cause.fact_type, "fact"))
+    facts = f"{cause.lines:,} {_FACTS.get(cause.fact_type, _OTHER_FACTS)[cause.lines != 1]}"
     points = counted(abs(cause.change), "point")
     if not cause.change:
         what = f"{facts} {earn} the same points in all, some of them with another expiry,"
@@ -114,7 +116,7 @@ def _gives(rule: Rule, ruleset: Ruleset, limits: Mapping[str, Limit]) -> str:
     elif isinstance(rule, StreakRule):
         what = _streak(rule)
     elif isinstance(rule, ReferralRule):
-        what = f"{rule.referrer_points:,} to who brings a friend and {_points(Decimal(rule.referee_points))} to the friend"
+        what = f"{rule.referrer_points:,} to the one who brings a friend and {rule.referee_points:,} to the friend"
     else:
         return ""
     named = [_limit(limits[name]) for name in rule.limits]
@@ -129,10 +131,7 @@ def _streak(rule: StreakRule) -> str:
     daily = f"{_points(rule.daily)} a day"
     if not rule.steps:
         return daily
-    if len(rule.steps) > MAX_STEPS:
-        return f"{daily} and a bonus on {len(rule.steps)} days of a run"
-    bonuses = ", ".join(f"{step.bonus:,f} on day {step.day}" for step in rule.steps)
-    return f"{daily} and a bonus in a run of days ({bonuses})"
+    return f"{daily} and a bonus on {counted(len(rule.steps), 'day')} of a run"
 
 
 def _limit(limit: Limit) -> str:
