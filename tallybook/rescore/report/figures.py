@@ -11,7 +11,6 @@ import msgspec
 
 from processors.decider.local_time import EPOCH_ORDINAL, LocalMoment, Zone, period_start
 from processors.replay.rescore.differences import LineDifference, MemberDifference
-from schemas.bounds import DAY_MS
 from tallybook.rescore.plan import Draft
 from tallybook.rescore.runs import Run
 from tallybook.rescore.summary import Adding, Summary
@@ -101,8 +100,7 @@ class Figures(msgspec.Struct):
 
 def read_figures(run: Run, draft: Draft, on_row: Callable[[], object] = lambda: None) -> Figures:
     """Read every row of a draft once; memory does not grow with their number."""
-    span = next(iter(draft.layers[-1].spans), None)
-    adding, periods = Adding(run, draft.name), _Periods(zone_of(draft) if span else None)
+    adding, periods = Adding(run, draft.name), _Periods(zone_of(draft))
     for _, member in run.members(draft.name):
         on_row()
         adding.member(member)
@@ -139,7 +137,7 @@ def zone_of(draft: Draft) -> Zone:
 class _Periods:
     """Adds rows up by rule, week and month, and counts members by the size of their change."""
 
-    def __init__(self, zone: Zone | None) -> None:
+    def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self.rules: dict[str, Bar] = {}
         self.weeks: dict[int, Bar] = {}
@@ -164,7 +162,7 @@ class _Periods:
             month.after += lots.points_after
 
     def _day(self, at: int) -> int:
-        return at // DAY_MS if self._zone is None else LocalMoment(self._zone, at).day
+        return LocalMoment(self._zone, at).day
 
     def _month(self, expires_at: int) -> str:
         """The month of the last moment at which the points can be used, such as `2026-03`."""

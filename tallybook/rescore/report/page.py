@@ -159,7 +159,7 @@ def _headline(found: Summary) -> list[_Figure]:
 
 def _charts(figures: Figures) -> list[_Chart]:
     charts = []
-    if figures.by_rule:
+    if any(bar.up or bar.down for bar in figures.by_rule):
         charts += [_rules(figures), _weeks(figures)]
     if figures.sizes:
         charts.append(_sizes(figures))
