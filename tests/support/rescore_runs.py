@@ -119,9 +119,7 @@ def write_run(
                 totals.append(DraftTotals(lines=len(rows[0]), members=len(rows[1])))
             accounts, balance = (ACCOUNTS, BALANCE) if cut.partition == 0 else (0, 0)
             run.finish(
-                PartitionRescored(
-                    cut.partition, accounts=accounts, balance=balance, is_proven=is_proven, drafts=totals
-                )
+                PartitionRescored(cut.partition, accounts=accounts, balance=balance, is_proven=is_proven, drafts=totals)
             )
         if is_finished:
             runs.note(Event(run.number, "finished", OPENED_AT))

@@ -69,7 +69,9 @@ def reasons(causes: Sequence[Cause], rules: Mapping[str, str]) -> str:
 def _cause_clause(cause: Cause, rules: Mapping[str, str]) -> str:
     if cause.cause == Why.EXPIRY:
         more = "fewer" if cause.change > 0 else "more"
-        return f"{counted(abs(cause.change), 'point')} {more} expire ({-cause.after:,} instead of {-cause.before:,})"
+        expire = "expires" if abs(cause.change) == 1 else "expire"
+        points = counted(abs(cause.change), "point")
+        return f"{points} {more} {expire} ({-cause.after:,} instead of {-cause.before:,})"
     earn = "earns" if cause.lines == 1 else "earn"
     facts = f"{cause.lines:,} {_FACTS.get(cause.fact_type, _OTHER_FACTS)[cause.lines != 1]}"
     points = counted(abs(cause.change), "point")

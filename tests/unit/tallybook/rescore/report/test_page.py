@@ -1,0 +1,259 @@
+"""The page of a report: whole in itself, every number there, every text escaped, and readable without colours."""
+
+import re
+import shlex
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from processors.replay.rescore.differences import Cause, LotsLeft
+from processors.replay.rescore.two_worlds import Selection
+from schemas.instants import parse_instant
+from tallybook.rescore.plan import Plan
+from tallybook.rescore.report.figures import read_figures
+from tallybook.rescore.report.page import render_page
+from tests.support.rescore_runs import OPENED_AT, draft, line, member, plan, write_run
+
+HOSTILE = "<b>x</b>\"'&"
+APRIL = parse_instant("2026-04-30T22:00:00Z")
+VOID = frozenset({"meta", "br"})
+LINES = [
+    line("anna", 6_078, 3_039),
+    line("anna", 60, 45, rule_id="beans", cause=Cause.KNOCK_ON),
+    line("ben", 0, 400, rule_id="visits", fact_type="CheckedIn"),
+    line("ben", -200, -80, rule_id="", cause=Cause.EXPIRY, local_day=20_500),
+]
+MEMBERS = [
+    member("anna", 13_664, 10_610, LotsLeft(APRIL, 5_000, 1_946)),
+    member("ben", 20, 540, LotsLeft(None, 20, 540)),
+]
+
+
+class Page(HTMLParser):
+    """A page taken apart: its elements with their attributes, its text; it fails where elements do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All that is read, with single blanks."""
+        return " ".join(" ".join(self.words).split())
+
+    def named(self, tag: str) -> list[dict[str, str]]:
+        """The attributes of all elements of a name."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page_of(
+    root: Path,
+    planned: Plan | None = None,
+    lines: object = None,
+    members: object = None,
+    *,
+    is_proven: bool = True,
+) -> str:
+    """The page of the first draft, over LINES and MEMBERS unless others are given."""
+    made = plan() if planned is None else planned
+    first = made.drafts[0]
+    rows = {first.name: LINES if lines is None else lines}, {first.name: MEMBERS if members is None else members}
+    run = write_run(root, made, *rows, is_proven=is_proven)  # type: ignore[arg-type]  # lists of rows, or the default
+    return render_page(made, first, read_figures(run, first), OPENED_AT)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return page_of(tmp_path)
+
+
+def test_nothing_is_fetched_and_nothing_runs(text: str) -> None:
+    page = Page(text)
+    assert "script" not in {name for name, _ in page.elements}
+    assert not page.named("link")
+    assert not page.named("img")
+    for _, attributes in page.elements:
+        assert not attributes.keys() & {"src", "href", "xlink:href", "action", "data", "srcset"}
+        assert not [name for name in attributes if name.startswith("on")]
+    assert set(re.findall(r"\w+://[^\s\"'<]+", text)) == {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert not re.search(r"@import|url\(|//fonts|javascript:", text)
+    policy = next(each["content"] for each in page.named("meta") if "http-equiv" in each)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_every_number_is_there(text: str) -> None:
+    said = Page(text).text
+    for number in [
+        "2 of 40 members would be affected: 1 would have more points, 1 would have less.",
+        "The liability falls by 2,534 points, worth 25.34 EUR.",
+        "+520 points in all",
+        "−3,054 points in all",
+        "997,466",  # the liability after, and before
+        "points; 1,000,000 now",
+        "−25.34 EUR",
+        "at 0.01 EUR a point",
+        "version 2 from 2026-01-01 00:00 on (Europe/Berlin)",
+        "as of 2026-03-02 00:00 (Europe/Berlin)",
+        "begun 2026-03-02 10:30 (Europe/Berlin)",
+        "13,664 → 10,610 points, worth −30.54 EUR",
+        "20 → 540 points, worth 5.20 EUR",
+        "The comparison is proven",
+    ]:
+        assert number in said
+    assert "base the rule itself 1 6,078 3,039 −3,039 −30.39" in said
+    assert "beans what came before 1 60 45 −15 −0.15" in said
+    assert "points that expire 1 −200 −80 +120 1.20" in said
+
+
+def test_losers_and_winners_have_a_sentence_each(text: str) -> None:
+    said = Page(text).text
+    assert "anna loses 3,054 points : 1 purchase earns 3,039 points less under “base”, which gives 1 point per" in said
+    assert "ben gains 520 points : 1 check-in earns 400 points more under “visits”" in said
+    assert "120 points fewer expire (80 instead of 200)." in said
+
+
+def test_what_may_be_done_is_said_as_commands(text: str) -> None:
+    said = Page(text).text
+    for command in [
+        "tallybook rescore why --draft half 0001 anna",
+        "tallybook rescore export 0001 --draft half --csv --output differences.csv",
+        "tallybook sql \"SELECT * FROM rescore_by_store WHERE run = '0001' AND draft = 'half'\"",
+        "tallybook rules publish FILE --effective-from DATE",
+        "tallybook rescore discard 0001",
+    ]:
+        assert command in said
+
+
+def test_charts_have_a_title_a_description_and_their_numbers_as_a_table(text: str) -> None:
+    page = Page(text)
+    charts = page.named("svg")
+    assert [each["id"] for each in charts] == ["chart-by-rule", "chart-by-week", "chart-by-size", "chart-by-month"]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for each in charts:
+        assert each["role"] == "img"
+        assert set(each["aria-labelledby"].split()) <= set(ids)
+        assert "width" not in each  # it fits the screen
+        assert re.fullmatch(r"0 0 \d+ \d+", each["viewbox"])
+    assert len(page.named("details")) == len(charts)
+    assert "2026-W02" in page.text
+    assert "2026-04 5,000 1,946 −3,054" in page.text
+    assert "never 20 540 +520" in page.text
+    assert {each["scope"] for each in page.named("th")} == {"row", "col"}
+
+
+def test_it_fits_a_telephone_and_paper(text: str) -> None:
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in Page(text).named("meta")
+    assert "@media (max-width: 639px)" in text
+    assert "@media print" in text
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb`, as the accessibility guidelines define it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("colour", ["#1b1f24", "#4a525c", "#1f5fa8", "#b34700", "#5b6470"])
+def test_colours_of_text_and_bars_stand_out_from_white(text: str, colour: str) -> None:
+    # More than 4.5 is asked of text, 3 of bars; the palest background on which text stands is #f4f5f7.
+    assert colour in text
+    assert (luminance("#f4f5f7") + 0.05) / (luminance(colour) + 0.05) > 4.5
+
+
+def test_the_same_run_makes_the_same_page(tmp_path: Path) -> None:
+    assert page_of(tmp_path / "a") == page_of(tmp_path / "b")
+
+
+def test_all_text_is_escaped(tmp_path: Path) -> None:
+    lines = [line(HOSTILE, 100, 10, rule_id=HOSTILE, fact_type=HOSTILE), line("ben", 0, 5, rule_id=HOSTILE)]
+    members = [member(HOSTILE, 100, 10), member("ben", 0, 5)]
+    text = page_of(tmp_path, plan(), lines, members)
+    page = Page(text)
+    assert "<b>" not in text
+    assert not page.named("b")
+    assert f"{HOSTILE} loses 90 points" in page.text
+    assert f"under “{HOSTILE}”, which this draft does not have" in page.text
+    assert f"tallybook rescore why --draft half 0001 {shlex.quote(HOSTILE)}" in page.text
+
+
+def test_a_member_id_that_looks_like_an_option_is_typed_as_a_member(tmp_path: Path) -> None:
+    text = page_of(tmp_path, plan(), [line("-x", 10, 5)], [member("-x", 10, 5)])
+    assert "tallybook rescore why --draft half -- 0001 -x" in Page(text).text
+
+
+def test_without_a_point_value_no_money_is_shown(tmp_path: Path) -> None:
+    said = Page(page_of(tmp_path, plan(point_value=""))).text
+    assert "worth" not in said.lower()
+    assert "The liability falls by 2,534 points." in said
+
+
+def test_nothing_changes(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, plan(), [], []))
+    assert "Nothing changes for any of 40 members." in page.text
+    assert not page.named("svg")
+    assert not page.named("table")
+    assert "rescore why" not in page.text
+
+
+def test_only_the_expiry_changes(tmp_path: Path) -> None:
+    lots = LotsLeft(APRIL, 100, 0), LotsLeft(APRIL + 1, 0, 100)
+    lines = [line("anna", 100, 100, expires_before=APRIL, expires_after=APRIL + 1)]
+    page = Page(page_of(tmp_path, plan(), lines, [member("anna", 100, 100, *lots)]))
+    assert "none would have more points, none would have less. The liability stays the same." in page.text
+    assert "of 40; 1 with the same balance" in page.text
+    assert [each["id"] for each in page.named("svg")] == ["chart-by-size", "chart-by-month"]
+    assert "Nobody has less." in page.text
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(per_million=50_000), "All figures are those of a sample of about 5 % of the members"),
+        (Selection(members=frozenset({"anna"})), "All figures are those of 1 member who were named"),
+    ],
+)
+def test_a_part_of_the_members_is_said_to_be_one(tmp_path: Path, selection: Selection, said: str) -> None:
+    text = Page(page_of(tmp_path, plan(selection=selection), is_proven=False)).text
+    assert said in text
+    assert "The comparison is not proven: only some members were decided again" in text
+
+
+def test_books_without_a_digest_prove_nothing(tmp_path: Path) -> None:
+    said = Page(page_of(tmp_path, is_proven=False)).text
+    assert "The comparison is not proven: the books keep no digest" in said
+
+
+def test_other_drafts_of_the_run_are_named(tmp_path: Path) -> None:
+    said = Page(page_of(tmp_path, plan(draft("half"), draft("third"), draft("none")))).text
+    assert "This run has other drafts too: third, none." in said
+
+
+def test_huge_numbers_fit(tmp_path: Path) -> None:
+    most = 2**63 - 1
+    lines = [line("anna", most, 0), line("ben", 0, 1)]
+    page = Page(page_of(tmp_path, plan(point_value=""), lines, [member("anna", most, 0), member("ben", 0, 1)]))
+    assert "anna loses 9,223,372,036,854,775,807 points" in page.text
+    assert len(page.named("svg")) == 3
