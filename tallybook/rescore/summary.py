@@ -117,24 +117,27 @@ class Adding:
 
 
 def summarise(run: Run, draft: str) -> Summary:
-    """Read what a finished run found for one draft, and add it up."""
-    plan, totals = run.plan(), run.totals()
+    """Read what a run found for one draft, and add it up."""
     adding = Adding()
     for _, line in run.lines(draft):
         adding.line(line)
     for _, member in run.members(draft):
         adding.member(member)
-    return adding.into(
-        Summary(
-            run.number,
-            draft,
-            as_of=plan.last_tick,
-            accounts=totals.accounts,
-            balance_before=totals.balance,
-            is_proven=totals.is_proven,
-            is_sample=not plan.selection.is_everybody,
-            point_value=plan.point_value,
-        )
+    return adding.into(begun(run, draft))
+
+
+def begun(run: Run, draft: str) -> Summary:
+    """The summary of a draft without what its lines and members add up to."""
+    plan, totals = run.plan(), run.totals()
+    return Summary(
+        run.number,
+        draft,
+        as_of=plan.last_tick,
+        accounts=totals.accounts,
+        balance_before=totals.balance,
+        is_proven=totals.is_proven,
+        is_sample=not plan.selection.is_everybody,
+        point_value=plan.point_value,
     )
 
 

@@ -29,7 +29,8 @@ COLUMNS_HEIGHT: Final = 320
 MAX_VALUES_SHOWN: Final = 8  # above columns
 MAX_TICKS_ACROSS: Final = 4
 MAX_TICKS_UP: Final = 6
-MAX_LABEL: Final = 20
+MAX_RULE_LABEL: Final = 20
+MAX_VALUE: Final = 8  # characters beside a bar, such as −123,456
 LETTER: Final = 8.2  # a letter's width at LETTER_SIZE; a digit of DejaVu Sans, which is a wide font, has 8.9
 LETTER_SIZE: Final = 14
 GAP: Final = 10
@@ -59,7 +60,8 @@ class _Series(NamedTuple):
 def rules_chart(bars: Sequence[Bar], described: str) -> str:
     """Points more and less by rule: bars to the right and to the left of zero."""
     rows = list(reversed(bars))  # pygal draws the first one at the foot
-    return _rows("by-rule", "Points by rule", described, [bar.label for bar in rows], _both_sides(rows))
+    labels = [_short(bar.label) for bar in rows]
+    return _rows("by-rule", "Points by rule", described, labels, _both_sides(rows))
 
 
 def weeks_chart(bars: Sequence[Bar], described: str) -> str:
@@ -72,7 +74,11 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
     rows = list(reversed(classes))
     series = [
         _Series(name, colour, [each.members or None if each.sign == sign else None for each in rows])
-        for name, colour, sign in (("lose", LESS_COLOUR, -1), ("keep", SAME_COLOUR, 0), ("gain", MORE_COLOUR, 1))
+        for name, colour, sign in (
+            ("lose", LESS_COLOUR, -1),
+            ("same", SAME_COLOUR, 0),
+            ("gain", MORE_COLOUR, 1),
+        )
     ]
     labels = [each.label for each in rows]
     return _rows("by-size", "Members by size of change", described, labels, series, plus=False)
@@ -101,8 +107,8 @@ def _rows(
     """Draw bars that lie, each with its value beside its end."""
     shown = [each for each in series if any(each.values)]
     chart = _new(pygal.HorizontalStackedBar, name, shown, ROW_HEIGHT * len(labels) + FRAME_HEIGHT)
-    chart.x_labels = [_short(label) for label in labels]
-    write = _with_sign if plus else _whole
+    chart.x_labels = list(labels)
+    write = _writer(shown, plus=plus)
     chart.range, chart.y_labels = _axis(shown, MAX_TICKS_ACROSS, *_beside(shown, labels, write))
     chart.print_values, chart.print_values_position = True, "top"
     for each in shown:
@@ -119,7 +125,6 @@ def _columns(
     chart.x_labels = list(labels)
     step = ceil(len(labels) / ((WIDTH - AXIS_WIDTH) // _width(max(labels, key=len))))
     chart.x_labels_major, chart.show_minor_x_labels = list(labels[::step]), False
-    chart.truncate_label = -1
     chart.range, chart.y_labels = _axis(shown, MAX_TICKS_UP, ROOM_ABOVE, ROOM_ABOVE)
     chart.print_values = len(labels) * len(shown) <= MAX_VALUES_SHOWN
     chart.print_values_position = "top"
@@ -161,7 +166,7 @@ def _new(kind: type[Any], name: str, series: Sequence[_Series], height: int) -> 
         legend_at_bottom=True,
         legend_at_bottom_columns=len(series),
         legend_box_size=14,
-        truncate_label=MAX_LABEL,
+        truncate_label=-1,
         value_formatter=_compact,
         margin=4,
         spacing=12,
@@ -186,7 +191,7 @@ def _beside(
     values = [value for each in series for value in each.values if value]
     left = max((_width(write(value)) for value in values if value < 0), default=0.0)
     right = max((_width(write(value)) for value in values if value > 0), default=0.0)
-    for_bars = WIDTH - _width(_short(max(labels, key=len))) - left - right - 2 * GAP
+    for_bars = max(GAP, WIDTH - _width(max(labels, key=len)) - left - right - 2 * GAP)
     return left / for_bars, right / for_bars
 
 
@@ -224,16 +229,21 @@ def _compact(value: float | None) -> str:
     return minus(f"{number:,.4g}{_UNITS[unit]}")
 
 
-def _whole(value: int | None) -> str:
-    return f"{value:,}" if value else ""
+def _writer(series: Sequence[_Series], *, plus: bool) -> Callable[[int | None], str]:
+    """How values stand beside bars: whole, or shortened where one would take the room of the bars."""
 
+    def whole(value: int | None) -> str:
+        return (signed(value) if plus else f"{value:,}") if value else ""
 
-def _with_sign(value: int | None) -> str:
-    return signed(value) if value else ""
+    def shortened(value: int | None) -> str:
+        return f"{'+' if plus and value > 0 else ''}{_compact(value)}" if value else ""
+
+    longest = max((len(whole(value)) for each in series for value in each.values), default=0)
+    return whole if longest <= MAX_VALUE else shortened
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
+    return label if len(label) <= MAX_RULE_LABEL else f"{label[: MAX_RULE_LABEL - 1]}…"
 
 
 def _finished(chart: Any, name: str, title: str, described: str) -> str:

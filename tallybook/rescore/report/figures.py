@@ -13,7 +13,7 @@ from processors.decider.local_time import EPOCH_ORDINAL, LocalMoment, Zone, peri
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from tallybook.rescore.plan import Draft
 from tallybook.rescore.runs import Run
-from tallybook.rescore.summary import Adding, Summary
+from tallybook.rescore.summary import Adding, Summary, begun
 
 MAX_RULE_BARS: Final = 12
 MAX_WEEK_BARS: Final = 60
@@ -31,11 +31,15 @@ _DECADES: Final = tuple(10**power for power in range(20))
 
 
 class Bar(msgspec.Struct):
-    """Points that members have more (`up`) and less (`down`, not negative) for one reason or in one period."""
+    """Points that members have more (`up`) and less (`down`, not negative) for one reason or in one period.
+
+    `is_rest` marks what adds up several that have no bar of their own.
+    """
 
     label: str
     up: int = 0
     down: int = 0
+    is_rest: bool = False
 
     @property
     def net(self) -> int:
@@ -100,12 +104,12 @@ class Figures(msgspec.Struct):
 
 def read_figures(run: Run, draft: Draft, on_row: Callable[[], object] = lambda: None) -> Figures:
     """Read every row of a draft once; memory does not grow with their number."""
-    adding, periods = Adding(run, draft.name), _Periods(zone_of(draft))
+    adding, periods = Adding(), _Periods(zone_of(draft))
     for _, member in run.members(draft.name):
         on_row()
         adding.member(member)
         periods.member(member)
-    summary = adding.summary()
+    summary = adding.into(begun(run, draft.name))
     told: dict[str, dict[tuple[str, str, str], Cause]] = {
         member.member_id: {} for member in (*summary.winners, *summary.losers)
     }
@@ -118,7 +122,7 @@ def read_figures(run: Run, draft: Draft, on_row: Callable[[], object] = lambda: 
             _note(causes, line)
     by_week, weeks_a_bar = week_bars(periods.weeks)
     return Figures(
-        summary=adding.summary(),
+        summary=adding.into(summary),
         by_rule=rule_bars(periods.rules),
         by_week=by_week,
         weeks_a_bar=weeks_a_bar,
@@ -183,7 +187,8 @@ def rule_bars(rules: Mapping[str, Bar]) -> list[Bar]:
     if len(bars) <= MAX_RULE_BARS:
         return bars
     shown, rest = bars[: MAX_RULE_BARS - 1], bars[MAX_RULE_BARS - 1 :]
-    return [*shown, Bar(f"{len(rest)} other rules", sum(bar.up for bar in rest), sum(bar.down for bar in rest))]
+    up, down = sum(bar.up for bar in rest), sum(bar.down for bar in rest)
+    return [*shown, Bar(f"{len(rest)} other rules", up, down, is_rest=True)]
 
 
 def week_bars(weeks: Mapping[int, Bar]) -> tuple[list[Bar], int]:

@@ -20,6 +20,7 @@ from tallybook.rescore.summary import NO_RULE, RuleChange, Summary
 from tallybook.screen import counted
 
 TEMPLATE: Final = "report.html.j2"
+LONG_FIGURE: Final = 11  # characters: longer ones want wider boxes
 CAUSES: Final[Mapping[str, str]] = {
     "direct": "the rule itself",
     "knock_on": "what came before",
@@ -72,6 +73,7 @@ def render_page(plan: Plan, draft: Draft, figures: Figures, opened_at: int) -> s
     found = figures.summary
     zone = zone_of(draft)
     rules = rules_of(draft)
+    headline = _headline(found)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files(__package__) / TEMPLATE).read_text("utf-8"))
     return (
@@ -87,7 +89,8 @@ def render_page(plan: Plan, draft: Draft, figures: Figures, opened_at: int) -> s
             asked=_asked(plan),
             verdict=_verdict(found),
             currency=found.point_value.rpartition(" ")[2],
-            figures=_headline(found),
+            figures=headline,
+            has_long_figures=any(len(figure.value) > LONG_FIGURE for figure in headline),
             charts=_charts(figures),
             rules=[_rule_row(rule, found.point_value) for rule in found.rules],
             winners=[_member(member, figures, rules) for member in found.winners],
@@ -170,7 +173,7 @@ def _charts(figures: Figures) -> list[_Chart]:
 
 def _rules(figures: Figures) -> _Chart:
     bars = figures.by_rule
-    greatest = max(bars, key=lambda bar: abs(bar.net))
+    greatest = max((bar for bar in bars if not bar.is_rest), key=lambda bar: abs(bar.net))
     told = f"The greatest change is that of {greatest.label}: {signed(greatest.net)} points."
     return _Chart(
         "Points by rule",
@@ -185,11 +188,11 @@ def _rules(figures: Figures) -> _Chart:
 
 def _weeks(figures: Figures) -> _Chart:
     bars, each = figures.by_week, figures.weeks_a_bar
-    of = "ISO week" if each == 1 else f"{each} ISO weeks"
+    more, of = ("", "") if each == 1 else (f" ({each} in each bar)", f"the {each} weeks from ")
     greatest = max(bars, key=lambda bar: abs(bar.net))
-    told = f"The greatest change is that of {greatest.label}: {signed(greatest.net)} points."
+    told = f"The greatest change is that of {of}{greatest.label}: {signed(greatest.net)} points."
     return _Chart(
-        f"Points by {of}",
+        f"Points by ISO week{more}",
         f"By the day of the purchase, visit or other fact, or the day of expiry. {told}",
         weeks_chart(bars, told),
         _Table(
@@ -212,7 +215,7 @@ def _sizes(figures: Figures) -> _Chart:
 
 def _months(figures: Figures) -> _Chart:
     before, after = (sum(getattr(each, name) for each in figures.months) for name in ("before", "after"))
-    told = f"Together {before:,} points now, {after:,} under the draft."
+    told = f"Together {minus(f'{before:,}')} points now, {minus(f'{after:,}')} under the draft."
     return _Chart(
         "Liability by month of expiry",
         f"Points by the last month in which they can be used. Only what differs is shown. {told}",

@@ -74,7 +74,7 @@ def test_rules_behind_the_greatest_are_added_up() -> None:
     rules = {f"r{number:02d}": Bar(f"r{number:02d}", number, 1) for number in range(MAX_RULE_BARS + 2)}
     bars = rule_bars(rules)
     assert [bar.label for bar in bars[:2]] == ["r13", "r12"]
-    assert bars[-1] == Bar("3 other rules", 0 + 1 + 2, 3)
+    assert bars[-1] == Bar("3 other rules", 0 + 1 + 2, 3, is_rest=True)
     assert len(bars) == MAX_RULE_BARS
 
 
