@@ -23,7 +23,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 etree.to_etree()  # the same whether lxml is installed or not
 
 WIDTH: Final = 460  # so that its letters can still be read on a telephone
-ROW_HEIGHT: Final = 28
+ROW_HEIGHT: Final = 25
 FRAME_HEIGHT: Final = 90  # the axis and the legend
 COLUMNS_HEIGHT: Final = 320
 MAX_VALUES_SHOWN: Final = 8  # above columns
@@ -34,7 +34,7 @@ MAX_VALUE: Final = 8  # characters beside a bar, such as −123,456
 LETTER: Final = 8.2  # a letter's width at LETTER_SIZE; a digit of DejaVu Sans, which is a wide font, has 8.9
 LETTER_SIZE: Final = 14
 GAP: Final = 10
-AXIS_WIDTH: Final = 60  # of columns: numbers and margins
+AXIS_WIDTH: Final = 50  # of columns: numbers and margins
 ROOM_ABOVE: Final = 0.08  # of the height of columns
 # Blue and orange differ for every kind of colour blindness; all of these have a contrast of 5 or more on white.
 MORE_COLOUR: Final = "#1f5fa8"
@@ -119,12 +119,16 @@ def _rows(
 def _columns(
     name: str, title: str, described: str, labels: Sequence[str], series: Sequence[_Series], *, is_stacked: bool = True
 ) -> str:
-    """Draw bars that stand; where there are many, only some have their label below."""
+    """Draw bars that stand; where there are many, only some have their label below.
+
+    Stacked ones begin with the first label; those side by side end with the last, which may be `never`.
+    """
     shown = [each for each in series if any(each.values)]
     chart = _new(pygal.StackedBar if is_stacked else pygal.Bar, name, shown, COLUMNS_HEIGHT)
     chart.x_labels = list(labels)
     step = ceil(len(labels) / ((WIDTH - AXIS_WIDTH) // _width(max(labels, key=len))))
-    chart.x_labels_major, chart.show_minor_x_labels = list(labels[::step]), False
+    first = 0 if is_stacked else (len(labels) - 1) % step
+    chart.x_labels_major, chart.show_minor_x_labels = list(labels[first::step]), False
     chart.range, chart.y_labels = _axis(shown, MAX_TICKS_UP, ROOM_ABOVE, ROOM_ABOVE)
     chart.print_values = len(labels) * len(shown) <= MAX_VALUES_SHOWN
     chart.print_values_position = "top"
