@@ -1,4 +1,4 @@
-"""Commands that score history again under other rules: `run`, `list`, `show`, `why`, `late`, `export`, `report`, `discard`."""
+"""Commands that score history again under other rules, and show, explain, export and discard what was found."""
 
 from pathlib import Path
 from typing import Annotated

@@ -11,8 +11,10 @@ from books.log import LogReader
 from processors.replay.rescore.late import LateFound, TooMuchLate, rescore_late
 from processors.replay.rescore.two_worlds import Selection
 from tallybook.folder.folder import load_published
-from tallybook.rescore.plan import RescoreRefused, cut_of, read_book_facts
+from tallybook.rescore.cuts import make_cuts
+from tallybook.rescore.plan import RescoreRefused
 from tallybook.rescore.summary import Adding, Summary
+from tallybook.rules.timeline import published_in
 
 IN_ORDER: Final = "in order"
 
@@ -44,15 +46,16 @@ def report_late(
         BooksError: the books cannot be read, or the ledger marks other facts as late than its rules do.
     """
     edition = log.current_edition()
-    published, last_tick = read_book_facts(log)
+    cuts, last_tick = make_cuts(log, edition)
+    published = [each.fact for each in published_in(log)]
     adding, total = Adding(most), LateFound()
-    for partition in range(log.partitions):
+    for cut in cuts:
         try:
             total.add(
                 rescore_late(
                     log,
                     edition,
-                    cut_of(log, edition, partition),
+                    cut,
                     published,
                     load_published,
                     on_line=adding.line,
