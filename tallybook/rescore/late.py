@@ -14,7 +14,6 @@ from tallybook.folder.folder import load_published
 from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import RescoreRefused
 from tallybook.rescore.summary import Adding, Summary
-from tallybook.rules.timeline import published_in
 
 IN_ORDER: Final = "in order"
 
@@ -46,8 +45,7 @@ def report_late(
         BooksError: the books cannot be read, or the ledger marks other facts as late than its rules do.
     """
     edition = log.current_edition()
-    cuts, last_tick = make_cuts(log, edition)
-    published = [each.fact for each in published_in(log)]
+    cuts, last_tick, published = make_cuts(log, edition)
     adding, total = Adding(most), LateFound()
     for cut in cuts:
         try:
