@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from books.log import LogReader
 from processors.replay.rescore.partition_run import Cut
-from schemas.facts import ClockTicked, RulesetPublished
+from schemas.facts import ClockTicked
 from schemas.pages import Folio
 
 # Pages of a stream that are read back from its end at first to find a tick; twice as many each further time.
 FIRST_PAGES_BACK: Final = 64
 
 
-class Cuts(NamedTuple):
-    """The cut of every partition, the last tick up to there (UTC ms, 0: none), and what was published by now."""
-
-    cuts: tuple[Cut, ...]
-    last_tick: int
-    published: list[RulesetPublished]
-
-
-def make_cuts(log: LogReader, edition: str) -> Cuts:
-    """Find the cut of every partition.
+def make_cuts(log: LogReader, edition: str) -> tuple[tuple[Cut, ...], int]:
+    """The cut of every partition, and the last tick up to there in UTC ms (0: none).
 
     Books in files commit all partitions together, so they are compared up to their last commit. The partitions of a
     stream are scored apart from each other: they are compared up to the last tick that all have passed.
     """
     partitions = range(log.partitions)
     scored = [log.scored_page(edition, partition) for partition in partitions]
-    published: list[RulesetPublished] = []
-    ticks = _ticks(log, 0, 0, None, published)
     if any(page is None for page in scored):
-        cuts = tuple(_cut(log, edition, partition, _last_page(log, partition), None) for partition in partitions)
-        return Cuts(cuts, max(ticks, default=0), published)
+        return tuple(_cut(log, edition, partition, _last_page(log, partition), None) for partition in partitions), max(
+            _ticks(log, 0, 0, _last_page(log, 0)), default=0
+        )
     ends = [-1 if page is None else page for page in scored]
     last = min(max(_last_ticks(log, partition, ends[partition], 0), default=0) for partition in partitions)
-    cuts = tuple(
+    return tuple(
         _cut(log, edition, partition, ends[partition], _last_ticks(log, partition, ends[partition], last).get(last))
         for partition in partitions
-    )
-    return Cuts(cuts, last, published)
+    ), last
 
 
 def _cut(log: LogReader, edition: str, partition: int, page: int, closes_at: Folio | None) -> Cut:
@@ -69,20 +59,13 @@ def _last_ticks(log: LogReader, partition: int, end: int, wanted: int) -> dict[i
         back *= 2
 
 
-def _ticks(
-    log: LogReader, partition: int, start: int, end: int | None, published: list[RulesetPublished] | None = None
-) -> dict[int, Folio]:
-    """The ticks on the pages from a position on up to page `end` (None: all), with their places.
-
-    What was published there is added to `published`, where that is given.
-    """
+def _ticks(log: LogReader, partition: int, start: int, end: int) -> dict[int, Folio]:
+    """The ticks on the pages from a position on up to page `end`, with their places."""
     found: dict[int, Folio] = {}
     for _, page in log.read_journal(partition, start):
-        if end is not None and page.page > end:
+        if page.page > end:
             break
         for number, line in enumerate(page.lines):
             if isinstance(line.fact, ClockTicked):
                 found.setdefault(line.fact.at, Folio(page.page, number))
-            elif published is not None and isinstance(line.fact, RulesetPublished):
-                published.append(line.fact)
     return found

@@ -14,6 +14,7 @@ from tallybook.folder.folder import load_published
 from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import RescoreRefused
 from tallybook.rescore.summary import Adding, Summary
+from tallybook.rules.timeline import published_in
 
 IN_ORDER: Final = "in order"
 
@@ -45,7 +46,8 @@ def report_late(
         BooksError: the books cannot be read, or the ledger marks other facts as late than its rules do.
     """
     edition = log.current_edition()
-    cuts, last_tick, published = make_cuts(log, edition)
+    cuts, last_tick = make_cuts(log, edition)
+    published = [each.fact for each in published_in(log)]
     adding, total = Adding(most), LateFound()
     for cut in cuts:
         try:

@@ -27,6 +27,7 @@ from schemas.posting import RuleLayer, RuleSpan
 from tallybook.folder.folder import FolderRefused, load_published, read_ruleset
 from tallybook.folder.publish_rules import read_local_time
 from tallybook.rescore.cuts import make_cuts
+from tallybook.rules.timeline import published_in
 
 MAX_DRAFTS: Final = 8
 NEVER: Final = "never"
@@ -93,7 +94,8 @@ def make_plan(
     if len(drafts) > MAX_DRAFTS:
         raise RescoreRefused(f"at most {MAX_DRAFTS} drafts in one run, and these are {len(drafts)}")
     opened, base = log.opened(), log.current_edition()
-    cuts, last_tick, published = make_cuts(log, base)
+    cuts, last_tick = make_cuts(log, base)
+    published = [each.fact for each in published_in(log)]
     if not published or not last_tick:
         raise RescoreRefused("these books have no rules or no tick yet, so there is nothing to score again")
     maker = LayerMaker(published, log.edition(base).layers, last_tick, semantics)

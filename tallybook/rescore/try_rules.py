@@ -27,6 +27,7 @@ from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import LayerMaker, RescoreRefused
 from tallybook.rescore.summary import Adding, Summary
 from tallybook.rules.check import Finding, RulesetChecked, check_text, refused_ruleset
+from tallybook.rules.timeline import published_in
 
 # So many postings are read and decided by default: seconds, on a small machine.
 POSTINGS_READ: Final = 150_000
@@ -92,7 +93,8 @@ def read_sample(folder: Folder, per_million: int, on_lines: Callable[[int], obje
         return NO_BOOKS
     with open_books(folder) as log:
         base = log.current_edition()
-        cuts, last_tick, published = make_cuts(log, base)
+        cuts, last_tick = make_cuts(log, base)
+        published = [each.fact for each in published_in(log)]
         if not published or not last_tick:
             return NOTHING_SCORED
         chosen, selection, share = drawn(cuts, per_million)

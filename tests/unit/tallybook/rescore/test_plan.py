@@ -366,7 +366,7 @@ def test_a_point_value_is_written_one_way(read_only: Path, tmp_path: Path, given
 
 def test_the_cuts_are_where_the_ledger_ends(read_only: Path) -> None:
     with open_books(Folder(read_only)) as log:
-        cuts, last_tick, _ = make_cuts(log, FIRST_EDITION)
+        cuts, last_tick = make_cuts(log, FIRST_EDITION)
         assert last_tick == LAST_TICK
         for partition, cut in enumerate(cuts):
             last = log.last_page(partition)

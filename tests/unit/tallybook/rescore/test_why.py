@@ -42,7 +42,7 @@ def books() -> MemoryBooks:
 
 
 def plan(selection: Selection = EVERYBODY) -> Plan:
-    cuts, last_tick, _ = make_cuts(books().read(), FIRST_EDITION)
+    cuts, last_tick = make_cuts(books().read(), FIRST_EDITION)
     return Plan("imports", 1, START, FIRST_EDITION, cuts, last_tick, (DRAFT,), selection)
 
 
