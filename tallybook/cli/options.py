@@ -8,6 +8,9 @@ import typer
 from processors.intake.formats import Format
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PointValue = Annotated[
+    str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
+]
 MappingOption = Annotated[
     Path | None, typer.Option("--mapping", help="A YAML file that says which column is which field (CSV and Parquet).")
 ]

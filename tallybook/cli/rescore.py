@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tallybook.cli.options import AsJson, per_million
+from tallybook.cli.options import AsJson, PointValue, per_million
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
@@ -40,9 +40,7 @@ def run(
         int | None,
         typer.Option("--processes", min=1, max=MAX_PROCESSES, help="How many decide (default: one per core)."),
     ] = None,
-    point_value: Annotated[
-        str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
-    ] = "",
+    point_value: PointValue = "",
     semantics: Annotated[
         int | None, typer.Option("--semantics", help="Another behaviour of the decider (default: as published).")
     ] = None,
@@ -295,8 +293,9 @@ def discard(
 
     folder = Folder(context.obj)
     runs = Runs(folder)
+    asked = runs.find(number).number  # before anything is made where nothing was re-scored
     with runs.held(now_ms()):
-        found = runs.find(number)
+        found = runs.find(asked)
         runs.discard(found, now_ms())
     bring_in_runs(folder)
     say(f"run {found.number} is discarded")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tallybook.cli.options import AsJson, per_million
+from tallybook.cli.options import AsJson, PointValue, per_million
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
@@ -49,10 +49,9 @@ def check(
         for result in results:
             for line in result.report():
                 say(line)
-    if any(result.is_refused for result in results):
-        raise typer.Exit(Exit.REFUSED)
-    if any(result.is_edited for result in results):
-        raise typer.Exit(Exit.FOUND)
+    _end_with(
+        is_refused=any(result.is_refused for result in results), has_found=any(result.is_edited for result in results)
+    )
 
 
 @app.command("try")
@@ -66,9 +65,7 @@ def try_file(
     days: Annotated[
         int, typer.Option("--days", min=1, max=MAX_DAYS, help="For how many days before the last tick it would hold.")
     ] = 30,
-    point_value: Annotated[
-        str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
-    ] = "",
+    point_value: PointValue = "",
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a ruleset, and what it would have changed for members in the last days; nothing is kept.
@@ -83,23 +80,20 @@ def try_file(
     """
     from tallybook.rescore.plan import checked_worth
     from tallybook.rescore.print_tried import print_tried
-    from tallybook.rescore.try_rules import read_sample, try_content
+    from tallybook.rescore.try_rules import tries
     from tallybook.rescore.watch_file import saved_contents, wait_a_moment
-    from tallybook.screen import begin_page, progress
+    from tallybook.screen import begin_page
 
     if watch and as_json:
         raise typer.BadParameter("--json is for a single try: leave --watch out")
     worth, share = checked_worth(point_value), per_million(sample) if sample else 0
-    contents = saved_contents(file, wait_a_moment)
-    content = next(contents)
+    made = tries(Folder(context.obj), file, saved_contents(file, wait_a_moment), share, days, worth)
     try:
-        with progress("reading the sample", None) as tick:
-            read = read_sample(Folder(context.obj), share, tick)
-        tried = try_content(file, content, read, days, worth)
+        tried = next(made)
         while watch:
             begin_page()
             print_tried(tried, file, days)
-            tried = try_content(file, next(contents), read, days, worth)
+            tried = next(made)
     except KeyboardInterrupt:
         if not watch:
             raise
@@ -109,10 +103,7 @@ def try_file(
         show_json(tried.as_json())
     else:
         print_tried(tried, file, days)
-    if tried.checked.is_refused:
-        raise typer.Exit(Exit.REFUSED)
-    if tried.changes_anything:
-        raise typer.Exit(Exit.FOUND)
+    _end_with(is_refused=tried.checked.is_refused, has_found=tried.changes_anything)
 
 
 @app.command()
@@ -199,3 +190,11 @@ def publish(
     else:
         fact = published.fact
         say(f"version {fact.version} published, in force from {format_instant(fact.effective_from)}")
+
+
+def _end_with(*, is_refused: bool, has_found: bool) -> None:
+    """End with the exit code of a ruleset that is refused, or of a finding; else go on."""
+    if is_refused:
+        raise typer.Exit(Exit.REFUSED)
+    if has_found:
+        raise typer.Exit(Exit.FOUND)

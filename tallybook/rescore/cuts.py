@@ -22,9 +22,8 @@ def make_cuts(log: LogReader, edition: str) -> tuple[tuple[Cut, ...], int]:
     partitions = range(log.partitions)
     scored = [log.scored_page(edition, partition) for partition in partitions]
     if any(page is None for page in scored):
-        return tuple(_cut(log, edition, partition, _last_page(log, partition), None) for partition in partitions), max(
-            _ticks(log, 0, 0, _last_page(log, 0)), default=0
-        )
+        cuts = tuple(_cut(log, edition, partition, _last_page(log, partition), None) for partition in partitions)
+        return cuts, _last_tick(log)
     ends = [-1 if page is None else page for page in scored]
     last = min(max(_last_ticks(log, partition, ends[partition], 0), default=0) for partition in partitions)
     return tuple(
@@ -43,6 +42,15 @@ def _cut(log: LogReader, edition: str, partition: int, page: int, closes_at: Fol
 def _last_page(log: LogReader, partition: int) -> int:
     last = log.last_page(partition)
     return -1 if last is None else last.page
+
+
+def _last_tick(log: LogReader) -> int:
+    """The last tick of books in files in UTC ms (0: none): mostly on the last page, as it ends a round."""
+    last = log.last_page(0)
+    if last is None:
+        return 0
+    ticks = [line.fact.at for line in last.lines if isinstance(line.fact, ClockTicked)]
+    return max(ticks or _ticks(log, 0, 0, last.page), default=0)
 
 
 def _last_ticks(log: LogReader, partition: int, end: int, wanted: int) -> dict[int, Folio]:

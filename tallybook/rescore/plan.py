@@ -295,7 +295,7 @@ def checked_worth(point_value: str) -> str:
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise RescoreRefused(
-            f"{name!r} is no name for a draft: up to 40 letters, digits, dots, dashes and underscores. Nothing was "
-            "changed."
+            f"{name!r} is no name for a draft: up to 40 letters, digits, dots, dashes and underscores, a letter or "
+            "digit first. --draft NAME=FILE gives a file another one. Nothing was changed."
         )
     return name

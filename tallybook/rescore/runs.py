@@ -139,9 +139,12 @@ class Runs:
 
     def there(self) -> list[Run]:
         """The runs that are not discarded, oldest first."""
-        discarded = {event.run for event in self.events() if event.what == "discarded"}
+        discarded = self._discarded()
         opened = [event.run for event in self.events() if event.what == "opened"]
         return [Run(self.root, number) for number in opened if number not in discarded]
+
+    def _discarded(self) -> set[str]:
+        return {event.run for event in self.events() if event.what == "discarded"}
 
     def find(self, number: str) -> Run:
         """A run by its number, with or without leading zeros; "" or "last": the last one. Raises RescoreRefused."""
@@ -163,13 +166,14 @@ class Runs:
     def unfinished(self, plan: Plan) -> Run | None:
         """The run that was stopped while it worked on the same drafts for the same books, if there is one.
 
-        The books may have grown since: it ends where it was to end.
+        The books may have grown since: it ends where it was to end. They may not be an older copy.
         """
         finished = {event.run for event in self.events() if event.what == "finished"}
         for run in reversed(self.there()):
             if run.number not in finished and (run.place / _PLAN).exists():
                 before = run.plan()
-                if msgspec.structs.replace(plan, cuts=before.cuts, last_tick=before.last_tick) == before:
+                has_all = all(now.page >= cut.page for now, cut in zip(plan.cuts, before.cuts, strict=False))
+                if has_all and msgspec.structs.replace(plan, cuts=before.cuts, last_tick=before.last_tick) == before:
                     return run
         return None
 
@@ -185,7 +189,11 @@ class Runs:
         if number > MAX_RUNS:
             raise RescoreRefused(f"a folder has at most {MAX_RUNS:,} re-scorings")
         run = Run(self.root, f"{number:04d}")
-        shutil.rmtree(run.place, ignore_errors=True)  # of a process that was killed before it was in the logbook
+        for left in (
+            *self._discarded(),
+            run.number,
+        ):  # by processes that were killed before they had removed or noted it
+            shutil.rmtree(self.root / left, ignore_errors=True)
         for draft in plan.drafts:
             run.folder_of(draft.name).mkdir(parents=True)
         replace_file(REAL_FILES, run.place / _PLAN, (msgspec.json.encode(plan),))

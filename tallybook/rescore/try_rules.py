@@ -6,7 +6,7 @@ costs no more than deciding it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,19 +15,19 @@ import msgspec
 from books.log import LogReader
 from processors.decider.local_time import LocalMoment, Zone
 from processors.decider.rules.ruleset import Ruleset
-from processors.replay.rescore.partition_run import Cut, is_proven
-from processors.replay.rescore.two_worlds import MILLION, Selection, TwoWorlds
+from processors.replay.rescore.partition_run import Cut, Kept, rescore_lines
+from processors.replay.rescore.two_worlds import MILLION, Selection
 from processors.ruleset.parse import RulesetRefused, decode_ruleset
 from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.pages import Folio, JournalLine
-from schemas.posting import RuleLayer
+from schemas.posting import EditionOpened
 from tallybook.folder.folder import Folder, load_published
 from tallybook.open_books import open_books
 from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import LayerMaker, RescoreRefused
 from tallybook.rescore.summary import Adding, Summary
 from tallybook.rules.check import Finding, RulesetChecked, check_text, refused_ruleset
-from tallybook.rules.timeline import published_in
+from tallybook.screen import progress
 
 # So many postings are read and decided by default: seconds, on a small machine.
 POSTINGS_READ: Final = 150_000
@@ -46,8 +46,7 @@ class Sample(msgspec.Struct, frozen=True):
     """
 
     opened: JournalOpened
-    edition: str
-    layers: tuple[RuleLayer, ...]
+    edition: EditionOpened
     maker: LayerMaker
     until: int
     selection: Selection
@@ -82,6 +81,21 @@ class Tried(msgspec.Struct):
         return self.checked.as_json() | {"note": self.note, "changes": changes}
 
 
+def tries(
+    folder: Folder, file: Path, contents: Iterator[bytes], per_million: int, days: int, point_value: str
+) -> Iterator[Tried]:
+    """Try each content of a file as it comes; the sample is read once, after the first one is there.
+
+    Raises: as `read_sample` and `try_content` do.
+    """
+    content = next(contents)
+    with progress("reading the sample", None) as tick:
+        sample = read_sample(folder, per_million, tick)
+    yield try_content(file, content, sample, days, point_value)
+    for content in contents:
+        yield try_content(file, content, sample, days, point_value)
+
+
 def read_sample(folder: Folder, per_million: int, on_lines: Callable[[int], object] = lambda _: None) -> Sample | str:
     """Read the history of a sample of members, or say why there is none; `per_million` 0 takes as many as are quick.
 
@@ -94,19 +108,18 @@ def read_sample(folder: Folder, per_million: int, on_lines: Callable[[int], obje
     with open_books(folder) as log:
         base = log.current_edition()
         cuts, last_tick = make_cuts(log, base)
-        published = [each.fact for each in published_in(log)]
-        if not published or not last_tick:
-            return NOTHING_SCORED
         chosen, selection, share = drawn(cuts, per_million)
-        layers = log.edition(base).layers
         partitions, kept = [], 0
         for cut in chosen:
             lines = _lines_of(log, cut, selection, MAX_LINES_KEPT - kept, on_lines)
             kept += len(lines)
-            # What a stream has beyond its cut is left out here, so its digest is not reached.
-            partitions.append((cut if cut.closes_at is None else msgspec.structs.replace(cut, ledger_digest=""), lines))
-        maker = LayerMaker(published, layers, last_tick, None)
-        return Sample(log.opened(), base, layers, maker, last_tick, selection, share, tuple(partitions))
+            partitions.append((cut, lines))
+        published = [line.fact for _, line in partitions[0][1] if isinstance(line.fact, RulesetPublished)]
+        if not published or not last_tick:
+            return NOTHING_SCORED
+        edition = log.edition(base)
+        maker = LayerMaker(published, edition.layers, last_tick, None)
+        return Sample(log.opened(), edition, maker, last_tick, selection, share, tuple(partitions))
 
 
 def drawn(cuts: Sequence[Cut], per_million: int) -> tuple[list[Cut], Selection, int]:
@@ -138,8 +151,6 @@ def _lines_of(
             is_taken = member_id is not None and (is_everybody or selection.takes(member_id))
             if is_taken or isinstance(line.fact, _BOOK_FACTS):
                 kept.append((Folio(page.page, number), line))
-            if cut.closes_at == Folio(page.page, number):
-                return tuple(kept)
         if len(kept) > most:
             raise RescoreRefused(
                 f"this sample has more than {MAX_LINES_KEPT:,} facts, which are kept in memory: take a smaller "
@@ -185,15 +196,13 @@ def _compare(tried: Tried, sample: Sample, text: str, ruleset: Ruleset, days: in
     layers = sample.maker.over_all((sample.maker.span(text, ruleset, tried.from_at),))
     adding = Adding(MOST_NAMED)
     found = Summary("", ruleset.version, as_of=sample.until, accounts=0, is_proven=True, point_value=point_value)
+    kept = [Kept(layers, adding.line, adding.member)]
     for cut, lines in sample.partitions:
-        worlds = TwoWorlds(sample.opened, sample.layers, [(layers, adding.line)], load_published, sample.selection)
-        for folio, line in lines:
-            worlds.feed(line, folio)
-        found.is_proven &= is_proven(worlds, cut, sample.edition, sample.selection)
-        for account in worlds.base.accounts:
-            found.accounts += 1
-            found.balance_before += account.balance
-        for member in worlds.drafts[0].finish():
-            adding.member(member)
+        done = rescore_lines(
+            lines, sample.opened, sample.edition, cut, kept, load=load_published, selection=sample.selection
+        )
+        found.is_proven &= done.is_proven
+        found.accounts += done.accounts
+        found.balance_before += done.balance
     tried.found = adding.into(found)
     return tried

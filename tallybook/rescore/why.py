@@ -58,13 +58,15 @@ def explain_member(
     """Decide one member again in both worlds; with `event` only its lines are given, whether they differ or not.
 
     Raises:
-        RescoreRefused: the member has no account, or no such event.
+        RescoreRefused: the member has no account, or no such event; or these are not the books of the run.
         BooksError: the journal cannot be read.
     """
     if not plan.selection.takes(member_id):
         raise RescoreRefused(f"member {member_id} is not in the sample of this run")
+    cut = plan.cuts[partition_of(member_id, log.partitions)]
+    _require_books_of(plan, log, cut)
     walking = _MemberInTwoWorlds(log, plan, draft, member_id, event)
-    for line, place in _compared(log, plan.cuts[partition_of(member_id, log.partitions)]):
+    for line, place in _compared(log, cut):
         on_line()
         walking.feed(line, place)
     found = walking.finish()
@@ -73,6 +75,19 @@ def explain_member(
     if event and not found.lines:
         raise RescoreRefused(f"member {member_id} has no event {event} up to {format_instant(plan.last_tick)}")
     return found
+
+
+def _require_books_of(plan: Plan, log: LogReader, cut: Cut) -> None:
+    opened, last = log.opened(), log.last_page(cut.partition)
+    if (opened.deployment, opened.generation, opened.opened_at) != (plan.deployment, plan.generation, plan.opened_at):
+        raise RescoreRefused(
+            "these are not the books that were re-scored: run it again over them (`tallybook rescore run`)"
+        )
+    if cut.page > (-1 if last is None else last.page):
+        raise RescoreRefused(
+            "these books end before what was re-scored, so they are an older copy: run it again over them "
+            "(`tallybook rescore run`)"
+        )
 
 
 def _compared(log: LogReader, cut: Cut) -> Iterator[tuple[JournalLine, Folio]]:

@@ -36,12 +36,17 @@ class WorkerDied(ChildProcessError):
 
 
 class Report(msgspec.Struct):
-    """What a child says: so many postings more, a partition is done, or it cannot go on."""
+    """What a child says: so many postings more, a partition is done, or it cannot go on.
 
-    kind: Literal["progress", "done", "refused", "failed"]
+    Where the disk would not have it, `code` is the system's number, `text` its words, and `file` the file.
+    """
+
+    kind: Literal["progress", "done", "refused", "unwritten", "failed"]
     postings: int = 0
     done: PartitionRescored | None = None
     text: str = ""
+    code: int = 0
+    file: str = ""
 
 
 def rescore_in_children(
@@ -56,6 +61,7 @@ def rescore_in_children(
 
     Raises:
         RescoreRefused: the base is not proven, or the books cannot be read.
+        OSError: the disk is full.
         WorkerDied: a process ended by itself. What was finished is kept.
     """
     waiting = deque(partitions)
@@ -90,6 +96,8 @@ def _received(child: Child) -> Report:
         ) from None
     if report.kind == "refused":
         raise RescoreRefused(report.text)
+    if report.kind == "unwritten":
+        raise OSError(report.code, report.text, report.file)
     if report.kind == "failed":
         raise WorkerDied(0, f"a process that re-scored failed:\n{report.text}")
     return report
@@ -99,14 +107,18 @@ def _decide(connection: Connection, root: Path, number: str) -> None:
     """The child: decide one partition after the other, as the parent names them, until it closes the pipe."""
     os.environ["TZ"] = "UTC"
     folder = Folder(root)
+    run = Run(folder.rescores, number)
     report = _Reporter(connection)
     try:
         try:
-            _decide_all(folder, Run(folder.rescores, number), connection, report)
+            _decide_all(folder, run, connection, report)
         except BrokenPipeError:
             raise
         except BooksError as unreadable:
             report.send(Report("refused", text=str(unreadable)))
+        except OSError as unwritten:
+            text, file = unwritten.strerror or str(unwritten), str(unwritten.filename or run.place)
+            report.send(Report("unwritten", text=text, code=unwritten.errno or 0, file=file))
         except Exception:  # noqa: BLE001 - whatever it is, the parent ends with it
             report.send(Report("failed", text=traceback.format_exc()))
     except BrokenPipeError:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DECIDER: Final = Path(__file__).with_name("decider.txt")
 PLUMBING: Final = Path(__file__).with_name("plumbing.txt")
 STREAMING: Final = Path(__file__).with_name("streaming.txt")
+RESCORING: Final = Path(__file__).with_name("rescoring.txt")
 
 
 @dataclass(frozen=True)

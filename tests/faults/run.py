@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from tests.faults.catalogue import DECIDER, PLUMBING, ROOT, STREAMING, Fault, faults
+from tests.faults.catalogue import DECIDER, PLUMBING, RESCORING, ROOT, STREAMING, Fault, faults
 from tests.run.given import Given, say
 from tests.run.seeds import over_threads
 from tests.support.processes import ended
@@ -29,12 +29,22 @@ SUITES: dict[str, tuple[str, ...]] = {
     "simulation": (*RUN, "simulate", "--count", "1000", "--brief"),
     "some seeds": (*RUN, "simulate", "--count", "50", "--brief"),
     "streams": (*RUN, "streams", "--count", "300", "--brief"),
+    "worlds": (
+        *PYTEST,
+        "tests/unit/processors/replay/rescore",
+        "tests/unit/processors/replay/test_layered_editions.py",
+        "tests/unit/processors/decider/rules/test_timeline.py",
+        "tests/scenarios/test_rescoring.py",
+        "tests/property/test_two_worlds.py",
+    ),
+    "runs": (*PYTEST, *(f"tests/unit/tallybook/rescore/test_{name}.py" for name in ("plan", "runs", "why"))),
     "some streams": (*RUN, "streams", "--count", "20", "--brief"),
 }
 JUDGES: dict[str, tuple[str, ...]] = {
     DECIDER.name: ("scenarios", "histories", "laws"),
     PLUMBING.name: ("simulation",),
     STREAMING.name: ("streams",),
+    RESCORING.name: ("worlds", "runs"),
 }
 
 
@@ -74,7 +84,9 @@ def _fails(copy: Path, command: Sequence[str]) -> bool:
 
 def run(given: Given) -> list[str]:
     """Try the faults of the chosen lists, or as many as are asked for, and print a line for each; those not caught."""
-    lists = [listed for listed in (DECIDER, PLUMBING, STREAMING) if not given.only or listed.stem in given.only]
+    lists = [
+        listed for listed in (DECIDER, PLUMBING, STREAMING, RESCORING) if not given.only or listed.stem in given.only
+    ]
     chosen = [fault for listed in lists for fault in faults(listed)]
     if given.count:
         chosen = Random(given.seed).sample(chosen, min(given.count, len(chosen)))

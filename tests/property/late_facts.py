@@ -21,7 +21,7 @@ from processors.replay.rescore.partition_run import Cut
 from processors.replay.rescore.two_worlds import EVERYBODY, Selection
 from schemas.bounds import MAX_LOTS
 from schemas.facts import ClockTicked, JournalFact, JournalOpened, MemberFact, RulesetPublished
-from schemas.pages import JournalLine, JournalPage, RoundCommitted
+from schemas.pages import Folio, JournalLine, JournalPage, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting, Reason
 from tests.fakes.books import MemoryBooks
 from tests.property.histories import History, Item, history_of, shown
@@ -58,23 +58,26 @@ class Told:
         self.lines = [line for line in lines_of(self.history) if not isinstance(line.fact, JournalOpened)]
         self.machine, self.postings = whole_run(self.history, self.lines, ())
         self.published = [line.fact for line in self.lines if isinstance(line.fact, RulesetPublished)]
-        self.rows: list[LineDifference] = []
-        self.members: list[MemberDifference] = []
-        self.found = self.ask(selection)
+        self.found, self.rows, self.members = self.ask(selection)
 
-    def ask(self, selection: Selection = EVERYBODY) -> LateFound:
-        """Write the books, and ask what would differ."""
-        books = written(self.history.opened, self.lines, self.postings)
-        return rescore_late(
+    def ask(
+        self, selection: Selection = EVERYBODY, pages: int | None = None, closes_at: Folio | None = None
+    ) -> tuple[LateFound, list[LineDifference], list[MemberDifference]]:
+        """Write the books, or their first so many pages, and ask what would differ."""
+        rows: list[LineDifference] = []
+        members: list[MemberDifference] = []
+        books = written(self.history.opened, self.lines[:pages], self.postings[:pages])
+        found = rescore_late(
             books.read(),
             FIRST_EDITION,
-            Cut(0, len(self.lines), len(self.postings), ""),
+            Cut(0, len(self.lines[:pages]), 0, "", closes_at),
             self.published,
             load,
-            on_line=self.rows.append,
-            on_member=self.members.append,
+            on_line=rows.append,
+            on_member=members.append,
             selection=selection,
         )
+        return found, rows, members
 
     def decided(self) -> list[tuple[MemberFact, Posting]]:
         """Every fact of a member with its posting, in order of the journal."""

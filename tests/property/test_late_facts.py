@@ -43,6 +43,17 @@ def test_a_sample_is_the_whole_restricted_to_its_members() -> None:
     assert found > 0
 
 
+def test_what_follows_the_last_line_that_is_compared_is_left_out() -> None:
+    late_facts = 0
+    for seed in range(1, SOME + 1):
+        told = Told(history_of(seed))
+        half = len(told.lines) // 2
+        cut = told.ask(closes_at=Folio(half, 0))
+        assert cut == told.ask(pages=half)
+        late_facts += cut[0].late.facts
+    assert late_facts > 0
+
+
 def test_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check itself can fail: facts in the order of the journal are not sorted."""
 

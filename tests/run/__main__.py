@@ -75,7 +75,7 @@ COMMANDS: Final = {
     "faults": Command(
         "tests.faults.run",
         "put known faults into copies of the code; each must be caught. SEED draws COUNT of them (0: all)",
-        {"seed": "", "count": 0, "processes": 1, "only": ("decider", "plumbing", "streaming")},
+        {"seed": "", "count": 0, "processes": 1, "only": ("decider", "plumbing", "streaming", "rescoring")},
     ),
     "crash": Command(
         "tests.crash.run",

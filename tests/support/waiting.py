@@ -11,13 +11,18 @@ MAX_WAIT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.05
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float = MAX_WAIT_SECONDS) -> None:
+def wait_for(
+    what: str,
+    condition: Callable[[], object],
+    seconds: float = MAX_WAIT_SECONDS,
+    look_seconds: float = LOOK_SECONDS,
+) -> None:
     """Look until it is so; what does not come in time fails the test."""
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
             raise AssertionError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(look_seconds)
 
 
 def wait_until_settled(cluster: Cluster, places: Iterable[Place]) -> None:

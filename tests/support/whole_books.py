@@ -114,7 +114,7 @@ def reference_agrees(log: LogReader) -> list[dict[str, int]]:
     """
     balances = []
     for partition in range(log.partitions):
-        reference = ReferenceLedger(log.opened())
+        reference = ReferenceLedger(log.opened(), layers=log.edition(log.current_edition()).layers)
         by_line: dict[tuple[int, int], list[Posting]] = {}
         points: Counter[str] = Counter()
         for number, posting in enumerate(postings_of(log, partition), 1):

@@ -1,7 +1,9 @@
 """Decides the facts of members with late ones again, in the order in which they happened, and tells what differs.
 
-What differs between the two worlds here is the order alone: the ledger decided facts as they came. Facts that were
-`too_old`, `duplicate` or `conflict` stay so, and derived facts are taken as they stand in the journal.
+The ledger decided facts as they came; here each comes when it happened, under the rules that hold for that instant by
+the end of the journal. Facts that were `too_old`, `duplicate` or `conflict` stay so, and derived facts, with the ranks
+that they name, are taken as they stand in the journal. A difference is `direct` where the ledger did not have the rules
+yet, else `knock_on`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from processors.replay.rescore.partition_run import BaseDiffers, Cut
 from processors.replay.rescore.two_worlds import EVERYBODY, Selection
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalOpened, MemberFact, RulesetPublished
-from schemas.pages import Folio, JournalLine
+from schemas.pages import MAX_PAGE_LINES, Folio, JournalLine
 from schemas.posting import Posting, Reason, RuleLayer
 
 # What is kept of the members with late facts in one partition: their facts and postings, encoded.
@@ -210,6 +212,7 @@ class _Reading:
         self._log = log
         self._edition = edition
         self._cut = cut
+        self._closes_at = cut.closes_at or Folio(cut.page, MAX_PAGE_LINES)
         self._on_read = on_read
 
     def marked(self, in_order: InOrder, selection: Selection) -> set[str]:
@@ -221,7 +224,7 @@ class _Reading:
             self._on_read(len(batch))
             for posting in batch:
                 member_id, reason = posting.member_id, posting.reason
-                if posting.fact_type == _TICK or posting.page > self._cut.page:
+                if posting.fact_type == _TICK or Folio(posting.page, posting.line) > self._closes_at:
                     continue
                 if is_sample and not selection.takes(member_id):
                     continue
@@ -243,9 +246,11 @@ class _Reading:
         kept: dict[str, list[bytes]] = {member_id: [] for member_id in members}
         late = 0
         for _, page in self._log.read_journal(self._cut.partition):
-            if page.page > self._cut.page:
+            if page.page > self._closes_at.page:
                 break
             for number, line in enumerate(page.lines):
+                if Folio(page.page, number) > self._closes_at:
+                    break
                 if line.member_id is None or line.member_id in members:
                     for posting in self._decided(base, line, Folio(page.page, number)):
                         late += posting.late

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -11,8 +12,11 @@ from books.log import LogReader
 from processors.decider.partition_machine import Load
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from processors.replay.rescore.two_worlds import EVERYBODY, Selection, TwoWorlds
-from schemas.pages import Folio
-from schemas.posting import RuleLayer
+from schemas.facts import JournalOpened
+from schemas.pages import Folio, JournalLine
+from schemas.posting import EditionOpened, RuleLayer
+
+POSTINGS_TOLD: Final = 500
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -89,28 +93,59 @@ def rescore_partition(
         BaseDiffers: the ledger up to the cut is not what the edition's rules make.
         BooksDamaged: the journal cannot be read.
     """
+    return rescore_lines(
+        _lines(log, cut),
+        log.opened(),
+        log.edition(edition),
+        cut,
+        drafts,
+        load=load,
+        selection=selection,
+        on_postings=on_postings,
+    )
+
+
+def rescore_lines(
+    lines: Iterable[tuple[Folio, JournalLine]],
+    opened: JournalOpened,
+    edition: EditionOpened,
+    cut: Cut,
+    drafts: Sequence[Kept],
+    *,
+    load: Load,
+    selection: Selection = EVERYBODY,
+    on_postings: Callable[[int], object] = lambda _: None,
+) -> PartitionRescored:
+    """Decide these lines of a partition as `rescore_partition` does; those of members not selected may be missing."""
     totals = [DraftTotals() for _ in drafts]
     told = [(kept.layers, _counted(kept.on_line, total)) for kept, total in zip(drafts, totals, strict=True)]
-    worlds = TwoWorlds(log.opened(), log.edition(edition).layers, told, load, selection)
+    worlds = TwoWorlds(opened, edition.layers, told, load, selection)
     result = PartitionRescored(cut.partition, drafts=totals)
-    is_open = True
-    for _, page in log.read_journal(cut.partition):
-        if page.page > cut.page:
-            break
-        before = worlds.postings
-        for number, line in enumerate(page.lines):
-            place = Folio(page.page, number)
-            worlds.feed(line, place)
-            if place == cut.closes_at:
-                _close(worlds, drafts, selection, result)
-                is_open = False
-        result.lines += len(page.lines)
-        on_postings(worlds.postings - before)
+    is_open, closes_at = True, cut.closes_at
+    for place, line in lines:
+        worlds.feed(line, place)
+        if place == closes_at:
+            _close(worlds, drafts, selection, result)
+            is_open = False
+        result.lines += 1
+        if worlds.postings - result.postings >= POSTINGS_TOLD:
+            on_postings(worlds.postings - result.postings)
+            result.postings = worlds.postings
+    on_postings(worlds.postings - result.postings)
     if is_open:
         _close(worlds, drafts, selection, result)
-    result.is_proven = is_proven(worlds, cut, edition, selection)
+    result.is_proven = _is_proven(worlds, cut, edition.edition, selection)
     result.postings, result.decided = worlds.postings, worlds.decided
     return result
+
+
+def _lines(log: LogReader, cut: Cut) -> Iterator[tuple[Folio, JournalLine]]:
+    """The lines of a partition up to the last page of the cut, with their places."""
+    for _, page in log.read_journal(cut.partition):
+        if page.page > cut.page:
+            return
+        for number, line in enumerate(page.lines):
+            yield Folio(page.page, number), line
 
 
 def _close(worlds: TwoWorlds, drafts: Sequence[Kept], selection: Selection, result: PartitionRescored) -> None:
@@ -138,7 +173,7 @@ def _counted(on_line: Callable[[LineDifference], object], total: DraftTotals) ->
     return count
 
 
-def is_proven(worlds: TwoWorlds, cut: Cut, edition: str, selection: Selection) -> bool:
+def _is_proven(worlds: TwoWorlds, cut: Cut, edition: str, selection: Selection) -> bool:
     """Whether the base came to the ledger's digest at the cut; False where a digest cannot be compared.
 
     Raises:

@@ -312,6 +312,19 @@ def test_why_refuses_what_is_not_there(rescored: tuple[Path, Ended], words: tupl
     assert said in result.err
 
 
+def test_where_nothing_was_rescored_nothing_is_made(tmp_path: Path) -> None:
+    for words in (
+        ("discard", "1"),
+        ("show",),
+        ("why", "1", "anna"),
+        ("export", "--csv", "-o", str(tmp_path / "x.csv")),
+    ):
+        result = run(tmp_path / "nowhere", "rescore", *words)
+        assert result.code == Exit.REFUSED
+        assert "there are: none" in result.err
+        assert list(tmp_path.iterdir()) == []
+
+
 # ------------------------------------------------------------------------------------------------ files and tables
 
 

@@ -253,6 +253,7 @@ def test_a_point_value_that_is_none_is_refused(read_only: Path, tmp_path: Path, 
 def test_a_name_that_no_folder_should_have_is_refused(read_only: Path, tmp_path: Path, name: str) -> None:
     said = refused(read_only, (name, [Asked(write(tmp_path), NOVEMBER)]))
     assert said.startswith(f"{name!r} is no name for a draft: up to 40 letters")
+    assert "--draft NAME=FILE gives a file another one" in said
     assert NOTHING in said
 
 

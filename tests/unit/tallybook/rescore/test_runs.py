@@ -13,7 +13,7 @@ from processors.replay.rescore.two_worlds import EVERYBODY, Selection
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder
 from tallybook.rescore.plan import Draft, Plan, RescoreRefused
-from tallybook.rescore.runs import LOGBOOK, MAX_RUNS, Event, Run, Runs
+from tallybook.rescore.runs import LEAST_FREE_BYTES, LOGBOOK, MAX_RUNS, Event, Run, Runs
 from tallybook.rescore.summary import summarise
 
 NOW = 1_774_310_400_000
@@ -77,6 +77,23 @@ def test_what_a_killed_process_left_before_its_run_was_opened_is_cleared_away(ru
     assert not left.exists()
 
 
+def test_what_a_process_left_that_was_killed_while_it_discarded_is_cleared_away(runs: Runs) -> None:
+    run = runs.open(PLAN, NOW)
+    runs.note(Event(run.number, "discarded", NOW))
+    second = runs.open(PLAN, NOW)
+    assert not run.place.exists()
+    assert second.place.exists()
+
+
+def test_a_disk_that_is_nearly_full_is_refused(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    nearly = type("Usage", (), {"free": LEAST_FREE_BYTES - 1})
+    monkeypatch.setattr("tallybook.rescore.runs.shutil.disk_usage", lambda _: nearly)
+    with pytest.raises(RescoreRefused, match=r"has 63 MiB left, and a re-scoring wants 64 MiB.*Nothing was changed"):
+        runs.open(PLAN, NOW)
+    assert runs.events() == []
+    assert [file.name for file in runs.root.iterdir()] == ["lock"]
+
+
 def test_a_last_line_that_was_cut_short_has_not_happened(runs: Runs) -> None:
     runs.open(PLAN, NOW)
     logbook = runs.root / LOGBOOK
@@ -115,6 +132,13 @@ def test_it_goes_on_to_where_it_was_to_end_although_the_books_have_grown(runs: R
     again = runs.unfinished(grown)
     assert again is not None
     assert (again.number, again.plan()) == (run.number, PLAN)
+
+
+def test_over_an_older_copy_of_the_books_no_run_goes_on(runs: Runs) -> None:
+    """They do not hold what it was to compare: so a new one begins."""
+    runs.open(PLAN, NOW)
+    older = msgspec.structs.replace(PLAN, cuts=(Cut(0, 3, 10, "aa"), Cut(1, 3, 19, "dd")), last_tick=NOW - 1)
+    assert runs.unfinished(older) is None
 
 
 def test_neither_a_finished_nor_a_discarded_run_goes_on(runs: Runs) -> None:

@@ -114,3 +114,16 @@ def test_who_has_no_account_or_is_not_in_the_sample_is_refused() -> None:
         explained(plan(Selection(frozenset({"m-2"}))), "m-1")
     with pytest.raises(RescoreRefused, match="member m-1 has no event p-none"):
         explained(plan(), "m-1", "p-none")
+
+
+@pytest.mark.parametrize("other", [{"opened_at": START + 1}, {"generation": 2}, {"deployment": "another"}])
+def test_other_books_than_those_of_the_run_are_refused(other: dict[str, object]) -> None:
+    with pytest.raises(RescoreRefused, match="these are not the books that were re-scored"):
+        explained(msgspec.structs.replace(plan(), **other), "m-1")
+
+
+def test_an_older_copy_of_the_books_is_refused() -> None:
+    made = plan()
+    cuts = tuple(msgspec.structs.replace(cut, page=cut.page + 1) for cut in made.cuts)
+    with pytest.raises(RescoreRefused, match="these books end before what was re-scored"):
+        explained(msgspec.structs.replace(made, cuts=cuts), "m-1")
