@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from tallybook.cli.options import AsJson, PointValue, per_million
+from tallybook.cli.options import AsJson, PointValue
+from tallybook.cli.rescore_options import (
+    Drafts,
+    FromWhen,
+    Members,
+    Processes,
+    RulesTried,
+    Sampled,
+    Semantics,
+    Timeline,
+    UntilWhen,
+    asked_drafts,
+    asked_members,
+)
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, FolderRefused
@@ -15,35 +28,21 @@ app = typer.Typer(
     no_args_is_help=True, help="Score history again under other rules, and see who gains, who loses and why."
 )
 RunNumber = Annotated[str, typer.Argument(help="The run's number (default: the last one).", show_default=False)]
-MAX_PROCESSES = 64
 
 
 @app.command()
 def run(
     context: typer.Context,
-    rules: Annotated[Path | None, typer.Option("--rules", help="The ruleset file to try.")] = None,
-    from_: Annotated[str, typer.Option("--from", help="From when it holds: a local date or time, or an instant.")] = "",
-    until: Annotated[
-        str, typer.Option("--until", help="Until when; `never` replaces what was published for later.")
-    ] = "",
-    drafts: Annotated[
-        list[str] | None, typer.Option("--draft", help="NAME=FILE: another ruleset to try in the same pass; up to 8.")
-    ] = None,
-    timeline: Annotated[
-        Path | None, typer.Option("--timeline", help="A YAML file that lists `rules`, `from` and `until` of each span.")
-    ] = None,
-    members: Annotated[
-        str, typer.Option("--members", help="Only these: ids with commas between, or @FILE with one a line.")
-    ] = "",
-    sample: Annotated[str, typer.Option("--sample", help="Only about so many members, such as 5%.")] = "",
-    processes: Annotated[
-        int | None,
-        typer.Option("--processes", min=1, max=MAX_PROCESSES, help="How many decide (default: one per core)."),
-    ] = None,
+    rules: RulesTried = None,
+    from_: FromWhen = "",
+    until: UntilWhen = "",
+    drafts: Drafts = None,
+    timeline: Timeline = None,
+    members: Members = "",
+    sample: Sampled = "",
+    processes: Processes = None,
     point_value: PointValue = "",
-    semantics: Annotated[
-        int | None, typer.Option("--semantics", help="Another behaviour of the decider (default: as published).")
-    ] = None,
+    semantics: Semantics = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide all history again with other rules from a day on, and say what changes; the books are not touched.
@@ -64,9 +63,9 @@ def run(
     from tallybook.rescore.summary import summarise
 
     folder = Folder(context.obj)
-    asked = _asked(rules, from_, until, drafts or [], timeline)
+    asked = asked_drafts(rules, from_, until, drafts or [], timeline)
     with open_books(folder) as log:
-        plan = make_plan(log, asked, _selection(members, sample), point_value, semantics)
+        plan = make_plan(log, asked, asked_members(members, sample), point_value, semantics)
     if not as_json:
         print_plan(plan)
     done = carry_out(folder, plan, processes or cores())
@@ -207,7 +206,7 @@ def late(
     from tallybook.screen import progress
 
     with open_books(Folder(context.obj)) as log, progress("looking for late facts", None) as tick:
-        report = report_late(log, _selection("", sample), limit, tick)
+        report = report_late(log, asked_members("", sample), limit, tick)
     if as_json:
         show_json(report.as_json())
     else:
@@ -299,47 +298,3 @@ def discard(
         runs.discard(found, now_ms())
     bring_in_runs(folder)
     say(f"run {found.number} is discarded")
-
-
-def _asked(rules: Path | None, from_: str, until: str, drafts: list[str], timeline: Path | None):  # type: ignore[no-untyped-def]
-    from tallybook.rescore.plan import Asked, read_timeline
-
-    if timeline is not None:
-        if rules is not None or from_ or until or drafts:
-            raise typer.BadParameter("--timeline says all: give it without --rules, --draft, --from and --until")
-        return [(timeline.stem, read_timeline(timeline))]
-    if not from_:
-        raise typer.BadParameter("say from when the rules hold: --from 2026-07-01")
-    named = [] if rules is None else [(rules.stem, rules)]
-    for each in drafts:
-        name, equals, file = each.partition("=")
-        if not equals or not name or not file:
-            raise typer.BadParameter(f"--draft {each!r}: write NAME=FILE")
-        named.append((name, Path(file)))
-    if not named:
-        raise typer.BadParameter("name the rules to try: --rules FILE, or --draft NAME=FILE")
-    if len({name for name, _ in named}) < len(named):
-        raise typer.BadParameter("two drafts have one name")
-    return [(name, [Asked(file, from_, until)]) for name, file in named]
-
-
-def _selection(members: str, sample: str):  # type: ignore[no-untyped-def]
-    from processors.replay.rescore.two_worlds import Selection
-
-    if members and sample:
-        raise typer.BadParameter("give --members or --sample, not both")
-    if sample:
-        return Selection(per_million=per_million(sample))
-    if not members:
-        return Selection()
-    if members.startswith("@"):
-        try:
-            listed = Path(members[1:]).read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise typer.BadParameter(f"--members {members}: {error}") from error
-    else:
-        listed = members.split(",")
-    named = frozenset(member.strip() for member in listed if member.strip())
-    if not named:
-        raise typer.BadParameter(f"--members {members!r} names nobody")
-    return Selection(members=named)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
 from decimal import Context, Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from books.log import LogReader
 from processors.decider.partition_state import KNOWN_SEMANTICS
@@ -19,7 +17,8 @@ from processors.decider.rules.ruleset import Ruleset
 from processors.decider.rules.timeline import RuleTimeline
 from processors.replay.rescore.partition_run import Cut
 from processors.replay.rescore.two_worlds import Selection
-from processors.ruleset.parse import ruleset_hash
+from processors.ruleset.parse import decode_ruleset, ruleset_hash
+from processors.ruleset.yaml_text import read_yaml
 from processors.zones import zone_data
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
@@ -227,48 +226,42 @@ class LayerMaker:
 
 
 def read_timeline(file: Path) -> list[Asked]:
-    """Read a file that lists spans: `rules`, `from` and `until` each; paths count from the file's folder.
+    """Read a YAML file that lists spans: `rules`, `from` and `until` each; paths count from the file's folder.
 
     Raises:
         RescoreRefused: it is no such file.
+        RulesetRefused: it is no text.
     """
     try:
-        listed = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise RescoreRefused(f"{file}: cannot be read as YAML: {error}. Nothing was changed.") from error
-    if not isinstance(listed, list) or not listed:
+        tree = read_yaml(decode_ruleset(file.read_bytes(), str(file)))
+    except OSError as error:
+        raise RescoreRefused(f"{file}: {error.strerror}. Nothing was changed.") from error
+    if tree.faults:
+        fault = tree.faults[0]
+        where = f"{file}:{fault.place.line}:{fault.place.column}"
+        raise RescoreRefused(f"{where}: {fault.message} ({fault.hint}). Nothing was changed.")
+    if not isinstance(tree.data, list) or not tree.data:
         raise RescoreRefused(
             f"{file}: write a list of `{{rules: FILE, from: DATE, until: DATE}}`. Nothing was changed."
         )
-    return [_asked(file, number, item) for number, item in enumerate(listed, 1)]
+    return [_asked(f"{file}:{tree.places[number,].line}", file, item) for number, item in enumerate(tree.data)]
 
 
-def _asked(file: Path, number: int, item: Any) -> Asked:
+def _asked(where: str, file: Path, item: Any) -> Asked:
     known = {"rules", "from", "until"}
     if not isinstance(item, dict) or not {"rules", "from"} <= item.keys() or item.keys() - known:
         raise RescoreRefused(
-            f"{file}: item {number} must have `rules` and `from`, and may have `until`, nothing else. Nothing was "
-            "changed."
+            f"{where}: each item must have `rules` and `from`, and may have `until`, nothing else. Nothing was changed."
         )
-    if not isinstance(item["rules"], str):
-        raise RescoreRefused(f"{file}: item {number}: `rules` is a file name. Nothing was changed.")
-    return Asked(
-        file.parent / item["rules"],
-        _typed(file, number, item["from"]),
-        _typed(file, number, item["until"]) if "until" in item else "",
-    )
-
-
-def _typed(file: Path, number: int, value: object) -> str:
-    """A time as a person would have typed it; YAML makes dates and times of some."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, date):  # a datetime is one too
-        return value.isoformat()
-    raise RescoreRefused(
-        f"{file}: item {number}: `from` and `until` are times, such as 2026-12-01 or 2026-12-01T06:00, and `until` may "
-        "be `never`. Nothing was changed."
-    )
+    for name, value in item.items():
+        if not isinstance(value, str) or not value:
+            raise RescoreRefused(
+                f"{where}: `{name}` must be "
+                + ("a file name" if name == "rules" else "a time, such as 2026-12-01 or 2026-12-01T06:00")
+                + ("; `until` may be `never`" if name == "until" else "")
+                + ". Nothing was changed."
+            )
+    return Asked(file.parent / item["rules"], item["from"], item.get("until", ""))
 
 
 def worth_of(points: int, point_value: str) -> str:
