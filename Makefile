@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test prove lint histories simulate streams faults crash chaos outages fuzz bench bench-kafka bench-real requirements clean
+.PHONY: help demo demo-kafka test prove lint histories simulate streams faults crash chaos outages fuzz bench bench-kafka bench-real bench-rescore requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -34,6 +34,7 @@ help:
 	@echo 'make bench        what a fact costs, piece by piece, beside peers in the same run'
 	@echo 'make bench-kafka  intake, scoring and projection on a real Kafka, beside Faust and Quix Streams in the same run'
 	@echo 'make bench-real   a year of a real grocer, end to end, with rates'
+	@echo 'make bench-rescore what deciding history again costs, beside two whole runs'
 	@echo 'make requirements pin what pyproject.toml requires, with hashes (needs uv); UPGRADE=yes: the newest allowed'
 	@echo 'make clean        remove what make and the tools have made, .venv included'
 
@@ -84,6 +85,10 @@ bench-kafka:
 bench-real:
 	$(SETUP) real
 	@$(PYTHON_HERE) -m benchmarks.real
+
+bench-rescore:
+	$(SETUP) runtime
+	@$(PYTHON_HERE) -m benchmarks.rescore
 
 requirements:
 	$(SETUP) runtime

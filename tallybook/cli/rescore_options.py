@@ -28,8 +28,6 @@ Timeline = Annotated[
 Members = Annotated[
     str, typer.Option("--members", help="Only these: ids with commas between, or @FILE with one a line.")
 ]
-    str, typer.Option("--members", help="Only these: ids with commas between, or @FILE with one a line.")
-]
 Sampled = Annotated[str, typer.Option("--sample", help="Only about so many members, such as 5%.")]
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, max=MAX_PROCESSES, help="How many decide (default: one per core).")
