@@ -1,5 +1,6 @@
 """Whoever scores, recovers, verifies or explains an edition asks its layers, and not the publications alone."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -13,15 +14,18 @@ from books.kafka.cluster import Cluster
 from books.kafka.log import KafkaLogReader
 from books.snapshots.store import SnapshotStore
 from processors.decider.partition_machine import PartitionMachine
+from processors.replay.recovery import recover_partition
 from processors.replay.verify import verify_books
 from schemas.posting import FIRST_EDITION, EditionOpened, Posting, RuleLayer, RuleSpan
 from tallybook.explain.member import explain_member
+from tallybook.folder.recovered_partitions import new_scorers
 from tests.fakes.books import MemoryBooks
 from tests.reference.local_time import DAY_MS
 from tests.stream_simulation.run import Deployment
 from tests.support import small_imports as small
 from tests.support.deciders import load, published
 from tests.support.small_imports import MEMBERS, PARTITIONS, RULES, START, new_books, random_facts, take, write_lines
+from tests.unit.processors.replay.test_recovery import CountsPages
 
 TRIED = RULES.replace('version: "1"', 'version: "2"').replace("points: 40", "points: 15").replace("days: 3", "days: 2")
 FROM = START + DAY_MS
@@ -73,14 +77,20 @@ def test_scoring_and_recovery_ask_the_layers(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_snapshot_under_other_layers_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    snapshots = SnapshotStore(tmp_path / "snapshots")
-    first, second = halves(tmp_path)
-    take(new_books(), [first], snapshots=snapshots)
-    lay(monkeypatch)
-    books = new_books()
-    take(books, [first])
-    take(books, [second], snapshots=snapshots)
-    assert written(books) == decided(books, LAYERS)
+    """Not even where they have not come to hold yet, so that the ledger is the same."""
+    books, snapshots = new_books(), SnapshotStore(tmp_path / "snapshots")
+    take(books, halves(tmp_path)[:1], snapshots=snapshots)
+    later = msgspec.structs.replace(LAYERS[0].spans[0], from_at=START + 100 * DAY_MS)
+    pages = {}
+    for name, layers in (("same", ()), ("other", (RuleLayer(1, (later,)),))):
+        lay(monkeypatch, layers)
+        log = CountsPages(books)
+        with closing(books.write()) as writer:
+            scorers = new_scorers(writer, load)
+        for scorer in scorers:
+            recover_partition(log, FIRST_EDITION, scorer, snapshots)
+        pages[name] = log.pages
+    assert pages["same"] < pages["other"] / 2
 
 
 def test_a_verification_decides_by_the_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
