@@ -60,8 +60,13 @@ def rescore(root: Path, *words: str, **more: Any) -> Ended:
     return done
 
 
+def try_words(files: Path) -> tuple[str, ...]:
+    return ("rescore", "run", "--rules", str(files / "two.yaml"), *FROM)
+
+
 def try_two(root: Path, files: Path, *words: str) -> Ended:
-    return rescore(root, "run", "--rules", str(files / "two.yaml"), *FROM, *words)
+    done: Ended = command(root, *try_words(files), *words)
+    return done
 
 
 def listed(root: Path) -> list[dict[str, Any]]:
@@ -136,9 +141,9 @@ def test_a_publication_at_the_last_tick_is_no_difference(tmp_path: Path, files: 
     assert done.returncode == Exit.DONE, done.stderr
     (draft,) = json.loads(done.stdout)["drafts"]
     assert (draft["members"], draft["lines"], draft["is_proven"]) == (0, 0, True)
-    refused = rescore(root, "run", "--rules", str(files / "same.yaml"), *FROM)
-    assert refused.returncode == Exit.REFUSED
-    assert "2 (from 2026-11-16T00:00:00Z)" in refused.stderr
+    refused = run(root, "rescore", "run", "--rules", str(files / "same.yaml"), *FROM)
+    assert refused.code == Exit.REFUSED
+    assert "2 (from 2026-11-16T00:00:00Z)" in refused.err
     replaced = rescore(root, "run", "--rules", str(files / "two.yaml"), "--from", last_tick, "--json")
     assert replaced.returncode == Exit.FOUND
     (draft,) = json.loads(replaced.stdout)["drafts"]
@@ -147,36 +152,25 @@ def test_a_publication_at_the_last_tick_is_no_difference(tmp_path: Path, files: 
     ]
 
 
-def test_a_timeline_file_is_a_draft_by_its_name(folder: Path, files: Path) -> None:
-    done = rescore(folder, "run", "--timeline", str(files / "timeline.yaml"), "--json")
-    assert done.returncode == Exit.FOUND, done.stderr
-    (draft,) = json.loads(done.stdout)["drafts"]
-    assert draft["draft"] == "timeline"
-    assert "(Europe/Berlin)" in (shown := run(folder, "rescore", "show").out)
-    assert "version 2 from 2026-11-01 00:00 until 2026-11-04 00:00" in shown
-
-
-def test_named_members_are_decided_alone(folder: Path, files: Path) -> None:
+def test_a_timeline_file_is_a_draft_by_its_name_and_named_members_are_decided_alone(folder: Path, files: Path) -> None:
     (folder / "who.txt").write_text("ben\n\n  cleo\n", encoding="utf-8")
-    done = try_two(folder, files, "--members", f"@{folder / 'who.txt'}")
+    who = ("--members", f"@{folder / 'who.txt'}")
+    done = rescore(folder, "run", "--timeline", str(files / "timeline.yaml"), *who)
     assert done.returncode == Exit.FOUND, done.stderr
-    assert "2 members of 2 change" in done.stdout
+    assert "version 2 from 2026-11-01 00:00 until 2026-11-04 00:00 (Europe/Berlin)" in done.stdout
+    assert "version 1b from 2026-11-04 00:00 on (Europe/Berlin)" in done.stdout
+    assert "run 0001, draft timeline, as of" in done.stdout
+    assert "1 member of 2 change" in done.stdout
     assert "a sample: the base is not proven" in done.stdout
 
 
 def test_unknown_members_are_named_and_nothing_is_kept(folder: Path, files: Path) -> None:
-    done = try_two(folder, files, "--members", "ben,nobody,zoe")
-    assert done.returncode == Exit.REFUSED
-    assert "2 members of --members without an account: nobody, zoe. Nothing was kept." in done.stderr
+    done = run(folder, *try_words(files), "--members", "ben,nobody,zoe")
+    assert done.code == Exit.REFUSED
+    assert "2 members of --members without an account: nobody, zoe. Nothing was kept." in done.err
     assert listed(folder) == []
     assert not (folder / "rescores" / "0001").exists()
     assert json.loads(try_two(folder, files, "--json").stdout)["run"] == "0002"
-
-
-def test_a_sample_of_everybody_is_everybody(folder: Path, files: Path) -> None:
-    done = try_two(folder, files, "--sample", "100%", "--json")
-    (draft,) = json.loads(done.stdout)["drafts"]
-    assert (draft["accounts"], draft["is_proven"], draft["balance_after"]) == (3, True, 203)
 
 
 @pytest.mark.parametrize(
@@ -217,9 +211,9 @@ def test_what_is_typed_wrongly_ends_with_2(
 
 def test_two_at_once_end_with_5(folder: Path, files: Path) -> None:
     with Runs(Folder(folder)).held(OPENED_AT):
-        done = try_two(folder, files)
-        assert done.returncode == Exit.HELD
-        assert "in use by process" in done.stderr
+        done = run(folder, *try_words(files))
+        assert done.code == Exit.HELD
+        assert "in use by process" in done.err
         assert not (folder / "rescores" / LOGBOOK).exists()
     stopped_run(folder, files)
     with Runs(Folder(folder)).held(OPENED_AT):
@@ -227,9 +221,14 @@ def test_two_at_once_end_with_5(folder: Path, files: Path) -> None:
     assert [each["run"] for each in listed(folder)] == ["0001"]
 
 
-def test_it_runs_while_the_folder_is_written_to(folder: Path, files: Path) -> None:
+def test_it_runs_while_the_folder_is_written_to_and_a_sample_of_everybody_is_everybody(
+    folder: Path, files: Path
+) -> None:
     with Folder(folder).writing(OPENED_AT):
-        assert try_two(folder, files).returncode == Exit.FOUND
+        done = try_two(folder, files, "--sample", "100%", "--json")
+    assert done.returncode == Exit.FOUND, done.stderr
+    (draft,) = json.loads(done.stdout)["drafts"]
+    assert (draft["accounts"], draft["is_proven"], draft["balance_after"]) == (3, True, 203)
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_same_words(folder: Path, files: Path) -> None:
@@ -256,9 +255,9 @@ def test_books_whose_ledger_is_not_what_the_rules_make_are_compared_with_nothing
         last = log.committed()
         wrong = tuple(digest[::-1] for digest in last.ledger_digests)
         log.commit(msgspec.structs.replace(last, number=0, lengths=(), inputs=(), ledger_digests=wrong))
-    done = try_two(folder, files)
-    assert done.returncode == Exit.REFUSED
-    assert "tallybook verify" in done.stderr
+    done = run(folder, *try_words(files))
+    assert done.code == Exit.REFUSED
+    assert "tallybook verify" in done.err
     assert [each["state"] for each in listed(folder)] == ["stopped"]
 
 
@@ -364,7 +363,6 @@ def test_a_discarded_run_leaves_the_tables_and_the_others_stay(folder: Path, fil
     assert try_two(folder, files).returncode == Exit.FOUND
     assert try_two(folder, files).returncode == Exit.FOUND
     counts = "SELECT (SELECT count() FROM rescore_runs) AS runs, (SELECT count() FROM rescore_lines) AS lines"
-    assert sql(folder, counts) == [{"runs": 2, "lines": 20}]
     assert rescore(folder, "export", "2", "--csv", "-o", str(tmp_path / "x.csv")).returncode == Exit.DONE
     assert sql(folder, counts) == [{"runs": 2, "lines": 20}]
     assert command(folder, "audit").returncode == Exit.DONE
