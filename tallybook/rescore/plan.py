@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from itertools import pairwise
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import msgspec
@@ -158,7 +159,7 @@ class LayerMaker:
         if from_at > self._last_tick:
             raise RescoreRefused(
                 f"--from {asked.from_} lies after the last tick, {format_instant(self._last_tick)}: nothing is scored "
-                f"there yet. Rules of the future are published: tallybook rules publish {asked.file} "
+                f"there yet. Rules of the future are published: tallybook rules publish {quote(str(asked.file))} "
                 f"--effective-from {asked.from_}. Nothing was changed."
             )
         if until_at is not None and until_at <= from_at:

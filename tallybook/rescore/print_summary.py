@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 
 from processors.decider.local_time import Zone
 from processors.replay.rescore.differences import MemberDifference
@@ -46,7 +47,7 @@ def print_summary(found: Summary) -> None:
         return
     most = [*found.losers, *found.winners]
     if most:
-        say(f"why: tallybook rescore why {found.run} {most[0].member_id} --draft {found.draft}")
+        say(f"why: tallybook rescore why {found.run} {quote(most[0].member_id)} --draft {found.draft}")
     say(f"all of it: tallybook rescore export {found.run} --draft {found.draft} --csv --output differences.csv")
 
 

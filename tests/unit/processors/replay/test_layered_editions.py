@@ -19,7 +19,7 @@ from processors.replay.verify import verify_books
 from schemas.posting import FIRST_EDITION, EditionOpened, Posting, RuleLayer, RuleSpan
 from tallybook.explain.member import explain_member
 from tallybook.folder.recovered_partitions import new_scorers
-from tests.fakes.books import MemoryBooks
+from tests.fakes.books import FOLDER, MemoryBooks
 from tests.reference.local_time import DAY_MS
 from tests.stream_simulation.run import Deployment
 from tests.support import small_imports as small
@@ -84,7 +84,7 @@ def test_a_snapshot_under_other_layers_is_not_used(monkeypatch: pytest.MonkeyPat
     pages = {}
     for name, layers in (("same", ()), ("other", (RuleLayer(1, (later,)),))):
         lay(monkeypatch, layers)
-        log = CountsPages(books)
+        log = CountsPages(FOLDER, files=books.disk)
         with closing(books.write()) as writer:
             scorers = new_scorers(writer, load)
         for scorer in scorers:
