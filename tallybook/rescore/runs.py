@@ -53,8 +53,9 @@ class Run:
         self.place = root / number
 
     def plan(self) -> Plan:
-        """What was planned."""
-        return msgspec.json.decode((self.place / _PLAN).read_bytes(), type=Plan)
+        """What was planned. Raises RescoreRefused where it cannot be read."""
+        with self._readable(self.place / _PLAN) as file:
+            return msgspec.json.decode(file.read_bytes(), type=Plan)
 
     def draft(self, name: str) -> Draft:
         """One of the plan's drafts; raises RescoreRefused where it has none of this name."""
@@ -66,12 +67,13 @@ class Run:
         raise RescoreRefused(f"run {self.number} has no draft {name!r}; it has: {names}")
 
     def finished(self) -> dict[int, PartitionRescored]:
-        """The partitions that are finished, with their totals."""
-        found = (
-            msgspec.json.decode(file.read_bytes(), type=PartitionRescored)
-            for file in sorted(self.place.glob("[0-9]*.json"))
-        )
-        return {each.partition: each for each in found}
+        """The partitions that are finished, with their totals. Raises RescoreRefused where these cannot be read."""
+        found: dict[int, PartitionRescored] = {}
+        for file in sorted(self.place.glob("[0-9]*.json")):
+            with self._readable(file):
+                each = msgspec.json.decode(file.read_bytes(), type=PartitionRescored)
+                found[each.partition] = each
+        return found
 
     def file(self, draft: str, partition: int, kind: str) -> Path:
         """The file of a draft's lines or members in one partition."""
@@ -117,9 +119,20 @@ class Run:
     def _rows(self, draft: str, kind: str, row: type[_Row]) -> Iterator[tuple[int, _Row]]:
         decoder = msgspec.json.Decoder(row)
         for partition in sorted(self.finished()):
-            with self.file(draft, partition, kind).open("rb") as file:
-                for line in file:
+            with self._readable(self.file(draft, partition, kind)) as file, file.open("rb") as lines:
+                for line in lines:
                     yield partition, decoder.decode(line)
+
+    @contextmanager
+    def _readable(self, file: Path) -> Iterator[Path]:
+        """Refuse a file of this run that is not there, or not as it was written, while the body reads it."""
+        try:
+            yield file
+        except (FileNotFoundError, UnicodeDecodeError, msgspec.DecodeError) as error:
+            raise RescoreRefused(
+                f"{file} cannot be read: {error}. Discard the run and make it again: "
+                f"tallybook rescore discard {self.number}"
+            ) from error
 
 
 class Runs:
@@ -129,13 +142,23 @@ class Runs:
         self.root = folder.rescores
 
     def events(self) -> list[Event]:
-        """The logbook."""
+        """The logbook. Raises RescoreRefused where it cannot be read."""
         file = self.root / LOGBOOK
         if not file.exists():
             return []
         decoder = msgspec.json.Decoder(Event)
-        # A last line that was cut short is of a process that was killed: what it said has not happened.
-        return [decoder.decode(line) for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        found = []
+        for number, line in enumerate(file.read_bytes().splitlines(keepends=True), 1):
+            if not line.endswith(b"\n"):
+                break  # cut short: it is of a process that was killed, and what it said has not happened
+            try:
+                found.append(decoder.decode(line))
+            except (UnicodeDecodeError, msgspec.DecodeError) as error:
+                raise RescoreRefused(
+                    f"{file}:{number}: cannot be read: {error}. Take {self.root} away, with all runs in it: nothing "
+                    "else needs it"
+                ) from error
+        return found
 
     def there(self) -> list[Run]:
         """The runs that are not discarded, oldest first."""

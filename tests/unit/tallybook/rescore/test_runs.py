@@ -210,6 +210,40 @@ def test_a_draft_may_have_any_name(runs: Runs, name: str) -> None:
     assert sorted(run.finished()) == [0]
 
 
+@pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b"{}", b'{"run": 7, "what": "opened", "at": 1}', b"\xff\xfe"])
+def test_a_damaged_line_of_the_logbook_is_named(runs: Runs, spoilt: bytes) -> None:
+    runs.open(PLAN, NOW)
+    logbook = runs.root / LOGBOOK
+    logbook.write_bytes(logbook.read_bytes() + spoilt + b"\n")
+    with pytest.raises(RescoreRefused) as told:
+        runs.there()
+    assert str(told.value).startswith(f"{logbook}:2: cannot be read: ")
+    assert "nothing else needs it" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "00.json", "drafts/half/00.lines.jsonl", "drafts/half/00.members.jsonl"])
+@pytest.mark.parametrize("spoilt", [None, b"{\n", b"\xff"])
+def test_a_damaged_file_of_a_run_is_named_and_the_run_can_be_discarded(
+    runs: Runs, name: str, spoilt: bytes | None
+) -> None:
+    run = runs.open(PLAN, NOW)
+    put(run, 0, [line("base", 10, 5)], [member("a", 10, 5)])
+    put(run, 1, [], [])
+    file = run.place / name
+    if spoilt is not None:
+        file.write_bytes(spoilt)
+    elif name != "00.json":  # that one is not there before its partition is finished
+        file.unlink()
+    else:
+        file.write_bytes(b"")
+    with pytest.raises(RescoreRefused) as told:
+        summarise(run, "half")
+    assert str(file) in str(told.value)
+    assert "tallybook rescore discard 0001" in str(told.value)
+    runs.discard(runs.find("1"), NOW)
+    assert runs.there() == []
+
+
 def line(rule_id: str, before: int, after: int, cause: Cause = Cause.DIRECT) -> LineDifference:
     return LineDifference(0, 0, "m", cause, "CheckedIn", "app", "c", NOW, before, after, rule_id)
 
