@@ -102,7 +102,7 @@ def list_runs(context: typer.Context, as_json: AsJson = False) -> None:
             {
                 "run": each.number,
                 "opened_at": format_instant(opened[each.number].at),
-                "state": "finished" if each.number in finished else "stopped",
+                "state": "finished" if each.number in finished else "unfinished",
                 "drafts": ", ".join(opened[each.number].drafts),
                 "members_changed": ", ".join(f"{draft.members:,}" for draft in totals.drafts),
                 "points": ", ".join(f"{draft.balance_change:+,}" for draft in totals.drafts),
@@ -134,8 +134,8 @@ def show(
     plan = found.plan()
     if not as_json:
         print_plan(plan)
-        if len(found.finished()) < len(plan.cuts):
-            say(f"stopped: {len(found.finished())} of {len(plan.cuts)} partitions are finished; what follows is theirs")
+        if (done := len(found.finished())) < len(plan.cuts):
+            say(f"unfinished: {done} of {len(plan.cuts)} partitions are finished; what follows is theirs")
     summaries = [summarise(found, draft.name) for draft in plan.drafts]
     if as_json:
         import msgspec

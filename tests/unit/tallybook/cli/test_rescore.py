@@ -234,9 +234,9 @@ def test_it_runs_while_the_folder_is_written_to_and_a_sample_of_everybody_is_eve
 def test_a_run_that_was_stopped_goes_on_with_the_same_words(folder: Path, files: Path) -> None:
     stopped_run(folder, files)
     (stopped,) = listed(folder)
-    assert (stopped["run"], stopped["state"]) == ("0001", "stopped")
+    assert (stopped["run"], stopped["state"]) == ("0001", "unfinished")
     shown = run(folder, "rescore", "show", "1").out
-    assert "stopped: 0 of 3 partitions are finished" in shown
+    assert "unfinished: 0 of 3 partitions are finished" in shown
     assert "proven" not in shown.replace("not proven", "")
     assert "sample" not in shown
     refused = run(folder, "rescore", "export", "1", "--csv", "-o", str(folder / "x.csv"))
@@ -249,6 +249,13 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_words(folder: Path, files:
     assert json.loads(try_two(folder, files, "--json").stdout)["run"] == "0002"
 
 
+def test_a_run_that_another_process_works_on_is_not_said_to_be_stopped(folder: Path, files: Path) -> None:
+    stopped_run(folder, files)
+    with Runs(Folder(folder)).held(OPENED_AT):
+        assert "stopped" not in run(folder, "rescore", "list").out
+        assert "stopped" not in run(folder, "rescore", "show").out
+
+
 def test_books_whose_ledger_is_not_what_the_rules_make_are_compared_with_nothing(folder: Path, files: Path) -> None:
     """The digests of the last commit are those of the ledger: here they are made those of another."""
     with Folder(folder).writing(OPENED_AT) as log:
@@ -258,7 +265,7 @@ def test_books_whose_ledger_is_not_what_the_rules_make_are_compared_with_nothing
     done = run(folder, *try_words(files))
     assert done.code == Exit.REFUSED
     assert "tallybook verify" in done.err
-    assert [each["state"] for each in listed(folder)] == ["stopped"]
+    assert [each["state"] for each in listed(folder)] == ["unfinished"]
 
 
 # ------------------------------------------------------------------------------------------------ what is kept
