@@ -31,8 +31,8 @@ from schemas.canonical import EMPTY_DIGEST, next_ledger_digest
 from schemas.posting import RuleLayer
 from tallybook.folder.folder import Folder, load_published
 from tallybook.garbage_collection import collect_seldom
+from tallybook.rescore.carry_out import carry_out
 from tallybook.rescore.plan import Asked, Plan, make_plan
-from tallybook.rescore.run import carry_out
 
 FACTS: Final = 60_000
 FACTS_PER_MEMBER: Final = 30

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from processors.decider.fields.condition_tests import LineTest
+from processors.decider.fields.condition_source import LineTest
 from processors.decider.limits import CompiledLimit
 from processors.decider.rounding import exact_text
 from schemas.facts import PurchaseLine

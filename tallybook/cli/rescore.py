@@ -56,10 +56,10 @@ def run(
     """
     from tallybook.folder.session import cores
     from tallybook.open_books import open_books
+    from tallybook.rescore.carry_out import carry_out
     from tallybook.rescore.fill_tables import bring_in_runs
     from tallybook.rescore.plan import make_plan
     from tallybook.rescore.print_summary import print_plan, print_summary
-    from tallybook.rescore.run import carry_out
     from tallybook.rescore.summary import summarise
 
     folder = Folder(context.obj)

@@ -8,9 +8,9 @@ from processors.replay.rescore.two_worlds import EVERYBODY
 from schemas.facts import ClockTicked
 from schemas.posting import FIRST_EDITION
 from tallybook.folder.folder import Folder
+from tallybook.rescore.carry_out import carry_out
 from tallybook.rescore.cuts import make_cuts
 from tallybook.rescore.plan import Asked, make_plan
-from tallybook.rescore.run import carry_out
 from tallybook.rescore.summary import summarise
 from tests.integration.small_stream import DAY_MS, OPENED_AT, SmallStream, check_in, member_in
 

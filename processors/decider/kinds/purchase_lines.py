@@ -1,6 +1,6 @@
 """Writes the source that all rules which count the lines of a purchase have in common."""
 
-from processors.decider.fields.condition_tests import line_test
+from processors.decider.fields.condition_source import line_test
 from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
-from processors.decider.fields.condition_tests import FactTest
+from processors.decider.fields.condition_source import FactTest
 from processors.decider.fields.problems import Path, Problem, refuse_all, repeated
 from processors.decider.fields.scalars import Flag, Whole
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme

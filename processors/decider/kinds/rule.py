@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Protocol, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from processors.decider.fields.condition_tests import FactTest, fact_tests
+from processors.decider.fields.condition_source import FactTest, fact_tests
 from processors.decider.fields.conditions import Active, LineConditions, RulesetModel, When
 from processors.decider.fields.expiry_and_limit import Expiry, FixedExpiry, Limit
 from processors.decider.fields.problems import Path, Problem, listed, nearest, refuse_all, repeated

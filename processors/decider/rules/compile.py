@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.fields.condition_tests import line_function, line_test, sums_asked
+from processors.decider.fields.condition_source import line_function, line_test, sums_asked
 from processors.decider.fields.expiry_and_limit import Expiry, Limit
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.kinds.purchase_lines import lines_that_pass

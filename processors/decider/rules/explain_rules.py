@@ -2,7 +2,7 @@
 
 import msgspec
 
-from processors.decider.fields.condition_tests import first_unmet, line_function, line_test
+from processors.decider.fields.condition_source import first_unmet, line_function, line_test
 from processors.decider.fields.conditions import LineConditions
 from processors.decider.kinds.rule import AnyRule, EarningRule
 from processors.decider.local_day import term

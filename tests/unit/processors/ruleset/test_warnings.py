@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.decider.fields.condition_tests import line_function, line_test
+from processors.decider.fields.condition_source import line_function, line_test
 from processors.decider.fields.conditions import Active, LineConditions
 from processors.decider.fields.satisfiable import asked_of_line, empty_field, ever_active, is_covered, together
 from processors.decider.local_day import term

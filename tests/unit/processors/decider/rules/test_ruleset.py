@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from processors.decider.fields.condition_tests import ORDER_SUMS
+from processors.decider.fields.condition_source import ORDER_SUMS
 from processors.decider.fields.conditions import Active, Hours, NumberCondition, TextCondition
 from processors.decider.fields.example import EXAMPLE_FACTS
 from processors.decider.fields.expiry_and_limit import FixedExpiry, Limit, NoExpiry, RollingExpiry

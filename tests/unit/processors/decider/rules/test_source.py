@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 
-from processors.decider.fields.condition_tests import line_test, number_test, text_test
+from processors.decider.fields.condition_source import line_test, number_test, text_test
 from processors.decider.fields.conditions import LineConditions, NumberCondition, TextCondition
 from processors.decider.kinds.multiplier import MultiplierRule
 from processors.decider.local_time import Zone
