@@ -18,10 +18,11 @@ AS SELECT
     cause,
     count() AS lines,
     uniqExact(member_id) AS members,
-    sum(toInt128(rows.points_before)) AS points_before,
-    sum(toInt128(rows.points_after)) AS points_after,
+    sum(toInt128(rescore_lines.points_before)) AS points_before,
+    sum(toInt128(rescore_lines.points_after)) AS points_after,
     points_after - points_before AS change,
-    any(rows.as_of) AS as_of
-FROM tallybook.rescore_lines AS rows
+    any(runs.as_of) AS as_of
+FROM tallybook_rows.rescore_lines FINAL
+INNER JOIN (SELECT run, draft, as_of FROM tallybook_rows.rescore_runs FINAL) AS runs USING (run, draft)
 GROUP BY run, draft, store_id, cause
 COMMENT 'What re-scorings found, added up by store and cause'

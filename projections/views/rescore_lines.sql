@@ -23,9 +23,7 @@ CREATE OR REPLACE VIEW tallybook.rescore_lines
     expires_after Nullable(DateTime64(3, 'UTC')) COMMENT 'When it expires under the draft, UTC; NULL for none, or never',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick of the books that the run read, UTC'
 )
-AS SELECT
-    lines.*,
-    runs.as_of AS as_of
-FROM (SELECT * FROM tallybook_rows.rescore_lines FINAL) AS lines
+AS SELECT *
+FROM tallybook_rows.rescore_lines FINAL
 INNER JOIN (SELECT run, draft, as_of FROM tallybook_rows.rescore_runs FINAL) AS runs USING (run, draft)
 COMMENT 'What re-scorings found: one row per fact and rule that awards otherwise, and per member and day on which other points expired'

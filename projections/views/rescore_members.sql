@@ -13,9 +13,7 @@ CREATE OR REPLACE VIEW tallybook.rescore_members
     earned_after Int64 COMMENT 'Points ever earned under the draft',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick of the books that the run read, UTC'
 )
-AS SELECT
-    members.*,
-    runs.as_of AS as_of
-FROM (SELECT * FROM tallybook_rows.rescore_members FINAL) AS members
+AS SELECT *
+FROM tallybook_rows.rescore_members FINAL
 INNER JOIN (SELECT run, draft, as_of FROM tallybook_rows.rescore_runs FINAL) AS runs USING (run, draft)
 COMMENT 'Members whom re-scorings found to have another account; one row per run, draft and member'

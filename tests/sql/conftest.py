@@ -12,7 +12,7 @@ from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
 from tests.integration.clickhouses import clickhouse_url
 from tests.sql.bookkeeper import small_programme
-from tests.sql.projected_books import answers, as_new, empty, in_small_records
+from tests.sql.projected_books import answers, as_new, empty, in_small_records, rescored
 
 __all__ = ["clickhouse_url"]
 
@@ -37,6 +37,7 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     with open_chdb(tmp_path_factory.mktemp("programme") / "clickhouse") as store:
         migrate(store)
         project(small_programme().books(), store, FIRST_EDITION)
+        rescored(store)
         yield store
 
 

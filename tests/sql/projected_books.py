@@ -15,6 +15,8 @@ _FILLED = """
 SELECT name FROM system.tables
 WHERE database = 'tallybook_rows' AND name NOT IN ('migrations', 'reader_views') AND ifNull(total_rows, 1) > 0
 """
+DAY_MS = 86_400_000
+LAST_TICK_AT = 1_790_000_000_000
 TEMPORARY = "SELECT name FROM system.tables WHERE is_temporary"
 
 
@@ -66,3 +68,23 @@ def answers(store: Store) -> dict[str, list[bytes]]:
         view, _, row = line.partition(b" ")
         found[view.decode()].append(row)
     return {view: sorted(lines) for view, lines in found.items()}
+
+
+def rescored(store: Store) -> None:
+    """Put a re-scoring of the small programme into the tables: under the draft one award of ann is 10 points less."""
+    said: dict[str, list[object]] = {"run": ["0001"], "draft": ["half"]}
+    place: dict[str, list[object]] = {"partition": [0], "page": [1], "line": [0], "member_id": ["ann"]}
+    day: dict[str, list[object]] = {"occurred_at": [LAST_TICK_AT], "local_day": [LAST_TICK_AT // DAY_MS]}
+    points: dict[str, list[object]] = {"points_before": [30], "points_after": [20]}
+    kept: dict[str, list[object]] = {"expires_before": [None], "expires_after": [None]}
+    texts = {
+        "rule_id": "base", "wallet": "points", "cause": "direct", "fact_type": "PurchaseRecorded", "source": "pos",
+        "event_id": "sale-1", "store_id": "", "reason_before": "", "reason_after": "",
+    }  # fmt: skip
+    store.insert("rescore_lines", {**said, **place, **{k: [v] for k, v in texts.items()}, **day, **points, **kept})
+    sums: dict[str, list[object]] = {"balance_before": [525], "balance_after": [515]}
+    earned: dict[str, list[object]] = {"earned_before": [595], "earned_after": [585]}
+    store.insert("rescore_members", {**said, **place, "lines": [1], **sums, **earned})
+    run: dict[str, list[object]] = {"finished_at": [LAST_TICK_AT], "base": ["0001"], "as_of": [LAST_TICK_AT]}
+    counts: dict[str, list[object]] = {"is_proven": [True], "accounts": [4], "members": [1], "lines": [1]}
+    store.insert("rescore_runs", {**said, **run, **counts, **sums, "point_value": [""]})

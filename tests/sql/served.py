@@ -13,6 +13,7 @@ from projections.serving.serve import serving
 from projections.store import Address
 from schemas.posting import FIRST_EDITION
 from tests.sql.bookkeeper import small_programme
+from tests.sql.projected_books import rescored
 from tests.support.holding import beside
 
 
@@ -29,6 +30,7 @@ def _serve(folder: Path, connection: Connection) -> None:
     with open_chdb(folder) as store:
         migrate(store)
         project(small_programme().books(), store, FIRST_EDITION)
+        rescored(store)
         with serving(store) as address:
             connection.send(address)
             # Until the other end is closed, or its process has died.

@@ -10,6 +10,7 @@ from projections.projector import project
 from projections.sql_files import sql_file, sql_files
 from schemas.posting import FIRST_EDITION
 from tests.sql.bookkeeper import small_programme
+from tests.sql.projected_books import rescored
 
 
 class Fault(NamedTuple):
@@ -175,6 +176,22 @@ FAULTS = [
         "position + 1 AS position, 3 AS records",
         {"book": "rejects", "records": 3, "rows": 2},
     ),
+    Fault(
+        "rescored_sums",
+        "a member of a re-scoring whose lines do not add up",
+        "rescore_members",
+        "member_id = 'ann'",
+        "balance_after - 1 AS balance_after",
+        {"run": "0001", "draft": "half", "total_change": -10, "members_change": -11, "lines_change": -10},
+    ),
+    Fault(
+        "rescored_sums",
+        "a line that is told twice",
+        "rescore_lines",
+        "member_id = 'ann'",
+        "7 AS line",
+        {"run": "0001", "draft": "half", "total_change": -10, "members_change": -10, "lines_change": -20},
+    ),
     Fault("two_books", "rows of other books", "journals", "true", "'other' AS deployment", {"deployment": "other"}),
 ]
 
@@ -182,6 +199,7 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault.audit}: {fault.wrong}" for fault in FAULTS])
 def test_an_audit_finds_its_fault(store: ClickHouse, fault: Fault) -> None:
     project(small_programme().books(), store, FIRST_EDITION)
+    rescored(store)
     audit = sql_file("audits", fault.audit)
     assert store.rows(audit.statement) == []
     store.command(
@@ -194,6 +212,7 @@ def test_an_audit_finds_its_fault(store: ClickHouse, fault: Fault) -> None:
 
 def test_no_audit_finds_anything_in_right_books(store: ClickHouse) -> None:
     project(small_programme().books(), store, FIRST_EDITION)
+    rescored(store)
     assert run_audits(store) == [(audit.name, []) for audit in sql_files("audits")]
 
 

@@ -8,7 +8,7 @@ from projections.sql_files import sql_files
 from projections.store import LEDGER, QueryFailed
 from schemas.posting import FIRST_EDITION
 from tests.fakes.list_books import ListBooks
-from tests.sql.projected_books import TEMPORARY, answers
+from tests.sql.projected_books import TEMPORARY, answers, rescored
 
 OF_MIGRATIONS = {"migrations": len(sql_files("migrations")), "reader_views": len(sql_files("views"))}
 
@@ -29,6 +29,7 @@ def test_a_test_finds_nothing_of_another(store: ClickHouse, books: ListBooks, wh
     assert not any(answers(store).values())
     assert store.rows(TEMPORARY) == []
     project(books, store, FIRST_EDITION)
+    rescored(store)
     assert all(rows_by_table(store).values())
     with pytest.raises(QueryFailed, match="ABORTED"):
         store.command("OPTIMIZE TABLE tallybook_rows.ledger FINAL")
