@@ -39,7 +39,7 @@ help:
 	@echo 'make clean        remove what make and the tools have made, .venv included'
 
 demo:
-	$(SETUP) runtime
+	$(SETUP) report
 	@.venv/bin/tallybook demo
 
 demo-kafka:

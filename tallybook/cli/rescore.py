@@ -147,6 +147,29 @@ def show(
 
 
 @app.command()
+def compare(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="RUN, or RUN:DRAFT.", show_default=False)],
+    second: Annotated[str, typer.Argument(help="RUN, or RUN:DRAFT.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Two drafts side by side: what each changes, by rule, and for whom they differ most.
+
+    Example: tallybook rescore compare 1:half 1:none
+    """
+    from tallybook.rescore.compare_drafts import compare_drafts, print_compared
+    from tallybook.rescore.runs import Runs
+
+    found = compare_drafts(Runs(Folder(context.obj)), first, second)
+    if as_json:
+        import msgspec
+
+        show_json(msgspec.to_builtins(found))
+    else:
+        print_compared(found)
+
+
+@app.command()
 def why(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help="The run's number, or `last`.", show_default=False)],

@@ -1,4 +1,4 @@
-"""Runs the demo: takes a year of a coffee chain through every stage, shows the results, and says what to type next."""
+"""Runs the demo: takes a year of a coffee chain through every stage, shows it, re-scores it, says what to type next."""
 
 import shlex
 import shutil
@@ -11,6 +11,7 @@ from typing import Final
 
 from projections.store import Store
 from tallybook.clock import now_ms
+from tallybook.demo.rescored import show_rescoring
 from tallybook.demo.year import DEMO_YEAR_STARTS_AT, DemoYear, write_demo_year
 from tallybook.explain.explain import explain_what
 from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
@@ -71,7 +72,8 @@ def run_demo(root: Path, *, facts: int, members: int, seed: int) -> None:
         print_statement(store, member, limit=8)
     say("")
     explain_what(folder, event, "", "", 1, only_events=True).show()
-    _say_next(root, member, event)
+    loser = show_rescoring(folder)
+    _say_next(root, member, event, loser)
 
 
 def _fresh_folder(root: Path) -> Folder:
@@ -100,7 +102,7 @@ def _interesting(store: Store) -> tuple[str, str]:
     return str(leader["member_id"]), str(event["event_id"])
 
 
-def _say_next(root: Path, member: str, event: str) -> None:
+def _say_next(root: Path, member: str, event: str, loser: str) -> None:
     program = _program()
     place = f"-C {shlex.quote(str(root))}"
     say("")
@@ -108,6 +110,7 @@ def _say_next(root: Path, member: str, event: str) -> None:
     for rest in (
         f"explain {event}",
         f"statement {member} --limit 20",
+        f"rescore why 1 {loser}",
         "leaderboard --period month --at 2025-11-01 --store mitte",
         "rejects list",
         "verify",

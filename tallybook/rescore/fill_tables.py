@@ -36,7 +36,7 @@ def bring_in_runs(folder: Folder) -> None:
         with _own(folder) as store:
             _bring_in(folder, store)
     except StoreHeld as held:
-        note(f"process {held.holder} has the tables open; the run is brought in by `tallybook rescore export` later")
+        note(f"process {held.holder} has the tables open: `tallybook rescore export` brings the runs into them later")
 
 
 @contextmanager

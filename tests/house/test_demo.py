@@ -45,6 +45,19 @@ def test_the_demo_shows_a_leaderboard_a_statement_an_explanation_and_rates(shown
     assert "the last 8 entries" in output
 
 
+def test_the_demo_ends_with_what_half_of_a_rate_would_have_cost(shown: tuple[Path, str]) -> None:
+    folder, output = shown
+    assert "(the base is proven by its digest)" in output
+    assert re.search(r"^base +direct +[\d,]+ +[\d,]+ +[\d,]+ +-[\d,]+", output, re.MULTILINE), output
+    assert re.search(
+        r"^liability [\d,]+ -> [\d,]+ points \(-[\d,]+, worth -[\d,.]+ EUR at 0.01 EUR", output, re.MULTILINE
+    )
+    assert re.search(r"^m\d{5} under draft half: balance", output, re.MULTILINE)
+    page = folder / "tallybook-demo" / "report.html"
+    assert f"A page for a manager: {page.relative_to(folder)}" in output
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_every_line_to_type_next_works_as_printed(shown: tuple[Path, str]) -> None:
     folder, output = shown
     lines = next_lines(output)
