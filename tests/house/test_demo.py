@@ -55,7 +55,7 @@ def test_the_demo_ends_with_what_half_of_a_rate_would_have_cost(shown: tuple[Pat
     assert re.search(r"^m\d{5} under draft half: balance", output, re.MULTILINE)
     page = folder / "tallybook-demo" / "report.html"
     assert f"A page for a manager: {page.relative_to(folder)}" in output
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_every_line_to_type_next_works_as_printed(shown: tuple[Path, str]) -> None:
