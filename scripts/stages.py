@@ -30,6 +30,7 @@ FEW_HISTORIES = 1_500  # in `make test`
 HISTORIES_IN_CI = 10_000
 SIMULATIONS_IN_CI = 4_000
 STREAMS_IN_CI = 200
+RESCORED_IN_CI = 300
 FUZZ_SECONDS_IN_CI = 10
 FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at their times
 KILLS_IN_CI = 12
@@ -115,6 +116,8 @@ STAGES: dict[str, list[Step]] = {
         run("histories", HISTORIES_IN_CI, *SPREAD),
         run("simulate", SIMULATIONS_IN_CI, *SPREAD),
         run("streams", STREAMS_IN_CI, *SPREAD),
+        run("rescore", RESCORED_IN_CI, *SPREAD),
+        run("late", RESCORED_IN_CI, *SPREAD),
     ],
     "long": marked_long(),
     "integration": at_once("integration", "test_observed.py"),
