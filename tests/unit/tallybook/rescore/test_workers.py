@@ -54,6 +54,7 @@ def test_asked_to_stop_it_ends_and_what_is_finished_stays(folder: Path, tmp_path
     assert 1 <= len(run.finished()) < PARTITIONS
     rest = [partition for partition in ALL if partition not in run.finished()]
     rescore_in_children(Folder(folder), run, rest, 2, lambda _: None, lambda: False)
+    run.clear_away()  # what the process was writing when it was stopped
     assert files_of(run) == decided(folder, opened(folder, tmp_path), 2)
 
 
