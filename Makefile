@@ -88,7 +88,7 @@ bench-real:
 
 bench-rescore:
 	$(SETUP) runtime
-	@$(PYTHON_HERE) -m benchmarks.rescore
+	@$(PYTHON_HERE) -m benchmarks.rescore $(if $(FACTS),--facts $(FACTS)) $(if $(MEMBERS),--members $(MEMBERS))
 
 requirements:
 	$(SETUP) runtime

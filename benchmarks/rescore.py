@@ -3,8 +3,9 @@
     python -m benchmarks.rescore [--facts N] [--members M] [--repeats R] [--processes P ...] [--markdown]
 
 The demo's year. All pieces take turns in one process, and of each the pass with the least CPU counts; then runs are
-made as the command makes them, with each number of processes. Ends with 1 if a re-scoring finds something else than two
-whole runs.
+made as the command makes them, with each number of processes. "One member in twenty" changes because half of the base
+rate holds from July only until that many members bought something. Ends with 1 if a re-scoring finds something else
+than two whole runs.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from processors.decider.partition_machine import PartitionMachine
 from processors.replay.rescore.partition_run import Kept, rescore_partition
 from processors.replay.rescore.two_worlds import Selection
 from schemas.canonical import EMPTY_DIGEST, next_ledger_digest
+from schemas.facts import PurchaseRecorded
+from schemas.instants import LATEST_MS, format_instant, parse_instant
 from schemas.posting import RuleLayer
 from tallybook.folder.folder import Folder, load_published
 from tallybook.garbage_collection import collect_seldom
 from tallybook.rescore.carry_out import carry_out
-from tallybook.rescore.plan import Asked, Plan, make_plan
+from tallybook.rescore.plan import NEVER, Asked, Plan, make_plan
 
 FACTS: Final = 60_000
 FACTS_PER_MEMBER: Final = 30
@@ -41,34 +44,46 @@ FROM: Final = "2025-01-01"
 MANY: Final = 4
 HEADS: Final = ("what", "lines", "CPU µs per line", "lines/s per core", "of deciding once", "members changed", "rows")
 PROCESS_HEADS: Final = ("what", "processes", "lines", "seconds", "lines/s", "CPU s", "peak MiB of a process")
-CHANGES: Final = {
-    "nothing changes": ("", ""),
-    "few change: one share a day earns, not three": (
-        "shares-a-day, per: day, times: 3",
-        "shares-a-day, per: day, times: 1",
-    ),
-    "all change: half of the base rate": (
-        "kind: spend, points: 1, per_minor: 10}",
-        "kind: spend, points: 1, per_minor: 20}",
-    ),
-}
+FEW: Final = 20  # one member in so many changes
+FEW_FROM: Final = "2025-07-01"
+NOTHING: Final = "nothing changes"
+SOME: Final = f"one member in {FEW} changes: half of the base rate"
+ALL: Final = "all change: half of the base rate"
+BASE_RATE: Final = "kind: spend, points: 1, per_minor: 10}"
+HALF_RATE: Final = "kind: spend, points: 1, per_minor: 20}"
 
 
 def drafts_of(folder: Folder, log: LogReader, place: Path) -> dict[str, Plan]:
     """A plan for each change, and one with MANY drafts that all change everybody."""
     text = next((folder.rulesets / "coffee-chain").glob("*.yaml")).read_text("utf-8")
-    files = {}
-    for number, (name, (old, new)) in enumerate(CHANGES.items()):
-        if old not in text:
-            raise AssertionError(f"the coffee chain's rules no longer say {old!r}")
-        files[name] = place / f"draft-{number}.yaml"
-        changed = text.replace('version: "', f'version: "draft-{number}-', 1)
-        files[name].write_text(changed.replace(old, new) if old else changed, "utf-8")
-    plans = {
-        name: make_plan(log, [("draft", [Asked(file, FROM, "never")])], Selection()) for name, file in files.items()
+    if BASE_RATE not in text:
+        raise AssertionError(f"the coffee chain's rules no longer say {BASE_RATE!r}")
+    same, half = place / "same.yaml", place / "half.yaml"
+    same.write_text(text.replace('version: "', 'version: "same-', 1), "utf-8")
+    half.write_text(text.replace('version: "', 'version: "half-', 1).replace(BASE_RATE, HALF_RATE), "utf-8")
+    asked = {
+        NOTHING: Asked(same, FROM, NEVER),
+        SOME: Asked(half, FEW_FROM, format_instant(until_some_bought(log))),
+        ALL: Asked(half, FROM, NEVER),
     }
-    several = [(f"draft-{number}", [Asked(list(files.values())[-1], FROM, "never")]) for number in range(MANY)]
+    plans = {name: make_plan(log, [("draft", [each])], Selection()) for name, each in asked.items()}
+    several = [(f"draft-{number}", [asked[ALL]]) for number in range(MANY)]
     return plans | {f"all change, in each of {MANY} drafts": make_plan(log, several, Selection())}
+
+
+def until_some_bought(log: LogReader) -> int:
+    """The instant (UTC ms) up to which one member in FEW bought something since FEW_FROM."""
+    members: set[str] = set()
+    bought: dict[str, int] = {}  # the first purchase of each member since FEW_FROM
+    from_at = parse_instant(f"{FEW_FROM}T00:00:00Z")
+    for partition in range(log.partitions):
+        for _, page in log.read_journal(partition):
+            for line in page.lines:
+                if line.member_id is not None:
+                    members.add(line.member_id)
+                    if isinstance(line.fact, PurchaseRecorded) and line.fact.occurred_at >= from_at:
+                        bought[line.member_id] = min(line.fact.occurred_at, bought.get(line.member_id, LATEST_MS))
+    return sorted(bought.values())[len(members) // FEW]
 
 
 def rescored(log: LogReader, plan: Plan, timings: Timings, name: str, found: dict[str, tuple[int, int]]) -> None:
@@ -145,7 +160,7 @@ def measure(folder: Folder, place: Path, repeats: int, processes: Sequence[int])
     found: dict[str, tuple[int, int]] = {}
     with folder.reading() as log:
         plans = drafts_of(folder, log, place)
-        everything = plans[list(CHANGES)[-1]]
+        everything = plans[ALL]
         passes: list[Callable[[], None]] = [partial(decided_once, log, everything, timings, "deciding once")]
         passes += [partial(rescored, log, plan, timings, name, found) for name, plan in plans.items()]
         passes.append(partial(run_twice, log, everything, timings, "two whole runs", found))
@@ -169,7 +184,7 @@ def measure(folder: Folder, place: Path, repeats: int, processes: Sequence[int])
     printed = [*table(HEADS, rows), ""]
     by_number = [by_processes(folder, plan, name, number) for name, plan in plans.items() for number in processes]
     printed += [*table(PROCESS_HEADS, by_number), ""]
-    return printed, found["two whole runs"][0] == found[list(CHANGES)[-1]][0]
+    return printed, found["two whole runs"][0] == found[ALL][0]
 
 
 def main() -> int:
