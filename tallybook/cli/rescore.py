@@ -194,7 +194,7 @@ def why(
     folder = Folder(context.obj)
     found = Runs(folder).find(number)
     plan = found.plan()
-    chosen = plan.drafts[0] if not draft else found.draft(draft)
+    chosen = found.draft(draft)
     with open_books(folder) as log, progress("deciding again", None) as tick:
         explained = explain_member(log, plan, chosen, member, event, tick)
     if as_json:

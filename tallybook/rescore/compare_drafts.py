@@ -100,7 +100,4 @@ def _found(runs: Runs, asked: str) -> tuple[Run, str]:
     number, _, draft = asked.partition(":")
     run = runs.find(number)
     runs.require_finished(run)
-    names = [each.name for each in run.plan().drafts]
-    if draft and draft not in names:
-        raise RescoreRefused(f"run {run.number} has no draft {draft!r}; it has: {', '.join(names)}")
-    return run, draft or names[0]
+    return run, run.draft(draft).name

@@ -58,10 +58,10 @@ class Run:
             return msgspec.json.decode(file.read_bytes(), type=Plan)
 
     def draft(self, name: str) -> Draft:
-        """One of the plan's drafts; raises RescoreRefused where it has none of this name."""
+        """One of the plan's drafts, "" for the first; raises RescoreRefused where it has none of this name."""
         drafts = self.plan().drafts
         for draft in drafts:
-            if draft.name == name:
+            if name in ("", draft.name):
                 return draft
         names = ", ".join(each.name for each in drafts)
         raise RescoreRefused(f"run {self.number} has no draft {name!r}; it has: {names}")
@@ -183,7 +183,8 @@ class Runs:
         """Raise RescoreRefused for a run that was stopped and has not gone on to its end."""
         if not any(event.run == run.number and event.what == "finished" for event in self.events()):
             raise RescoreRefused(
-                f"run {run.number} is not finished: `tallybook rescore run` with the same words goes on with it"
+                f"run {run.number} is not finished: `tallybook rescore run` with the same words goes on with it; "
+                f"`tallybook rescore show {run.number}` says how far it is"
             )
 
     def unfinished(self, plan: Plan) -> Run | None:

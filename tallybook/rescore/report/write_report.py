@@ -8,10 +8,10 @@ import msgspec
 
 from books.files.disk import REAL_FILES, replace_file
 from tallybook.folder.folder import Folder
-from tallybook.rescore.plan import Draft, Plan, RescoreRefused
+from tallybook.rescore.plan import RescoreRefused
 from tallybook.rescore.report.figures import read_figures
 from tallybook.rescore.report.page import render_page
-from tallybook.rescore.runs import Event, Runs
+from tallybook.rescore.runs import Runs
 from tallybook.screen import progress
 
 
@@ -33,16 +33,14 @@ def write_report(folder: Folder, number: str, draft_name: str, output: Path, *, 
     _require_place(output, may_replace=may_replace)
     runs = Runs(folder)
     run = runs.find(number)
-    events = [event for event in runs.events() if event.run == run.number]
-    _require_finished(run.number, events)
-    plan = run.plan()
-    draft = _chosen(run.number, plan, draft_name)
+    runs.require_finished(run)
+    plan, draft = run.plan(), run.draft(draft_name)
     totals = next(
         total for total, each in zip(run.totals().drafts, plan.drafts, strict=True) if each.name == draft.name
     )
     with progress("reading the differences", totals.lines + totals.members) as tick:
         figures = read_figures(run, draft, tick)
-    opened_at = next(event.at for event in events if event.what == "opened")
+    opened_at = next(event.at for event in runs.events() if (event.run, event.what) == (run.number, "opened"))
     page = render_page(plan, draft, figures, opened_at).encode()
     replace_file(REAL_FILES, output, (page,))
     return Written(run.number, draft.name, len(page), tuple(each.name for each in plan.drafts if each != draft))
@@ -55,20 +53,3 @@ def _require_place(output: Path, *, may_replace: bool) -> None:
         raise RescoreRefused(f"{output} is a folder: name a file in it, such as {output / 'report.html'}")
     if output.exists() and not may_replace:
         raise RescoreRefused(f"{output} is there already: name a new file, or write over it with --force")
-
-
-def _require_finished(number: str, events: list[Event]) -> None:
-    if any(event.what == "finished" for event in events):
-        return
-    raise RescoreRefused(
-        f"run {number} is not finished, and a report of a part would mislead: repeat its `tallybook rescore run` "
-        f"command, which goes on from there. `tallybook rescore show {number}` says how far it is."
-    )
-
-
-def _chosen(number: str, plan: Plan, name: str) -> Draft:
-    for draft in plan.drafts:
-        if name in ("", draft.name):
-            return draft
-    known = ", ".join(draft.name for draft in plan.drafts)
-    raise RescoreRefused(f"run {number} has no draft {name!r}; it has: {known}")
