@@ -34,7 +34,9 @@ Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 AmountMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]
-QuantityMilli = Annotated[int, Meta(ge=0, le=MAX_QUANTITY_MILLI)]
+# Below 0 on lines that take something off the order: a discount, a voucher, a deposit paid back.
+SignedAmountMinor = Annotated[int, Meta(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)]
+SignedQuantityMilli = Annotated[int, Meta(ge=-MAX_QUANTITY_MILLI, le=MAX_QUANTITY_MILLI)]
 Attributes = Annotated[
     dict[
         Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)],
@@ -45,15 +47,19 @@ Attributes = Annotated[
 
 
 class PurchaseLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a purchase; `amount_minor` is what was paid for the whole line, and what rules count."""
+    """One line of a purchase; `amount_minor` is what was paid for the whole line, and what rules count.
+
+    It is below 0 where the line takes something off the order, whose total is not; only such a line, or one of 0, may
+    have a quantity below 0.
+    """
 
     sku: Id
-    amount_minor: AmountMinor
-    quantity_milli: QuantityMilli = ONE_UNIT_MILLI
+    amount_minor: SignedAmountMinor
+    quantity_milli: SignedQuantityMilli = ONE_UNIT_MILLI
     category: Label = ""
     brand: Label = ""
     discount_minor: AmountMinor = 0
-    unit_price_minor: AmountMinor | None = None
+    unit_price_minor: SignedAmountMinor | None = None
 
     def __post_init__(self) -> None:
         # Encoders leave out what *is* the default; a decoded 1000 only equals it, and must not make another identity.

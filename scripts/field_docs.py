@@ -22,6 +22,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "too_early": "from the future",
     "too_old": "before 2000, or beyond the horizon",
     "self_referral": "a member cannot refer itself",
+    "negative_order": "the lines of an order add up to less than 0",
     "bad_frame": "not an Avro frame of a known schema",
     "duplicate_row": "rows of one order disagree or do not stand together",
     "damaged": "the rest of a damaged file",

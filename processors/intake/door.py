@@ -26,7 +26,7 @@ from schemas.bounds import (
     MAX_QUANTITY_MILLI,
     MAX_SOURCE_LENGTH,
 )
-from schemas.currencies import DECIMALS
+from schemas.currencies import DECIMALS, format_minor
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, PurchaseRecorded, ReferralMade, Source
 from schemas.instants import NoInstant, format_instant, parse_instant
 
@@ -309,9 +309,33 @@ def _check_purchase(shape: Any) -> None:
     if shape.currency not in DECIMALS:
         message = f"currency {quoted(shape.currency)} is no ISO 4217 code: write three capital letters such as EUR"
         raise Problem("unknown_currency", message, "currency")
-    if len(shape.lines) > 1:
-        _check_sum("amount_minor", sum([line.amount_minor for line in shape.lines]), MAX_AMOUNT_MINOR)
-        _check_sum("quantity_milli", sum([line.quantity_milli for line in shape.lines]), MAX_QUANTITY_MILLI)
+    total = taken = pieces = 0
+    for line in shape.lines:
+        amount, quantity = line.amount_minor, line.quantity_milli
+        total += amount
+        if amount > 0:
+            taken += amount
+        if quantity > 0:
+            pieces += quantity
+        elif quantity < 0 < amount:
+            raise _negative_quantity(shape.lines)
+    # What is above 0 is bounded by itself, as a rule may count it without what the other lines take off.
+    _check_sum("amount_minor", taken, MAX_AMOUNT_MINOR)
+    _check_sum("quantity_milli", pieces, MAX_QUANTITY_MILLI)
+    if total < 0:
+        amount = format_minor(total, shape.currency)
+        hint = "send what was bought, and leave the order out if more was given back (returns are not taken yet)"
+        raise Problem("negative_order", f"the lines of the order add up to {amount}, which is below 0: {hint}", "lines")
+
+
+def _negative_quantity(lines: Any) -> Problem:
+    place, line = next((n, line) for n, line in enumerate(lines) if line.quantity_milli < 0 < line.amount_minor)
+    path = f"lines[{place}].quantity_milli"
+    message = (
+        f"{path} is {line.quantity_milli} and the line's amount_minor is {line.amount_minor}: write the quantity "
+        "without a minus, or the amount with one if the line takes something off the order"
+    )
+    return Problem("out_of_range", message, path)
 
 
 def _check_sum(field: str, total: int, most: int) -> None:

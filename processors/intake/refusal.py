@@ -18,6 +18,7 @@ RejectReason = Literal[
     "too_early",
     "too_old",
     "self_referral",
+    "negative_order",
     "bad_frame",
     "duplicate_row",
     "damaged",
