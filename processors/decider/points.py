@@ -108,7 +108,10 @@ class CompiledRule:
 
 
 def worth_of_lines(rule: CompiledRule, lines: list[PurchaseLine], taking: int) -> Worth:
-    """What lines (at least one) are worth one by one, as they are multiplied or rounded apart from each other."""
+    """What lines (at least one) are worth one by one, as they are multiplied or rounded apart from each other.
+
+    Lines below 0 take off what the others are worth, but no more than that.
+    """
     counted = rule.counted
     if counted.of_line is None:
         raise AssertionError(f"rule {rule.rule_id} does not count by line")
@@ -117,19 +120,22 @@ def worth_of_lines(rule: CompiledRule, lines: list[PurchaseLine], taking: int) -
     reached = [0] * len(rule.multipliers)
     parts: dict[int, int] = {}
     for line in lines:
+        total += counted.of_line(line)
+    if total <= 0:
+        return _recorded(rule, 0, counted.rate_text, exact="0", rounded=0, reached=reached)
+    for line in lines:
         amount = counted.of_line(line)
-        total += amount
         hit = _hit(rule, taking, line, amount, reached)
         parts[hit] = parts.get(hit, 0) + amount
         if counted.round_per_line:
             over, under = _combined(rule, hit)
-            rounded += rule.round_whole(amount * over * counted.rate.numerator, under * counted.rate.denominator)
+            above, below = abs(amount) * over * counted.rate.numerator, under * counted.rate.denominator
+            rounded += rule.round_whole(above, below) if amount > 0 else -rule.round_whole(above, below)
     for hit, amount in parts.items():
         over, under = _combined(rule, hit)
         numerator, denominator = numerator * under + amount * over * denominator, denominator * under
-    numerator, denominator = numerator * counted.rate.numerator, denominator * counted.rate.denominator
-    if not counted.round_per_line:
-        rounded = rule.round_whole(numerator, denominator)
+    numerator, denominator = max(0, numerator) * counted.rate.numerator, denominator * counted.rate.denominator
+    rounded = max(0, rounded) if counted.round_per_line else rule.round_whole(numerator, denominator)
     exact = exact_text(numerator, denominator)
     return _recorded(rule, total, counted.rate_text, exact=exact, rounded=rounded, reached=reached)
 

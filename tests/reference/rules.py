@@ -89,24 +89,28 @@ def number_holds(condition: Document, value: int | None) -> bool:
     return value == int(condition)
 
 
-def field_of(thing: MemberFact | PurchaseLine, name: str) -> Any:
-    """A field that a condition names; the order's amount and quantity are sums over all lines."""
-    if isinstance(thing, PurchaseRecorded) and name in ("amount_minor", "quantity_milli"):
-        return sum(getattr(line, name) for line in thing.lines)
-    return getattr(thing, name)
+def when_holds(programme: Programme, rule: Document, fact: MemberFact) -> bool:
+    """True if all fields named in `when` hold; amount and quantity of a purchase are sums over the lines that count."""
+    when = dict(rule.get("when", {}))
+    if isinstance(fact, PurchaseRecorded):
+        for name in ("amount_minor", "quantity_milli"):
+            total = sum(getattr(line, name) for line in counting_lines(programme, rule, fact))
+            if name in when and not number_holds(when.pop(name), total):
+                return False
+    return holds(when, fact)
 
 
 def holds(conditions: Document, thing: MemberFact | PurchaseLine) -> bool:
     """True if all fields named hold for a fact or a line."""
     for name, condition in conditions.items():
         if name == "attributes":
-            given = field_of(thing, name)
+            given = getattr(thing, name)
             if not all(text_holds(wanted, given.get(key, "")) for key, wanted in condition.items()):
                 return False
         elif name in NUMBER_FIELDS:
-            if not number_holds(condition, field_of(thing, name)):
+            if not number_holds(condition, getattr(thing, name)):
                 return False
-        elif not text_holds(condition, field_of(thing, name)):
+        elif not text_holds(condition, getattr(thing, name)):
             return False
     return True
 
@@ -171,14 +175,18 @@ def basis_of_event(programme: Programme, rule: Document, fact: MemberFact) -> Ba
     Per unit the basis is in thousandths.
     """
     on = rule["on"] if rule["kind"] == "fixed" else "purchase"
-    if not isinstance(fact, EVENTS[on]) or not holds(rule.get("when", {}), fact):
+    if not isinstance(fact, EVENTS[on]) or not when_holds(programme, rule, fact):
         return None
     if not isinstance(fact, PurchaseRecorded):
         return [(1, None)]
     counting = counting_lines(programme, rule, fact)
+    per = "money" if rule["kind"] == "spend" else rule.get("per", "event")
+    if per == "event":
+        counting = [line for line in counting if line.amount_minor >= 0]
+    elif per in ("line", "unit"):
+        counting = [line for line in counting if line.amount_minor > 0]
     if not counting:
         return None
-    per = "money" if rule["kind"] == "spend" else rule.get("per", "event")
     if per == "event":
         return [(1, None)]
     return [({"money": line.amount_minor, "line": 1, "unit": line.quantity_milli}[per], line) for line in counting]
@@ -203,7 +211,7 @@ def multipliers_of(programme: Programme, rule: Document, fact: MemberFact) -> li
         if (
             named
             and is_active(multiplier, programme.zone, fact.occurred_at)
-            and holds(multiplier.get("when", {}), fact)
+            and when_holds(programme, multiplier, fact)
         ):
             taking_part.append(multiplier)
     return taking_part
@@ -242,10 +250,13 @@ def worth(programme: Programme, rule: Document, fact: MemberFact, basis: Basis, 
     mode = programme.setting(rule, "rounding", "floor")
     stacking = programme.document.get("stacking", "multiply")
     multipliers = multipliers_of(programme, rule, fact)
+    if sum(count for count, _ in basis) <= 0:
+        return 0
     parts = [count * factor_of(stacking, multipliers, line) * rate for count, line in basis]
     if rule.get("round_per") == "line":
-        return sum(rounded(part, mode) for part in parts)
-    return rounded(sum(parts, Fraction(0)), mode)
+        magnitudes = [(rounded(abs(part), mode), part < 0) for part in parts]
+        return max(0, sum(-whole if is_below else whole for whole, is_below in magnitudes))
+    return rounded(max(Fraction(0), sum(parts, Fraction(0))), mode)
 
 
 def bonus(rule: Document, n: int) -> Fraction:

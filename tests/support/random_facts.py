@@ -170,6 +170,12 @@ class FactMaker:
         rng = self.rng
         if self.theme == "huge" and rng.random() < 0.6:
             return (PurchaseLine("A", 10**13, rng.choice(HUGE_QUANTITIES)),) * HUGE_LINES
+        lines = self.bought()
+        return lines + self.taken_off(lines) if lines and rng.random() < 0.3 else lines
+
+    def bought(self) -> tuple[PurchaseLine, ...]:
+        """Up to three lines that are not below 0."""
+        rng = self.rng
         return tuple(
             PurchaseLine(
                 sku=rng.choice(SKUS),
@@ -180,6 +186,18 @@ class FactMaker:
             )
             for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3)))
         )
+
+    def taken_off(self, bought: tuple[PurchaseLine, ...]) -> tuple[PurchaseLine, ...]:
+        """Discounts, vouchers and deposits paid back, of which some look like what was bought; together not more."""
+        rng = self.rng
+        left, lines = sum(line.amount_minor for line in bought), []
+        for _ in range(rng.choice((1, 1, 2))):
+            amount = min(left, rng.choice((1, 50, 99, 700, left // 2, left)))
+            left -= amount
+            quantity = rng.choice((1000, 0, -1000, -250))
+            like = rng.choice((PurchaseLine("discount", 0), rng.choice(bought)))
+            lines.append(msgspec.structs.replace(like, amount_minor=-amount, quantity_milli=quantity))
+        return tuple(lines)
 
     def check_in(self) -> CheckedIn:
         return CheckedIn(

@@ -1,6 +1,6 @@
 """Writes conditions as Python expressions: rules are compiled from them, and `explain` finds the one that fails.
 
-An expression speaks of `fact`, or of one `line` of a purchase. The sums over a purchase's lines are variables.
+An expression speaks of `fact`, or of one `line` of a purchase. The sums over the lines that count are variables.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from processors.decider.fields.conditions import LineConditions, NumberCondition, TextCondition, When
-from schemas.facts import MemberFact, PurchaseLine, PurchaseRecorded
+from schemas.facts import MemberFact, PurchaseLine
 from schemas.generated import define
 
 MAX_FUNCTIONS_KEPT: Final = 4_096
-# Of a purchase, these ask for the sum over all its lines, which is made before the rules are asked.
+# Of a purchase, these ask for the sum over the lines that count for the rule.
 ORDER_SUMS: Final = ("amount_minor", "quantity_milli")
 _MAY_BE_MISSING: Final = frozenset({"rating"})
 
@@ -40,7 +40,7 @@ def fact_tests(when: When | None) -> list[FactTest]:
     ]
     for name, number in when.numbers().items():
         value = name if name in ORDER_SUMS else f"fact.{name}"
-        label = f"`{name}` of the whole order" if name in ORDER_SUMS else f"`{name}`"
+        label = f"the sum of `{name}` over the lines that count" if name in ORDER_SUMS else f"`{name}`"
         test = number_test(value, number, may_be_missing=name in _MAY_BE_MISSING)
         tests.append(FactTest(test, value, _said(label, number)))
     for name, text in when.attributes.items():
@@ -50,7 +50,7 @@ def fact_tests(when: When | None) -> list[FactTest]:
 
 
 def sums_asked(tests: Iterable[FactTest]) -> list[str]:
-    """Which sums over a purchase's lines the tests need."""
+    """Which sums over the lines that count the tests need."""
     values = {each.value for each in tests}
     return [name for name in ORDER_SUMS if name in values]
 
@@ -63,11 +63,14 @@ def line_test(wanted: LineConditions | None, unwanted: LineConditions | None) ->
     return " and ".join(tests)
 
 
-def first_unmet(tests: Sequence[FactTest], fact: MemberFact) -> str | None:
-    """What is said of the first test that does not hold of a fact; None if all hold."""
-    sums = [0 for _ in ORDER_SUMS]
-    if isinstance(fact, PurchaseRecorded):
-        sums = [sum(getattr(line, name) for line in fact.lines) for name in ORDER_SUMS]
+def all_of(*tests: str) -> str:
+    """The expression that holds where all expressions do that are not empty."""
+    return " and ".join(test for test in tests if test)
+
+
+def first_unmet(tests: Sequence[FactTest], fact: MemberFact, lines: Sequence[PurchaseLine]) -> str | None:
+    """What is said of the first test that does not hold of a fact, of which `lines` count; None if all hold."""
+    sums = [sum(getattr(line, name) for line in lines) for name in ORDER_SUMS]
     for each in tests:
         value, holds = _compiled(f"fact, {', '.join(ORDER_SUMS)}", f"{each.value}, {each.test}")(fact, *sums)
         if not holds:

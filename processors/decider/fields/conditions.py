@@ -174,9 +174,11 @@ class When(_Conditions):
     content_id: TextAsked | None = Field(default=None, description="What was shared.")
     sku: TextAsked | None = Field(default=None, description="The product that was shared or reviewed.")
     amount_minor: NumberAsked | None = Field(
-        default=None, description="The sum of all lines of the order, in minor units."
+        default=None, description="The sum of the amounts of the lines that count, in minor units."
     )
-    quantity_milli: NumberAsked | None = Field(default=None, description="The sum of all quantities, in thousandths.")
+    quantity_milli: NumberAsked | None = Field(
+        default=None, description="The sum of the quantities of the lines that count, in thousandths."
+    )
     rating: NumberAsked | None = Field(default=None, description="The review's rating; not given never matches.")
     text_length: NumberAsked | None = Field(default=None, description="The length of the review's text in characters.")
     media_count: NumberAsked | None = Field(default=None, description="How many pictures or films the review has.")

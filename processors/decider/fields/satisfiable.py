@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+from processors.decider.fields.condition_source import ORDER_SUMS
 from processors.decider.fields.conditions import (
     MINUTES_A_DAY,
     Active,
@@ -99,7 +100,10 @@ def _sets(
         sets[name] = Values(frozenset(text.not_in or ()), excluded=True) if wanted is None else Values(wanted)
     for name, number in numbers.items():
         most = greatest[name]
-        sets[name] = Range(number.min or 0, most if number.max is None else min(number.max, most))
+        least = -most if name in ORDER_SUMS else 0  # amounts and quantities may be below 0
+        sets[name] = Range(
+            least if number.min is None else number.min, most if number.max is None else min(number.max, most)
+        )
     return sets
 
 

@@ -1,6 +1,6 @@
 """Rules of kind `fixed`: points for each event, or for each line or unit of a purchase."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, get_args
@@ -92,6 +92,12 @@ class FixedRule(EarningRule):
             return Counted("milli", points / 1000, f"{text}/1000", of_line, by_line)
         return Counted("line", points, text, of_line, by_line)
 
+    def not_paid_for(self, lines: Sequence[PurchaseLine]) -> str:
+        """Lines that take something off are not paid by event; by line or unit, nor are those of 0."""
+        if self.per == "event":
+            return "" if any(line.amount_minor >= 0 for line in lines) else "all lines that match have amounts below 0"
+        return "" if any(line.amount_minor > 0 for line in lines) else "no line that matches has an amount above 0"
+
     def source(self, numbered: NumberedRule) -> list[str]:
         """Pays the event once, or what the lines add up to."""
         if self.on != "purchase":
@@ -99,4 +105,5 @@ class FixedRule(EarningRule):
         if self.per == "event":
             return pay_once(numbered, self.lines_asked())
         expression, _ = _OF_LINE[self.per]
-        return pay_by_line(numbered, self.lines_asked(), expression, round_per_line=self.round_per == "line")
+        by_line = self.round_per == "line"
+        return pay_by_line(numbered, self.lines_asked(), expression, round_per_line=by_line, above_zero=True)

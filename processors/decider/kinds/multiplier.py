@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
+from processors.decider.fields.condition_source import ORDER_SUMS
 from processors.decider.fields.conditions import LineConditions, When
 from processors.decider.fields.expiry_and_limit import Limit
 from processors.decider.fields.problems import Path, Problem, listed, nearest, refuse_all, repeated
@@ -128,7 +129,10 @@ class MultiplierRule(AnyRule):
         """Why it can never take part in a rule that it applies to, or ""."""
         if self.active is not None and other.active is not None and not ever_active([self.active, other.active]):
             return f"it is never active together with `{other.id}`"
-        field = empty_field(together([asked_of_fact(other.when_asked()), asked_of_fact(self.when)]))
+        asked = [asked_of_fact(other.when_asked()), asked_of_fact(self.when)]
+        if other.lines_asked() != self.lines_asked():  # then the two sum other lines, which may differ
+            asked = [{name: values for name, values in one.items() if name not in ORDER_SUMS} for one in asked]
+        field = empty_field(together(asked))
         if field is not None:
             return f"its `{field_keys(field)[-1]}` never fits that of `{other.id}`"
         wanted, excluded = other.lines_asked()

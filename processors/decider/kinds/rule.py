@@ -16,7 +16,7 @@ from processors.decider.fields.satisfiable import asked_of_fact, asked_of_line, 
 from processors.decider.fields.scalars import Id
 from processors.decider.points import Counted
 from processors.decider.rounding import Rounding
-from schemas.facts import FACT_KINDS, FactKind, MemberFact
+from schemas.facts import FACT_KINDS, FactKind, MemberFact, PurchaseLine
 
 MAX_LIMITS: Final = 200
 NEVER_PAYS: Final = "as it stands, the rule never pays"
@@ -103,6 +103,11 @@ class AnyRule(RulesetModel):
     def lines_asked(self) -> LinesAsked:
         """What lines of a purchase must match and may not: `lines` and `exclude_lines` of the kinds that have them."""
         return getattr(self, "lines", None), getattr(self, "exclude_lines", None)
+
+    def not_paid_for(self, lines: Sequence[PurchaseLine]) -> str:
+        """Why a rule that counts purchases does not match these lines, which it asks for; empty if it does."""
+        del lines
+        return ""
 
     def tests(self) -> list[FactTest]:
         """What must hold of a fact for the rule to take part, beside its time and the lines."""

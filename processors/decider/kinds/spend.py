@@ -54,4 +54,5 @@ class SpendRule(EarningRule):
     def source(self, numbered: NumberedRule) -> list[str]:
         """Pays what the amounts of the lines add up to."""
         asked = self.lines_asked()
-        return pay_by_line(numbered, asked, "line.amount_minor", round_per_line=self.round_per == "line")
+        by_line = self.round_per == "line"
+        return pay_by_line(numbered, asked, "line.amount_minor", round_per_line=by_line, above_zero=False)

@@ -206,21 +206,46 @@ def ruleset_source(ruleset: Ruleset, rules: Sequence[NumberedRule], multipliers:
     for fact_type in fact_types_of(rules):
         own = [each for each in rules if fact_type_of(each) == fact_type]
         taking = [each for each in multipliers if fact_type in each.fact_types]
-        body = [*_head(ruleset, fact_type, own, taking), *_taking(taking)]
+        sums = _Sums()
+        body = [*_head(ruleset, fact_type), *_taking(taking, sums)]
         gives_reason = any(each.rule.gives_reason for each in own)
         if gives_reason:
             body.append("reason = NO_RULE_MATCHED")
         for each in own:
-            body += _rule(each)
+            body += _rule(each, sums)
         body.append("return reason" if gives_reason else "return NO_RULE_MATCHED")
         parts.append("\n".join([f"def earn_{fact_type}(awards, account, fact, active):", *indented(body)]))
     return "\n\n\n".join(parts) + "\n"
 
 
-def _head(
-    ruleset: Ruleset, fact_type: str, rules: Sequence[NumberedRule], multipliers: Sequence[NumberedMultiplier]
-) -> list[str]:
-    """The statements before those of the rules: other currencies, settled claims, lines that count, and sums."""
+class _Sums:
+    """The statements that add up the lines that count for a rule, where its tests ask for that.
+
+    What the statements before have added up already, in the same way, is not added up again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def needed(self, rule: AnyRule) -> list[str]:
+        """The statements for the tests of one rule."""
+        test = line_test(*rule.lines_asked())
+        statements: list[str] = []
+        for name in sums_asked(rule.tests()):
+            if self._known.get(name) != test:
+                self._known[name] = test
+                add = [f"{name} += line.{name}"]
+                statements += [f"{name} = 0", "for line in lines:", *indented(_if([test] if test else [], add))]
+        return statements
+
+
+def _if(tests: Sequence[str], statements: list[str]) -> list[str]:
+    """Statements under all of some tests."""
+    return [f"if {' and '.join(tests)}:", *indented(statements)] if tests else statements
+
+
+def _head(ruleset: Ruleset, fact_type: str) -> list[str]:
+    """The statements before those of the rules: other currencies, settled claims, and lines that count."""
     in_currency = [f"if fact.currency != {ruleset.currency!r}:", "    return OTHER_CURRENCY"]
     if fact_type == "RefereePurchased":
         settled = ["if claim in account.claims_paid:", "    return CLAIM_ALREADY_PAID"]
@@ -228,15 +253,10 @@ def _head(
     if fact_type != "PurchaseRecorded":
         return []
     lines = lines_that_pass("lines", "fact.lines", line_test(None, ruleset.exclude_lines))
-    head = [*in_currency, *lines, "if not lines:", "    return NO_RULE_MATCHED"]
-    asking: list[AnyRule] = [*(each.rule for each in rules), *(each.rule for each in multipliers)]
-    tests = [test for rule in asking for test in rule.tests()]
-    for name in sorted(sums_asked(tests)):
-        head += [f"{name} = 0", "for line in fact.lines:", f"    {name} += line.{name}"]
-    return head
+    return [*in_currency, *lines, "if not lines:", "    return NO_RULE_MATCHED"]
 
 
-def _taking(multipliers: Sequence[NumberedMultiplier]) -> list[str]:
+def _taking(multipliers: Sequence[NumberedMultiplier], sums: _Sums) -> list[str]:
     """The statements that work out `taking`, the sum of the bits of the multipliers that take part."""
     if not multipliers:
         return []
@@ -246,15 +266,14 @@ def _taking(multipliers: Sequence[NumberedMultiplier]) -> list[str]:
         tests = [test.test for test in each.rule.tests()]
         if tests:
             in_time = [f"active & {each.bit:#b}"] if each.rule.active else []
+            statements += sums.needed(each.rule)
             statements.append(f"if {' and '.join(in_time + tests)}:  # {each.rule.id}")
             statements.append(f"    taking |= {each.bit:#b}")
     return statements
 
 
-def _rule(numbered: NumberedRule) -> list[str]:
+def _rule(numbered: NumberedRule, sums: _Sums) -> list[str]:
     tests = [f"active & {numbered.time_bit:#b}"] if numbered.time_bit else []
     tests += [test.test for test in numbered.rule.tests()]
-    statements = numbered.rule.source(numbered)
-    if tests:
-        statements = [f"if {' and '.join(tests)}:", *indented(statements)]
-    return [f"# {numbered.rule.id}", *statements]
+    statements = _if(tests, numbered.rule.source(numbered))
+    return [f"# {numbered.rule.id}", *sums.needed(numbered.rule), *statements]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from processors.decider.fields.condition_source import first_unmet, line_function, line_test
+from processors.decider.fields.condition_source import ORDER_SUMS, first_unmet, line_function, line_test
 from processors.decider.fields.conditions import LineConditions
 from processors.decider.kinds.rule import AnyRule, EarningRule
 from processors.decider.local_day import term
@@ -49,23 +49,30 @@ def _first_problem(ruleset: Ruleset, zone: Zone, rule: AnyRule, fact: MemberFact
     if unmet:
         shown = f"{_WEEKDAYS[moment.weekday]} {iso_day(moment.day)}, {moment.local:%H:%M} local time"
         return f"it is not active then: `{unmet}` does not hold on {shown}"
-    return first_unmet(rule.tests(), fact) or _no_line(ruleset, rule, fact)
-
-
-def _no_line(ruleset: Ruleset, rule: AnyRule, fact: MemberFact) -> str | None:
     if not isinstance(fact, PurchaseRecorded):
-        return None
+        return first_unmet(rule.tests(), fact, ())
+    # Where no line counts, what their sum should have been says little.
+    of_lines = [test for test in rule.tests() if test.value in ORDER_SUMS]
+    of_fact = [test for test in rule.tests() if test.value not in ORDER_SUMS]
+    lines, no_line = _counting(ruleset, rule, fact)
+    return first_unmet(of_fact, fact, lines) or no_line or first_unmet(of_lines, fact, lines)
+
+
+def _counting(ruleset: Ruleset, rule: AnyRule, fact: PurchaseRecorded) -> tuple[list[PurchaseLine], str]:
+    """The lines that count for a rule; and why they cannot make it pay, or ""."""
     lines = [line for line in fact.lines if not _matches(ruleset.exclude_lines, line)]
     if not lines:
-        return "no line is left: the programme excludes all of them"
+        return lines, "no line is left: the programme excludes all of them"
     wanted, unwanted = rule.lines_asked()
     if wanted is not None:
         lines = [line for line in lines if _matches(wanted, line)]
         if not lines:
-            return f"no line matches its `lines`: {_lines_asked(wanted)}"
-    if unwanted is not None and all(_matches(unwanted, line) for line in lines):
-        return f"its `exclude_lines` leaves no line: {_lines_asked(unwanted)}"
-    return None
+            return lines, f"no line matches its `lines`: {_lines_asked(wanted)}"
+    if unwanted is not None:
+        lines = [line for line in lines if not _matches(unwanted, line)]
+        if not lines:
+            return lines, f"its `exclude_lines` leaves no line: {_lines_asked(unwanted)}"
+    return lines, rule.not_paid_for(lines)
 
 
 def _matches(conditions: LineConditions | None, line: PurchaseLine) -> bool:
