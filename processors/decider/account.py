@@ -41,7 +41,8 @@ class Account(msgspec.Struct, array_like=True):
     `lots` stand in spending order (`lot_order` in lots.py). `seen` maps
     "source/event_id" to (occurred_at, content hash). `days` are held check-in days (days since 1970, sorted) and
     `kept_run` the run length on the first of them. `counters` are limit windows ("limit|window"), `totals` gross
-    points by scope ("" or a store) and period (see period_totals.py). What has become older than the horizon is dropped
+    points by scope ("" or a store) and period (see period_totals.py). `first_charged` has, for the counters of orders,
+    the instant (ms) of the fact that charged each first. What has become older than the horizon is dropped
     at the latest when the horizon (ms) reaches `forget_next_at` (see forgetting.py).
     """
 
@@ -63,6 +64,7 @@ class Account(msgspec.Struct, array_like=True):
     purchases_made: int = 0
     claims_paid: dict[str, int] = {}
     forget_next_at: int = 0
+    first_charged: dict[str, int] = {}
 
 
 def fact_key(source: str, event_id: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from processors.decider.account import Account, Claim, fact_key
 from processors.decider.forgetting import forget
-from processors.decider.limits import counter_key
+from processors.decider.limits import charge
 from processors.decider.lots import enter
 from processors.decider.partition_state import Partition
 from processors.decider.period_totals import enter_totals
@@ -44,9 +44,8 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
     account.seen[fact_key(fact.source, fact.event_id)] = (occurred_at, content_hash(fact))
     if occurred_at > account.latest_at:
         account.latest_at = occurred_at
-    for charge in posting.charges:
-        key = counter_key(charge.limit_id, charge.window)
-        account.counters[key] = account.counters.get(key, 0) + charge.amount
+    for charged in posting.charges:
+        charge(account, charged, occurred_at, partition.horizon_at)
     if posting.day_held is not None:
         _hold_day(account, posting)
     if posting.totals:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from processors.decider.account import Account
-from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, left_of, used_of
 from processors.decider.local_day import LocalDay
 from processors.decider.lots import expiry, lots_due
 from processors.decider.partition_state import Partition
@@ -93,7 +93,7 @@ class Awards(msgspec.Struct, gc=False):
         for limit in limits:
             window, counter = limit.place(self.fact, self.day)
             windows.append(window)
-            used = self.account.counters.get(counter, 0)
+            used = used_of(self.account, counter, self.partition.horizon_at)
             for charge in charges:
                 if charge.limit_id == limit.limit_id:  # a fact falls into one window of a limit
                     used += charge.amount

@@ -42,7 +42,14 @@ def drop_old(partition: Partition, account: Account) -> None:
     account.claims_paid = {key: until for key, until in account.claims_paid.items() if until >= horizon_at}
     before_day = horizon_at // DAY_MS - _ZONE_SLACK_DAYS
     account.totals = totals_since(account.totals, before_day)
-    account.counters = {key: used for key, used in account.counters.items() if _window_ends(key) > before_day}
+    orders = account.first_charged
+    account.counters = {
+        key: used
+        for key, used in account.counters.items()
+        if (orders[key] >= horizon_at if key in orders else _window_ends(key) > before_day)
+    }
+    if orders:
+        account.first_charged = {key: at for key, at in orders.items() if at >= horizon_at}
 
 
 @lru_cache(MAX_ENDS_KEPT)

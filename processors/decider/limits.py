@@ -1,9 +1,13 @@
 """Limits: the window that a fact falls into, and what a window leaves of an award."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from processors.decider.account import Account
 from processors.decider.local_day import LocalDay
+from schemas.posting import LimitCharge
+
+PER_ORDER: Final = "order"
 
 
 class Windowed(Protocol):
@@ -20,7 +24,10 @@ MAX_LOTS_LIMIT = "tallybook:max-lots"
 
 @dataclass(frozen=True, slots=True)
 class CompiledLimit:
-    """A limit: `points` or `times` in each window of `per`, for every value of the fact's field `each` apart."""
+    """A limit: `points` or `times` in each window of `per`, for every value of the fact's field `each` apart.
+
+    The window of `per: order` is the order, whatever the day.
+    """
 
     limit_id: str
     per: str
@@ -31,7 +38,7 @@ class CompiledLimit:
 
     def place(self, fact: Any, day: LocalDay) -> tuple[str, str]:
         """The window that a fact falls into, and the counter of an account that counts it."""
-        if self.each is not None:
+        if self.each is not None or self.per == PER_ORDER:
             window = self.window(fact, day)
             return window, counter_key(self.limit_id, window)
         known = day.places.get(self.limit_id)
@@ -41,7 +48,9 @@ class CompiledLimit:
         return known
 
     def window(self, fact: Any, moment: Windowed) -> str:
-        """The window that a fact falls into, such as "month:2026-11-01" or "lifetime/sku-7"."""
+        """The window that a fact falls into, such as "month:2026-11-01", "lifetime/sku-7" or "order:9001"."""
+        if self.per == PER_ORDER:
+            return f"{PER_ORDER}:{fact.order_id}"
         period = moment.window(self.per)
         return period if self.each is None else f"{period}/{getattr(fact, self.each, '')}"
 
@@ -49,6 +58,25 @@ class CompiledLimit:
 def counter_key(limit_id: str, window: str) -> str:
     """How an account names one window of one limit."""
     return f"{limit_id}|{window}"
+
+
+def used_of(account: Account, counter: str, horizon_at: int) -> int:
+    """What a counter of an account has counted; an order's counts nothing once its first charge is behind the horizon.
+
+    So it does not matter when the counter is forgotten.
+    """
+    if account.first_charged.get(counter, horizon_at) < horizon_at:
+        return 0
+    return account.counters.get(counter, 0)
+
+
+def charge(account: Account, charged: LimitCharge, occurred_at: int, horizon_at: int) -> None:
+    """Add to a counter what a fact that happened at `occurred_at` (ms) was charged."""
+    counter = counter_key(charged.limit_id, charged.window)
+    used = used_of(account, counter, horizon_at)
+    if not used and charged.window.startswith(f"{PER_ORDER}:"):
+        account.first_charged[counter] = occurred_at
+    account.counters[counter] = used + charged.amount
 
 
 def left_of(limit: CompiledLimit, used: int, wanted: int) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from books.log import LogReader
 from processors.decider.account import FAR_FUTURE, Account
-from processors.decider.limits import CompiledLimit
+from processors.decider.limits import PER_ORDER, CompiledLimit
 from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.rules.compile import CompiledRuleset
 from schemas.facts import BookFact
@@ -120,13 +120,18 @@ def _arithmetic(moment: Moment, posting: Posting) -> list[str]:
 
 
 def _limits_now(rules: CompiledRuleset | None, account: Account, at: int) -> list[LimitSeen]:
-    """Explain the limits of the rules in force, in the windows around `at`, without those for each SKU or store."""
+    """Explain the limits of the rules in force, in the windows around `at`, without those for each SKU, store or order."""
     if rules is None:
         return []
     local = LocalMoment(rules.zone, at)
     limits: dict[str, CompiledLimit] = {}
     for compiled in rules.rules_by_type.values():
-        limits.update((limit.limit_id, limit) for rule in compiled for limit in rule.limits if limit.each is None)
+        limits.update(
+            (limit.limit_id, limit)
+            for rule in compiled
+            for limit in rule.limits
+            if limit.each is None and limit.per != PER_ORDER
+        )
     return [
         limit_seen(limit, limit.window(None, local), account.counters, cut=0, charged=0) for limit in limits.values()
     ]

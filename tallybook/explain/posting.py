@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of
+from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of, used_of
 from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.referrals import MAX_OPEN_CLAIMS
 from processors.decider.rules.explain_rules import Considered, consider
@@ -151,7 +151,9 @@ def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, 
     workings = {working.rule_id: working for working in posting.workings}
     compiled = moment.machine.partition.rules_at(fact.occurred_at)
     by_id = {} if compiled is None else {rule.rule_id: rule for rule in compiled.rules_for(fact)}
-    local, counters = LocalMoment(zone, fact.occurred_at), dict(moment.account.counters)
+    account, horizon_at = moment.account, moment.machine.partition.horizon_at
+    local = LocalMoment(zone, fact.occurred_at)
+    counters = {counter: used_of(account, counter, horizon_at) for counter in account.counters}
     seen: list[RuleSeen] = []
     for each in consider(ruleset, zone, fact):
         working = workings.get(each.rule_id)

@@ -16,7 +16,7 @@ from tests.support.deciders import load
 
 FIRST_SEED: Final = 20_001
 HISTORIES: Final = 400
-KEPT: Final = ("seen", "purchases", "claims", "claims_paid", "totals", "counters")
+KEPT: Final = ("seen", "purchases", "claims", "claims_paid", "totals", "counters", "first_charged")
 
 
 class Minded:

@@ -50,6 +50,7 @@ class Account:
     lots: list[Lot] = field(default_factory=list)
     awards: list[Award] = field(default_factory=list)
     charges: list[LimitCharge] = field(default_factory=list)
+    first_charged: dict[tuple[str, str], int] = field(default_factory=dict)
     purchases: list[PurchaseRecorded] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -76,6 +77,12 @@ class Account:
     def earned(self) -> int:
         """Gross points ever awarded."""
         return sum(award.points for award in self.awards)
+
+    def forget_order(self, limit_id: str, window: str, horizon_at: int) -> None:
+        """Forget what an order was charged if the first fact that charged it happened before the horizon."""
+        if self.first_charged.get((limit_id, window), horizon_at) < horizon_at:
+            del self.first_charged[limit_id, window]
+            self.charges = [c for c in self.charges if (c.limit_id, c.window) != (limit_id, window)]
 
     def charged(self, limit_id: str, window: str) -> int:
         """What a window of a limit was charged so far."""

@@ -307,6 +307,8 @@ class ReferenceLedger:
         for limit_id in rule.get("limits", []):
             limit = next(limit for limit in programme.document["limits"] if limit["id"] == limit_id)
             window = rules.window_of(limit, programme.zone, fact)
+            if limit["per"] == "order" and self.last_tick is not None:
+                account.forget_order(limit_id, window, self.last_tick - self.horizon_ms)
             used = account.charged(limit_id, window)
             charged.append((limit, window))
             if "times" in limit:
@@ -324,6 +326,8 @@ class ReferenceLedger:
         for limit, window in charged:
             charge = LimitCharge(limit["id"], window, 1 if "times" in limit else points)
             account.charges.append(charge)
+            if limit["per"] == "order":
+                account.first_charged.setdefault((limit["id"], window), fact.occurred_at)
             deciding.charges.append(charge)
         self._award(deciding, rule["id"], points, rules.expires_at(programme, rule, fact.occurred_at))
 

@@ -314,6 +314,9 @@ def expires_at(programme: Programme, rule: Document, at: int) -> int | None:
 
 def window_of(limit: Document, zone: Zone, fact: MemberFact) -> str:
     """The name of the counter that a fact charges."""
+    if limit["per"] == "order":
+        assert isinstance(fact, PurchaseRecorded)
+        return f"order:{fact.order_id}"
     today = zone.clock(fact.occurred_at).date()
     first = {
         "day": today,

@@ -155,7 +155,7 @@ class FactMaker:
             source="pos",
             event_id=event_id,
             occurred_at=self.instant(),
-            order_id=f"o-{event_id}",
+            order_id=f"o-{rng.randrange(4)}" if rng.random() < 0.3 else f"o-{event_id}",
             currency="USD" if rng.random() < 0.05 else "EUR",
             lines=self.purchase_lines(),
             member_id=None if rng.random() < 0.05 else self.member(),

@@ -53,7 +53,13 @@ WHEN_FIELDS: dict[str, tuple[str, ...]] = {
 LINE_FIELDS = ("sku", "category", "brand", "amount_minor", "quantity_milli")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ROUNDINGS = ("floor", "ceil", "half_up", "half_even")
-LIMIT_IDS = {None: ("all-a", "all-b", "all-c"), "store_id": ("store-a", "store-b"), "sku": ("sku-a", "sku-b")}
+LIMIT_IDS = {
+    None: ("all-a", "all-b", "all-c"),
+    "store_id": ("store-a", "store-b"),
+    "sku": ("sku-a", "sku-b"),
+    "order": ("order-a", "order-b"),
+}
+EACH_OF = {"purchase": ("order",), "share": ("sku",), "review": ("sku",)}
 PERIODS = ("day", "week", "month", "year", "lifetime")
 # A limit mostly keeps its period from version to version, so that its counter goes on.
 USUAL_PERIODS = {"a": "week", "b": "month", "c": "lifetime"}
@@ -255,6 +261,8 @@ class RulesetMaker:
     def limit(self, limit_id: str, each: str | None) -> dict[str, Any]:
         rng = self.rng
         per = USUAL_PERIODS[limit_id[-1]] if self.chance(0.6) else rng.choice(PERIODS)
+        if each == "order":
+            per, each = "order", None
         made: dict[str, Any] = {"id": limit_id, "per": Plain(per)}
         if self.chance(0.5):
             made["times"] = rng.choice((1, 1, 2, 3))
@@ -316,7 +324,7 @@ class RulesetMaker:
         if self.chance(0.2):
             made["when"] = self.conditions(WHEN_FIELDS["purchase"])
         if self.chance(0.35):
-            made["limits"] = self.limit_ids("store_id")
+            made["limits"] = self.limit_ids("store_id", "order")
 
     def add_lines(self, made: dict[str, Any], share: float) -> None:
         if self.chance(share):
@@ -342,7 +350,7 @@ class RulesetMaker:
         if self.chance(0.4):
             made["when"] = self.conditions(WHEN_FIELDS[on])
         if self.chance(0.7 if on in ("share", "review") else 0.4):
-            made["limits"] = self.limit_ids("store_id", *(("sku",) if on in ("share", "review") else ()))
+            made["limits"] = self.limit_ids("store_id", *EACH_OF.get(on, ()))
 
     def add_streak(self, made: dict[str, Any]) -> None:
         made["kind"] = Plain("streak")

@@ -51,10 +51,12 @@ Expiry = Annotated[NoExpiry | FixedExpiry | RollingExpiry, Field(discriminator="
 
 
 class Limit(RulesetModel):
-    """How many points may be paid, or how many awards made, in a local calendar period."""
+    """How many points may be paid, or how many awards made, in a local calendar period or for an order."""
 
     id: Id = Field(description="The name that rules list, and under which the counter is kept across versions.")
-    per: Literal["day", "week", "month", "year", "lifetime"] = Field(description="The local calendar period.")
+    per: Literal["day", "week", "month", "year", "lifetime", "order"] = Field(
+        description="The local calendar period; or each order by its order_id, under whatever event ids it comes."
+    )
     points: Annotated[Whole, Field(ge=0, le=MAX_LIMIT)] | None = Field(
         default=None, description="Points that may be paid."
     )
@@ -71,6 +73,9 @@ class Limit(RulesetModel):
         if (self.points is None) == (self.times is None):
             message = f"the limit `{self.id}` counts either `points` or `times`"
             refuse_all([Problem((), message, "write exactly one of the two")])
+        if self.per == "order" and self.each is not None:
+            message = f"`each` goes with calendar periods; the limit `{self.id}` counts each order by itself"
+            refuse_all([Problem(("each",), message, "delete `each`")])
         if self.times is not None and "when_reached" in self.model_fields_set:
             refuse_all([Problem(("when_reached",), "a `times` limit pays all or nothing", "delete `when_reached`")])
         return self

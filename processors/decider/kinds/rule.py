@@ -193,6 +193,8 @@ class EarningRule(AnyRule):
             elif limit.each == "sku" and "sku" not in self.fact().when_fields:
                 hint = "only rules on a share or review have one sku"
                 yield Problem(here, f"the limit `{name}` counts each sku", hint)
+            elif limit.per == "order" and self.fact().word != "purchase":
+                yield Problem(here, f"the limit `{name}` counts each order", "only rules on purchases have one order")
         yield from when_problems(path, self.when_asked(), self.fact(), f"a `{self.kind_name()}` rule on a {word}")
 
     @classmethod

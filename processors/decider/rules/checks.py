@@ -3,6 +3,7 @@
 The source of every check is docs/rules.md.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from processors.decider.fields.example import Example
@@ -52,8 +53,14 @@ def find_warnings(ruleset: Programme) -> list[Problem]:
 
 
 def _warnings_of_limits(ruleset: Programme) -> Iterator[Problem]:
-    used = {name for rule in ruleset.rules if isinstance(rule, EarningRule) for name in rule.limits}
+    used = Counter(name for rule in ruleset.rules if isinstance(rule, EarningRule) for name in rule.limits)
     for place, limit in enumerate(ruleset.limits):
+        if limit.per == "order" and limit.times and used[limit.id] > limit.times:
+            message = (
+                f"{used[limit.id]} rules share the limit `{limit.id}`, which lets {limit.times} of them pay an order: "
+                "the earlier rules take what there is"
+            )
+            yield Problem(("limits", place, "times"), message, "give each rule a limit of its own, or let more be paid")
         if limit.id not in used:
             hint = f"write `limits: [{limit.id}]` at a rule, or delete it"
             yield Problem(("limits", place), f"no rule lists the limit `{limit.id}`", hint)

@@ -138,6 +138,6 @@ def _streak(rule: StreakRule) -> str:
 
 def _limit(limit: Limit) -> str:
     most = counted(limit.points, "point") if limit.points is not None else counted(limit.times or 0, "time")
-    per = "in a lifetime" if limit.per == "lifetime" else f"a {limit.per}"
+    per = {"lifetime": "in a lifetime", "order": "an order"}.get(limit.per, f"a {limit.per}")
     each = {"sku": " for each product", "store_id": " at each store"}.get(limit.each or "", "")
     return f"{most} {per}{each}"
