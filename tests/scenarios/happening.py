@@ -1,6 +1,8 @@
 """What may happen in a scenario, in words, and the facts that these words stand for.
 
     buys 12.50 of beans (food/acme) x2 + 3.00, at s1, via web, with card, in USD, brought by bob, tier=gold
+    buys 12.50 + -2.50 of discount    a line that takes something off; `-0.25 of deposit x-1` brings something back
+    buys 12.50, order 9001            the order's id, where other events may have the same
     buys nothing                      an order without lines
     checks in, at s1
     shares on here, content c1, of beans
@@ -27,7 +29,7 @@ from schemas.facts import (
 )
 
 GUEST = "guest"
-LINE = re.compile(r"([\d_]+(?:\.\d\d)?)(?: of ([\w-]+))?(?: \(([\w-]*)(?:/([\w-]*))?\))?(?: x([\d.]+))?")
+LINE = re.compile(r"(-?[\d_]+(?:\.\d\d)?)(?: of ([\w-]+))?(?: \(([\w-]*)(?:/([\w-]*))?\))?(?: x(-?[\d.]+))?")
 CLAUSES = {
     "at": "store_id",
     "via": "channel",
@@ -35,6 +37,7 @@ CLAUSES = {
     "in": "currency",
     "brought by": "referrer_id",
     "as": "event_id",
+    "order": "order_id",
     "content": "content_id",
     "of": "sku",
     "from": "source",
@@ -55,9 +58,9 @@ def fact_of(who: str, happened: str, occurred_at: int, number: int) -> Published
         _add_clause(fields, clause)
     if verb == "buys":
         fields.setdefault("currency", "EUR")
-        order_id = f"order-{fields['event_id']}"
+        fields.setdefault("order_id", f"order-{fields['event_id']}")
         member = None if who == GUEST else who
-        return PurchaseRecorded(**fields, order_id=order_id, lines=_lines(rest), member_id=member)
+        return PurchaseRecorded(**fields, lines=_lines(rest), member_id=member)
     if head == "checks in":
         return CheckedIn(**fields, member_id=who)
     if verb == "shares":

@@ -70,10 +70,19 @@ class ExampleLine(RulesetModel):
     """One line of a purchase in an example."""
 
     sku: Name = "item"
-    amount_minor: Amount = Field(description="What was paid for the whole line, in minor units.")
-    quantity_milli: Annotated[Whole, Field(ge=0, le=MAX_QUANTITY_MILLI)] = 1000
+    amount_minor: Annotated[Whole, Field(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)] = Field(
+        description="What was paid for the whole line, in minor units; below 0 if it takes something off."
+    )
+    quantity_milli: Annotated[Whole, Field(ge=-MAX_QUANTITY_MILLI, le=MAX_QUANTITY_MILLI)] = 1000
     category: Label = ""
     brand: Label = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.quantity_milli < 0 < self.amount_minor:
+            hint = "write it without a minus, or the amount with one"
+            refuse_all([Problem(("quantity_milli",), "the quantity is below 0, and the amount is not", hint)])
+        return self
 
 
 class ExamplePurchase(_StoreFact):
@@ -91,6 +100,10 @@ class ExamplePurchase(_StoreFact):
     def _check(self) -> Self:
         if (self.amount_minor is None) == (self.lines is None):
             raise refusal("a purchase has either `amount_minor` or `lines`", "write exactly one of the two")
+        total = sum(line.amount_minor for line in self.lines or ())
+        if total < 0:
+            hint = "let them take off at most what the others add up to"
+            refuse_all([Problem(("lines",), f"the lines add up to {total}, which is below 0", hint)])
         return self
 
 

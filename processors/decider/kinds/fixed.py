@@ -10,7 +10,7 @@ from pydantic import Field
 from processors.decider.fields.conditions import LineConditions, When
 from processors.decider.fields.problems import Path, Problem
 from processors.decider.fields.scalars import Exact, number_schema
-from processors.decider.kinds.purchase_lines import pay_by_line, pay_once
+from processors.decider.kinds.purchase_lines import discount_warnings, pay_by_line, pay_once
 from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme, when_schema
 from processors.decider.points import Counted
 from schemas.facts import FACT_KINDS, FactKind, FixedOn, PurchaseLine
@@ -57,6 +57,8 @@ class FixedRule(EarningRule):
     def warnings(self, path: Path, programme: Programme) -> Iterator[Problem]:
         """Points that rounding or a limit always reduces to nothing."""
         yield from super().warnings(path, programme)
+        if self.when is not None and self.when.amount_minor is not None:
+            yield from discount_warnings(path, self.lines_asked(), programme)
         if self.per != "event" or any(self in other.multiplied(programme.rules) for other in programme.rules):
             return
         if self.points < 1 and (self.rounding or programme.rounding) == "floor":

@@ -1,7 +1,45 @@
 """Writes the source that all rules which count the lines of a purchase have in common."""
 
-from processors.decider.fields.condition_source import all_of, line_test
-from processors.decider.kinds.rule import LinesAsked, NumberedRule, indented
+from collections.abc import Iterator
+
+from processors.decider.fields.condition_source import all_of, line_function, line_test
+from processors.decider.fields.conditions import LineConditions
+from processors.decider.fields.problems import Path, Problem
+from processors.decider.kinds.rule import LinesAsked, NumberedRule, Programme, indented
+from schemas.facts import PurchaseLine
+
+
+# A discount as most systems write it on a line of its own.
+_DISCOUNT = PurchaseLine(sku="discount", amount_minor=-1)
+
+
+def discount_warnings(path: Path, asked: LinesAsked, programme: Programme) -> Iterator[Problem]:
+    """That the `lines` of the rule at `path` leave out a discount on a line of its own, where it is not said so."""
+    wanted, unwanted = asked
+    if wanted is None or line_function(line_test(wanted, None))(_DISCOUNT):
+        return
+    if _leaves_out_what_is_below_zero(unwanted) or _leaves_out_what_is_below_zero(programme.exclude_lines):
+        return
+    missing = [name for name in wanted.asked() if not line_function(line_test(_alone(wanted, name), None))(_DISCOUNT)]
+    message = f"a discount on a line of its own has no such `{missing[0]}`: it takes nothing off what this counts"
+    hint = (
+        "spread discounts over the lines in the mapping, or publish them with what they belong to; if it is meant so, "
+        "write `exclude_lines: {amount_minor: {max: 0}}` as well"
+    )
+    yield Problem((*path, "lines"), message, hint)
+
+
+def _leaves_out_what_is_below_zero(excluded: LineConditions | None) -> bool:
+    return (
+        excluded is not None
+        and excluded.asked() == ("amount_minor",)
+        and excluded.amount_minor is not None
+        and excluded.amount_minor.min is None
+    )
+
+
+def _alone(conditions: LineConditions, name: str) -> LineConditions:
+    return LineConditions.model_validate({name: getattr(conditions, name)})
 
 
 def lines_that_pass(name: str, lines: str, test: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Rules of kind `spend`: points for every so many minor units of the lines that count."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from operator import attrgetter
 from typing import Annotated, ClassVar, Final, Literal
@@ -7,10 +8,10 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from processors.decider.fields.conditions import LineConditions, When
-from processors.decider.fields.problems import Problem
+from processors.decider.fields.problems import Path, Problem
 from processors.decider.fields.scalars import Exact, Whole, number_schema
-from processors.decider.kinds.purchase_lines import pay_by_line
-from processors.decider.kinds.rule import EarningRule, NumberedRule
+from processors.decider.kinds.purchase_lines import discount_warnings, pay_by_line
+from processors.decider.kinds.rule import EarningRule, NumberedRule, Programme
 from processors.decider.points import Counted
 
 MAX_PER_MINOR: Final = 10**13
@@ -40,6 +41,11 @@ class SpendRule(EarningRule):
             return []
         hint = f"at most {MAX_SPEND_RATE} points per minor unit; one per 1.00 is `points: 1, per_minor: 100`"
         return [Problem(("points",), f"{self.points} points per {self.per_minor} minor units is too much", hint)]
+
+    def warnings(self, path: Path, programme: Programme) -> Iterator[Problem]:
+        """Lines that leave out discounts, where nothing worse is found."""
+        found = list(super().warnings(path, programme))
+        yield from found or discount_warnings(path, self.lines_asked(), programme)
 
     def counted(self) -> Counted:
         """The minor units of lines."""

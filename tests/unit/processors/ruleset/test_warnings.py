@@ -19,7 +19,7 @@ from tests.support.deciders import load
 from tests.support.random_rulesets import ZONES, RulesetMaker, block
 
 TEXTS = ("a", "b", "c", "other")
-NUMBERS = range(8)  # one more than any condition below names
+NUMBERS = range(-1, 8)  # one more than any condition below names, and one below 0
 LINES = [
     PurchaseLine(sku="s", amount_minor=amount, category=category, brand=brand)
     for amount, category, brand in product(NUMBERS, TEXTS, TEXTS)
