@@ -13,6 +13,7 @@ import msgspec
 from books.encoded_blocks import EncodedBlock, lines_of
 from books.log import BookBlocks
 from projections.store import JOURNAL, LEDGER, REJECTS, TABLES, Row, Store, StoreError, renewal
+from projections.zone_changes import zone_rows
 from schemas.facts import JournalOpened
 from schemas.instants import format_instant
 
@@ -215,6 +216,9 @@ class _Batches:
 
     def _insert(self, book: str, pieces: list[tuple[int, EncodedBlock]]) -> None:
         """Insert the rows of these blocks, table by table."""
+        zones = zone_rows(pieces) if book == JOURNAL else None
+        if zones is not None:
+            self._store.insert("zone_changes", zones)
         staged = self._store.stage(book, pieces)
         try:
             for table in TABLES[book]:

@@ -3,9 +3,9 @@
 SELECT
     edition,
     member_id,
-    sum(state) AS balance,
-    sum(lot) AS remaining_in_lots,
-    sum(entry) AS sum_of_entries
+    sum(toInt128(state)) AS balance,
+    sum(toInt128(lot)) AS remaining_in_lots,
+    sum(toInt128(entry)) AS sum_of_entries
 FROM
 (
     SELECT edition, member_id, balance AS state, 0 AS lot, 0 AS entry FROM tallybook_rows.account_states FINAL

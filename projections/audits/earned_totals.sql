@@ -4,9 +4,9 @@ SELECT
     edition,
     store_id,
     member_id,
-    sum(ever) AS earned_ever,
-    sum(days) AS sum_of_days,
-    sum(awards) AS sum_of_awards
+    sum(toInt128(ever)) AS earned_ever,
+    sum(toInt128(days)) AS sum_of_days,
+    sum(toInt128(awards)) AS sum_of_awards
 FROM
 (
     SELECT
@@ -14,12 +14,12 @@ FROM
         toString(scope) AS store_id,
         member_id,
         argMax(earned_ever, seq) AS ever,
-        sum(earned_day) AS days,
+        sum(toInt128(earned_day)) AS days,
         0 AS awards
     FROM tallybook_rows.period_totals FINAL
     GROUP BY edition, store_id, member_id
     UNION ALL
-    SELECT edition, arrayJoin(arrayDistinct(['', toString(store_id)])) AS scope, member_id, 0, 0, sum(points)
+    SELECT edition, arrayJoin(arrayDistinct(['', toString(store_id)])) AS scope, member_id, 0, 0, sum(toInt128(points))
     FROM tallybook_rows.ledger FINAL
     WHERE entry_type = 'PointsAwarded'
     GROUP BY edition, scope, member_id

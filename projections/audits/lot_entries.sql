@@ -1,6 +1,6 @@
 -- Law: what is left in a lot is the sum of the entries that name it.
 -- Rows: lots for which it is not, points.
-SELECT edition, member_id, lot, sum(left_over) AS remaining, sum(entry) AS sum_of_entries
+SELECT edition, member_id, lot, sum(toInt128(left_over)) AS remaining, sum(toInt128(entry)) AS sum_of_entries
 FROM
 (
     SELECT

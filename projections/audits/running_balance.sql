@@ -10,7 +10,7 @@ FROM
         n,
         points,
         balance_after,
-        sum(points) OVER (PARTITION BY edition, member_id ORDER BY seq, n) AS sum_of_entries
+        sum(toInt128(points)) OVER (PARTITION BY edition, member_id ORDER BY seq, n) AS sum_of_entries
     FROM tallybook_rows.ledger FINAL
 )
 WHERE balance_after != sum_of_entries

@@ -6,8 +6,8 @@
 SELECT
     intDiv(dateDiff('day', heard.last_heard, heard.as_of), 30) AS silent_months,
     count() AS members,
-    sum(heard.balance) AS points,
-    sum(ifNull(ending.points, 0)) AS with_expiry
+    sum(toInt128(heard.balance)) AS points,
+    sum(toInt128(ifNull(ending.points, 0))) AS with_expiry
 FROM
 (
     SELECT balance.member_id AS member_id, balance.balance AS balance, balance.as_of AS as_of, facts.last_heard

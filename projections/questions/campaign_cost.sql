@@ -17,7 +17,7 @@ WITH
 SELECT
     campaign,
     count() AS awards,
-    sum(paid) AS points,
+    sum(toInt128(paid)) AS points,
     round(sum(ifNull(extra * weight / nullIf(arraySum(weights), 0), 0)), 2) AS extra_points,
     min(local_day) AS first_day,
     max(local_day) AS last_day

@@ -8,9 +8,9 @@
 SELECT
     rule_id,
     countIf(paid > 0) AS awards,
-    sum(paid) AS points,
+    sum(toInt128(paid)) AS points,
     round(points / greatest(sum(points) OVER (), 1), 4) AS share,
-    sum(rounded - paid) AS cut_by_limits,
+    sum(toInt128(rounded) - paid) AS cut_by_limits,
     uniqExactIf(member_id, paid > 0) AS members
 FROM tallybook.workings
 GROUP BY rule_id

@@ -12,8 +12,8 @@ SELECT
     count() AS purchases,
     countIf(member_id = '') AS guest_purchases,
     round(guest_purchases / purchases, 4) AS guest_share,
-    sum(amount_minor) AS revenue_minor,
-    sumIf(amount_minor, member_id = '') AS guest_revenue_minor
+    sum(toInt128(amount_minor)) AS revenue_minor,
+    sumIf(toInt128(amount_minor), member_id = '') AS guest_revenue_minor
 FROM
 (
     SELECT occurred_on, currency, member_id, amount_minor

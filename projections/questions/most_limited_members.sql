@@ -6,7 +6,7 @@
 SELECT
     member_id,
     uniqExact((seq, n)) AS times,
-    sum(if(is_first, rounded - paid, 0)) AS points_cut,
+    sum(if(is_first, toInt128(rounded) - paid, 0)) AS points_cut,
     arraySort(groupUniqArray(limit_id)) AS limit_ids
 FROM
 (

@@ -5,9 +5,9 @@
 -- outstanding: points in all accounts at the end of the month
 SELECT
     month,
-    sumIf(points, entry_type = 'PointsAwarded') AS issued,
-    -sumIf(points, entry_type = 'PointsExpired') AS expired,
-    sum(sum(points)) OVER (ORDER BY month) AS outstanding
+    sumIf(toInt128(points), entry_type = 'PointsAwarded') AS issued,
+    -sumIf(toInt128(points), entry_type = 'PointsExpired') AS expired,
+    sum(sum(toInt128(points))) OVER (ORDER BY month) AS outstanding
 FROM
 (
     SELECT

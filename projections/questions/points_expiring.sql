@@ -5,7 +5,7 @@
 -- lots: awards they come from
 SELECT
     toStartOfMonth(last_day) AS month,
-    sum(remaining) AS points,
+    sum(toInt128(remaining)) AS points,
     uniqExact(member_id) AS members,
     count() AS lots
 FROM tallybook.expiring

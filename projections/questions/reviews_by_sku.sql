@@ -11,7 +11,7 @@ SELECT
     uniqExact(review.member_id) AS reviewers,
     round(avg(review.rating), 2) AS average_rating,
     countIf(review.media_count > 0) AS with_media,
-    sum(ifNull(paid.points, 0)) AS points
+    sum(toInt128(ifNull(paid.points, 0))) AS points
 FROM
 (
     SELECT source, event_id, member_id, sku, rating, media_count

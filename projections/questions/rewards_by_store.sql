@@ -7,10 +7,10 @@
 -- points_per_100: the same for each 100 minor units paid; NULL where nothing was paid
 SELECT
     posting.store_id AS store_id,
-    sum(posting.awarded) AS points,
+    sum(toInt128(posting.awarded)) AS points,
     uniqExactIf(posting.member_id, posting.awarded > 0) AS members,
-    sumIf(fact.amount_minor, posting.is_purchase) AS revenue_minor,
-    sumIf(posting.awarded, posting.is_purchase) AS points_for_purchases,
+    sumIf(toInt128(fact.amount_minor), posting.is_purchase) AS revenue_minor,
+    sumIf(toInt128(posting.awarded), posting.is_purchase) AS points_for_purchases,
     if(revenue_minor = 0, NULL, round(points_for_purchases * 100 / revenue_minor, 2)) AS points_per_100
 FROM
 (

@@ -8,14 +8,23 @@ CREATE OR REPLACE VIEW tallybook.expiring
     rule_id String COMMENT 'Rule that awarded',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick, UTC: all work due by then is counted; NULL before the first tick'
 )
-AS SELECT
+AS WITH
+    -- The clocks of the programme as the books have them; ClickHouse's own zone tables may differ.
+    arrayPushFront((
+        SELECT argMax(changed_at, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), -62135596800000) AS zone_changes,
+    arrayPushFront((
+        SELECT argMax(shift_ms, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), 0) AS zone_shifts,
+    (ms) -> toDate32(fromUnixTimestamp64Milli(
+        ms + transform(roundDown(ms, zone_changes), zone_changes, zone_shifts, 0), 'UTC'
+    )) AS local_date
+SELECT
     opened.member_id AS member_id,
     opened.lot AS lot,
     if(ifNull(state.seq, 0) = 0, opened.points, ifNull(state.remaining, 0)) AS remaining,
     assumeNotNull(opened.expires_at) AS expires_at,
-    toDate32(toTimeZone(assumeNotNull(opened.expires_at) - INTERVAL 1 MILLISECOND, ifNull((
-        SELECT argMaxOrNull(timezone, effective_from) FROM tallybook_rows.rulesets FINAL
-    ), 'UTC'))) AS last_day,
+    local_date(toUnixTimestamp64Milli(assumeNotNull(opened.expires_at)) - 1) AS last_day,
     opened.rule_id AS rule_id,
     (SELECT minOrNull(at) FROM tallybook_rows.ticks FINAL) AS as_of
 FROM

@@ -36,11 +36,20 @@ CREATE OR REPLACE VIEW tallybook.facts
     record UInt64 COMMENT 'Record in that input, from 1; 0 for facts made by Tallybook',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick, UTC; NULL before the first tick'
 )
-AS SELECT
+AS WITH
+    -- The clocks of the programme as the books have them; ClickHouse's own zone tables may differ.
+    arrayPushFront((
+        SELECT argMax(changed_at, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), -62135596800000) AS zone_changes,
+    arrayPushFront((
+        SELECT argMax(shift_ms, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), 0) AS zone_shifts,
+    (ms) -> toDate32(fromUnixTimestamp64Milli(
+        ms + transform(roundDown(ms, zone_changes), zone_changes, zone_shifts, 0), 'UTC'
+    )) AS local_date
+SELECT
     *,
-    toDate32(toTimeZone(occurred_at, ifNull((
-        SELECT argMaxOrNull(timezone, effective_from) FROM tallybook_rows.rulesets FINAL
-    ), 'UTC'))) AS occurred_on,
+    local_date(toUnixTimestamp64Milli(occurred_at)) AS occurred_on,
     (SELECT minOrNull(at) FROM tallybook_rows.ticks FINAL) AS as_of
 FROM tallybook_rows.facts FINAL
 COMMENT 'What was reported, guests included; one row per journal line: a referral has one for each party, and a fact sent twice has two'

@@ -12,15 +12,21 @@ CREATE OR REPLACE VIEW tallybook.members
     updated_at DateTime64(3, 'UTC') COMMENT 'When the fact (or the tick) of the last posting happened, UTC',
     as_of Nullable(DateTime64(3, 'UTC')) COMMENT 'Last tick, UTC: all work due by then is counted; NULL before the first tick'
 )
-AS SELECT
+AS WITH
+    -- The clocks of the programme as the books have them; ClickHouse's own zone tables may differ.
+    arrayPushFront((
+        SELECT argMax(changed_at, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), -62135596800000) AS zone_changes,
+    arrayPushFront((
+        SELECT argMax(shift_ms, (effective_from, page, line)) FROM tallybook_rows.zone_changes FINAL
+    ), 0) AS zone_shifts,
+    (ms) -> toDate32(fromUnixTimestamp64Milli(
+        ms + transform(roundDown(ms, zone_changes), zone_changes, zone_shifts, 0), 'UTC'
+    )) AS local_date
+SELECT
     opened.member_id AS member_id,
     opened.opened_at AS opened_at,
-    ifNull(
-        opened.opened_on,
-        toDate32(toTimeZone(opened.opened_at, ifNull((
-            SELECT argMaxOrNull(timezone, effective_from) FROM tallybook_rows.rulesets FINAL
-        ), 'UTC')))
-    ) AS opened_on,
+    ifNull(opened.opened_on, local_date(toUnixTimestamp64Milli(opened.opened_at))) AS opened_on,
     opened.fact_type AS opened_by,
     opened.source AS first_source,
     opened.event_id AS first_event_id,

@@ -80,16 +80,25 @@ def decode_record(kind: type[Written], body: bytes, writer_schema: str | None = 
 
 def decode_postings(bodies: bytes, count: int, writer_schema: str | None = None) -> list[Posting]:
     """The `count` postings whose bodies stand one after the other, as in a container's block; raises BodyDamaged."""
+    return _decode_block("Posting", bodies, count, writer_schema)
+
+
+def decode_pages(bodies: bytes, count: int) -> list[JournalPage]:
+    """The `count` journal pages whose bodies stand one after the other; raises BodyDamaged."""
+    return _decode_block("JournalPage", bodies, count, None)
+
+
+def _decode_block(name: str, bodies: bytes, count: int, writer_schema: str | None) -> list[Any]:
     try:
-        if writer_schema is not None and writer_schema != schema_json("Posting"):
-            bodies = _rewritten("Posting", bodies, count, writer_schema)
+        if writer_schema is not None and writer_schema != schema_json(name):
+            bodies = _rewritten(name, bodies, count, writer_schema)
         # An array in Avro is its count, its items and a zero, so one compiled reader takes the whole block.
-        postings = list(_posting_block()(long_bytes(count) + bodies + b"\0").postings)
+        records = list(_block_decoder(name)(long_bytes(count) + bodies + b"\0").records)
     except _DAMAGE as error:
-        raise BodyDamaged(f"not {count} Postings: {_reason(error)}") from error
-    if len(postings) != count:
-        raise BodyDamaged(f"not {count} Postings: there are {len(postings)}")
-    return postings
+        raise BodyDamaged(f"not {count} {name}s: {_reason(error)}") from error
+    if len(records) != count:
+        raise BodyDamaged(f"not {count} {name}s: there are {len(records)}")
+    return records
 
 
 def read_container(file: IO[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -237,16 +246,16 @@ def _rewritten(name: str, bodies: bytes, count: int, writer_schema: str) -> byte
     return rewritten.getvalue()
 
 
-class _PostingBlock(msgspec.Struct):
-    """The postings of one block."""
+class _Block(msgspec.Struct):
+    """The records of one block."""
 
-    postings: tuple[Posting, ...]
+    records: tuple[Any, ...]
 
 
 @cache
-def _posting_block() -> Decoder:
-    fields = [{"name": "postings", "type": {"type": "array", "items": load_schema("Posting")}}]
-    return compile_record({"type": "record", "name": "PostingBlock", "fields": fields}, _structs())[1]
+def _block_decoder(name: str) -> Decoder:
+    fields = [{"name": "records", "type": {"type": "array", "items": load_schema(name)}}]
+    return compile_record({"type": "record", "name": "Block", "fields": fields}, _structs())[1]
 
 
 def _reason(error: BaseException) -> str:
@@ -268,7 +277,7 @@ def _published_codec(name: str) -> Decoder:
 
 def _structs() -> dict[str, Any]:
     return {kind: value for module in (facts, pages, posting) for kind, value in vars(module).items()} | {
-        "PostingBlock": _PostingBlock
+        "Block": _Block
     }
 
 

@@ -1,7 +1,7 @@
 """Finds what a person asks to have explained, an event first, else a member, and explains it."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,10 +9,11 @@ import msgspec
 from books.log import LogReader
 from schemas.facts import PurchaseRecorded
 from schemas.pages import Reject
-from schemas.posting import TICK_SOURCE
+from schemas.posting import TICK_SOURCE, Reason
 from tallybook.explain.event import explain_events
 from tallybook.explain.member import explain_member
 from tallybook.explain.model import EventExplained, MemberExplained
+from tallybook.explain.posting import BEFORE_RULES
 from tallybook.explain.print_explanation import print_event, print_member, print_reject
 from tallybook.explain.search import Found, Tables, ask_tables, find_event
 from tallybook.folder.folder import Folder, FolderRefused
@@ -35,6 +36,8 @@ class Explanation(msgspec.Struct):
     rejects: list[Reject] = []
     member: MemberExplained | None = None
     notes: list[str] = []
+    # The numbers of the rejects of which all was taken in at another time.
+    settled: frozenset[int] = frozenset()
 
     @property
     def is_refused(self) -> bool:
@@ -58,7 +61,8 @@ class Explanation(msgspec.Struct):
             say(line)
         taken_in = {(one.source, one.event_id) for one in self.events}
         for reject in self.rejects:
-            print_reject(reject, is_taken_in=(reject.source, reject.event_id) in taken_in)
+            known = (reject.source, reject.event_id) in taken_in
+            print_reject(reject, is_taken_in=known, is_settled=reject.number in self.settled)
         for at, event in enumerate(self.events):
             if at or self.rejects:
                 say("")
@@ -130,7 +134,24 @@ def _events(log: LogReader, event: str, found: Found, tables: Tables, tick: Call
     notes = [f"{event} is no event id; found by {found.known_by}"] if found.known_by != "event id" else []
     if len({one.source for one in events}) > 1:
         notes.append(f"{len(events)} sources sent an event {event}: choose one with --source")
-    return Explanation(events, found.rejects, notes=notes)
+    return Explanation(events, found.rejects, notes=notes, settled=_settled(events, found))
+
+
+def _settled(events: Sequence[EventExplained], found: Found) -> frozenset[int]:
+    """The rejects after which nothing is missing: the event came in from another input, and nothing of it conflicts."""
+    missing = BEFORE_RULES - {Reason.DUPLICATE}
+    whole = {
+        (event.source, event.event_id)
+        for event in events
+        if missing.isdisjoint(posting.reason for posting in event.postings)
+        and missing.isdisjoint(again.reason for posting in event.postings for again in posting.repeats)
+    }
+    taken = {(getattr(hit.journalled.fact, "source", ""), hit.input) for hit in found.hits}
+    return frozenset(
+        reject.number
+        for reject in found.rejects
+        if (reject.source, reject.event_id) in whole and (reject.source, reject.input) not in taken
+    )
 
 
 def _member(log: LogReader, member_id: str, newest: int, tick: Callable[[], object]) -> Explanation:

@@ -14,7 +14,7 @@ from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting
 from tallybook.explain.account_walk import AccountWalk, Moment
 from tallybook.explain.model import FactSeen, LimitSeen, LotSeen, MemberExplained, RuleSum
-from tallybook.explain.posting import last_day, limit_seen, reason_of
+from tallybook.explain.posting import last_day, limit_seen, most_specific, reason_of
 from tallybook.explain.sentences import arithmetic_line
 
 
@@ -92,7 +92,9 @@ def _lot_seen(number: int, left: int, expires_at: int, awards: dict[int, _Award]
 
 def _fact_seen(moment: Moment, posting: Posting) -> FactSeen:
     fact = moment.walked.line.fact
-    why = "" if isinstance(fact, BookFact) else reason_of(moment, fact, posting)
+    reason, why = posting.reason, ""
+    if not isinstance(fact, BookFact):
+        reason, why = most_specific(moment, fact, posting), reason_of(moment, fact, posting)
     return FactSeen(
         occurred_at=format_instant(posting.occurred_at),
         fact_type=posting.fact_type,
@@ -101,7 +103,7 @@ def _fact_seen(moment: Moment, posting: Posting) -> FactSeen:
         points=sum(entry.points for entry in posting.entries if entry.type == EntryType.POINTS_AWARDED),
         expired=-sum(entry.points for entry in posting.entries if entry.type == EntryType.POINTS_EXPIRED),
         balance_after=posting.balance,
-        reason=posting.reason or "",
+        reason=reason or "",
         why=why,
         arithmetic=_arithmetic(moment, posting),
     )
@@ -120,7 +122,7 @@ def _arithmetic(moment: Moment, posting: Posting) -> list[str]:
 
 
 def _limits_now(rules: CompiledRuleset | None, account: Account, at: int) -> list[LimitSeen]:
-    """Explain the limits of the rules in force, in the windows around `at`, without those for each SKU, store or order."""
+    """Explain the limits of the rules in force, in the windows around `at`, but those of each SKU, store or order."""
     if rules is None:
         return []
     local = LocalMoment(rules.zone, at)

@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from processors.decider.account import Account
-from processors.decider.limits import MAX_EARNED_LIMIT, MAX_LOTS_LIMIT, CompiledLimit, counter_key, left_of, used_of
+from processors.decider.kinds.streak import StreakRule
+from processors.decider.limits import (
+    MAX_EARNED_LIMIT,
+    MAX_LOTS_LIMIT,
+    PER_ORDER,
+    CompiledLimit,
+    counter_key,
+    left_of,
+    used_of,
+)
 from processors.decider.local_time import LocalMoment, Zone, iso_day
 from processors.decider.referrals import MAX_OPEN_CLAIMS
 from processors.decider.rules.explain_rules import Considered, consider
@@ -15,8 +24,9 @@ from schemas.instants import format_instant
 from schemas.posting import EntryType, Posting, Reason, Working
 from tallybook.explain.account_walk import Moment
 from tallybook.explain.model import EntrySeen, LimitSeen, PostingSeen, RuleSeen, RulesInForce
-from tallybook.explain.sentences import arithmetic_line, sentence
+from tallybook.explain.sentences import ORDER_PAID, arithmetic_line, sentence
 
+_LESS_THAN_A_DAY_PAID: Final = frozenset({Reason.LIMIT_REACHED, Reason.ZERO_POINTS})
 BEFORE_RULES: Final = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
 
 
@@ -42,7 +52,7 @@ def explain_posting(moment: Moment, fact: MemberFact, posting: Posting) -> Posti
         balance_before=moment.account.balance,
         balance_after=posting.balance,
         late=posting.late,
-        reason=posting.reason or "",
+        reason=most_specific(moment, fact, posting) or "",
         why=reason_of(moment, fact, posting, considered),
         rules=rules,
         considered=considered,
@@ -74,8 +84,24 @@ def last_day(expires_at: int | None, zone: Zone | None) -> str | None:
     return None if expires_at is None or zone is None else zone.local(expires_at - 1).date().isoformat()
 
 
+def most_specific(moment: Moment, fact: MemberFact, posting: Posting) -> Reason | None:
+    """Find the reason that says most of why a fact earned nothing; None if it awarded something.
+
+    The posting names a limit before a day that was paid already, whatever rule it was that met the limit.
+    """
+    reason = None if posting.reason is None else Reason(posting.reason)
+    if reason not in _LESS_THAN_A_DAY_PAID or not isinstance(fact, CheckedIn) or posting.day_held is not None:
+        return reason
+    decided_by = moment.rules_at(fact.occurred_at)
+    if decided_by is None or posting.local_day not in moment.account.days:
+        return reason
+    _, ruleset, zone = decided_by
+    pays_days = any(each.takes_part and each.kind == StreakRule.kind_name() for each in consider(ruleset, zone, fact))
+    return Reason.DAY_ALREADY_PAID if pays_days else reason
+
+
 def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: Iterable[RuleSeen] = ()) -> str:
-    """Give the sentence for the reason of a posting; empty if it awarded something."""
+    """Give the sentence for the reason of a posting, the most specific first; empty if it awarded something."""
     if posting.reason is None:
         return ""
     partition = moment.machine.partition
@@ -102,7 +128,24 @@ def reason_of(moment: Moment, fact: MemberFact, posting: Posting, considered: It
     cutting = cutting or [limit_id for working in posting.workings for limit_id in working.limit_ids]
     if cutting:
         details["limits"] = " and ".join(dict.fromkeys(cutting))
-    return sentence(posting.reason, details)
+    said = sentence(_as_said(fact, posting, decided_by[1] if decided_by else None, details), details)
+    specific = most_specific(moment, fact, posting)
+    if specific not in (None, posting.reason):
+        return f"{sentence(specific, details)} Of the other rules the ledger says {posting.reason}: {said}"
+    return said
+
+
+def _as_said(fact: MemberFact, posting: Posting, ruleset: Ruleset | None, details: dict[str, str]) -> str:
+    """The reason by which SENTENCES knows what to say; of an order that was paid before it fills in `details`."""
+    reason = str(posting.reason)
+    if posting.reason != Reason.LIMIT_REACHED or not isinstance(fact, PurchaseRecorded) or ruleset is None:
+        return reason
+    per = {limit.id: limit.per for limit in ruleset.limits}
+    cut = {limit_id for working in posting.workings for limit_id in working.limit_ids}
+    if {per.get(limit_id) for limit_id in cut} != {PER_ORDER}:
+        return reason
+    details |= {"order_id": fact.order_id, "limits": " and ".join(sorted(cut))}
+    return ORDER_PAID
 
 
 def limit_seen(limit: CompiledLimit, window: str, counters: Mapping[str, int], *, cut: int, charged: int) -> LimitSeen:

@@ -120,15 +120,25 @@ def _money(name: str, value: Any, currency: str) -> str:
     return str(value)
 
 
-def print_reject(reject: Reject, *, is_taken_in: bool) -> None:
-    """Print a refused record in short, with what to do about it if the event was not taken in at another time."""
+def print_reject(reject: Reject, *, is_taken_in: bool, is_settled: bool) -> None:
+    """Print a refused record in short, with what to do about it if the event was not taken in at another time.
+
+    `is_settled`: it was, and nothing of it is missing.
+    """
     again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
     said = f"{reject.source or '?'}/{reject.event_id or '?'}"
     refused = f"refused: reject {reject.number}{again}, {reject.reason}"
-    say(f"{said} was taken in (see below), after it was {refused}" if is_taken_in else f"{said} was {refused}")
+    if is_settled:
+        say(f"{said} was taken in (see below), after it was {refused}")
+    else:
+        say(f"{said} was {refused}{'; something else came in under this id (see below)' if is_taken_in else ''}")
     say(f"  {reject.input_name}, record {reject.record:,}, line {reject.at_line:,}")
     say(f"  {f'{reject.field}: ' if reject.field else ''}{reject.message}")
-    if is_taken_in:
+    if is_settled:
         say(f"  See it: tallybook rejects show {reject.number}; nothing is left to do about it")
+        return
+    if is_taken_in:
+        say(f"  See it: tallybook rejects show {reject.number}; what it says beyond that was not counted:")
+        say("  send it as an event with an id of its own")
         return
     say(f"  See it: tallybook rejects show {reject.number}; send it again: tallybook rejects resubmit {reject.number}")

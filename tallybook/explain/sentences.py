@@ -7,6 +7,7 @@ from schemas.posting import Reason, Working
 from tallybook.explain.model import LimitSeen
 
 _UNITS: Final = {"minor": "minor", "milli": "thousandths", "event": "event", "line": "line", "day": "day"}
+ORDER_PAID: Final = "order_paid"  # what is said of limit_reached where all limits that cut it count orders
 _COUNTED: Final = frozenset({"event", "line", "day"})
 # The words in braces are filled in by `explain`; see DETAILS for what they say where nothing is known.
 SENTENCES: Final[dict[str, str]] = {
@@ -38,6 +39,10 @@ SENTENCES: Final[dict[str, str]] = {
         "let a rule that pays very often pay at most so many times a day (`limits` with `per: day` and `times`)."
     ),
     Reason.LIMIT_REACHED: "It was worth points, but there was no room left under {limits}.",
+    ORDER_PAID: (
+        "It was worth points, but order {order_id} was paid before, under another event: {limits} lets an order be "
+        "paid no more than that."
+    ),
     Reason.ZERO_POINTS: "Rules took part, but what they make of it is less than one whole point.",
     Reason.DAY_ALREADY_PAID: "The member had already checked in on {local_day}; each local day counts once.",
     Reason.NO_RULE_MATCHED: "No rule pays for it: each one misses a condition.",
@@ -55,6 +60,7 @@ DETAILS: Final[dict[str, str]] = {
     "max_lots": "too many",
     "limits": "a limit",
     "local_day": "that day",
+    "order_id": "of this purchase",
 }
 
 

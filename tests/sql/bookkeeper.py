@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from processors.zones import zone_data
 from schemas.entry_ids import award_entry_id, claim_key, expiry_entry_id, referee_purchased_event_id, tick_event_id
 from schemas.facts import (
     CheckedIn,
@@ -58,7 +59,7 @@ class Bookkeeper:
         self._rejects: list[Reject] = []
         self._count = 0
         self._everywhere(lambda n: JournalOpened("test", 1, partitions, n, 90 * 86_400_000, 30 * 86_400_000))
-        self._everywhere(lambda _: RulesetPublished("1", "ab" * 32, 0, 1, "programme: test\n", zone, b"TZif"))
+        self._everywhere(lambda _: RulesetPublished("1", "ab" * 32, 0, 1, "programme: test\n", zone, zone_data(zone)))
 
     def fact(
         self, fact: MemberFact, member: str | None, *, earned: Mapping[str, int] | None = None, **more: Any

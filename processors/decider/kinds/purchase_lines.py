@@ -8,7 +8,6 @@ from processors.decider.fields.problems import Path, Problem
 from processors.decider.kinds.rule import LinesAsked, NumberedRule, Programme, indented
 from schemas.facts import PurchaseLine
 
-
 # A discount as most systems write it on a line of its own.
 _DISCOUNT = PurchaseLine(sku="discount", amount_minor=-1)
 
