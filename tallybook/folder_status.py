@@ -24,7 +24,10 @@ def status_of(folder: Folder) -> dict[str, Any]:
         last = commits[-1] if commits else None
         inputs = {one.sha256: one for commit in commits for one in commit.inputs}
         last_tick = last.last_tick if last else 0
-        rulesets = [f"{fact.version} from {format_instant(fact.effective_from)}" for fact, _ in published_in(log)]
+        rulesets = [
+            f"{f'{one.title}: ' if one.title else ''}{one.fact.version} from {format_instant(one.fact.effective_from)}"
+            for one in published_in(log)
+        ]
         tables, address = _tables(folder, log)
         return {
             "deployment": opened.deployment,

@@ -147,6 +147,8 @@ def show(
         show_json(rows)
         return
     shown = [row | {"ruleset_hash": f"{row['ruleset_hash'][:12]}…"} for row in rows]
+    if not any(row["title"] for row in rows):
+        shown = [{name: value for name, value in row.items() if name != "title"} for row in shown]
     show_table("Published rules, in the order of the journal", shown)
     if not rows:
         note("Publish one: tallybook rules publish FILE (in a folder with books, the first import does)")

@@ -81,7 +81,7 @@ def check_text(file: Path, text: str) -> tuple[RulesetChecked, Ruleset | None]:
     failures = run_examples(ruleset, text, score_with(lambda _: ruleset))
     findings += [Finding("example", each.line, each.name, each.message) for each in failures]
     parts = (
-        f"version {ruleset.version} of {ruleset.programme}",
+        f"version {ruleset.version} of {ruleset.programme}{f' ({ruleset.title})' if ruleset.title else ''}",
         counted(len(ruleset.rules), "rule"),
         counted(len(ruleset.limits), "limit"),
         counted(len(ruleset.examples), "example"),

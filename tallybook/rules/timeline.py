@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from books.log import LogReader
+from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder
@@ -27,7 +28,13 @@ class Publication(NamedTuple):
             "semantics": self.fact.semantics,
             "timezone": self.fact.timezone,
             "published_at": format_instant(self.published_at),
+            "title": self.title,
         }
+
+    @property
+    def title(self) -> str:
+        """What people call the programme; empty where the ruleset has no title."""
+        return str(read_yaml(self.fact.text).data.get("title", ""))
 
 
 def timeline_of(folder: Folder) -> list[Publication]:

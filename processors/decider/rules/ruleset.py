@@ -20,6 +20,8 @@ from processors.decider.rules.checks import check_examples, check_rules
 from schemas.currencies import DECIMALS
 
 MAX_RULES: Final = 200
+MAX_TITLE_LENGTH: Final = 100
+PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 MAX_EXAMPLES: Final = 200
 
 
@@ -27,6 +29,9 @@ class Ruleset(RulesetModel):
     """One version of a programme's rules."""
 
     programme: Id = Field(description="The programme's name; also the name of the folder of this file.")
+    title: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TITLE_LENGTH, pattern=PRINTABLE)] | None = (
+        Field(default=None, description="What people call the programme, in any language; shown beside its name.")
+    )
     version: Version = Field(
         description="The version's name; also the name of this file. Never changed once published."
     )
