@@ -3,6 +3,7 @@
 from typing import Final
 
 MAX_ID_LENGTH: Final = 200
+MAX_ID_BYTES: Final = 200  # of UTF-8: what is written for an id is bounded whatever its script
 MAX_SOURCE_LENGTH: Final = 64
 MAX_ATTRIBUTES: Final = 32
 MAX_ATTRIBUTE_LENGTH: Final = 500
@@ -12,7 +13,7 @@ MAX_QUANTITY_MILLI: Final = 10**12
 MAX_TEXT_LENGTH: Final = 10**7
 MAX_MEDIA: Final = 1_000
 MAX_EVENT_BYTES: Final = 1_000_000
-EARLIEST_AT: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
+EARLIEST_AT: Final = 0  # 1970-01-01T00:00:00Z
 MAX_FUTURE_MS: Final = 5 * 60 * 1000
 DAY_MS: Final = 86_400_000
 

@@ -33,6 +33,8 @@ _SOURCE: Final = rf"^(?!{DERIVED_SOURCE}{_END})[A-Za-z0-9._:-]+{_END}"
 Source = Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH, pattern=_SOURCE)]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
 Label = Annotated[str, Meta(max_length=MAX_ID_LENGTH, pattern=_NO_CONTROL)]
+# The fields of text for people to read; every other text is an id, and has at most MAX_ID_BYTES bytes of UTF-8 too.
+FREE_TEXTS: Final = frozenset({"channel", "tender", "category", "brand", "network"})
 AmountMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]
 # Below 0 on lines that take something off the order: a discount, a voucher, a deposit paid back.
 SignedAmountMinor = Annotated[int, Meta(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)]

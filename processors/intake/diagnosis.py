@@ -1,6 +1,7 @@
 """Finds the first thing wrong with a decoded record, in the order of its schema's fields, and says what to change.
 
-Only the decoder decides what is valid; this explains its refusals, and is called for refused records only.
+The decoder decides what is valid, but for what stands in texts: whether an id has too many bytes or is a number in
+scientific notation, and whether rare characters are control characters, is decided here.
 """
 
 import re
@@ -10,10 +11,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from processors.intake.fact_shapes import struct_type
+from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC, struct_type
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
+from schemas.bounds import MAX_ID_BYTES
 from schemas.entry_ids import DERIVED_SOURCE
+from schemas.facts import FREE_TEXTS
 
 _EVERY_ESCAPE: Final = "control characters (line breaks, tabs, NUL)"
 
@@ -21,7 +24,8 @@ _EVERY_ESCAPE: Final = "control characters (line breaks, tabs, NUL)"
 def diagnose(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> Problem | None:
     """The first problem of a record by the order of the contract's fields, or None if this finds none.
 
-    `kind` is the fact's struct; `occurred_at` is not looked at here, beyond that it is there.
+    `document` is in its normal form, `kind` the fact's struct; `occurred_at` is not looked at here, beyond that it is
+    there.
     """
     try:
         _check_struct(document, struct_type(kind), "")
@@ -60,7 +64,7 @@ def _check(value: Any, expected: inspect.Type, place: str) -> None:
     if isinstance(expected, inspect.IntType):
         _check_integer(value, expected, place)
     elif isinstance(expected, inspect.StrType):
-        _check_text(value, expected, place)
+        _check_text(value, expected, place, is_id=place.rpartition(".")[2] not in FREE_TEXTS)
     elif isinstance(expected, inspect.DictType):
         _check_map(value, expected, place)
     elif isinstance(expected, inspect.VarTupleType):
@@ -103,12 +107,9 @@ def _unquoted(name: str, value: Any) -> str:
     return f": {_whole(name, float(value.replace(',', '.')))}, without quotes"
 
 
-def _check_text(value: Any, expected: inspect.StrType, place: str) -> None:
+def _check_text(value: Any, expected: inspect.StrType, place: str, *, is_id: bool) -> None:
     if not isinstance(value, str):
-        hint = ": leave it out instead" if value is None else ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            hint = ": put it in quotes"
-        raise Problem("wrong_type", f"{place} must be text, not {_name_of(value)}{hint}", place)
+        raise Problem("wrong_type", f"{place} must be text, not {_name_of(value)}{_as_text_hint(value)}", place)
     if expected.min_length is not None and len(value) < expected.min_length:
         raise Problem("out_of_range", f"{place} is empty: give it a value", place)
     if expected.max_length is not None and len(value) > expected.max_length:
@@ -129,6 +130,30 @@ def _check_text(value: Any, expected: inspect.StrType, place: str) -> None:
             else f"{_EVERY_ESCAPE} may not stand in it"
         )
         raise Problem("out_of_range", f"{place} is {quoted(value)}: {allowed}", place)
+    if is_id:
+        _check_id(value, place)
+
+
+def _as_text_hint(value: Any) -> str:
+    """How a number that is no text should have been written."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, float) and abs(value) >= FIRST_INEXACT:
+        return ": its last digits may have been lost; put it in quotes where it is still written in full"
+    return ": put it in quotes"
+
+
+def _check_id(value: str, place: str) -> None:
+    size = len(value.encode())
+    if size > MAX_ID_BYTES:
+        message = f"{place} has {size:,} bytes of UTF-8: at most {MAX_ID_BYTES} are taken"
+        raise Problem("out_of_range", message, place)
+    if SCIENTIFIC.fullmatch(value):
+        message = (
+            f"{place} is {quoted(value)}: a program has rounded a long number, so that its last digits are lost. "
+            "Export it again as text (in a spreadsheet: give the column the format Text before the numbers come in)"
+        )
+        raise Problem("out_of_range", message, place)
 
 
 def _is_unicode(value: str) -> bool:
@@ -145,8 +170,9 @@ def _check_map(value: Any, expected: inspect.DictType, place: str) -> None:
     if expected.max_length is not None and len(value) > expected.max_length:
         raise Problem("out_of_range", f"{place} has {len(value)} names: at most {expected.max_length} are taken", place)
     for name, one in value.items():
-        _check_text(name, _text(expected.key_type), f"{place}[{quoted(name)}]")
-        _check_text(one, _text(expected.value_type), f"{place}.{name}" if name.isidentifier() else place)
+        _check_text(name, _text(expected.key_type), f"{place}[{quoted(name)}]", is_id=True)
+        at = f"{place}.{name}" if name.isidentifier() else place
+        _check_text(one, _text(expected.value_type), at, is_id=False)
 
 
 def _text(described: inspect.Type) -> inspect.StrType:

@@ -1,7 +1,8 @@
 """The door: admits a record as a fact, or refuses it with a typed reason. It raises nothing on data and knows no rules.
 
 A record is first decoded straight into the shape of a fact. Only if that fails, or if the record might hide something
-(an escape, a key given twice), it is decoded into a dictionary, where the first problem is found and explained.
+(an escape, a key given twice, blanks around an id), it is decoded into a dictionary, brought into the form that all
+formats have in common, and decoded once more; there the first problem is found and explained.
 """
 
 import re
@@ -14,7 +15,16 @@ import msgspec
 
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
-from processors.intake.fact_shapes import PURCHASE_SHAPE, SHAPES, AnyShape, build, keeps_bounds
+from processors.intake.fact_shapes import (
+    PURCHASE_SHAPE,
+    SHAPES,
+    AnyShape,
+    are_plain,
+    build,
+    keeps_bounds,
+    texts_of,
+)
+from processors.intake.normal_form import id_text, normal_form
 from processors.intake.refusal import Problem, Refusal, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import (
@@ -28,12 +38,20 @@ from schemas.bounds import (
 )
 from schemas.currencies import DECIMALS, format_minor
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, PurchaseRecorded, ReferralMade, Source
-from schemas.instants import NoInstant, format_instant, parse_instant
+from schemas.instants import EARLIEST_MS, NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
+# Smaller numbers are not taken for milliseconds: they are seconds of 1970 to 2100, or an instant of early 1970, which is
+# told apart from them only as text.
+UNLIKE_SECONDS: Final = 4_102_444_800
 MAX_SOURCES_REMEMBERED: Final = 4_096
 # JSON is less than twenty times as long as Avro of the same event, so a body up to here is not too large as JSON.
 MAX_QUICK_BYTES: Final = 32_768
+# What JSON needs at most for one printable character, and for names and numbers of a line; those of the rest of a fact,
+# attributes too, take no more than eight lines.
+MAX_CHARACTER_BYTES: Final = 4
+MAX_LINE_BYTES: Final = 256
+MAX_HEAD_LINES: Final = 8
 
 Judge = Callable[[PublishedFact], Refusal | None]
 
@@ -67,7 +85,12 @@ def admit_json(
     try:
         # An envelope's kind goes before the default one, so inside one only events that name their kind are decoded.
         shape = _decoders["" if envelope else default_type](raw)
-        if b"\\" in raw or b"\x7f" in raw or json_text.may_repeat_a_key(raw):
+        if b"\\" in raw or b"\x7f" in raw:
+            return _admit_parsed(raw, unknown, default_type, envelope)
+        texts = texts_of(shape)
+        at = shape.occurred_at
+        all_texts = texts if isinstance(at, int) else texts + at
+        if json_text.may_repeat_a_key(raw, all_texts) or not are_plain(texts, is_json=True):
             return _admit_parsed(raw, unknown, default_type, envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _admit_parsed(raw, unknown, default_type, envelope)
@@ -87,8 +110,13 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
         try:
             shape = msgspec.convert(document, SHAPES[name])
         except _MISFITS:
-            shape = _known_shape(document, name, unknown)
-        return _checked(shape, document, name)
+            shape = None
+        if shape is not None:
+            texts = texts_of(shape)
+            if are_plain(texts) and _is_small(shape, texts):
+                return _finished(shape)
+        document = _known_form(document, name, unknown)
+        return _checked(_shape_of(document, name), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
@@ -154,7 +182,7 @@ def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon
     """Whether a fact comes too early or too late for a partition, all in UTC ms; None if it is in time.
 
     Too early: more than five minutes after the earlier of `received_at` and `now` (the door's own clock). Too old:
-    more than `horizon_ms` before `last_tick`, or before 2000.
+    more than `horizon_ms` before `last_tick`, or before 1970.
     """
     at = fact.occurred_at
     problem: Problem | None = None
@@ -166,7 +194,7 @@ def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon
         )
         problem = Problem("too_early", message, "occurred_at")
     elif at < EARLIEST_AT:
-        problem = _before_2000(at)
+        problem = _before_1970(at)
     elif at < last_tick - horizon_ms:
         message = (
             f"occurred_at {format_instant(at)} lies more than {horizon_ms // 86_400_000} days (the horizon) before "
@@ -192,39 +220,44 @@ def _admit_parsed(
         if default_type and "type" not in document:
             document = {**document, "type": default_type}
         name = _known_type(document)
-        return _checked(_known_shape(document, name, unknown), document, name)
+        document = _known_form(document, name, unknown)
+        return _checked(_shape_of(document, name), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
 
-def _known_shape(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Any:
-    """The shape of the fact in a document; fields that no fact has are ignored."""
+def _known_form(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:
+    """The normal form of a document, without the fields that no fact has."""
+    return {**normal_form(_without_unknown(document, name, unknown), _FACTS[name]), "type": name}
+
+
+def _shape_of(document: Mapping[str, Any], name: str) -> Any:
+    """The shape of the fact in a document in its normal form; raises Problem."""
     try:
-        return msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
+        return msgspec.convert(document, SHAPES[name])
     except _MISFITS as error:
         raise _explained(document, name, str(error)) from error
 
 
 def _checked(shape: Any, document: Mapping[str, Any], name: str) -> PublishedFact:
-    """The fact of a shape, if its texts keep their patterns and its size the bound; raises Problem."""
+    """The fact of a shape, if its texts keep their bounds and patterns and its size the bound; raises Problem."""
     try:
         text = _encode(shape)
     except UnicodeEncodeError as error:
         raise _explained(document, name, "half of a surrogate pair is not valid Unicode text") from error
     if len(text) > MAX_EVENT_BYTES:
         raise Problem("too_large", f"the event has {len(text):,} bytes as JSON: at most {MAX_EVENT_BYTES:,} are taken")
-    if b"\\" in text or b"\x7f" in text:
-        _check_patterns(text, document, name)
+    if not are_plain(texts_of(shape)):
+        problem = diagnose(document, _FACTS[name])
+        if problem is not None:
+            raise problem
     return _finished(shape)
 
 
-def _check_patterns(text: bytes, document: Mapping[str, Any], name: str) -> None:
-    """Raises Problem if a text holds what its pattern forbids; only here are the schema's own patterns run."""
-    timeless = msgspec.json.decode(text) | {"occurred_at": 0}
-    try:
-        msgspec.convert(timeless, _FACTS[name])
-    except msgspec.ValidationError as error:
-        raise _explained(document, name, str(error)) from error
+def _is_small(shape: Any, texts: str) -> bool:
+    """Whether a shape surely is not too large as JSON."""
+    lines = len(shape.lines) if type(shape) is PURCHASE_SHAPE else 0
+    return len(texts) * MAX_CHARACTER_BYTES + (lines + MAX_HEAD_LINES) * MAX_LINE_BYTES <= MAX_EVENT_BYTES
 
 
 def _explained(document: Mapping[str, Any], name: str, message: str) -> Problem:
@@ -240,7 +273,7 @@ def _explained(document: Mapping[str, Any], name: str, message: str) -> Problem:
 
 
 def _known_type(document: Mapping[str, Any]) -> str:
-    name = document.get("type")
+    name = id_text(document.get("type"))
     kinds = ", ".join(_FACTS)
     if name is None:
         raise Problem("missing_field", f"type is missing: it is one of {kinds}", "type")
@@ -293,7 +326,9 @@ def _finished(shape: Any) -> PublishedFact:
 
 def _is_whole(fact: PublishedFact) -> bool:
     """Whether a fact of the right types surely is one that the door admits; False leaves that open."""
-    if not (EARLIEST_AT <= fact.occurred_at <= LATEST_AT and _is_plain_source(fact.source) and keeps_bounds(fact)):
+    if not (EARLIEST_AT <= fact.occurred_at <= LATEST_AT and _is_plain_source(fact.source)):
+        return False
+    if not (keeps_bounds(fact) and are_plain(texts_of(fact))):
         return False
     if isinstance(fact, ReferralMade):
         return fact.referrer_id != fact.referee_id
@@ -350,28 +385,32 @@ def _instant(value: int | str) -> int:
             at = parse_instant(value)
         except NoInstant as error:
             raise Problem("invalid_time", f"occurred_at {quoted(value)} {error.why}", "occurred_at") from error
-    else:
-        at = value
-    if EARLIEST_AT <= at <= LATEST_AT:
-        return at
-    raise _beyond_time(at)
+        if EARLIEST_AT <= at <= LATEST_AT:
+            return at
+        raise _before_1970(at)
+    if UNLIKE_SECONDS <= value <= LATEST_AT or value == 0:
+        return value
+    raise _beyond_time(value)
 
 
 def _beyond_time(value: int) -> Problem:
-    if EARLIEST_AT <= value * 1000 <= LATEST_AT and value < EARLIEST_AT:
-        message = f"occurred_at is {value}: that looks like seconds; write milliseconds, {value * 1000}"
-        return Problem("too_old", message, "occurred_at")
+    if 0 < value < UNLIKE_SECONDS:
+        message = (
+            f"occurred_at is {value}: that looks like seconds; write milliseconds, {value * 1000}, "
+            f"or as text {format_instant(value)} if it was in 1970"
+        )
+        return Problem("invalid_time", message, "occurred_at")
     if value < EARLIEST_AT:
-        return _before_2000(value)
+        return _before_1970(value)
     if value <= LATEST_AT * 1000:
         message = f"occurred_at is {value}: that looks like microseconds; write milliseconds, {value // 1000}"
         return Problem("invalid_time", message, "occurred_at")
     return Problem("invalid_time", f"occurred_at is {quoted(value)}: that is after the year 9999", "occurred_at")
 
 
-def _before_2000(value: int) -> Problem:
-    shown = format_instant(value) if value >= 0 else quoted(value)
-    return Problem("too_old", f"occurred_at {shown} is before 2000-01-01: no book goes back so far", "occurred_at")
+def _before_1970(value: int) -> Problem:
+    shown = format_instant(value) if value >= EARLIEST_MS else quoted(value)
+    return Problem("too_old", f"occurred_at {shown} is before 1970-01-01: no book goes back so far", "occurred_at")
 
 
 def _not_an_instant(value: object) -> Problem:

@@ -1,12 +1,12 @@
 """Structs into which the door decodes published facts: made from the schema, but five times quicker to decode.
 
 Text patterns (no control characters) cost more than all other checks of a fact together. They are left out here, as the
-door rules out control characters for a whole record at once: valid JSON holds none unescaped, so a
-record without a backslash and without DEL has none. `occurred_at` may still be text here.
+door looks at all texts of a record at once (`are_plain`). `occurred_at` may still be text here.
 
-A fact from Avro has its types already; `keeps_bounds` looks at the rest of what the schema asks, in generated code.
+A fact from Avro has its types already; `keeps_bounds` looks at the rest of what the schema asks, in generated code too.
 """
 
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -16,10 +16,20 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import inspect
 
+from schemas.bounds import MAX_ID_BYTES
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine
 from schemas.generated import define
 
 _BOUNDS: Final = ("ge", "le", "min_length", "max_length")
+# Doubles from here on stand for several whole numbers each, so that the last digits of an id would be lost.
+FIRST_INEXACT: Final = 2**53
+_LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
+# A number as spreadsheets and programs write a long one that they have rounded: 4.98765E+15, 4,98765E+15, 4.98765E15.
+_SCIENTIFIC: Final = r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}"
+SCIENTIFIC: Final = re.compile(_SCIENTIFIC, re.ASCII)
+# In texts with bars between them: one that is such a number, and one that could have more than MAX_ID_BYTES.
+_SCIENTIFIC_TEXT: Final = re.compile(rf"\|{_SCIENTIFIC}\|", re.ASCII)
+_LONG_TEXT: Final = re.compile(rf"[^|]{{{MAX_ID_BYTES // _LONGEST_CHARACTER + 1}}}")
 
 
 def build(shape: Any) -> PublishedFact:
@@ -32,12 +42,36 @@ def build(shape: Any) -> PublishedFact:
 
 
 def keeps_bounds(fact: PublishedFact) -> bool:
-    """Whether a fact of the right types surely keeps the bounds of its fields, and holds no control characters.
+    """Whether a fact of the right types keeps the bounds of its fields.
 
-    False leaves that open: texts with rare characters are not looked at closely. What no field alone can show, and the
-    pattern of `source`, are left to the door.
+    Its texts are looked at by `are_plain`; what no field alone can show, and the pattern of `source`, are left to
+    the door.
     """
     return _BOUNDS_OF[type(fact)](fact)
+
+
+def texts_of(fact: Any) -> str:
+    """All texts of a fact, or of its shape, in one, as one look at it is the quickest: bars stand between them.
+
+    The instant and the kind are left out. A blank stands for the value of an empty attribute.
+    """
+    return _TEXTS_OF[type(fact)](fact)
+
+
+def are_plain(texts: str, *, is_json: bool = False) -> bool:
+    """Whether all of `texts_of` surely are as they are meant; False leaves that open.
+
+    They have no blanks around them and no control characters, ids keep their bound in bytes and are no numbers in
+    scientific notation, and no attribute is empty. `is_json`: the texts stood in JSON without backslash and DEL, where
+    no control character can stand.
+    """
+    if " " in texts and ("| " in texts or " |" in texts):
+        return False
+    if ("." in texts or "+" in texts) and _SCIENTIFIC_TEXT.search(texts):
+        return False
+    if texts.isascii():
+        return is_json or texts.isprintable()
+    return texts.isprintable() and not _LONG_TEXT.search(texts)
 
 
 def _loosened(annotation: Any) -> Any:
@@ -116,31 +150,41 @@ class _BoundsSource:
         names = [f"{value}_{field.name}" for field in described.fields]
         self._line(depth, f"{', '.join(names)}, = fields_of({value})")
         checks = [(name, field.type) for name, field in zip(names, described.fields, strict=True)]
-        tests = [test for name, kind in checks for test in _tests(kind, name)]
-        # Text of which every character can be printed holds no control character, and one look at all is the quickest.
-        texts = "".join(
-            f"{{{name} or ''}}" if _is_optional(kind) else f"{{{name}}}" for name, kind in checks if _is_text(kind)
-        )
-        self._refuse_unless([*tests, f'f"{texts}".isprintable()'], depth)
+        self._refuse_unless([test for name, kind in checks for test in _tests(kind, name)], depth)
         for name, kind in checks:
             if isinstance(kind, inspect.VarTupleType) and isinstance(kind.item_type, inspect.StructType):
                 self._line(depth, f"for line in {name}:")
                 self._struct(kind.item_type, "line", depth + 1)
             elif isinstance(kind, inspect.DictType):
                 self._line(depth, f"for key, text in {name}.items():")
-                tests = [*_tests(kind.key_type, "key"), *_tests(kind.value_type, "text")]
-                self._refuse_unless([*tests, 'f"{key}{text}".isprintable()'], depth + 1)
+                self._refuse_unless([*_tests(kind.key_type, "key"), *_tests(kind.value_type, "text")], depth + 1)
+
+
+def _texts_source(kind: type[PublishedFact]) -> str:
+    lines = ["def texts_of(fact):", f'    texts = f"|{_bars(kind, "fact")}|"']
+    for field in struct_type(kind).fields:
+        if field.name == "lines":
+            lines += ["    for line in fact.lines:", f'        texts += f"{_bars(PurchaseLine, "line")}|"']
+        elif isinstance(field.type, inspect.DictType):
+            lines.append(f"    for key, text in fact.{field.name}.items():")
+            lines.append("        texts += f\"{key}|{text or ' '}|\"")
+    return "\n".join([*lines, "    return texts"])
+
+
+def _bars(kind: type[msgspec.Struct], value: str) -> str:
+    """The texts of a struct with bars between them, as a format string has them."""
+    return "|".join(
+        f"{{{value}.{field.name} or ''}}" if _is_optional(field.type) else f"{{{value}.{field.name}}}"
+        for field in struct_type(kind).fields
+        if isinstance(given_type(field.type), inspect.StrType)
+    )
 
 
 def _is_optional(kind: inspect.Type) -> bool:
     return isinstance(kind, inspect.UnionType)
 
 
-def _is_text(kind: inspect.Type) -> bool:
-    return isinstance(_given(kind), inspect.StrType)
-
-
-def _given(kind: inspect.Type) -> inspect.Type:
+def given_type(kind: inspect.Type) -> inspect.Type:
     """The type of a field where it is not None."""
     if isinstance(kind, inspect.UnionType):
         (kind,) = (one for one in kind.types if not isinstance(one, inspect.NoneType))
@@ -149,7 +193,7 @@ def _given(kind: inspect.Type) -> inspect.Type:
 
 def _tests(kind: inspect.Type, name: str) -> list[str]:
     """The expressions that are true where a value keeps the bounds of its type; TypeError for a type not met yet."""
-    given = _given(kind)
+    given = given_type(kind)
     tests: list[str] = []
     if isinstance(given, inspect.IntType):
         if (given.ge is None) != (given.le is None):
@@ -172,4 +216,11 @@ def _bounds_of(kind: type[PublishedFact]) -> Callable[[Any], bool]:
     return compiled
 
 
+def _joined_texts_of(kind: type[PublishedFact]) -> Callable[[Any], str]:
+    compiled: Callable[[Any], str] = define(f"texts of {kind.__name__}", _texts_source(kind), {})["texts_of"]
+    return compiled
+
+
 _BOUNDS_OF: Final[dict[type, Callable[[Any], bool]]] = {kind: _bounds_of(kind) for kind in PUBLISHED_TYPES}
+_TEXTS_OF: Final[dict[type, Callable[[Any], str]]] = {kind: _joined_texts_of(kind) for kind in PUBLISHED_TYPES}
+_TEXTS_OF.update({SHAPES[kind.__name__]: _TEXTS_OF[kind] for kind in PUBLISHED_TYPES})

@@ -146,7 +146,7 @@ class StreamIntake:
                     self._received_at,
                     input_name=f"{record.topic}/{record.partition}",
                     record=record.offset + 1,
-                    body=self._door.body_of(record.value),
+                    body=self._door.body,
                 )
         started = time.perf_counter()
         self._producer.begin()

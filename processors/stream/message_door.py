@@ -85,6 +85,7 @@ class MessageDoor:
         self._door = Door(unknown, judge)
         self._schemas = writer_schemas
         self._writers: dict[bytes, _Writer] = {}
+        self._body: bytes | None = None
 
     def admit(self, value: bytes | None, headers: Mapping[str, str], default_type: str) -> PublishedFact | Refusal:
         """The fact that a message says, or why it is refused.
@@ -92,6 +93,7 @@ class MessageDoor:
         `default_type` is the kind of an event that says none itself: a JSON object without `type`, for an Avro record
         has a name. Raises RegistryUnreachable, and nothing else on data.
         """
+        self._body = None
         if not value:
             what = "no value (a tombstone)" if value is None else "an empty value"
             return Refusal("malformed", f"the message has {what}: an event is sent as JSON or Avro, and never deleted")
@@ -107,13 +109,10 @@ class MessageDoor:
             return self._admit_framed(value, FRAME_BYTES, headers)
         return self._admit_json(value, headers, default_type)
 
-    def body_of(self, value: bytes | None) -> bytes | None:
-        """The Avro body of a message that was admitted, if our own present schema wrote it; else None."""
-        if not value:
-            return None
-        prefix_bytes = CONFLUENT_BYTES if value[0] == CONFLUENT_MARKER else FRAME_BYTES
-        writer = self._writers.get(value[:prefix_bytes])
-        return value[prefix_bytes:] if writer is not None and writer.own else None
+    @property
+    def body(self) -> bytes | None:
+        """The Avro body of the message that was looked at last, if it says the very fact admitted in our own schema."""
+        return self._body
 
     def _admit_json(self, value: bytes, headers: Mapping[str, str], default_type: str) -> PublishedFact | Refusal:
         raw = value.removeprefix(_BYTE_ORDER_MARK)
@@ -133,7 +132,10 @@ class MessageDoor:
             writer = self._writers.get(prefix) or self._new_writer(prefix)
             body = value[prefix_bytes:]
             if writer.own:
-                return self._door.admit_fact(decode_published(writer.own, body), len(body))
+                fact = decode_published(writer.own, body)
+                admitted = self._door.admit_fact(fact, len(body))
+                self._body = body if admitted is fact else None
+                return admitted
             kind, fields = _read(writer, body)
             document = {"type": kind} | without_nulls(fields)
             if envelope := _envelope(headers):

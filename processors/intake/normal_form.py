@@ -1,0 +1,153 @@
+"""Brings a decoded record into the one form that the same event has in every format, as far as its meaning is exact.
+
+* null, NaN and blank text mean that an optional field is not given.
+* Blanks around a text are taken off, tabs and line breaks too.
+* A run of control characters within free text (line breaks, tabs) becomes one blank.
+* A whole number may be written `1250.0`, or in quotes.
+* A number becomes text where text is asked for: the shortest decimal that reads back as the same number.
+
+What has no exact meaning stays as it is; the door then refuses it.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import inspect
+
+from processors.intake.fact_shapes import FIRST_INEXACT, given_type, struct_type
+from processors.intake.refusal import Problem, quoted
+from schemas.facts import FREE_TEXTS, PurchaseLine
+
+_MAX_BITS: Final = 256
+_MAX_DIGITS: Final = 40
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}(\.0{1,30})?", re.ASCII)
+# As JavaScript and Java write now: milliseconds of 2001 to 2286, and no other way to write a time has 13 digits.
+_MILLISECONDS: Final = re.compile(r"[1-9][0-9]{12}", re.ASCII)
+
+_Read = Callable[[Any], Any]
+
+
+def normal_form(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a document for a fact (or a line) of this kind; names that it does not have stay as they are.
+
+    Raises Problem for an attribute that is given twice once the blanks around its name are taken off.
+    """
+    readers = _readers(kind)
+    event: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in readers:
+            read, is_required = readers[name]
+            value = read(value)  # noqa: PLW2901 - the value as it is meant
+            if not is_required and (value is None or value == ""):
+                continue
+        event[name] = value
+    return event
+
+
+def id_text(value: Any) -> Any:
+    """An id without the blanks around it, or as text where it is a number; what cannot be an id as it is."""
+    return value.strip() if isinstance(value, str) else _as_text(value)
+
+
+def free_text(value: Any) -> Any:
+    """Free text on one line, without blanks around it, numbers and truth values as text; the rest as it is."""
+    text = _as_text(value)
+    if isinstance(text, str):
+        return _CONTROL.sub(" ", text).strip()
+    return {True: "true", False: "false"}[text] if isinstance(text, bool) else text
+
+
+def _as_text(value: Any) -> Any:
+    """A scalar as text, where it has exactly one; else as it is; None for NaN, by which tables say nothing."""
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= _MAX_BITS else value
+    if isinstance(value, float):
+        return _float_as_text(value)
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() and abs(value.adjusted()) <= _MAX_DIGITS else value
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    return value.isoformat() if isinstance(value, date | time) else str(value) if isinstance(value, UUID) else value
+
+
+def _float_as_text(value: float) -> Any:
+    if math.isnan(value):
+        return None
+    if abs(value) >= FIRST_INEXACT:
+        return value
+    text = str(int(value)) if value.is_integer() else repr(value)
+    return value if "e" in text else text
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else text
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < FIRST_INEXACT else value
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() <= _MAX_DIGITS and value % 1 == 0:
+        return int(value)
+    return value
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if _MILLISECONDS.fullmatch(text) else text
+    return _whole_number(value)
+
+
+def _attributes(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    attributes: dict[Any, Any] = {}
+    for name, one in value.items():
+        text = free_text(one)
+        if text is None or text == "":
+            continue
+        plain = id_text(name)
+        if plain in attributes:
+            raise Problem(
+                "malformed", f"{quoted(plain)} is given twice in attributes: which one is meant?", "attributes"
+            )
+        attributes[plain] = text
+    return attributes
+
+
+def _lines(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return [normal_form(line, PurchaseLine) if isinstance(line, Mapping) else line for line in value]
+
+
+@cache
+def _readers(kind: type[msgspec.Struct]) -> dict[str, tuple[_Read, bool]]:
+    """How each field of a kind is read, and whether it must be given."""
+    return {field.name: (_reader(field), field.required) for field in struct_type(kind).fields}
+
+
+def _reader(field: inspect.Field) -> _Read:
+    described = given_type(field.type)
+    if field.name == "occurred_at":
+        return _instant
+    if isinstance(described, inspect.IntType):
+        return _whole_number
+    if isinstance(described, inspect.StrType):
+        return free_text if field.name in FREE_TEXTS else id_text
+    return _attributes if isinstance(described, inspect.DictType) else _lines
