@@ -20,7 +20,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "unknown_currency": "not an ISO 4217 code",
     "invalid_time": "not an instant with a zone",
     "too_early": "from the future",
-    "too_old": "before 2000, or beyond the horizon",
+    "too_old": "before 1970, or beyond the horizon",
     "self_referral": "a member cannot refer itself",
     "negative_order": "the lines of an order add up to less than 0",
     "bad_frame": "not an Avro frame of a known schema",

@@ -14,7 +14,8 @@ _LONGEST_DAYS: Final = (1, 7, 31, 366)
 _PERIOD_BITS: Final = 2
 _PERIOD_MASK: Final = 3
 _PROGRAMME: Final = ("",)
-# Keys count from 2000-01-01, before which nothing happens, so that most are small enough for three bytes when packed.
+# Keys count from 2000-01-01, so that those of our days are small enough for three bytes when packed; earlier ones are
+# negative.
 FIRST_DAY: Final = 730_120 - EPOCH_ORDINAL
 
 

@@ -24,7 +24,7 @@ from processors.intake.fact_shapes import (
     keeps_bounds,
     texts_of,
 )
-from processors.intake.normal_form import id_text, normal_form
+from processors.intake.normal_form import normal_form
 from processors.intake.refusal import Problem, Refusal, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import (
@@ -41,8 +41,8 @@ from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, Purchase
 from schemas.instants import EARLIEST_MS, NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
-# Smaller numbers are not taken for milliseconds: they are seconds of 1970 to 2100, or an instant of early 1970, which is
-# told apart from them only as text.
+# Smaller numbers are not taken for milliseconds: they look like seconds of 1970 to 2100. An instant of early 1970 is told
+# apart from these as text.
 UNLIKE_SECONDS: Final = 4_102_444_800
 MAX_SOURCES_REMEMBERED: Final = 4_096
 # JSON is less than twenty times as long as Avro of the same event, so a body up to here is not too large as JSON.
@@ -115,8 +115,8 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
             texts = texts_of(shape)
             if are_plain(texts) and _is_small(shape, texts):
                 return _finished(shape)
-        document = _known_form(document, name, unknown)
-        return _checked(_shape_of(document, name), document, name)
+        document = _normal_form(document, name)
+        return _checked(_shape_of(document, name, unknown), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
@@ -220,21 +220,21 @@ def _admit_parsed(
         if default_type and "type" not in document:
             document = {**document, "type": default_type}
         name = _known_type(document)
-        document = _known_form(document, name, unknown)
-        return _checked(_shape_of(document, name), document, name)
+        document = _normal_form(document, name)
+        return _checked(_shape_of(document, name, unknown), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
 
 
-def _known_form(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:
-    """The normal form of a document, without the fields that no fact has."""
-    return {**normal_form(_without_unknown(document, name, unknown), _FACTS[name]), "type": name}
+def _normal_form(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The normal form of a document; fields that no fact has still stand there, as they may be misspelt."""
+    return {**normal_form(document, _FACTS[name]), "type": name}
 
 
-def _shape_of(document: Mapping[str, Any], name: str) -> Any:
-    """The shape of the fact in a document in its normal form; raises Problem."""
+def _shape_of(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Any:
+    """The shape of the fact in a document in its normal form, fields that no fact has apart; raises Problem."""
     try:
-        return msgspec.convert(document, SHAPES[name])
+        return msgspec.convert(_without_unknown(document, name, unknown), SHAPES[name])
     except _MISFITS as error:
         raise _explained(document, name, str(error)) from error
 
@@ -267,18 +267,19 @@ def _explained(document: Mapping[str, Any], name: str, message: str) -> Problem:
     at = document.get("occurred_at")
     if isinstance(at, bool) or not isinstance(at, int | str):
         return _not_an_instant(at)
-    if isinstance(at, int) and not EARLIEST_AT <= at <= LATEST_AT:
+    if isinstance(at, int) and not _is_taken(at):
         return _beyond_time(at)
     return Problem("wrong_type", message)
 
 
 def _known_type(document: Mapping[str, Any]) -> str:
-    name = id_text(document.get("type"))
+    name = document.get("type")
     kinds = ", ".join(_FACTS)
     if name is None:
         raise Problem("missing_field", f"type is missing: it is one of {kinds}", "type")
     if not isinstance(name, str):
         raise Problem("wrong_type", f"type must be text, one of {kinds}", "type")
+    name = name.strip()
     if name not in _FACTS:
         nearest = nearest_name(name, tuple(kind.lower() for kind in _FACTS))
         meant = next((f": is {kind} meant?" for kind in _FACTS if kind.lower() == nearest), f": it is one of {kinds}")
@@ -326,7 +327,7 @@ def _finished(shape: Any) -> PublishedFact:
 
 def _is_whole(fact: PublishedFact) -> bool:
     """Whether a fact of the right types surely is one that the door admits; False leaves that open."""
-    if not (EARLIEST_AT <= fact.occurred_at <= LATEST_AT and _is_plain_source(fact.source)):
+    if not (_is_taken(fact.occurred_at) and _is_plain_source(fact.source)):
         return False
     if not (keeps_bounds(fact) and are_plain(texts_of(fact))):
         return False
@@ -388,18 +389,23 @@ def _instant(value: int | str) -> int:
         if EARLIEST_AT <= at <= LATEST_AT:
             return at
         raise _before_1970(at)
-    if UNLIKE_SECONDS <= value <= LATEST_AT or value == 0:
+    if _is_taken(value):
         return value
     raise _beyond_time(value)
 
 
+def _is_taken(at: int) -> bool:
+    """Whether a number is taken for an instant."""
+    return UNLIKE_SECONDS <= at <= LATEST_AT or at == EARLIEST_AT
+
+
 def _beyond_time(value: int) -> Problem:
-    if 0 < value < UNLIKE_SECONDS:
+    if EARLIEST_AT < value < UNLIKE_SECONDS:
         message = (
             f"occurred_at is {value}: that looks like seconds; write milliseconds, {value * 1000}, "
             f"or as text {format_instant(value)} if it was in 1970"
         )
-        return Problem("invalid_time", message, "occurred_at")
+        return Problem("too_old", message, "occurred_at")
     if value < EARLIEST_AT:
         return _before_1970(value)
     if value <= LATEST_AT * 1000:

@@ -133,7 +133,7 @@ def _with_instants(one: Input, unknown: UnknownFields, judge: Judge | None) -> I
     for read in one.records(unknown, judge):
         given = _instant_of(read)
         if given is None and previous is None:
-            # The first instant that any record gives, for which the input is read once more; else the year 2000.
+            # The first instant that any record gives, for which the input is read once more; else the year 1970.
             given = next((at for at in map(_instant_of, one.records()) if at is not None), EARLIEST_AT)
         previous = previous if given is None else given
         yield EARLIEST_AT if previous is None else previous, read

@@ -12,6 +12,7 @@ What has no exact meaning stays as it is; the door then refuses it.
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
@@ -68,20 +69,23 @@ def free_text(value: Any) -> Any:
 
 def _as_text(value: Any) -> Any:
     """A scalar as text, where it has exactly one; else as it is; None for NaN, by which tables say nothing."""
+    text = value
     if isinstance(value, str | bool):
         return value
-    if isinstance(value, int):
-        return str(value) if value.bit_length() <= _MAX_BITS else value
-    if isinstance(value, float):
-        return _float_as_text(value)
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() and abs(value.adjusted()) <= _MAX_DIGITS else value
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value
-    return value.isoformat() if isinstance(value, date | time) else str(value) if isinstance(value, UUID) else value
+    if isinstance(value, int) and value.bit_length() <= _MAX_BITS:
+        text = str(value)
+    elif isinstance(value, float):
+        text = _float_as_text(value)
+    elif isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= _MAX_DIGITS:
+        text = format(value, "f")
+    elif isinstance(value, date | time):
+        text = value.isoformat()
+    elif isinstance(value, UUID):
+        text = str(value)
+    elif isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            text = value.decode()
+    return text
 
 
 def _float_as_text(value: float) -> Any:
@@ -91,6 +95,10 @@ def _float_as_text(value: float) -> Any:
         return value
     text = str(int(value)) if value.is_integer() else repr(value)
     return value if "e" in text else text
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _whole_number(value: Any) -> Any:
@@ -146,6 +154,8 @@ def _reader(field: inspect.Field) -> _Read:
     described = given_type(field.type)
     if field.name == "occurred_at":
         return _instant
+    if field.name == "currency":
+        return _trimmed
     if isinstance(described, inspect.IntType):
         return _whole_number
     if isinstance(described, inspect.StrType):

@@ -33,7 +33,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `field` is a path such as `lines[0].amount_minor`, empty where the whole record is meant. `fact_type`, `source` and
     `event_id` are what the record seems to say of itself, cut to the bounds of the contract, else empty.
-    `occurred_at` (UTC ms) is None where the record gives no instant between 2000 and 9999.
+    `occurred_at` (UTC ms) is None where the record gives no instant between 1970 and 9999.
     """
 
     reason: RejectReason

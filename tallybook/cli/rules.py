@@ -162,7 +162,7 @@ def publish(
         str,
         typer.Option(
             "--effective-from",
-            help="A local date or time, or an instant (default: now; for the first rules of empty books 2000-01-01).",
+            help="A local date or time, or an instant (default: now; for the first rules of empty books 1970-01-01).",
         ),
     ] = "",
     as_json: AsJson = False,

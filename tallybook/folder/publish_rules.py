@@ -46,7 +46,7 @@ def publish_ruleset(
 ) -> RulesetPublished | None:
     """Write a publication to all partitions; the caller commits, where the books commit in rounds.
 
-    `effective_from` and `now` are UTC ms. By default the first ruleset of books without ticks is valid from 2000-01-01,
+    `effective_from` and `now` are UTC ms. By default the first ruleset of books without ticks is valid from 1970-01-01,
     any other from now (or from the last tick, if that is later).
 
     Returns:

@@ -40,7 +40,7 @@ from processors.zones import zone_data
 
 DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BEGINNING = "2000-01-01"
+BEGINNING = "1970-01-01"
 SETTING = re.compile(r"(zone|horizon|referral window): +(.+)")
 RULESET = re.compile(r"ruleset (shipped )?(\S+) from (the beginning|\S+)")
 TIME = r"\S+(?: \d\d:\d\d)?"

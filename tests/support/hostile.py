@@ -109,7 +109,7 @@ def _objects(depth: int) -> bytes:
 
 
 def _names(count: int) -> dict[str, str]:
-    return {f"x{n}": "" for n in range(count)}
+    return {f"x{n}": "1" for n in range(count)}
 
 
 def _event(**fields: Any) -> bytes:

@@ -16,12 +16,13 @@ from processors.decider.fields.conditions import (
     TextCondition,
     When,
 )
+from processors.decider.fields.scalars import FIRST_YEAR, LAST_YEAR
 from schemas.bounds import MAX_AMOUNT_MINOR, MAX_LINES, MAX_MEDIA, MAX_QUANTITY_MILLI, MAX_TEXT_LENGTH
 
 # Long enough to meet every pairing of weekday and date, 29 February included, also across the year 2100.
 MAX_DAYS_SEARCHED: Final = 41 * 366
-_FIRST_DAY: Final = date(2000, 1, 1)
-_LAST_DAY: Final = date(2199, 12, 31)
+_FIRST_DAY: Final = date(FIRST_YEAR, 1, 1)
+_LAST_DAY: Final = date(LAST_YEAR, 12, 31)
 _GREATEST: Final = {"rating": 10, "text_length": MAX_TEXT_LENGTH, "media_count": MAX_MEDIA}
 _GREATEST_OF_LINE: Final = {"amount_minor": MAX_AMOUNT_MINOR, "quantity_milli": MAX_QUANTITY_MILLI}
 _GREATEST_OF_ORDER: Final = {name: most * MAX_LINES for name, most in _GREATEST_OF_LINE.items()}

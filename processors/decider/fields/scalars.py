@@ -19,7 +19,7 @@ VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 MAX_TEXT_LENGTH: Final = 500
 MAX_WHOLE: Final = 10**18
 MAX_DECIMAL_PLACES: Final = 6
-FIRST_YEAR: Final = 2000
+FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

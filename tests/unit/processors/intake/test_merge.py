@@ -63,7 +63,7 @@ def test_a_record_without_instant_takes_that_before_it(tmp_path: Path) -> None:
 
 
 def test_a_refused_record_that_gives_an_instant_keeps_it(tmp_path: Path) -> None:
-    one = written(tmp_path, "one.jsonl", at(5), at(3, member_id=7), at(4))
+    one = written(tmp_path, "one.jsonl", at(5), at(3, member_id=[7]), at(4))
     assert order([one]) == [(3, 0, 2), (4, 0, 3), (5, 0, 1)]
 
 

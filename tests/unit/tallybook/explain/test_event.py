@@ -53,7 +53,7 @@ def test_arithmetic_multiplier_and_limit_of_a_purchase(read_only: Path) -> None:
     assert rule(posting, "double-tuesday")["because"] == "multiplies base"
     assert rule(posting, "visits")["because"] == "it counts CheckedIn, this is PurchaseRecorded"
     assert posting["rules"]["version"] == "1"
-    assert posting["rules"]["effective_from"] == "2000-01-01T00:00:00Z"
+    assert posting["rules"]["effective_from"] == "1970-01-01T00:00:00Z"
 
 
 def test_limit_that_cuts_says_what_it_allowed_and_what_was_used(read_only: Path) -> None:

@@ -208,10 +208,25 @@ def test_quotes_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
     first, second = read_file(tmp_path / "a.csv", content, how)
     assert isinstance(first.fact, CheckedIn)
     assert (first.fact.member_id, first.fact.attributes) == ("m;1", {"note": 'a "b" c'})
-    assert second.refusal is not None
-    assert (second.refusal.reason, second.refusal.field, second.at_line) == ("out_of_range", "attributes.note", 3)
-    assert second.raw == b'2026-11-11T11:11:11Z;m-2;"two\nlines"'
-    assert '"note":"two\\nlines"' in second.headers["event"]
+    assert isinstance(second.fact, CheckedIn)
+    assert (second.at_line, second.fact.attributes) == (3, {"note": "two lines"})
+
+
+def test_a_line_break_in_an_id_is_refused_and_kept_with_the_event_that_was_read(tmp_path: Path) -> None:
+    content = 'when;who\n2026-11-11T11:11:11Z;"two\nlines"\n'
+    how = parse_mapping(
+        {
+            "type": "CheckedIn",
+            "source": "app",
+            "fields": {"event_id": "when", "occurred_at": "when", "member_id": "who"},
+            "delimiter": ";",
+        }
+    )
+    (read,) = read_file(tmp_path / "a.csv", content, how)
+    assert read.refusal is not None
+    assert (read.refusal.reason, read.refusal.field, read.at_line) == ("out_of_range", "member_id", 2)
+    assert read.raw == b'2026-11-11T11:11:11Z;"two\nlines"'
+    assert '"member_id":"two\\nlines"' in read.headers["event"]
 
 
 def test_an_order_is_refused_whole_with_all_its_rows(tmp_path: Path) -> None:
