@@ -31,6 +31,73 @@ DECIMALS: Final[dict[str, int]] = {
     for code in codes.split()
 }
 
+# Signs that people write before or after an amount, and the currencies that each is a sign of.
+_SIGNS: Final = {
+    "$": """ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUC CUP CVE DOP FJD GYD HKD JMD KYD LRD MOP MXN NAD NIO NZD SBD SGD
+        SRD TOP TTD TWD USD UYU WST XCD XCG ZWG""",
+    "US$": "USD",
+    "A$": "AUD",
+    "AU$": "AUD",
+    "C$": "CAD NIO",
+    "CA$": "CAD",
+    "HK$": "HKD",
+    "MX$": "MXN",
+    "NT$": "TWD",
+    "NZ$": "NZD",
+    "R$": "BRL",
+    "S$": "SGD",
+    "€": "EUR",
+    "£": "EGP FKP GBP GIP LBP SDG SHP SSP SYP",
+    "¥": "CNY JPY",
+    "\uffe5": "CNY JPY",  # the wide one
+    "CN¥": "CNY",
+    "JP¥": "JPY",
+    "RMB": "CNY",
+    "元": "CNY HKD MOP TWD",
+    "圆": "CNY",
+    "圓": "HKD MOP TWD",
+    "円": "JPY",
+    "원": "KRW",
+    "₩": "KPW KRW",
+    "₹": "INR",
+    "Rs": "INR LKR MUR NPR PKR SCR",
+    "₨": "INR LKR MUR NPR PKR SCR",
+    "₽": "RUB",
+    "руб": "BYN RUB",  # noqa: RUF001 - Cyrillic is meant
+    "р": "BYN RUB",  # noqa: RUF001 - Cyrillic is meant
+    "₺": "TRY",
+    "TL": "TRY",
+    "₴": "UAH",
+    "₫": "VND",
+    "đ": "VND",
+    "฿": "THB",
+    "₪": "ILS",
+    "₱": "PHP",
+    "₦": "NGN",
+    "₡": "CRC SVC",
+    "₲": "PYG",
+    "₵": "GHS",
+    "₸": "KZT",
+    "₭": "LAK",
+    "₮": "MNT",
+    "₼": "AZN",
+    "₾": "GEL",
+    "zł": "PLN",
+    "Kč": "CZK",
+    "kr": "DKK ISK NOK SEK",
+    "Ft": "HUF",
+    "lei": "MDL RON",
+    "лв": "BGN",
+    "Fr": "CHF",
+    "SFr": "CHF",
+    "R": "ZAR",
+    "RM": "MYR",
+    "Rp": "IDR",
+    "KSh": "KES",
+    "S/": "PEN",
+}
+SIGNS: Final[dict[str, frozenset[str]]] = {sign: frozenset(codes.split()) for sign, codes in _SIGNS.items()}
+
 
 def format_minor(amount_minor: int, currency: str) -> str:
     """An amount for people: 1234 EUR (minor units) is "12.34 EUR". Raises KeyError for an unknown currency."""

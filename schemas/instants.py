@@ -1,6 +1,7 @@
 """Converts instants between text and UTC milliseconds; a time without a zone is refused, and no zone is guessed.
 
-Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows).
+Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows), and what databases and programs make of it:
+offsets such as +00 or -0500, a blank before the offset, no seconds.
 """
 
 import re
@@ -20,7 +21,10 @@ _SHOWN: Final = 60
 
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
-_NO_COLON: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?([+-]\d\d)(\d\d)?", re.ASCII)
+_NEAR: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))? ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)", re.ASCII
+)
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d\d))?)?|[Zz]", re.ASCII)
 _LEAP_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:60.*", re.ASCII)
 _WHOLE_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
 _RIGHT_SHAPE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -50,6 +54,20 @@ def parse_instant(value: object) -> int:
     raise NoInstant(f"must be text such as {_EXAMPLE}, or a whole number of milliseconds since 1970")
 
 
+def offset_minutes(written: str) -> int:
+    """The minutes by which local time is ahead of UTC, as an offset says it: Z, UTC, +01, -0500, +05:30.
+
+    Raises NoInstant for an offset of 24 hours or more, or of 60 minutes or more beside the hours.
+    """
+    found = _OFFSET.fullmatch(written)
+    if found is None:
+        raise NoInstant("has an offset that is not written as +01:00")
+    hours, minutes = int(found[2] or 0), int(found[3] or 0)
+    if hours > 23 or minutes > 59:
+        raise NoInstant("is a day, an hour or an offset that does not exist")
+    return (hours * 60 + minutes) * (-1 if found[1] == "-" else 1)
+
+
 def format_instant(at: int) -> str:
     """UTC milliseconds since 1970 as RFC 3339 text in UTC, with milliseconds where there are any."""
     timespec = "milliseconds" if at % 1000 else "seconds"
@@ -61,7 +79,7 @@ def _parse_text(text: str) -> int:
     # ends, and whatever stands between is digits to `fromisoformat`.
     size = len(text)
     if not (_SHORTEST <= size <= _LONGEST and text[4] == "-" == text[7] and text[13] == ":" == text[16]):
-        raise _no_instant(text)
+        return _near(text)
     last = text[-1]
     if last in "Zz":
         fraction = size - _SHORTEST
@@ -72,7 +90,7 @@ def _parse_text(text: str) -> int:
         fraction = size - _SHORTEST - 5
         right = text[-6] in "+-" and text[-3] == ":" and text[-5:-3] < "24" and text[-2] < "6" and text[10] in "Tt "
     if not right or (fraction and (text[19] != "." or fraction == 1)) or text[11:13] > "23":
-        raise _no_instant(text)
+        return _near(text)
     try:
         since = datetime.fromisoformat(text) - _EPOCH
     except (ValueError, OverflowError):
@@ -83,9 +101,26 @@ def _parse_text(text: str) -> int:
     return at
 
 
+def _near(text: str) -> int:
+    """An instant that is written in another way than RFC 3339, if it can mean one thing only; raises NoInstant."""
+    found = _NEAR.fullmatch(text)
+    if found is None:
+        raise _no_instant(text)
+    day, minute, second, fraction, offset = found.groups()
+    try:
+        ahead = offset_minutes(offset)
+        hours, minutes = divmod(abs(ahead), 60)
+        fraction = f".{fraction}" if fraction else ""
+        plain = f"{day}T{minute}{second or ':00'}{fraction}{'-' if ahead < 0 else '+'}{hours:02}:{minutes:02}"
+        if plain != text:
+            return _parse_text(plain)
+    except NoInstant as error:
+        raise NoInstant(error.why, _short(text)) from None
+    raise _no_instant(text)
+
+
 def _no_instant(text: str) -> NoInstant:
     """Why a text is no instant, in words that say what to change."""
-    shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
     if _NO_ZONE.fullmatch(text):
         why = 'has no zone: end it with "Z" for UTC, or with an offset such as "+01:00"'
     elif _DATE_ONLY.fullmatch(text):
@@ -94,10 +129,12 @@ def _no_instant(text: str) -> NoInstant:
         why = "is a leap second, which the count of milliseconds does not have: send second 59"
     elif _WHOLE_NUMBER.fullmatch(text):
         why = "is a number in quotes: milliseconds since 1970 are written without them"
-    elif found := _NO_COLON.fullmatch(text):
-        why = f"has an offset that is not hours:minutes: write {found[1]}:{found[2] or '00'}"
     elif _RIGHT_SHAPE.fullmatch(text):
         why = "is a day, an hour or an offset that does not exist"
     else:
         why = f"is not written as {_EXAMPLE}"
-    return NoInstant(why, shown)
+    return NoInstant(why, _short(text))
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

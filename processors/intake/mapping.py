@@ -1,50 +1,88 @@
 """Column mappings: which column of a table is which field of a fact, declared by a shop once for its exports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 import msgspec
 from msgspec import inspect
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
     ValidationError,
     model_validator,
 )
 
 from processors.intake.fact_shapes import struct_type
+from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
 from schemas.facts import PUBLISHED_TYPES, PublishedType, PurchaseLine
 
 MAX_COLUMNS: Final = 200
+MAX_COLUMN_LENGTH: Final = 200
+MAX_PARTS: Final = 8
 MAX_PROBLEMS: Final = 20
 
-Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=500)]
+# Columns that every file has: the number of the row (the first below the header is 1), and the name of the file.
+ROW: Final = "@row"
+FILE: Final = "@file"
+PLACE_COLUMNS: Final = frozenset({ROW, FILE})
+# In `only` and `leave_out`: the first cell of a row, whatever its column is called.
+FIRST_CELL: Final = "*first"
+BY_CURRENCY: Final = "currency"
+
 SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 Rounding = Literal["floor", "ceil", "half_up", "half_even"]
+DateOrder = Literal["ymd", "dmy", "mdy"]
+Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
 
 _KINDS: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
 _NOT_MAPPED: Final = {"lines", "attributes"}
+# Other names of encodings, each read by one that has all of its characters.
+_ENCODINGS: Final[dict[str, Encoding]] = {
+    "utf8": "utf-8",
+    "utf16": "utf-16",
+    "utf-16le": "utf-16",
+    "utf-16be": "utf-16",
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "cp1252": "windows-1252",
+    "latin-1": "windows-1252",
+    "iso-8859-1": "windows-1252",
+}
 
 
-def _is_scale(value: int) -> int:
-    if value not in SCALES:
-        raise ValueError(f"a scale is one of {', '.join(map(str, SCALES))}")
-    return value
+class AllOf(NamedTuple):
+    """Several columns that make one text: an id from store, till and number; a time from a date and a time of day."""
+
+    columns: tuple[str, ...]
 
 
-def _is_tab(value: object) -> object:
-    return "\t" if isinstance(value, str) and value in {"tab", "\\t"} else value
+class FirstOf(NamedTuple):
+    """Several columns of which the first that is not blank gives the text."""
+
+    columns: tuple[str, ...]
 
 
-Scale = Annotated[int, AfterValidator(_is_scale)]
+class Computed(NamedTuple):
+    """A number computed from columns: the product of `times`, and the sum of `plus`, without the sum of `minus`."""
+
+    times: tuple[str, ...]
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in the order in which they are named."""
+        return (*self.times, *self.plus, *self.minus)
+
+
+FieldSource = str | AllOf | FirstOf | Computed
 
 
 class MappingRefused(ValueError):
@@ -55,14 +93,111 @@ class MappingRefused(ValueError):
         self.problems = problems
 
 
+def columns_of(source: FieldSource) -> tuple[str, ...]:
+    """The columns from which a field is read."""
+    return (source,) if isinstance(source, str) else source.columns
+
+
+def _is_scale(value: object) -> object:
+    number = int(value) if isinstance(value, str) and value.isdigit() and len(value) < MAX_PARTS else value
+    if value != BY_CURRENCY and (isinstance(number, bool) or number not in SCALES):
+        raise ValueError(
+            f"a scale is one of {', '.join(map(str, SCALES))}, or {BY_CURRENCY} (by the decimals of the row's "
+            f"currency), not {quoted(value)}"
+        )
+    return number
+
+
+def _is_tab(value: object) -> object:
+    return "\t" if isinstance(value, str) and value in {"tab", "\\t"} else value
+
+
+def _encoding(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower().replace("_", "-")
+    return _ENCODINGS.get(name, name)
+
+
+def _column(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_COLUMN_LENGTH:
+        raise ValueError(f"write the name of a column, not {quoted(value)}")
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """One or more names of columns."""
+    if isinstance(value, str):
+        return (_column(value),)
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= MAX_PARTS:
+        raise ValueError(f"write a list of at most {MAX_PARTS} columns such as [Store, Number], not {quoted(value)}")
+    return tuple(_column(one) for one in value)
+
+
+def _field_source(value: object) -> FieldSource:
+    """Where a field comes from: a column, a list of columns, the first of several, or a computation."""
+    if isinstance(value, AllOf | FirstOf | Computed):
+        return value
+    if isinstance(value, Mapping):
+        return _first_of(value) if "first" in value else _computed(value)
+    names = _names(value)
+    return names[0] if len(names) == 1 else AllOf(names)
+
+
+def _first_of(value: Mapping[Any, Any]) -> FirstOf:
+    if len(value) > 1:
+        raise ValueError("first: [A, B] stands alone: it takes the first of the columns that is not blank")
+    return FirstOf(_names(value["first"]))
+
+
+def _computed(value: Mapping[Any, Any]) -> Computed:
+    unknown = [name for name in value if name not in {"of", "times", "plus", "minus"}]
+    if unknown:
+        raise ValueError(f"a number is computed from of or times, plus and minus: there is no {quoted(unknown[0])}")
+    if ("of" in value) == ("times" in value):
+        raise ValueError("write either of: COLUMN, or times: [COLUMN, COLUMN] for a product")
+    times = (_column(value["of"]),) if "of" in value else _names(value["times"])
+    return Computed(times, *(_names(value[name]) if value.get(name) else () for name in ("plus", "minus")))
+
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=MAX_COLUMN_LENGTH)]
+Text = Annotated[str, StringConstraints(max_length=500)]
+Scale = Annotated[int | Literal["currency"], PlainValidator(_is_scale)]
+Source = Annotated[FieldSource, PlainValidator(_field_source)]
+Columns = Annotated[tuple[str, ...], PlainValidator(_names)]
+Values = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_COLUMNS)]
+Sources = Annotated[dict[str, Source], Field(max_length=MAX_COLUMNS)]
+Constants = Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS)]
+Filters = Annotated[dict[Column, Values], Field(max_length=MAX_COLUMNS)]
+
+
+class Spread(BaseModel):
+    """Amounts of a whole order that its lines share: `plus` adds them to what was paid, `minus` takes them off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plus: Columns = ()
+    minus: Columns = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in the order in which they are named."""
+        return (*self.plus, *self.minus)
+
+
 class ColumnMapping(BaseModel):
     """How the rows of a table become facts of one kind.
 
-    `fields`, `lines` and `attributes` name a column for each field. `constants` and `line_constants` are values that
-    hold for every row. `scale` makes an integer field of a decimal column (100: 12.50 becomes 1250), exactly, or
-    by the `rounding` named for that field. Rows with the same value in `group_by` are one order; purchases need it. A
-    cell that equals one of `null_values`, or is empty or null, leaves its field out. Times without an offset are local
-    to `timezone`.
+    `fields`, `lines` and `attributes` name for each field the column, or the columns, from which it is read.
+    `constants` and `line_constants` are values that hold for every row. `scale` makes an integer field of a decimal
+    column (100: 12.50 becomes 1250; currency: by the decimals of the row's currency), exactly, or by the `rounding`
+    named for that field. Rows with the same values in `group_by` are one order; purchases need it. A cell that equals
+    one of `null_values`, or is blank or null, leaves its field out. Times without an offset are local to `timezone`.
+
+    `only` and `leave_out` choose rows by a column's value, and the table ends at a row whose first cell is in
+    `ends_at`. With `fill` a blank cell of the order's own fields is taken from its first row. `spread` shares amounts
+    of the whole order among its lines. `date_order` and `decimal` say how dates and numbers are written where that is
+    not plain, None that nothing was said: ymd with four digits of the year, and a decimal point.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
@@ -70,14 +205,22 @@ class ColumnMapping(BaseModel):
     type: PublishedType
     source: Text = ""
     timezone: str | None = None
-    fields: Annotated[dict[str, Column], Field(max_length=MAX_COLUMNS)]
-    constants: Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS)] = {}
-    lines: Annotated[dict[str, Column], Field(max_length=MAX_COLUMNS)] = {}
-    line_constants: Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS)] = {}
-    attributes: Annotated[dict[str, Column], Field(max_length=MAX_COLUMNS)] = {}
+    fields: Sources
+    constants: Constants = {}
+    lines: Sources = {}
+    line_constants: Constants = {}
+    attributes: Sources = {}
     scale: dict[str, Scale] = {}
     rounding: dict[str, Rounding] = {}
-    group_by: Column | None = None
+    spread: Spread = Spread()
+    group_by: Columns | None = None
+    fill: bool = False
+    only: Filters = {}
+    leave_out: Filters = {}
+    ends_at: Annotated[tuple[Text, ...], Field(max_length=MAX_COLUMNS)] = ()
+    date_order: DateOrder | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: Annotated[Encoding, BeforeValidator(_encoding)] = "utf-8"
     delimiter: Annotated[Literal[",", ";", "|", "\t"], BeforeValidator(_is_tab)] = ","
     null_values: Annotated[tuple[Text, ...], Field(max_length=MAX_COLUMNS)] = ()
 
@@ -89,9 +232,18 @@ class ColumnMapping(BaseModel):
         return self
 
     def columns(self) -> list[str]:
-        """The columns that the mapping reads, each once, in the order in which it names them."""
-        named = [*self.fields.values(), *self.lines.values(), *self.attributes.values()]
-        return list(dict.fromkeys([*named, self.group_by] if self.group_by else named))
+        """The columns of the file that the mapping reads, each once, in the order in which it names them."""
+        return [name for name in self._named() if name not in PLACE_COLUMNS]
+
+    def asks_for_place(self) -> bool:
+        """Whether a field is read from the number of the row or the name of the file."""
+        return not PLACE_COLUMNS.isdisjoint(self._named())
+
+    def _named(self) -> list[str]:
+        sources = (*self.fields.values(), *self.lines.values(), *self.attributes.values())
+        named = [name for source in sources for name in columns_of(source)]
+        chosen = [name for name in (*self.only, *self.leave_out) if name != FIRST_CELL]
+        return list(dict.fromkeys([*named, *(self.group_by or ()), *self.spread.columns, *chosen]))
 
 
 def parse_mapping(document: object, name: str = "mapping") -> ColumnMapping:
@@ -131,6 +283,9 @@ def _misfits(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
     yield from _misnamed("line_constants", mapping.line_constants, PurchaseLine)
     given = {*mapping.fields, *mapping.constants, *({"source"} if mapping.source else ())}
     yield from _missing("fields", given, kind)
+    yield from _misread("fields", mapping.fields, integer_fields(kind))
+    yield from _misread("lines", mapping.lines, integer_fields(PurchaseLine))
+    yield from _misread("attributes", mapping.attributes, frozenset())
     for path, one, other in (
         ("constants", mapping.constants, mapping.fields),
         ("line_constants", mapping.line_constants, mapping.lines),
@@ -141,19 +296,23 @@ def _misfits(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
         yield "source", "is given twice: leave one of them out"
     if mapping.type == "PurchaseRecorded":
         yield from _missing("lines", {*mapping.lines, *mapping.line_constants}, PurchaseLine)
-        if mapping.group_by is None:  # a second row of an order would be another fact of the same id: a conflict
-            column = mapping.fields.get("event_id", "the column of event_id")
-            yield "group_by", f"an order may have several rows: add group_by: {column}"
+        yield from _misgrouped(mapping)
     else:
-        for path, given_here in (("lines", mapping.lines), ("group_by", mapping.group_by)):
+        for path, given_here in (
+            ("lines", mapping.lines),
+            ("group_by", mapping.group_by),
+            ("spread", mapping.spread.columns),
+        ):
             if given_here:
                 yield path, "only a PurchaseRecorded has lines"
     yield from _misscaled(mapping, kind)
+    for column in mapping.only.keys() & mapping.leave_out.keys():
+        yield f"leave_out.{column}", "stands in only as well: leave one of them out"
     if mapping.timezone is not None and mapping.timezone not in zone_names():
-        yield "timezone", f"{_shown(mapping.timezone)} is no IANA time zone such as Europe/Berlin"
+        yield "timezone", f"{quoted(mapping.timezone)} is no IANA time zone such as Europe/Berlin"
 
 
-def _misnamed(path: str, names: dict[str, str], kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+def _misnamed(path: str, names: Iterable[str], kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     known = tuple(name for name in kind.__struct_fields__ if name not in _NOT_MAPPED)
     for name in names:
         if name not in known:
@@ -169,12 +328,46 @@ def _missing(path: str, given: set[str], kind: type[msgspec.Struct]) -> Iterator
             yield f"{path}.{field.name}", f"a {kind.__name__} needs it: name the column that holds it{constant}"
 
 
+def _misread(path: str, sources: Mapping[str, FieldSource], whole: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Fields that several columns cannot make in the way that is asked for."""
+    for field, source in sources.items():
+        place = f"{path}.{field}"
+        if field == "occurred_at":
+            if isinstance(source, AllOf) and len(source.columns) != 2:
+                yield place, "is one column, or a column of dates and one of times: [Date, Time]"
+            elif isinstance(source, Computed):
+                yield place, "is a time, which cannot be computed: name its column, or [Date, Time]"
+        elif field in whole and isinstance(source, AllOf | FirstOf):
+            yield place, "is a number: name one column, or compute it: {times: [Quantity, Price], minus: [Discount]}"
+        elif field not in whole and isinstance(source, Computed):
+            yield place, "is text, which cannot be computed: name its column, or a list of columns"
+
+
+def _misgrouped(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
+    event_id = mapping.fields.get("event_id")
+    named = columns_of(event_id) if event_id is not None else ()
+    if mapping.group_by is None:
+        # A second row of an order would be another fact of the same id, a conflict; but a row's number comes once.
+        if ROW not in named:
+            shown = f"[{', '.join(named)}]" if len(named) > 1 else (*named, "the column of event_id")[0]
+            yield "group_by", f"an order may have several rows: add group_by: {shown}"
+    elif isinstance(event_id, str | AllOf) and set(named) < set(mapping.group_by):
+        wanted = f"[{', '.join(mapping.group_by)}]"
+        yield (
+            "fields.event_id",
+            f"names fewer columns than group_by, so two orders could get one id: write event_id: {wanted}",
+        )
+
+
 def _misscaled(mapping: ColumnMapping, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     whole = integer_fields(kind) | (integer_fields(PurchaseLine) if mapping.lines else frozenset())
     for path, names in (("scale", mapping.scale), ("rounding", mapping.rounding)):
         for name in names:
             if name not in whole:
                 yield f"{path}.{name}", f"only a whole number can have it: {', '.join(sorted(whole))}"
+    for name, scale in mapping.scale.items():
+        if scale == BY_CURRENCY and name in whole and not name.endswith("_minor"):
+            yield f"scale.{name}", f"is no amount of money: write one of {', '.join(map(str, SCALES))}"
 
 
 def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
@@ -182,7 +375,8 @@ def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
     for found in error.errors(include_url=False):
         path = ".".join(str(part) for part in found["loc"]) or "(the whole file)"
         if found["type"] == "extra_forbidden":
-            nearest = nearest_name(str(found["loc"][-1]), tuple(ColumnMapping.model_fields))
+            known = Spread if found["loc"][0] == "spread" else ColumnMapping
+            nearest = nearest_name(str(found["loc"][-1]), tuple(known.model_fields))
             yield path, f"there is no such setting{f': is {nearest} meant?' if nearest else ''}"
         elif found["type"] == "missing":
             yield path, "is missing: add it"
@@ -190,10 +384,12 @@ def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
             for line in str(found["ctx"]["error"]).split("\n"):
                 place, _, message = line.partition(": ")
                 yield place, message
+        elif found["type"] == "value_error":
+            yield path, str(found["ctx"]["error"])
         else:
             yield path, f"{found['msg']}, not {_shown(found['input'])}"
 
 
 def _shown(value: Any) -> str:
-    shown = ascii(value)
+    shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:59]}…"

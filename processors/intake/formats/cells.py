@@ -1,73 +1,50 @@
-"""Reads one cell of a table, of CSV or Parquet, as a whole number, a text or an instant.
-
-Times in text, and local times, become instants in `Clock`; timestamps of Parquet first become numbers in `parquet.py`.
-"""
+"""Reads one cell of a table, of CSV or Parquet, as text or as an id, trimmed and without the guards of spreadsheets."""
 
 import re
-from datetime import UTC, date, datetime, time
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
+from collections.abc import Sequence
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
-from processors.decider.local_time import Zone
 from processors.intake.refusal import Problem, quoted
-from processors.zones import zone_data
-from schemas.instants import NoInstant, parse_instant
 
 MAX_CELLS_REMEMBERED: Final = 65_536
-MAX_DIGITS: Final = 40
-EXACT_FLOAT: Final = 10**15  # below it a decimal of 15 digits and its nearest double identify each other
+EXACT_DOUBLE: Final = 2**53  # from here on doubles have gaps: two ids may have become one
+MAX_GUARDS: Final = 4
+# Fields that identify something: a cell that may stand for two different ids is refused there.
+ID_FIELDS: Final = frozenset({
+    "source", "event_id", "order_id", "member_id", "referrer_id", "referee_id", "store_id", "content_id", "sku",
+})  # fmt: skip
 
-_DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
-_EXACT: Final = Context(prec=200)  # more digits than any cell has: no product is ever rounded here
-_HAS_OFFSET: Final = re.compile(r"(?:Z|z|[+-][0-9]{2}:?[0-9]{2})\Z")
-_WALL: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,9})?)?)?"
-)
-_MODES: Final = {"floor": ROUND_FLOOR, "ceil": ROUND_CEILING, "half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
+# Blanks that `str.strip` leaves: a byte order mark, blanks of no width, and the marks for the direction of text.
+_INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
+_FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
+# As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
+_SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}")
 
-
-@lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)
-def whole_number(value: Any, scale: int, rounding: str | None, field: str, column: str) -> int:
-    """`value` × `scale` as a whole number, exactly; or rounded where `rounding` names a way.
-
-    A double stands for the shortest decimal that reads back as the same double, so 1.43 × 100 is 143. Raises Problem.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value * scale
-    if isinstance(value, float) and scale > 1:
-        nearest = round(value * scale) if abs(value) < EXACT_FLOAT / scale else None
-        if nearest is not None and nearest / scale == value:
-            return nearest
-    scaled = _EXACT.multiply(_decimal(value, field, column), Decimal(scale))
-    if scaled == scaled.to_integral_value():
-        return int(scaled)
-    if rounding is not None:
-        return int(scaled.to_integral_value(_MODES[rounding]))
-    if scale == 1:
-        name = field.rpartition(".")[2]
-        usual = 1000 if name.endswith("_milli") else 100
-        hint = f"say in the mapping how it is scaled, such as scale: {{{name}: {usual}}}"
-    else:
-        hint = f"times {scale} it is not whole; name a rounding in the mapping if that is meant"
-    raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+# What joins the parts of an id, and what escapes it within a part; a source may hold neither "/" nor "~".
+_JOINT: Final = ("/", "~")
+_JOINTS: Final = {"source": (":", "_")}
 
 
-def _decimal(value: Any, field: str, column: str) -> Decimal:
-    text = repr(value) if isinstance(value, float) else str(value)
-    if isinstance(value, str):
-        text = text.strip()
-        if _DECIMAL.fullmatch(text) is None:
-            hint = "write it as 1234.50: no letters, no spaces, no comma"
-            raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
-    elif isinstance(value, bool) or not isinstance(value, float | Decimal):
-        raise Problem(
-            "wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: it must be a number", field
-        )
-    number = Decimal(text)
-    if not number.is_finite() or number.adjusted() > MAX_DIGITS:
-        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: no such amount", field)
-    return number
+def cleaned(cell: str) -> str:
+    """A cell without blanks around it, and without what keeps a spreadsheet from reading a number: ="007", '007, `007."""
+    cell = cell.strip() if cell.isprintable() else cell.strip().strip(_BLANKS)
+    for _ in range(MAX_GUARDS):
+        first = cell[:1]
+        if first == "=":
+            formula = _FORMULA.fullmatch(cell)
+            if formula is None:
+                break
+            cell = formula[1].replace('""', '"')
+        elif first in {"'", "`"} and first:
+            cell = cell[1:-1] if cell[-1] == first and len(cell) > 1 else cell[1:]
+        else:
+            break
+        cell = cell.strip().strip(_BLANKS)
+    return cell
 
 
 def text(value: Any, field: str, column: str) -> str:
@@ -77,72 +54,51 @@ def text(value: Any, field: str, column: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < EXACT_FLOAT else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < EXACT_DOUBLE else repr(value)
     if isinstance(value, bytes):
         try:
             return value.decode()
         except UnicodeDecodeError as error:
             message = f"{field} is {quoted(value)} in column {quoted(column)}: the bytes are not UTF-8"
             raise Problem("malformed", message, field) from error
-    if isinstance(value, int | Decimal):
+    if isinstance(value, int | Decimal | UUID):
         return str(value)
     if isinstance(value, date | time):
         return value.isoformat()
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: it must be text", field)
 
 
-class Clock:
-    """Reads the times of a table; those without an offset are local to `timezone`, refused if that is None."""
-
-    def __init__(self, timezone: str | None) -> None:
-        self._zone = None if timezone is None else Zone(timezone, zone_data(timezone))
-        self._is_utc = timezone in {"UTC", "Etc/UTC"}
-        self.instant = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)(self._instant)
-
-    def local(self, wall_ms: int) -> int:
-        """The instant at which the local clock shows `wall_ms` (ms since 1970 on that clock). Raises Problem.
-
-        A time that a clock change skips is read as the next one that exists, one that comes twice as the first.
-        """
-        if self._zone is None:
-            hint = "the column has no time zone: say in the mapping which one is meant, such as timezone: Europe/Berlin"
-            raise Problem("invalid_time", f"occurred_at: {hint}", "occurred_at")
-        if self._is_utc:
-            return wall_ms
-        seconds, ms = divmod(wall_ms, 1000)
-        try:
-            wall = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-            return self._zone.instant_of(wall) + ms
-        except (ValueError, OverflowError) as error:
-            raise Problem(
-                "invalid_time", f"occurred_at: {wall_ms} is beyond the years 1 to 9999", "occurred_at"
-            ) from error
-
-    def _instant(self, value: Any, column: str) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
+def id_text(value: Any, field: str, column: str) -> str:
+    """A cell as an id; refused if two different ids may have become one in it. Raises Problem."""
+    if isinstance(value, str):
+        if _SCIENTIFIC.fullmatch(value) is None:
             return value
-        if not isinstance(value, str):
-            raise self._unread(value, column, "it must be a time")
-        value = value.strip()
-        if _HAS_OFFSET.search(value) and len(value) > len("2026-01-31"):
-            try:
-                return parse_instant(value)
-            except NoInstant as error:
-                raise self._unread(value, column, f"it {error.why}") from error
-        found = _WALL.fullmatch(value)
-        if found is None:
-            raise self._unread(value, column, "write it as 2026-01-31T18:00:00")
-        if self._zone is None:
-            hint = "it has no offset: say in the mapping whose time it is, such as timezone: Europe/Berlin"
-            raise self._unread(value, column, hint)
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-        try:
-            wall = datetime.combine(date(year, month, day), time(hour, minute, second))
-            return self._zone.instant_of(wall) + int((found[7] or ".0")[1:].ljust(3, "0")[:3])
-        except (ValueError, OverflowError) as error:
-            raise self._unread(value, column, "there is no such day or time") from error
+        hint = (
+            "a spreadsheet shortened it, and other ids may look the same: format the column as text or as a number "
+            "without decimals, then export again from the original data"
+        )
+        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+    if isinstance(value, float) and not abs(value) < EXACT_DOUBLE:
+        hint = (
+            "a double from 2^53 (9007199254740992) on cannot tell neighbouring numbers apart: write the ids as text "
+            "or as whole numbers (int64) where they come from"
+        )
+        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return str(int(value))
+    return text(value, field, column)
 
-    @staticmethod
-    def _unread(value: Any, column: str, hint: str) -> Problem:
-        message = f"occurred_at is {quoted(value)} in column {quoted(column)}: {hint}"
-        return Problem("invalid_time", message, "occurred_at")
+
+def joined(field: str, parts: Sequence[str]) -> str:
+    """One text of several, so that different parts never make one text: 1, 0007 and 2026-11-01 are 1/0007/2026-11-01.
+
+    A mark that joins is escaped where a part holds it, and escapes before one are doubled, as command lines do.
+    """
+    between, escape = _JOINTS.get(field, _JOINT)
+    return between.join([_escaped(part, between, escape) for part in parts])
+
+
+def _escaped(part: str, between: str, escape: str) -> str:
+    if between in part:
+        part = re.sub(f"({re.escape(escape)}*){re.escape(between)}", rf"\1\1{escape}{between}", part)
+    return part + escape * (len(part) - len(part.rstrip(escape)))

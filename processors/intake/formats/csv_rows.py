@@ -6,7 +6,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from processors.intake.door import Door
 from processors.intake.formats.json_lines import Line, text_lines
@@ -134,14 +134,14 @@ class CsvReader:
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
             at = _positions(header, mapping, name)
-            self._head_slots = (*self._plan.head, *self._plan.attributes)
-            self._head_cells = _picker([at[slot.column] for slot in self._head_slots])
-            self._line_cells = _picker([at[slot.column] for slot in self._plan.lines])
-            self._key_at = at[mapping.group_by] if mapping.group_by else None
+            self._head_slots = self._plan.of_order
+            self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._head_slots])
+            self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
+            self._key_at = [at[column] for column in mapping.group_by or ()]
 
     def records(self) -> Iterator[Read]:
         """The orders and the broken rows of the file, in its order."""
-        if self._width and self._key_at is None:
+        if self._width and not self._key_at:
             for row in self._rows:
                 yield self._alone(row)
         elif self._width:
@@ -205,11 +205,18 @@ class CsvReader:
         """One more good row of an order."""
         head = self._head_cells(row.cells)
         if head != group.head and group.order.problem is None:
-            lines = (group.last_line, row.at_line)
-            group.order.problem = disagreement(group.head, head, [slot.column for slot in self._head_slots], lines)
+            self._compare(group, row, head)
         if len(group.order.lines) < MAX_ROWS:
             group.order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
         group.keep(row)
+
+    def _compare(self, group: _Group, row: Row, head: Sequence[Any]) -> None:
+        """Refuse an order whose rows say different things where it has one value; guards and blanks do not count."""
+        cells = self._plan.cells_of(self._head_slots, self._plan.filled(group.head, head))
+        at = next((at for at, (one, cell) in enumerate(zip(group.order.head, cells, strict=True)) if one != cell), None)
+        if at is not None:
+            columns = [slot.column for slot in self._head_slots]
+            group.order.problem = disagreement(group.head[at:], head[at:], columns[at:], (group.last_line, row.at_line))
 
     def _check_seen(self, group: _Group, row: Row) -> None:
         if group.key is not None and group.key in self._last_lines and group.order.problem is None:
@@ -221,9 +228,8 @@ class CsvReader:
 
     def _key(self, row: Row) -> str | None:
         """The order that a row says it belongs to; None if it says none."""
-        at = self._key_at
-        key = row.cells[at] if at is not None and at < len(row.cells) else None
-        return None if not key or key in self._plan.mapping.null_values else key
+        cells = row.cells
+        return self._plan.key_of([cells[at] if at < len(cells) else "" for at in self._key_at])
 
     def _shifted(self, row: Row) -> Problem | None:
         if len(row.cells) == self._width:
@@ -240,7 +246,7 @@ class _Group:
 
     __slots__ = ("head", "key", "last_line", "order", "raw", "size")
 
-    def __init__(self, key: str | None, order: EventRows, at_line: int, head: Sequence[str]) -> None:
+    def __init__(self, key: str | None, order: EventRows, at_line: int, head: Sequence[Any]) -> None:
         self.key = key
         self.order = order
         self.last_line = at_line
@@ -261,14 +267,15 @@ class _Group:
         self.keep(row)
 
 
-def _picker(positions: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
-    """Picks these cells of a row, always as a sequence."""
+def _picker(positions: list[list[int]]) -> Callable[[Sequence[str]], Sequence[Any]]:
+    """Picks these cells of a row, always as a sequence; a tuple of cells where several columns make one value."""
     if not positions:
         return lambda _: ()
-    if len(positions) == 1:
-        only = positions[0]
-        return lambda cells: (cells[only],)
-    return itemgetter(*positions)
+    if all(len(one) == 1 for one in positions):
+        first, *others = [one[0] for one in positions]
+        return itemgetter(first, *others) if others else lambda cells: (cells[first],)
+    each = [itemgetter(*one) for one in positions]
+    return lambda cells: tuple([pick(cells) for pick in each])
 
 
 def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]:

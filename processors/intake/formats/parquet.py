@@ -61,7 +61,7 @@ class ParquetReader:
             elif self._mapping.group_by is None:
                 yield from self._single_rows(Plan(self._mapping), self._mapping)
             else:
-                yield from self._grouped_rows(Plan(self._mapping), self._mapping, self._mapping.group_by)
+                yield from self._grouped_rows(Plan(self._mapping), self._mapping)
         except (pa.ArrowException, OSError) as error:
             self._record += 1
             message = f"the file is damaged after record {self._record - 1}: {_first_line(error)}; write it again"
@@ -90,12 +90,12 @@ class ParquetReader:
                 order.lines.append(lines[at])
                 yield self._read(plan, order, batch, at, 1)
 
-    def _grouped_rows(self, plan: Plan, mapping: ColumnMapping, group_by: str) -> Iterator[Read]:
+    def _grouped_rows(self, plan: Plan, mapping: ColumnMapping) -> Iterator[Read]:
         table = self._file.read(columns=mapping.columns())
-        rows, codes, nulls = _together(table.column(group_by))
+        rows, codes, nulls = _together(_keys(plan, mapping, table))
         if rows is not None:
             table = table.take(rows)
-        names = [slot.column for slot in (*plan.head, *plan.attributes)]
+        names = [slot.column for slot in plan.of_order]
         order: EventRows | None = None
         begin, code = 0, -1
         for start in range(0, table.num_rows, BATCH_ROWS):
@@ -159,7 +159,7 @@ def _together(keys: Any) -> tuple[Any, Any, int | None]:
 
 def _columns(plan: Plan, batch: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """The cells of every row's head and line."""
-    head = [_cells(plan, slot, batch) for slot in (*plan.head, *plan.attributes)]
+    head = [_cells(plan, slot, batch) for slot in plan.of_order]
     lines = [_cells(plan, slot, batch) for slot in plan.lines]
     rows = batch.num_rows
     return (
@@ -168,25 +168,44 @@ def _columns(plan: Plan, batch: Any) -> tuple[list[tuple[Any, ...]], list[tuple[
     )
 
 
+def _keys(plan: Plan, mapping: ColumnMapping, table: Any) -> Any:
+    """The key of each row's order, as a column of text."""
+    columns = [_values(table, column)[0] for column in mapping.group_by or ()]
+    known: dict[Any, str | None] = {}
+    keys = []
+    for cells in zip(*columns, strict=True):
+        if cells not in known:
+            known[cells] = plan.key_of(cells)
+        keys.append(known[cells])
+    return pa.chunked_array([pa.array(keys, pa.string())])
+
+
 def _cells(plan: Plan, slot: Slot, batch: Any) -> list[Any]:
-    """One column as cells: each different value is read once only."""
-    column = batch.column(batch.schema.get_field_index(slot.column))
+    """One slot's cells: each different value is read once only."""
+    columns = [_values(batch, column, slot.field) for column in slot.columns]
+    if len(columns) == 1:
+        values, is_local = columns[0]
+        local = plan.clock.local
+        read = (lambda wall: None if wall is None else local(wall)) if is_local else slot.read
+    else:
+        values, read = list(zip(*(values for values, _ in columns), strict=True)), slot.read
+    found: dict[Any, Any] = {}
+    slot = Slot(slot.field, slot.columns, read)
+    for value in values:
+        if value not in found:
+            found[value] = plan.cells_of([slot], [value])[0]
+    return [found[value] for value in values]
+
+
+def _values(batch: Any, name: str, field: str = "") -> tuple[list[Any], bool]:
+    """A column's values; timestamps for `occurred_at` as ms, and whether those are local."""
+    column = batch.column(batch.schema.get_field_index(name))
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     kind = column.type
-    is_time = slot.field == "occurred_at" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-    if is_time:
-        column = _timestamps_as_ms(column)
-    encoded = column.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    if is_time and getattr(kind, "tz", None) is None:
-        slot = Slot(slot.field, slot.column, plan.clock.local)
-    cells = plan.cells_of([slot] * len(values), values)
-    cells.append(None)
-    nowhere = len(values)
-    return [cells[at] for at in encoded.indices.fill_null(nowhere).to_pylist()]
+    if field == "occurred_at" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return _timestamps_as_ms(column).to_pylist(), getattr(kind, "tz", None) is None
+    return column.to_pylist(), False
 
 
 def _timestamps_as_ms(column: Any) -> Any:

@@ -1,30 +1,51 @@
 """Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from processors.intake.door import Door, refusal_of
-from processors.intake.formats.cells import Clock, text, whole_number
+from processors.intake.formats.cells import ID_FIELDS, cleaned, id_text, joined, text
+from processors.intake.formats.clock import Clock
+from processors.intake.formats.numbers import Numbers
+from processors.intake.formats.spreading import shares
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
-from processors.intake.mapping import ColumnMapping, integer_fields, kind_of
+from processors.intake.mapping import (
+    BY_CURRENCY,
+    AllOf,
+    ColumnMapping,
+    Computed,
+    FieldSource,
+    FirstOf,
+    columns_of,
+    integer_fields,
+    kind_of,
+)
 from processors.intake.refusal import Problem, Refusal, quoted
 from schemas.bounds import MAX_LINES
+from schemas.currencies import DECIMALS
 from schemas.facts import PurchaseLine
 
 # Of an order with more rows than it may have lines, this many are read; the door then refuses it.
 MAX_ROWS: Final = MAX_LINES + 1
 CELL_BYTES: Final = 16
+AMOUNT: Final = "amount_minor"
 
 
 class Slot(NamedTuple):
-    """One cell of an event: the field it fills, the column it comes from, and how its value is read.
+    """One cell of an event: the field it fills, the columns it comes from, and how their values are read.
 
-    `read` gives None for a cell that says nothing, and raises Problem.
+    `read` is given the value of its column, or a tuple of the values of its several columns; it gives None where they
+    say nothing, and raises Problem.
     """
 
     field: str
-    column: str
+    columns: tuple[str, ...]
     read: Callable[[Any], Any]
+
+    @property
+    def column(self) -> str:
+        """The names of its columns, for messages."""
+        return ", ".join(self.columns)
 
 
 class EventRows:
@@ -40,18 +61,28 @@ class EventRows:
 
 
 class Plan:
-    """A mapping prepared for reading rows: which cells an event's head has, and which each of its lines."""
+    """A mapping prepared for reading rows: which cells an event's head has, and which each of its lines.
+
+    The head's slots are those in `of_order`: fields, attributes, then the amounts that the lines share.
+    """
 
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
-        self.clock = Clock(mapping.timezone)
         self._nulls = frozenset(["", *mapping.null_values, None])
+        self.clock = Clock(mapping.timezone, mapping.date_order, self._nulls)
+        self._numbers = Numbers(mapping.decimal, self._nulls)
+        # An amount is read with its row's currency in view: now if all rows have the same, else when it is known.
+        self._currency = mapping.constants.get("currency")
+        self._waits = self._currency is None and "currency" in mapping.fields
         kind = kind_of(mapping)
         whole = integer_fields(kind)
-        self.head = tuple(self._slot(field, column, whole) for field, column in mapping.fields.items())
-        self.attributes = tuple(self._slot(name, column, frozenset()) for name, column in mapping.attributes.items())
+        self.head = tuple(self._slot(field, source, whole) for field, source in mapping.fields.items())
+        self.attributes = tuple(self._slot(name, source, frozenset()) for name, source in mapping.attributes.items())
+        self._shared = tuple(Slot(AMOUNT, (column,), _as_it_is) for column in mapping.spread.columns)
+        self.of_order = (*self.head, *self.attributes, *self._shared)
         line_whole = integer_fields(PurchaseLine)
-        self.lines = tuple(self._slot(field, column, line_whole) for field, column in mapping.lines.items())
+        self.lines = tuple(self._slot(field, source, line_whole) for field, source in mapping.lines.items())
+        self._late = tuple(at for at, slot in enumerate(self.lines) if slot.read is _as_it_is)
         self._fixed: dict[str, Any] = {"type": mapping.type} | self._constants(mapping.constants, whole)
         if mapping.source:
             self._fixed["source"] = mapping.source
@@ -75,6 +106,17 @@ class Plan:
         headers = {"event": said.decode()} if len(said) <= MAX_KEPT_BYTES else None
         return refused(record, order.at_line, admitted, raw, headers=headers, size=size)
 
+    def key_of(self, cells: Sequence[Any]) -> str | None:
+        """The order that a row says it belongs to, by its cells of the columns in `group_by`; None if it says none.
+
+        Two different rows of cells never give one key. A cell that cannot be read stands in the key as it is: reading
+        the event's own cells says what is wrong with it.
+        """
+        if len(cells) == 1:
+            return self._key_part(cells[0]) or None
+        parts = [self._key_part(cell) for cell in cells]
+        return joined("order_id", parts) if any(parts) else None
+
     def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
         """The cells read from `values`, one for each slot; a Problem for each that cannot be read."""
         try:
@@ -88,6 +130,33 @@ class Plan:
                 cells.append(problem)
         return cells
 
+    def filled(self, first: Sequence[Any], values: Sequence[Any]) -> Sequence[Any]:
+        """The head's values in a further row of an order; with `fill`, blank ones are those of its `first` row."""
+        if not self.mapping.fill:
+            return values
+        return tuple(
+            tuple(map(self._filled, before, value)) if isinstance(value, tuple) else self._filled(before, value)
+            for before, value in zip(first, values, strict=True)
+        )
+
+    def is_blank(self, value: Any) -> bool:
+        """Whether a cell says nothing: empty, blanks alone, null, NaN, or one of `null_values`."""
+        return value in self._nulls or value != value or (type(value) is str and cleaned(value) in self._nulls)  # noqa: PLR0124 - finds NaN, which tables without nulls hold
+
+    def _filled(self, before: Any, value: Any) -> Any:
+        return before if self.is_blank(value) else value
+
+    def _key_part(self, cell: Any) -> str:
+        if type(cell) is str:
+            cell = cell if cell.isalnum() else cleaned(cell)
+            return "" if cell in self._nulls else cell
+        if self.is_blank(cell):
+            return ""
+        try:
+            return text(cell, "group_by", "")
+        except Problem:
+            return repr(cell)
+
     def _event(self, order: EventRows) -> dict[str, Any]:
         """The event that an order's cells say; a Problem may stand in it, which no field of a fact allows."""
         event = dict(self._fixed)
@@ -99,6 +168,8 @@ class Plan:
             attributes = zip(self.attributes, order.head[heads:], strict=False)
             event["attributes"] = {slot.field: cell for slot, cell in attributes if cell is not None}
         if self._has_lines:
+            if (self._late or self._shared) and order.problem is None:
+                self._settle(order, event.get("currency"))
             event["lines"] = [
                 self._fixed_line | dict(zip(self._line_fields, cells, strict=True))
                 if None not in cells
@@ -108,38 +179,145 @@ class Plan:
             ]
         return event
 
-    def _slot(self, field: str, column: str, whole: frozenset[str]) -> Slot:
-        nulls = self._nulls
+    def _settle(self, order: EventRows, currency: Any) -> None:
+        """Read the amounts of an order that waited for its currency, and share out those of the whole order."""
+        by_currency = BY_CURRENCY in self.mapping.scale.values()
+        if by_currency and (not isinstance(currency, str) or currency not in DECIMALS):
+            if isinstance(currency, Problem):
+                order.problem = currency
+            else:
+                hint = "write three capital letters such as EUR"
+                message = f"currency {quoted(currency)} is no ISO 4217 code, which says the amounts' decimals: {hint}"
+                reason = "missing_field" if currency is None else "unknown_currency"
+                order.problem = Problem(reason, message, "currency")
+            return
+        if self._late:
+            reads = [(at, self._number(self.lines[at].field, currency)) for at in self._late]
+            for index, cells in enumerate(order.lines):
+                order.lines[index] = changed = list(cells)
+                for at, read in reads:
+                    changed[at] = _or_problem(read, cells[at])
+        if self._shared and order.head:
+            self._share(order, currency)
+
+    def _share(self, order: EventRows, currency: Any) -> None:
+        at = self._line_fields.index(AMOUNT)
+        amounts = [cells[at] for cells in order.lines]
+        if not all(isinstance(amount, int) for amount in amounts):
+            return  # a line that cannot be read, or says no amount, is refused for that
+        spread = self.mapping.spread
+        total = 0
+        values = order.head[len(self.head) + len(self.attributes) :]
+        for sign, column, value in zip(
+            [1] * len(spread.plus) + [-1] * len(spread.minus), spread.columns, values, strict=True
+        ):
+            read = self._reader(AMOUNT, column, currency)
+            found = _or_problem(read, value)
+            if isinstance(found, Problem):
+                order.problem = Problem(found.reason, found.message, "lines")
+                return
+            total += sign * (found or 0)
+        if not total:
+            return
+        parts = shares(total, amounts)
+        if parts is None:
+            message = f"{', '.join(spread.columns)} cannot be spread: no line of the order has an amount above 0"
+            order.problem = Problem("out_of_range", message, "lines")
+            return
+        for index, part in enumerate(parts):
+            order.lines[index] = changed = list(order.lines[index])
+            changed[at] = amounts[index] + part
+
+    def _slot(self, field: str, source: FieldSource, whole: frozenset[str]) -> Slot:
+        columns = columns_of(source)
         if field in whole:
-            scale = self.mapping.scale.get(field, 1)
-            rounding = self.mapping.rounding.get(field)
+            money = field.endswith("_minor")
+            if money and self._waits:
+                return Slot(field, columns, _as_it_is)
+            return Slot(field, columns, self._reader(field, source, self._currency if money else None))
+        if field == "occurred_at":
+            return Slot(field, columns, self._time(source))
+        return Slot(field, columns, self._text(field, source))
 
-            def read(cell: Any) -> Any:
-                if cell in nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
-                    return None
-                return whole_number(cell, scale, rounding, field, column)
+    def _number(self, field: str, currency: Any) -> Callable[[Any], Any]:
+        return self._reader(field, self.mapping.lines[field], currency)
 
-        elif field == "occurred_at":
-            instant = self.clock.instant
+    def _reader(self, field: str, source: FieldSource, currency: Any) -> Callable[[Any], Any]:
+        """How a number is read; an amount of money in this currency, if it is known."""
+        said = self.mapping.scale.get(field, 1)
+        scale = 10 ** DECIMALS.get(currency, 0) if isinstance(said, str) else said
+        rounding = self.mapping.rounding.get(field)
+        if isinstance(source, Computed):
+            return lambda cells: self._numbers.computed(cells, source, scale, rounding, currency, field)
+        column = columns_of(source)[0]
+        whole = self._numbers.whole
+        return lambda cell: whole(cell, scale, rounding, currency, field, column)
 
-            def read(cell: Any) -> Any:
-                return None if cell in nulls or cell != cell else instant(cell, column)  # noqa: PLR0124 - as above: finds NaN
+    def _time(self, source: FieldSource) -> Callable[[Any], Any]:
+        columns = columns_of(source)
+        if isinstance(source, AllOf):
+            day, clock = columns
+            of_two = self.clock.of_two
+            return lambda cells: of_two(cells[0], cells[1], day, clock)
+        instant = self.clock.instant
+        if isinstance(source, FirstOf):
+            return self._first(instant, columns)
+        column = columns[0]
+        return lambda cell: instant(cell, column)
 
-        else:
+    def _text(self, field: str, source: FieldSource) -> Callable[[Any], Any]:
+        """How a text is read; ids are looked at more closely than other texts."""
+        nulls = self._nulls
+        as_text = id_text if field in ID_FIELDS else text
 
-            def read(cell: Any) -> Any:
-                if cell in nulls or cell != cell:  # noqa: PLR0124 - as above: finds NaN
-                    return None
-                return cell if type(cell) is str else text(cell, field, column)
+        def read(cell: Any, column: str) -> Any:
+            if type(cell) is str:
+                if not cell.isalnum():
+                    cell = as_text(cleaned(cell), field, column)
+                return None if cell in nulls else cell
+            if cell in nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
+                return None
+            return as_text(cell, field, column)
 
-        return Slot(field, column, read)
+        columns = columns_of(source)
+        if isinstance(source, FirstOf):
+            return self._first(read, columns)
+        if isinstance(source, AllOf):
+
+            def read_all(cells: Sequence[Any]) -> Any:
+                parts = [read(cell, column) or "" for cell, column in zip(cells, columns, strict=True)]
+                return joined(field, parts) if any(parts) else None
+
+            return read_all
+        column = columns[0]
+        return lambda cell: read(cell, column)
 
     @staticmethod
-    def _constants(constants: dict[str, str], whole: frozenset[str]) -> dict[str, Any]:
+    def _first(read: Callable[[Any, str], Any], columns: tuple[str, ...]) -> Callable[[Any], Any]:
+        def read_first(cells: Any) -> Any:
+            each = cells if len(columns) > 1 else (cells,)
+            found = (read(cell, column) for cell, column in zip(each, columns, strict=True))
+            return next((one for one in found if one is not None), None)
+
+        return read_first
+
+    def _constants(self, constants: Mapping[str, str], whole: frozenset[str]) -> dict[str, Any]:
         return {
-            name: whole_number(value, 1, None, name, "(constant)") if name in whole else value
+            name: self._numbers.whole(value, 1, None, None, name, "(constant)") if name in whole else value
             for name, value in constants.items()
         }
+
+
+def _as_it_is(value: Any) -> Any:
+    """A cell that is read later."""
+    return value
+
+
+def _or_problem(read: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return read(value)
+    except Problem as problem:
+        return problem
 
 
 def _first_unread(order: EventRows) -> Problem | None:

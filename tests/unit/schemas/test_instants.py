@@ -27,6 +27,14 @@ NOON = 1_794_312_000_000
         ("2026-11-10T13:00:00.999999999+01:00", NOON + 999),
         ("2026-11-10T12:00:00.000999Z", NOON),
         ("1969-12-31T23:59:59.9995Z", -1),
+        ("2026-11-10 13:00:00.123456+01", NOON + 123),  # PostgreSQL
+        ("2026-11-10 12:00:00+00", NOON),
+        ("2026-11-10 07:00:00 -0500", NOON),  # Shopify
+        ("2026-11-10T13:00:00+0100", NOON),
+        ("2026-11-10T17:30+05:30", NOON),  # Java leaves out seconds that are 0
+        ("2026-11-10T12:00Z", NOON),
+        ("2026-11-10 12:00:00 UTC", NOON),
+        ("2026-11-10T12:00:00,5Z", NOON + 500),  # ISO 8601 would rather have a comma
         ("2024-02-29T00:00:00Z", 1_709_164_800_000),
         ("0001-01-01T00:00:00Z", EARLIEST_MS),
         ("9999-12-31T23:59:59.999Z", LATEST_MS),
@@ -62,13 +70,11 @@ def test_a_number_is_milliseconds(at: int) -> None:
         ("9999-12-31T23:59:59-00:01", "does not exist"),
         ("", "is not written as"),
         ("yesterday", "is not written as"),
-        ("2026-11-10T12:00Z", "is not written as"),
-        ("2026-11-10T12:00:00+0100", r"write \+01:00"),
-        ("2026-11-10T12:00:00+01", r"write \+01:00"),
+        ("2026-11-10T12:00:00+2500", "does not exist"),
+        ("2026-11-10T12:00:00 CET", "is not written as"),
         ("2026-11-10T12:00:00+01:00:00", "is not written as"),
         ("2026-11-10T12:00:00.Z", "is not written as"),
         ("2026-11-10T12:00:00.+01:00", "is not written as"),
-        ("2026-11-10T12:00:00,5Z", "is not written as"),
         ("2026-11-10T12:00:00.1234567890Z", "is not written as"),
         ("2026-11-10T12:00:00.12 45Z", "is not written as"),
         ("2026-11-10_12:00:00Z", "is not written as"),
