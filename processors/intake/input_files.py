@@ -17,6 +17,7 @@ from processors.intake.formats import FORMATS, Format
 from processors.intake.formats.avro import check_container, read_avro_container
 from processors.intake.formats.csv_rows import CsvReader
 from processors.intake.formats.json_lines import read_json_lines
+from processors.intake.formats.text_encodings import UTF_16_MARKS
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ColumnMapping
 from processors.intake.unknown_fields import UnknownFields
@@ -48,8 +49,6 @@ _FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"SQLite format 3\x00", "an SQLite database", "Export its table as CSV or JSON lines"),
     (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet"),
     (b"%PDF-", "a PDF", "Give the data that it was made from"),
-    (b"\xff\xfe", "text in UTF-16", "Save it as UTF-8"),
-    (b"\xfe\xff", "text in UTF-16", "Save it as UTF-8"),
 )
 
 
@@ -89,7 +88,7 @@ class Input:
         elif self.format == "avro":
             yield from read_avro_container(stream, self.shown, door)
         elif self.format == "csv":
-            yield from CsvReader(stream, _needed(self.mapping, self.shown), self.shown, door).records()
+            yield from CsvReader(stream, _needed(self.mapping, self.shown), self.shown, door, self.name).records()
         else:
             with closing(self._parquet(door)) as reader:
                 yield from reader.records()
@@ -109,7 +108,7 @@ class Input:
     def _parquet(self, door: Door) -> ParquetReader:
         from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
 
-        return ParquetReader(self.path, self.mapping, self.shown, door)
+        return ParquetReader(self.path, self.mapping, self.shown, door, self.name)
 
     def _check_unchanged(self, stream: BinaryIO) -> None:
         if _stamp(os.fstat(stream.fileno())) != self._stamp:
@@ -165,6 +164,8 @@ def _format_of(  # noqa: PLR0917 - private, with one caller
         if head and by_content != wanted:
             raise InputRefused(name, 0, f"this is no {wanted} file", f"Its first bytes are {head[:8]!a}")
         return wanted
+    if head.startswith(UTF_16_MARKS) and (mapping is None or wanted == "json-lines"):
+        raise InputRefused(name, 0, "this is text in UTF-16", "Save it as UTF-8")
     for magic, what, hint in _FOREIGN:
         if said is None and head.startswith(magic):
             raise InputRefused(name, 0, f"this is {what}", hint)

@@ -34,6 +34,7 @@ FILE: Final = "@file"
 PLACE_COLUMNS: Final = frozenset({ROW, FILE})
 # In `only` and `leave_out`: the first cell of a row, whatever its column is called.
 FIRST_CELL: Final = "*first"
+ENDS_AT: Final = "ends_at"
 BY_CURRENCY: Final = "currency"
 
 SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)

@@ -1,5 +1,6 @@
 """Refusals: the typed reasons of the door, and how a refused record becomes a reject that is kept."""
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -25,6 +26,11 @@ RejectReason = Literal[
 ]
 
 MAX_QUOTED: Final = 60
+# Characters that Python calls printable and that show nothing all the same: the joiner of graphemes, fillers of Hangul,
+# the blank of Braille, selectors of variants, and the inherent vowels of Khmer.
+_UNSEEN: Final = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 MAX_MESSAGE: Final = 500
 
 
@@ -90,12 +96,16 @@ class Problem(Exception):
 
 
 def quoted(value: object) -> str:
-    """A value as a message may show it: at most MAX_QUOTED characters, always printable ASCII."""
+    """A value as a message may show it: at most MAX_QUOTED characters, in quotes if it is text.
+
+    Letters of every script stand as they are. Characters that a screen does not show, or that change how it shows
+    others (line breaks, blanks of no width, marks for the direction of text, halves of surrogate pairs), are escaped.
+    """
     if isinstance(value, bytes):
-        value = value[: MAX_QUOTED + 1].decode("utf-8", "backslashreplace")
-        shown = ascii(value).replace("\\\\x", "\\x")  # a byte that is no text is shown by its number
+        text = value[: MAX_QUOTED + 1].decode("utf-8", "backslashreplace")
+        shown = _visible(repr(text)).replace("\\\\x", "\\x")  # a byte that is no text is shown by its number
     elif isinstance(value, str):
-        shown = ascii(value[: MAX_QUOTED + 1])
+        shown = _visible(repr(value[: MAX_QUOTED + 1]))
     elif isinstance(value, dict | list | tuple):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
@@ -103,5 +113,10 @@ def quoted(value: object) -> str:
     elif value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     else:
-        shown = ascii(value)
+        shown = _visible(repr(value))
     return shown if len(shown) <= MAX_QUOTED else f"{shown[: MAX_QUOTED - 1]}…"
+
+
+def _visible(shown: str) -> str:
+    """What `repr` gives, which escapes most of what shows nothing; the rest of that is escaped here."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], shown)

@@ -1,4 +1,4 @@
-"""Counts the fields that publishers send and no fact has: they are ignored, but shown, as they may be misspelt."""
+"""Counts what is read and not taken, and shown for it may be a mistake: fields that no fact has, and rows left out."""
 
 from difflib import get_close_matches
 from typing import Final
@@ -20,13 +20,25 @@ class UnknownField(msgspec.Struct, frozen=True):
     nearest: str
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """How many rows a mapping left out for the value of a column."""
+
+    column: str
+    value: str
+    count: int
+
+
 class UnknownFields:
-    """Counts per source, kind of fact and field; at most MAX_UNKNOWN_FIELDS of them, the rest in one `overflow`."""
+    """Counts per source, kind of fact and field; at most MAX_UNKNOWN_FIELDS of them, the rest in one `overflow`.
+
+    Beside them it counts the rows that a mapping leaves out, by column and value, as many of them at most.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, str], list[int]] = {}
         self._known: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self.overflow = 0
+        self._left_out: dict[tuple[str, str], int] = {}
 
     def add(self, source: str, fact_type: str, field: str, known: tuple[str, ...]) -> None:
         """Count an unknown `field` (a path such as `lines[].colour`) once more; `known` are the names that exist."""
@@ -38,6 +50,18 @@ class UnknownFields:
             self._known[key] = known
         else:
             self.overflow += 1
+
+    def leave_out(self, column: str, value: str) -> None:
+        """Count one more row that is left out because of this value in this column."""
+        key = (column[:MAX_NAME_SHOWN], value[:MAX_NAME_SHOWN])
+        if key not in self._left_out and len(self._left_out) >= MAX_UNKNOWN_FIELDS:
+            key = (key[0], "…")
+        self._left_out[key] = self._left_out.get(key, 0) + 1
+
+    def left_out(self) -> list[LeftOut]:
+        """The rows that were left out, by column and value, most first."""
+        found = [LeftOut(*key, count) for key, count in self._left_out.items()]
+        return sorted(found, key=lambda one: (-one.count, one.column, one.value))
 
     def report(self) -> list[UnknownField]:
         """What was counted, the most frequent first, with the nearest known name (a path like the field's)."""

@@ -11,7 +11,8 @@ from typing import Any, Final
 from processors.intake.door import judge_time
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
-from processors.intake.mapping import ColumnMapping, parse_mapping
+from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping, parse_mapping
+from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset.parse import decode_ruleset
 from processors.ruleset.yaml_text import read_yaml
@@ -89,8 +90,12 @@ def checked(
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:
-    """Name each field that no fact has, with the field that was perhaps meant."""
+    """Name each field that no fact has, with the field that was perhaps meant, and the rows that were left out."""
     lines = []
+    for left in unknown.left_out():
+        where = "the first cell" if left.column == FIRST_CELL else left.column
+        why = left.value if left.column == ENDS_AT else f"{where} is {quoted(left.value)}"
+        lines.append(f"{counted(left.count, 'row')} left out, as the mapping says: {why}")
     for one in unknown.report():
         meant = f"; did you mean {one.nearest}?" if one.nearest else ""
         source = one.source or "(no source)"

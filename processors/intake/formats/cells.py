@@ -22,15 +22,19 @@ _INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202
 _BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
-_SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3}")
+_SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
 
 # What joins the parts of an id, and what escapes it within a part; a source may hold neither "/" nor "~".
 _JOINT: Final = ("/", "~")
 _JOINTS: Final = {"source": (":", "_")}
 
 
+class Blurred(float):
+    """A number so large for the bits that it was kept in that it may stand for several whole numbers."""
+
+
 def cleaned(cell: str) -> str:
-    """A cell without blanks around it, and without what keeps a spreadsheet from reading a number: ="007", '007, `007."""
+    """A cell without blanks around it, and without what keeps a spreadsheet from counting: ="007", '007, `007."""
     cell = cell.strip() if cell.isprintable() else cell.strip().strip(_BLANKS)
     for _ in range(MAX_GUARDS):
         first = cell[:1]
@@ -78,10 +82,10 @@ def id_text(value: Any, field: str, column: str) -> str:
             "without decimals, then export again from the original data"
         )
         raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
-    if isinstance(value, float) and not abs(value) < EXACT_DOUBLE:
+    if isinstance(value, Blurred) or (isinstance(value, float) and not abs(value) < EXACT_DOUBLE):
         hint = (
-            "a double from 2^53 (9007199254740992) on cannot tell neighbouring numbers apart: write the ids as text "
-            "or as whole numbers (int64) where they come from"
+            "it is kept as a binary number with a point, which cannot tell neighbouring numbers of this size apart (a "
+            "double from 2^53 on): write the ids as text or as whole numbers (int64) where they come from"
         )
         raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():

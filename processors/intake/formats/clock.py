@@ -77,7 +77,7 @@ class Clock:
     def _of_two(self, day: Any, clock: Any, day_column: str, clock_column: str) -> int | None:
         """The instant of a date and a time of day in two cells; None if both are blank."""
         column = f"{day_column}, {clock_column}"
-        parts = []
+        parts: list[Any] = []
         for cell in (day, clock):
             plain = cell.isoformat() if isinstance(cell, date | time) else cell
             plain = str(plain) if isinstance(plain, int) and not isinstance(plain, bool) else plain
@@ -85,11 +85,11 @@ class Clock:
             parts.append(None if plain in self._nulls or plain != plain else plain)  # noqa: PLR0124 - finds NaN
         if parts == [None, None]:
             return None
-        for part, one in zip(parts, (day_column, clock_column), strict=True):
+        written_day, written_clock = parts
+        for part, one in ((written_day, day_column), (written_clock, clock_column)):
             if not isinstance(part, str):
                 hint = "is blank" if part is None else f"is {quoted(part)}, which is no text"
                 raise Problem("invalid_time", f"occurred_at: column {quoted(one)} {hint}: give both", "occurred_at")
-        written_day, written_clock = parts
         midnight, alone = _MIDNIGHT.fullmatch(written_day), _NO_DAY.fullmatch(written_clock)
         written_day = midnight["day"] if midnight else written_day
         written_clock = alone["clock"] if alone else written_clock
@@ -150,8 +150,7 @@ class Clock:
         """Year, month and day; None if the mapping must say which is which."""
         if not found["a"]:
             parts = (found["hy"], found["hm"], found["hd"]) if found["hy"] else (found["y"], found["m"], found["d"])
-            year, month, day = map(int, parts)
-            return year, month, day
+            return int(parts[0]), int(parts[1]), int(parts[2])
         first, second, third = found["a"], found["b"], found["c"]
         if len(first) == 4 and len(third) <= 2:
             return int(first), int(second), int(third)

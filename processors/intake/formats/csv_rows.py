@@ -9,10 +9,13 @@ from operator import itemgetter
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from processors.intake.door import Door
+from processors.intake.formats.cells import cleaned
 from processors.intake.formats.json_lines import Line, text_lines
+from processors.intake.formats.row_choice import RowChoice
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, disagreement
+from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, suggested
 from processors.intake.input_records import InputRefused, Read
-from processors.intake.mapping import ColumnMapping
+from processors.intake.mapping import FILE, PLACE_COLUMNS, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
@@ -35,13 +38,17 @@ class Row(NamedTuple):
     size: int
 
 
-def csv_rows(stream: BinaryIO, delimiter: str) -> Iterator[Row]:
-    """The rows of a file in UTF-8 opened at its beginning (RFC 4180: quotes doubled within quotes), no blank ones.
+def csv_rows(stream: BinaryIO, delimiter: str, encoding: Encoding = "utf-8") -> Iterator[Row]:
+    """The rows of a file opened at its beginning (RFC 4180: quotes doubled within quotes), none of blank cells alone.
+
+    They are kept in UTF-8, whatever the encoding of the file.
 
     A quote that is not closed within MAX_LINES_PER_ROW lines and MAX_EVENT_BYTES makes its own line a broken row, and
     reading goes on at the next line.
     """
-    lines = text_lines(stream)
+    recoded = as_utf_8(stream, encoding)
+    lines = text_lines(recoded)
+    blank = f" \t\r{delimiter}".encode()
     waiting: deque[Line] = deque()
     while True:
         line = waiting.popleft() if waiting else next(lines, None)
@@ -50,7 +57,13 @@ def csv_rows(stream: BinaryIO, delimiter: str) -> Iterator[Row]:
         if line.size > len(line.content):
             message = f"the line has {line.size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
             yield Row(line.number, line.content, [], Problem("too_large", message), line.size)
-        elif line.content and not line.content.isspace():
+        elif recoded is not stream and UNREADABLE_BYTES in line.content:
+            message = (
+                f"line {line.number} holds bytes that are no text in {encoding}: say in the mapping which encoding the "
+                "file has, or save it as UTF-8"
+            )
+            yield _broken(line, Problem("malformed", message), delimiter)
+        elif line.content.strip(blank):
             yield _row(line, waiting, lines, delimiter)
 
 
@@ -63,8 +76,7 @@ def _row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimiter: st
             return Row(first.number, raw, text.split(delimiter), None, len(raw))
         cells = _cells(text, delimiter)
     except UnicodeDecodeError as error:
-        message = f"the text is not UTF-8 at byte {error.start + 1} of line {first.number}: save the file as UTF-8"
-        return _broken(first, Problem("malformed", message), delimiter)
+        return _broken(first, Problem("malformed", not_utf_8(raw, error.start, first.number)), delimiter)
     except csv.Error as error:
         message = f"line {first.number} is no CSV: {error}; double a quote within quotes to mean it"
         return _broken(first, Problem("malformed", message), delimiter)
@@ -114,6 +126,13 @@ def _broken(line: Line, problem: Problem, delimiter: str) -> Row:
     return Row(line.number, line.content, cells, problem, line.size)
 
 
+def not_utf_8(raw: bytes, at: int, line: int) -> str:
+    """What is wrong with a line that is not UTF-8 from a byte on, and what to change."""
+    likely = suggested(raw)
+    hint = f"if it is {likely}, say so in the mapping, encoding: {likely}; else save" if likely else "save"
+    return f"the text is not UTF-8 at byte {at + 1} of line {line}: {hint} the file as UTF-8"
+
+
 def _never_closed(number: int, found: str = "") -> Problem:
     because = f" ({found})" if found else ""
     return Problem(
@@ -122,10 +141,14 @@ def _never_closed(number: int, found: str = "") -> Problem:
 
 
 class CsvReader:
-    """Reads one file; `name` is its name in messages. Raises InputRefused if the header does not fit the mapping."""
+    """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
-    def __init__(self, stream: BinaryIO, mapping: ColumnMapping, name: str, door: Door) -> None:
-        self._rows = csv_rows(stream, mapping.delimiter)
+    Raises InputRefused if the header does not fit the mapping.
+    """
+
+    def __init__(self, stream: BinaryIO, mapping: ColumnMapping, name: str, door: Door, file: str = "") -> None:
+        self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding)
+        self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
         self._door = door
         self._record = 0
@@ -138,19 +161,35 @@ class CsvReader:
             self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._head_slots])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
             self._key_at = [at[column] for column in mapping.group_by or ()]
+            self._whole = self._width + (0 if self._place is None else len(PLACE_COLUMNS))
+            self._choice = RowChoice(mapping, at, door.unknown)
 
     def records(self) -> Iterator[Read]:
         """The orders and the broken rows of the file, in its order."""
         if self._width and not self._key_at:
-            for row in self._rows:
+            for row in self._taken_rows():
                 yield self._alone(row)
         elif self._width:
             yield from self._grouped()
 
+    def _taken_rows(self) -> Iterator[Row]:
+        """The rows that the mapping takes, with their place in two more cells if it asks for that."""
+        takes = self._choice.takes if self._choice.is_needed else None
+        for number, row in enumerate(self._rows, 1):
+            if takes is not None and not takes(row.cells, self._width if row.problem is None else 0):
+                continue
+            if self._place is not None and row.problem is None:
+                problem = self._shifted(row, self._width)
+                if problem is not None:
+                    yield row._replace(problem=problem)
+                    continue
+                row.cells.extend((str(number), self._place))
+            yield row
+
     def _grouped(self) -> Iterator[Read]:
         group: _Group | None = None
         loose: list[Row] = []
-        for row in self._rows:
+        for row in self._taken_rows():
             problem = row.problem or self._shifted(row)
             key = self._key(row)
             if group is not None and key == group.key and key is not None:
@@ -231,8 +270,9 @@ class CsvReader:
         cells = row.cells
         return self._plan.key_of([cells[at] if at < len(cells) else "" for at in self._key_at])
 
-    def _shifted(self, row: Row) -> Problem | None:
-        if len(row.cells) == self._width:
+    def _shifted(self, row: Row, width: int = 0) -> Problem | None:
+        """The problem of a row that has not as many cells as the header (or `width`, before its place is added)."""
+        if len(row.cells) == (width or self._whole):
             return None
         message = (
             f"line {row.at_line} has {len(row.cells)} cells where the header has {self._width}: is a delimiter "
@@ -281,10 +321,12 @@ def _picker(positions: list[list[int]]) -> Callable[[Sequence[str]], Sequence[An
 def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]:
     """Where the columns of a header stand; raises InputRefused if the mapping names one that is not there."""
     if header.problem is not None:
-        raise InputRefused(
-            name, header.at_line, f"the header cannot be read: {header.problem.message}", "Mend the header"
-        )
-    columns = [cell.strip() for cell in header.cells]
+        message = f"the header cannot be read: {header.problem.message}"
+        raise InputRefused(name, header.at_line, message, "Mend the header, or the mapping")
+    if b"\x00" in header.raw:
+        hint = "If it is UTF-16, say so in the mapping: encoding: utf-16"
+        raise InputRefused(name, header.at_line, "the header holds NUL characters", hint)
+    columns = [cleaned(cell) for cell in header.cells]
     for column in mapping.columns():
         if column not in columns:
             nearest = nearest_name(column, tuple(columns))
@@ -298,7 +340,7 @@ def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]
         if columns.count(column) > 1:
             hint = "Rename one of them"
             raise InputRefused(name, header.at_line, f"there are two columns {quoted(column)}", hint)
-    return {column: at for at, column in enumerate(columns)}
+    return {column: at for at, column in enumerate(columns)} | {ROW: len(columns), FILE: len(columns) + 1}
 
 
 def _listed(columns: Sequence[str]) -> str:

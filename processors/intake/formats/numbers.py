@@ -146,9 +146,9 @@ class Numbers:
             raise ValueError("its sign is not clear: write it as -1234.50")
         for sign in (before, after):
             _check_sign(sign.strip(f"{_MINUS}+ \u00a0"), currency)
-        if found["by"] in {",", "."} and not found["part"] and self._decimal is None and scale >= AMBIGUOUS_SCALE:
-            if len(found["whole"]) <= len("123,456"):
-                raise ValueError('it may have decimals or thousands: say which, decimal: "." or decimal: ","')
+        may_be_decimals = found["by"] in {",", "."} and not found["part"] and len(found["whole"]) <= len("123,456")
+        if may_be_decimals and self._decimal is None and scale >= AMBIGUOUS_SCALE:
+            raise ValueError('it may have decimals or thousands: say which, decimal: "." or decimal: ","')
         whole = re.sub(r"[^0-9]", "", found["whole"]) or "0"
         number = Decimal(f"{whole}.{found['part'] or 0}")
         return -number if negative or minuses else number
@@ -191,7 +191,7 @@ def _scaled(  # noqa: PLR0917 - private, and all of it is in the message
         return int(scaled.to_integral_value(_MODES[rounding]))
     if scale == 1:
         name = field.rpartition(".")[2]
-        usual = 1000 if name.endswith("_milli") else 100
+        usual = "currency" if name.endswith("_minor") else 1000
         hint = f"say in the mapping how it is scaled, such as scale: {{{name}: {usual}}}"
     else:
         hint = f"times {scale} it is not whole; name a rounding in the mapping if that is meant"

@@ -1,9 +1,7 @@
-"""Reads Parquet files through a column mapping, or (without one) with the fields of a fact as columns.
+"""Reads Parquet files through a column mapping, or (without one) with the fields of a fact as columns."""
 
-Timestamps of any unit become UTC ms here (`_timestamps_as_ms`), and local ones in `cells.Clock`, by the mapping's zone.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from processors.intake.door import Door
-from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, Slot, disagreement
+from processors.intake.formats.parquet_columns import Columns, columns_read, documents
+from processors.intake.formats.row_choice import RowChoice
+from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, disagreement
 from processors.intake.input_records import InputRefused, Read, as_json, refused
-from processors.intake.mapping import ColumnMapping
+from processors.intake.mapping import FIRST_CELL, ColumnMapping
 from processors.intake.refusal import Refusal, quoted
 from processors.intake.unknown_fields import nearest_name
 
@@ -22,20 +22,37 @@ BATCH_ROWS: Final = 65_536
 MAX_GROUPED_ROWS: Final = 200_000_000
 MAX_ROWS_KEPT: Final = 1_000
 RECORD_BYTES: Final = 200
-_NESTED: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_struct, pa.types.is_map, pa.types.is_union)
+_NESTED: Final = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+    pa.types.is_struct,
+    pa.types.is_map,
+    pa.types.is_union,
+)
+_OTHERWISE: Final = "Write the column as text, whole numbers, decimals, doubles or timestamps"
 
 
 class ParquetReader:
-    """Reads one file; `name` is its name in messages. Raises InputRefused if it is foreign or cut off."""
+    """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
-    def __init__(self, path: Path, mapping: ColumnMapping | None, name: str, door: Door) -> None:
+    Raises InputRefused if it is foreign or cut off, or holds what is not read.
+    """
+
+    def __init__(self, path: Path, mapping: ColumnMapping | None, name: str, door: Door, file: str = "") -> None:
         self._mapping = mapping
+        self._file_name = file
         self._name = name
         self._door = door
         self._record = 0
         try:
             self._file = pq.ParquetFile(path, page_checksum_verification=True)
             schema = self._file.schema_arrow
+        except pa.ArrowNotImplementedError as error:
+            message = f"this Parquet file holds what is not read here: {_first_line(error)}"
+            raise InputRefused(name, 0, message, _OTHERWISE) from error
         except (pa.ArrowException, OSError, ValueError) as error:
             message = f"this Parquet file cannot be read: {_first_line(error)}"
             raise InputRefused(name, 0, message, "It may be cut off: copy or write it again") from error
@@ -62,6 +79,10 @@ class ParquetReader:
                 yield from self._single_rows(Plan(self._mapping), self._mapping)
             else:
                 yield from self._grouped_rows(Plan(self._mapping), self._mapping)
+        except pa.ArrowNotImplementedError as error:
+            self._record += 1
+            message = f"record {self._record} and the rest are not read here: {_first_line(error)}. {_OTHERWISE}"
+            yield refused(self._record, self._record, Refusal("wrong_type", message), b"")
         except (pa.ArrowException, OSError) as error:
             self._record += 1
             message = f"the file is damaged after record {self._record - 1}: {_first_line(error)}; write it again"
@@ -69,13 +90,8 @@ class ParquetReader:
 
     def _documents(self) -> Iterator[Read]:
         for batch in self._file.iter_batches(batch_size=BATCH_ROWS):
-            times = [field.name for field in batch.schema if pa.types.is_timestamp(field.type) and field.type.tz]
-            for name in times:
-                at = batch.schema.get_field_index(name)
-                batch = batch.set_column(at, name, _timestamps_as_ms(batch.column(at)))  # noqa: PLW2901 - batches are immutable
-            for row in batch.to_pylist():
+            for event in documents(batch):
                 self._record += 1
-                event = {name: _plain(value) for name, value in row.items() if value is not None}
                 admitted = self._door.admit(event)
                 if isinstance(admitted, Refusal):
                     yield refused(self._record, self._record, admitted, as_json(event))
@@ -83,34 +99,65 @@ class ParquetReader:
                     yield Read(self._record, self._record, admitted, None, b"", RECORD_BYTES)
 
     def _single_rows(self, plan: Plan, mapping: ColumnMapping) -> Iterator[Read]:
-        for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=mapping.columns()):
-            heads, lines = _columns(plan, batch)
-            for at, head in enumerate(heads):
-                order = EventRows(self._record + 1, head)
-                order.lines.append(lines[at])
-                yield self._read(plan, order, batch, at, 1)
+        choice = self._choice(mapping)
+        begin = 1
+        for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=self._columns(mapping)):
+            rows, numbers = self._chosen(plan, batch, range(begin, begin + batch.num_rows), choice)
+            begin += batch.num_rows
+            columns = Columns(plan, rows, numbers, self._file_name)
+            for at, (head, line) in enumerate(zip(columns.heads(), columns.lines(), strict=True)):
+                order = EventRows(numbers[at], head)
+                order.lines.append(line)
+                yield self._read(plan, order, rows, at, 1)
+
+    def _columns(self, mapping: ColumnMapping) -> list[str]:
+        return columns_read(mapping, self._file.schema_arrow)
+
+    def _choice(self, mapping: ColumnMapping) -> RowChoice:
+        positions = {column: at for at, column in enumerate(self._chosen_by(mapping))}
+        return RowChoice(mapping, positions, self._door.unknown)
+
+    def _chosen_by(self, mapping: ColumnMapping) -> list[str]:
+        """The columns by which rows are chosen; the first one of the file before the others."""
+        named = [name for name in (*mapping.only, *mapping.leave_out) if name != FIRST_CELL]
+        return [self._file.schema_arrow.names[0], *named]
+
+    def _chosen(self, plan: Plan, rows: Any, numbers: Sequence[int], choice: RowChoice) -> tuple[Any, Sequence[int]]:
+        """The rows that the mapping takes, and their numbers in the file."""
+        if not choice.is_needed:
+            return rows, numbers
+        columns = Columns(plan, rows, numbers, self._file_name)
+        by = [
+            columns.values(name) if name in rows.schema.names else [None] * rows.num_rows
+            for name in self._chosen_by(plan.mapping)
+        ]
+        taken = [choice.takes(cells, len(by)) for cells in zip(*by, strict=True)]
+        return rows.filter(pa.array(taken, pa.bool_())), list(compress(numbers, taken))
 
     def _grouped_rows(self, plan: Plan, mapping: ColumnMapping) -> Iterator[Read]:
-        table = self._file.read(columns=mapping.columns())
-        rows, codes, nulls = _together(_keys(plan, mapping, table))
+        table = self._file.read(columns=self._columns(mapping))
+        table, numbers = self._chosen(plan, table, range(1, table.num_rows + 1), self._choice(mapping))
+        keys = Columns(plan, table, numbers, self._file_name).keys()
+        rows, codes, nulls = _together(pa.chunked_array([pa.array(keys, pa.string())]))
         if rows is not None:
             table = table.take(rows)
+            numbers = [numbers[row] for row in rows.to_pylist()]
         names = [slot.column for slot in plan.of_order]
         order: EventRows | None = None
         begin, code = 0, -1
         for start in range(0, table.num_rows, BATCH_ROWS):
             batch = table.slice(start, BATCH_ROWS)
-            heads, lines = _columns(plan, batch)
+            columns = Columns(plan, batch, numbers[start : start + BATCH_ROWS], self._file_name)
+            lines = columns.lines()
             of_rows = codes.slice(start, BATCH_ROWS).to_pylist()
-            numbers = range(start, start + len(heads)) if rows is None else rows.slice(start, BATCH_ROWS).to_pylist()
-            for at, head in enumerate(heads):
+            for at, head in enumerate(columns.heads()):
+                number = numbers[start + at]
                 if order is None or of_rows[at] != code or code == nulls:
                     if order is not None:
                         yield self._read(plan, order, table, begin, start + at - begin)
-                    order, begin, code = EventRows(numbers[at] + 1, head), start + at, of_rows[at]
-                elif head != order.head and order.problem is None:
-                    pair = (order.at_line, numbers[at] + 1)
-                    order.problem = disagreement(order.head, head, names, pair)
+                    order, begin, code = EventRows(number, head), start + at, of_rows[at]
+                elif order.problem is None and plan.differ(order.head, head):
+                    order.problem = disagreement(order.head, head, names, (order.at_line, number))
                 if len(order.lines) < MAX_ROWS:
                     order.lines.append(lines[at])
         if order is not None:
@@ -135,6 +182,7 @@ def _check_columns(schema: Any, mapping: ColumnMapping, name: str) -> None:
                 hint = f"Is {quoted(nearest)} meant? Change the mapping"
             raise InputRefused(name, 0, f"there is {found} {quoted(column)}, which the mapping names", hint)
         kind = schema.field(column).type
+        kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
         if any(is_nested(kind) for is_nested in _NESTED):
             hint = "Map columns that hold one value in each row"
             raise InputRefused(name, 0, f"the column {quoted(column)} holds lists or objects ({kind})", hint)
@@ -155,74 +203,6 @@ def _together(keys: Any) -> tuple[Any, Any, int | None]:
         return None, codes, null_at
     rows = pc.array_sort_indices(codes)  # a stable sort, says its documentation
     return rows, codes.take(rows), null_at
-
-
-def _columns(plan: Plan, batch: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """The cells of every row's head and line."""
-    head = [_cells(plan, slot, batch) for slot in plan.of_order]
-    lines = [_cells(plan, slot, batch) for slot in plan.lines]
-    rows = batch.num_rows
-    return (
-        list(zip(*head, strict=True)) if head else [()] * rows,
-        list(zip(*lines, strict=True)) if lines else [()] * rows,
-    )
-
-
-def _keys(plan: Plan, mapping: ColumnMapping, table: Any) -> Any:
-    """The key of each row's order, as a column of text."""
-    columns = [_values(table, column)[0] for column in mapping.group_by or ()]
-    known: dict[Any, str | None] = {}
-    keys = []
-    for cells in zip(*columns, strict=True):
-        if cells not in known:
-            known[cells] = plan.key_of(cells)
-        keys.append(known[cells])
-    return pa.chunked_array([pa.array(keys, pa.string())])
-
-
-def _cells(plan: Plan, slot: Slot, batch: Any) -> list[Any]:
-    """One slot's cells: each different value is read once only."""
-    columns = [_values(batch, column, slot.field) for column in slot.columns]
-    if len(columns) == 1:
-        values, is_local = columns[0]
-        local = plan.clock.local
-        read = (lambda wall: None if wall is None else local(wall)) if is_local else slot.read
-    else:
-        values, read = list(zip(*(values for values, _ in columns), strict=True)), slot.read
-    found: dict[Any, Any] = {}
-    slot = Slot(slot.field, slot.columns, read)
-    for value in values:
-        if value not in found:
-            found[value] = plan.cells_of([slot], [value])[0]
-    return [found[value] for value in values]
-
-
-def _values(batch: Any, name: str, field: str = "") -> tuple[list[Any], bool]:
-    """A column's values; timestamps for `occurred_at` as ms, and whether those are local."""
-    column = batch.column(batch.schema.get_field_index(name))
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    kind = column.type
-    if field == "occurred_at" and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        return _timestamps_as_ms(column).to_pylist(), getattr(kind, "tz", None) is None
-    return column.to_pylist(), False
-
-
-def _timestamps_as_ms(column: Any) -> Any:
-    """A column of timestamps of any unit (with or without a time zone) as ms since 1970."""
-    zone = column.type.tz if pa.types.is_timestamp(column.type) else None
-    return column.cast(pa.timestamp("ms", tz=zone), safe=False).cast(pa.int64())
-
-
-def _plain(value: Any) -> Any:
-    """A nested value without its nulls, which mean that nothing was given; a map, which comes as pairs, as a dict."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
-    if isinstance(value, list):
-        if value and all(isinstance(one, tuple) for one in value):
-            return {name: _plain(one) for name, one in value if one is not None}
-        return [_plain(one) for one in value]
-    return value
 
 
 def _first_line(error: BaseException) -> str:

@@ -139,6 +139,13 @@ class Plan:
             for before, value in zip(first, values, strict=True)
         )
 
+    def differ(self, first: Sequence[Any], other: Sequence[Any]) -> bool:
+        """Whether two heads, as they were read, say different things; with `fill` a blank cell says nothing else."""
+        if first == other:
+            return False
+        fill = self.mapping.fill
+        return any(one != cell and not (fill and cell is None) for one, cell in zip(first, other, strict=True))
+
     def is_blank(self, value: Any) -> bool:
         """Whether a cell says nothing: empty, blanks alone, null, NaN, or one of `null_values`."""
         return value in self._nulls or value != value or (type(value) is str and cleaned(value) in self._nulls)  # noqa: PLR0124 - finds NaN, which tables without nulls hold
@@ -188,8 +195,9 @@ class Plan:
             else:
                 hint = "write three capital letters such as EUR"
                 message = f"currency {quoted(currency)} is no ISO 4217 code, which says the amounts' decimals: {hint}"
-                reason = "missing_field" if currency is None else "unknown_currency"
-                order.problem = Problem(reason, message, "currency")
+                order.problem = Problem(
+                    "missing_field" if currency is None else "unknown_currency", message, "currency"
+                )
             return
         if self._late:
             reads = [(at, self._number(self.lines[at].field, currency)) for at in self._late]
@@ -245,7 +253,10 @@ class Plan:
     def _reader(self, field: str, source: FieldSource, currency: Any) -> Callable[[Any], Any]:
         """How a number is read; an amount of money in this currency, if it is known."""
         said = self.mapping.scale.get(field, 1)
-        scale = 10 ** DECIMALS.get(currency, 0) if isinstance(said, str) else said
+        by_currency = 10 ** DECIMALS.get(currency, 0)
+        scale = by_currency if isinstance(said, str) else said
+        if scale not in {1, by_currency} and self._waits and currency in DECIMALS:
+            return _misscaled(field, scale, currency)
         rounding = self.mapping.rounding.get(field)
         if isinstance(source, Computed):
             return lambda cells: self._numbers.computed(cells, source, scale, rounding, currency, field)
@@ -309,8 +320,21 @@ class Plan:
 
 
 def _as_it_is(value: Any) -> Any:
-    """A cell that is read later."""
-    return value
+    """A cell that is read later, when the currency of its row is known."""
+    return cleaned(value) if type(value) is str else value
+
+
+def _misscaled(field: str, scale: int, currency: str) -> Callable[[Any], Any]:
+    """Refuses the amounts in a currency of other decimals than all rows are scaled by."""
+    message = (
+        f"{field} is scaled by {scale}, which does not fit {currency}, a currency of {DECIMALS[currency]} decimals: "
+        f"write scale: {{{field}: currency}} in the mapping"
+    )
+
+    def refuse(_: Any) -> Any:
+        raise Problem("wrong_type", message, field)
+
+    return refuse
 
 
 def _or_problem(read: Callable[[Any], Any], value: Any) -> Any:
@@ -335,8 +359,11 @@ def _first_unread(order: EventRows) -> Problem | None:
 def disagreement(first: Sequence[Any], other: Sequence[Any], columns: Sequence[str], lines: tuple[int, int]) -> Problem:
     """The problem that two rows of one order differ where an order has one value."""
     at = next(index for index, value in enumerate(first) if value != other[index])
+    hint = "make them agree, or check group_by"
+    if other[at] in {"", None}:
+        hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
     message = (
         f"lines {lines[0]} and {lines[1]} are rows of one order, but {quoted(columns[at])} is {quoted(first[at])} "
-        f"in one and {quoted(other[at])} in the other: make them agree, or check group_by"
+        f"in one and {quoted(other[at])} in the other: {hint}"
     )
     return Problem("duplicate_row", message)

@@ -1,0 +1,58 @@
+"""Chooses the rows of a table that its mapping takes: by a column's value, and up to the row that ends the table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from processors.intake.formats.cells import cleaned, text
+from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping
+from processors.intake.refusal import Problem
+from processors.intake.unknown_fields import UnknownFields
+
+
+class RowChoice:
+    """Chooses among the rows of one file; `positions` says which of a row's cells each column is, from 0.
+
+    Rows that are left out are counted in `unknown`, by column and value.
+    """
+
+    def __init__(self, mapping: ColumnMapping, positions: dict[str, int], unknown: UnknownFields | None) -> None:
+        at = positions | {FIRST_CELL: 0}
+        self._only = [(column, at[column], frozenset(values)) for column, values in mapping.only.items()]
+        self._out = [(column, at[column], frozenset(values)) for column, values in mapping.leave_out.items()]
+        self._ends_at = frozenset(mapping.ends_at)
+        self._unknown = unknown
+        self.has_ended = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether any row could be left out."""
+        return bool(self._only or self._out or self._ends_at)
+
+    def takes(self, cells: Sequence[Any], width: int) -> bool:
+        """Whether a row is taken. Of a row that has not `width` cells only the first cell is looked at."""
+        first = self._said(cells[0]) if cells else ""
+        if self.has_ended or first in self._ends_at:
+            self.has_ended = True
+            return self._left_out(ENDS_AT, "the table ends")
+        whole = len(cells) == width
+        for column, at, values in self._out:
+            if (whole or column == FIRST_CELL) and self._said(cells[at]) in values:
+                return self._left_out(column, self._said(cells[at]))
+        for column, at, values in self._only:
+            if whole and self._said(cells[at]) not in values:
+                return self._left_out(column, self._said(cells[at]))
+        return True
+
+    def _left_out(self, column: str, value: str) -> bool:
+        if self._unknown is not None:
+            self._unknown.leave_out(column, value)
+        return False
+
+    @staticmethod
+    def _said(cell: Any) -> str:
+        if cell is None:
+            return ""
+        try:
+            return cleaned(text(cell, "", ""))
+        except Problem:
+            return repr(cell)

@@ -1,0 +1,88 @@
+"""Text in other encodings as UTF-8, and which encoding a text that is not UTF-8 seems to have."""
+
+import codecs
+import io
+from typing import BinaryIO, Final
+
+from processors.intake.mapping import Encoding
+
+UTF_16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What stands for bytes that are no character of the encoding.
+UNREADABLE: Final = "\ufffd"
+UNREADABLE_BYTES: Final = UNREADABLE.encode()
+
+_CHUNK: Final = 1 << 16
+_HIGH: Final = 0x80
+_SUGGESTED_FROM: Final = 4_096
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of text in an encoding, read as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._waiting = b""
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # the buffer is only written to
+        """Give as many bytes as there are, at most as many as the buffer has room for."""
+        while not self._waiting:
+            chunk = self._stream.read(_CHUNK)
+            self._waiting = self._decoder.decode(chunk, final=not chunk).encode("utf-8", "replace")
+            if not chunk:
+                break
+        given, self._waiting = self._waiting[: len(buffer)], self._waiting[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def as_utf_8(stream: BinaryIO, encoding: Encoding) -> BinaryIO:
+    """The same text in UTF-8, from a stream at its beginning; a byte order mark there goes before the encoding said.
+
+    What is no text in the encoding stands as UNREADABLE in it. UTF-16 without a mark is read by its first character,
+    which in a table is one of ASCII more often than not.
+    """
+    head = stream.read(4)
+    stream.seek(0)
+    if head.startswith(codecs.BOM_UTF8):
+        return stream
+    name: str = encoding
+    if head.startswith(UTF_16_MARKS):
+        name = "utf-16"
+    elif encoding == "utf-16":
+        name = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
+    elif encoding == "windows-1252":
+        name = "cp1252"
+    return stream if name == "utf-8" else io.BufferedReader(_Recoded(stream, name), _CHUNK)
+
+
+def suggested(raw: bytes) -> Encoding | None:
+    """The encoding that some text that is not UTF-8 seems to have; None if it cannot be told.
+
+    Chinese text has its high bytes in pairs, Western text has them mostly alone.
+    """
+    raw = raw[:_SUGGESTED_FROM]
+    if b"\x00" in raw:
+        return "utf-16"
+    in_pairs = alone = run = 0
+    for byte in raw + b"\x00":
+        if byte >= _HIGH:
+            run += 1
+            continue
+        if run % 2:
+            alone += run
+        else:
+            in_pairs += run
+        run = 0
+    try:
+        if in_pairs > alone:
+            codecs.getincrementaldecoder("gb18030")().decode(raw)
+            return "gb18030"
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    return "windows-1252"
