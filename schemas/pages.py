@@ -47,6 +47,14 @@ class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
 
 
+class RefusedAgain(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record that was refused for the same reason as one of another input: the reject of that one stands for both."""
+
+    sha256: str
+    record: int
+    reject: int
+
+
 class BookLength(msgspec.Struct, frozen=True, omit_defaults=True):
     """The committed length in bytes of one book file, relative to the folder of the books.
 
@@ -61,8 +69,9 @@ class BookLength(msgspec.Struct, frozen=True, omit_defaults=True):
 class RoundCommitted(msgspec.Struct, frozen=True, omit_defaults=True):
     """The commit point of one or more rounds: what every book file held, and how far inputs were consumed.
 
-    `facts` and `postings` count since the commit before, `rejects` in all. The digests are the running chains per
-    partition, as hex, so that a book changed afterwards is found out.
+    `facts`, `postings` and `conflicts` count since the commit before, `rejects` in all. The digests are the running
+    chains per partition, as hex, so that a book changed afterwards is found out. `mended` has the numbers of rejects
+    that this commit took in, `refused_again` the records of which no reject of their own was kept.
     """
 
     number: int
@@ -75,6 +84,9 @@ class RoundCommitted(msgspec.Struct, frozen=True, omit_defaults=True):
     journal_digests: tuple[str, ...] = ()
     ledger_digests: tuple[str, ...] = ()
     checksum: int = 0
+    conflicts: int = 0
+    mended: tuple[int, ...] = ()
+    refused_again: tuple[RefusedAgain, ...] = ()
 
 
 class Reject(msgspec.Struct, frozen=True, omit_defaults=True):

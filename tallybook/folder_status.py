@@ -38,6 +38,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
             "facts": sum(commit.facts for commit in commits),
             "postings": sum(commit.postings for commit in commits),
             "rejects": last.rejects if last else 0,
+            "conflicts": sum(commit.conflicts for commit in commits),
             "commits": len(commits),
             "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
             "rulesets": ", ".join(rulesets) or None,

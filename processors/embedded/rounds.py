@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 from books.log import LogWriter
 from processors.embedded.partition_group import LineToScore, PartitionGroup, RunCounts
 from schemas.facts import ClockTicked, JournalFact, PublishedFact, RulesetPublished, members_of
-from schemas.pages import InputConsumed, Reject, RoundCommitted
+from schemas.pages import InputConsumed, RefusedAgain, Reject, RoundCommitted
 from schemas.partitions import partition_of_line
+from schemas.posting import Reason
 
 NO_TICK: Final = 0
 LINES_TOGETHER: Final = 500  # sent to a group at a time: few enough that it starts soon, enough to be worth a message
@@ -49,8 +50,8 @@ class Rounds:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was journalled since the last commit."""
-        return self._counts.lines == 0
+        """Whether nothing was journalled or refused since the last commit."""
+        return not self._counts.lines and not self._counts.rejects
 
     def publish(self, published: RulesetPublished, received_at: int) -> None:
         """Write a publication to all partitions at once."""
@@ -75,10 +76,19 @@ class Rounds:
     def reject(self, rejects: Sequence[Reject]) -> tuple[Reject, ...]:
         """Keep refused records; returns them with their numbers."""
         self._counts.rejects += len(rejects)
+        self._counts.conflicts += sum(1 for reject in rejects if reject.reason == Reason.CONFLICT)
         return self.log.append_rejects(rejects)
 
-    def commit(self, inputs: Sequence[InputConsumed]) -> RunCounts:
+    def commit(
+        self,
+        inputs: Sequence[InputConsumed],
+        *,
+        mended: Sequence[int] = (),
+        refused_again: Sequence[RefusedAgain] = (),
+    ) -> RunCounts:
         """Make everything since the last commit durable and visible, as one.
+
+        `mended` and `refused_again` say what became of records that were refused before: see RoundCommitted.
 
         Returns:
             The counts of what was committed.
@@ -102,6 +112,9 @@ class Rounds:
                 postings=counts.postings,
                 journal_digests=tuple(end.journal_digest for end in ends),
                 ledger_digests=tuple(end.ledger_digest for end in ends),
+                conflicts=counts.conflicts,
+                mended=tuple(mended),
+                refused_again=tuple(refused_again),
             ),
             parts=[length for each in sealed for length in each.lengths],
         )

@@ -1,8 +1,9 @@
 """Merges several inputs by time, each record once, without those that were taken in before."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,6 +18,9 @@ from schemas.pages import InputConsumed
 
 RECORDS_PER_REPORT: Final = 1_000
 ARRIVED_BYTES: Final = 100
+
+# By the SHA-256 of an input, its records that were refused before and are judged again, although it was read further.
+RefusedBefore = Mapping[str, Container[int]]
 
 
 class Survey(msgspec.Struct):
@@ -53,6 +57,7 @@ def gather(
     *,
     as_is: bool = False,
     consumed: Sequence[InputConsumed] = (),
+    refused: RefusedBefore = MappingProxyType({}),
     older_than: int | None = None,
     held_bytes: int = MAX_HELD_BYTES,
     folder: Path | None = None,
@@ -62,7 +67,8 @@ def gather(
     """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
 
     A record that gives no instant takes that of the record before it in its file; at the head of a file, the first one
-    given. What `consumed` says was taken in before is left out, and so is an input that equals an earlier one given.
+    given. What `consumed` says was taken in before is left out, but for the records in `refused`; and so is an input
+    that equals an earlier one given.
     `older_than` (UTC ms) is the instant before which the survey counts facts as older. More than `held_bytes` go to
     temporary files in `folder`. `on_read` is told now and then how many more records were read. What `judge` refuses
     is kept with the bytes as they came (a fact that is refused later is kept as canonical JSON only).
@@ -71,7 +77,10 @@ def gather(
     survey, unknown = Survey(), UnknownFields()
     records = ExternalSort(None if as_is else by_time, held_bytes, folder)
     try:
-        for arrived, size in _read_all(inputs, survey, unknown, consumed=consumed, older_than=older_than, judge=judge):
+        read = _read_all(
+            inputs, survey, unknown, consumed=consumed, refused=refused, older_than=older_than, judge=judge
+        )
+        for arrived, size in read:
             records.add(arrived, size + ARRIVED_BYTES)
             if survey.records % RECORDS_PER_REPORT == 0:
                 on_read(RECORDS_PER_REPORT)
@@ -82,15 +91,22 @@ def gather(
 
 
 def records_as_they_come(
-    one: Input, unknown: UnknownFields, *, consumed: Sequence[InputConsumed] = (), judge: Judge | None = None
+    one: Input,
+    unknown: UnknownFields,
+    *,
+    consumed: Sequence[InputConsumed] = (),
+    refused: Container[int] = (),
+    judge: Judge | None = None,
 ) -> Iterator[Arrived | None]:
     """The records of one input in its own order, held nowhere; None for each that was taken in before.
+
+    Those in `refused` were read before, but not taken in.
 
     Raises InputRefused.
     """
     before = [past for past in consumed if past.sha256 == one.sha256]
     for at, read in _with_instants(one, unknown, judge):
-        if any(_was_consumed(past, at, read.record) for past in before):
+        if read.record not in refused and any(_was_consumed(past, at, read.record) for past in before):
             yield None
         else:
             yield _arrived(at, 0, 0, read)
@@ -102,6 +118,7 @@ def _read_all(
     unknown: UnknownFields,
     *,
     consumed: Sequence[InputConsumed],
+    refused: RefusedBefore,
     older_than: int | None,
     judge: Judge | None,
 ) -> Iterator[tuple[Arrived, int]]:
@@ -115,8 +132,9 @@ def _read_all(
         seen.add(one.sha256)
         rank = ranks[one.sha256]
         before = [past for past in consumed if past.sha256 == one.sha256]
+        again = refused.get(one.sha256, ())
         for at, read in _with_instants(one, unknown, judge):
-            if before and any(_was_consumed(past, at, read.record) for past in before):
+            if before and read.record not in again and any(_was_consumed(past, at, read.record) for past in before):
                 survey.already += 1
                 continue
             survey.count(read, older_than)

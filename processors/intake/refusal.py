@@ -1,6 +1,7 @@
 """Refusals: the typed reasons of the door, and how a refused record becomes a reject that is kept."""
 
 import re
+from hashlib import blake2b
 from typing import Final, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ RejectReason = Literal[
     "bad_frame",
     "duplicate_row",
     "damaged",
+    "conflict",
 ]
 
 MAX_QUOTED: Final = 60
@@ -32,6 +34,8 @@ _UNSEEN: Final = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 MAX_MESSAGE: Final = 500
+EVENT_HEADER: Final = "event"  # of a kept row: the event as JSON that was made of it
+SAME_REFUSAL_BYTES: Final = 8
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +87,30 @@ def reject_of(
         headers=headers,
         resubmit_of=resubmit_of,
     )
+
+
+def event_of(reject: Reject) -> bytes:
+    """What is sent again if it was not mended, in one line: the event made of a table's row, else the original bytes."""
+    event = reject.headers.get(EVENT_HEADER)
+    return one_line(reject.raw if event is None else event.encode())
+
+
+def one_line(event: bytes) -> bytes:
+    """An event as one line: a line end inside a JSON text is written otherwise."""
+    return event.strip().replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def same_refusal(reject: Reject) -> bytes:
+    """Eight bytes that are the same for two records that say the same and were refused for the same reason.
+
+    Where they came from does not matter, nor what the message says of the time.
+    """
+    found = blake2b(digest_size=SAME_REFUSAL_BYTES)
+    whole = reject.headers.get("sha256", reject.headers.get("bytes", ""))  # where only a part of it was kept
+    for part in (reject.reason.encode(), reject.field.encode(), whole.encode(), event_of(reject)):
+        found.update(len(part).to_bytes(4, "little"))
+        found.update(part)
+    return found.digest()
 
 
 class Problem(Exception):

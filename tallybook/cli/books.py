@@ -113,7 +113,7 @@ def _follow(
 ) -> None:
     from tallybook.follow.follow import follow_folder
 
-    follow_folder(
+    done = follow_folder(
         folder,
         now_ms,
         mapping=mapping,
@@ -121,6 +121,8 @@ def _follow(
         form=form,
         processes=processes or 1,
     )
+    if done.conflicts:
+        raise typer.Exit(Exit.FOUND)
 
 
 def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format | None, options: _Options) -> None:
@@ -141,7 +143,7 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
         say(line)
     if options.project:
         update_after_import(folder)
-    if done.rejects:
+    if done.has_alarm:
         raise typer.Exit(Exit.FOUND)
 
 

@@ -94,7 +94,8 @@ def show(
 
     Example: tallybook rejects show 1 --raw > mended.json
     """
-    from tallybook.folder.rejects import TO_MEND_A_TABLE, event_of, is_of_table, reject_row
+    from processors.intake.refusal import EVENT_HEADER, event_of
+    from tallybook.folder.rejects import TO_MEND_A_TABLE, is_of_table, reject_row
 
     reject, sent_again = _find(Folder(context.obj), number)
     if raw:
@@ -112,7 +113,7 @@ def show(
             say(f"{label:<14} {value}")
     say("")
     say(text if len(text) <= MAX_TEXT_SHOWN else f"{text[:MAX_TEXT_SHOWN]}… (all of it with --raw)")
-    if event_of(reject) != reject.raw:
+    if EVENT_HEADER in reject.headers:
         say("\nas an event, to be mended and sent again (as JSON, not as a row):")
         say(event_of(reject).decode("utf-8", "backslashreplace"))
     elif is_of_table(reject):
@@ -150,7 +151,8 @@ def resubmit(
 ) -> None:
     """Send a refused record again, mended or (without FILE) as it was; it is validated like any other.
 
-    If it is refused again it becomes a new reject that names this one. Sending the same content twice does nothing.
+    If it is refused again for the same reason, nothing changes; for another one, it becomes a new reject that names this
+    one. What was taken in does nothing when it is sent once more.
     Of a stream it goes to the topic that it came from, with its headers, and the intake takes it from there.
 
     Example: tallybook rejects show 1 --raw | sed s/EURO/EUR/ | tallybook rejects resubmit 1 -
@@ -182,12 +184,13 @@ def _resubmit_to_files(
 
     done = resubmit_event(folder, number, mended, now=now_ms(), accept_too_old=accept_too_old)
     if as_json:
-        show_json({"facts": done.facts, "already": done.already, "rejects": done.rejects})
+        names = ("facts", "already", "rejects", "refused_again", "conflicts")
+        show_json({name: getattr(done, name) for name in names})
     else:
         for line in done.report():
             say(line)
     update_after_import(folder)
-    if done.rejects:
+    if done.has_alarm:
         raise typer.Exit(Exit.FOUND)
 
 

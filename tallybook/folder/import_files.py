@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
+from books.files.consumed import Past
 from processors.embedded.partition_group import RunCounts
-from processors.embedded.rounds import Rounds, Taken
+from processors.embedded.rounds import Rounds
 from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.formats import Format
@@ -25,6 +27,7 @@ from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
+from tallybook.folder.refusals import Refusals
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.screen import counted, progress
 
@@ -35,15 +38,23 @@ COMMIT_FACTS: Final = 10_000
 class Imported(RunCounts):
     """Counts what an import brought in; `seconds` is the time spent reading and deciding.
 
-    `already` counts records that were taken in before, and `notes` has lines about the inputs.
+    `already` counts records that were taken in before, `refused_again` those that were refused for the reason for which
+    an earlier reject is kept, the first of which is `standing_reject`. `notes` has lines about the inputs.
     """
 
     records: int = 0
     already: int = 0
+    refused_again: int = 0
+    standing_reject: int = 0
     rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     first_reject: int = 0
     seconds: float = 0.0
     notes: list[str] = msgspec.field(default_factory=list)
+
+    @property
+    def has_alarm(self) -> bool:
+        """Whether somebody has to look after something: records were refused, or contradict what was there before."""
+        return bool(self.rejects or self.refused_again or self.conflicts)
 
     def report(self) -> list[str]:
         """Say in lines what it did."""
@@ -60,6 +71,11 @@ class Imported(RunCounts):
                 f"{counted(self.rejects, 'record')} refused ({reasons}) and kept, from reject {self.first_reject} on: "
                 "see `tallybook rejects list`"
             )
+        if self.refused_again:
+            lines.append(
+                f"{counted(self.refused_again, 'record')} refused again, for the same reason as before: no second reject "
+                f"is kept (see `tallybook rejects show {self.standing_reject}`)"
+            )
         return lines
 
 
@@ -70,8 +86,9 @@ def _repeats(done: Imported) -> list[str]:
         said.append(f"{counted(done.duplicates, 'posting')} had no effect: the same fact was there before (duplicate)")
     if done.conflicts:
         said.append(
-            f"{counted(done.conflicts, 'posting')} had no effect: another fact of the same source and event id was "
-            "there before (conflict): see `tallybook explain EVENT_ID`"
+            f"{counted(done.conflicts, 'conflict')}: another fact of the same source and event id, with other content, "
+            "was there before. The first one counts, the later one had no effect: see `tallybook status`, and "
+            "`tallybook explain EVENT_ID`, which shows both"
         )
     return said
 
@@ -118,21 +135,44 @@ def import_inputs(
         horizon_ms = session.log.opened().horizon_ms
         last_tick = session.rounds.last_tick
         _require_clock(now, last_tick, session.log.opened().opened_at)
-        consumed = folder.consumed_cache().consumed(session.log)
+        past = folder.consumed_cache().past(session.log)
+        refusals = Refusals(session.log, past)
+        refused = _refused_before(refusals, inputs, past, resubmit_of)
         older_than = last_tick - horizon_ms if last_tick else None
         judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
         importer = Importer(
-            session.rounds, inputs, now=now, horizon_ms=horizon_ms, as_is=as_is, resubmit_of=resubmit_of
+            session.rounds,
+            inputs,
+            now=now,
+            horizon_ms=horizon_ms,
+            as_is=as_is,
+            resubmit_of=resubmit_of,
+            refusals=refusals,
+            refused=refused,
         )
         with (
             progress("reading", None) as tick,
             gather(
-                inputs, as_is=as_is, consumed=consumed, older_than=older_than, on_read=tick, judge=judge
+                inputs,
+                as_is=as_is,
+                consumed=past.consumed,
+                refused=refused,
+                older_than=older_than,
+                on_read=tick,
+                judge=judge,
             ) as gathered,
         ):
             if gathered.survey.older and not accept_too_old:
                 raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
             return _take(importer, gathered, ensure_published(session.rounds, folder, now))
+
+
+def _refused_before(
+    refusals: Refusals, inputs: Sequence[Input], past: Past, resubmit_of: int
+) -> dict[str, Mapping[int, int]]:
+    """The records of inputs that were read before, and refused; the rejects are read only where there may be some."""
+    read = {one.sha256 for one in inputs} & {one.sha256 for one in past.consumed}
+    return refusals.of_inputs(read) if read or resubmit_of else {}
 
 
 def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:
@@ -172,7 +212,8 @@ class Importer:
     """Takes inputs into books that are open for writing: rounds of a day each, judged at the door and committed.
 
     `now` (UTC ms) is the door's clock: nothing that happened after it is taken. `resubmit_of` is the number of the
-    reject that the inputs mend.
+    reject that the inputs mend. `refused` has the records that were read before and are judged again, with the reject
+    of each.
     """
 
     def __init__(
@@ -184,6 +225,8 @@ class Importer:
         horizon_ms: int,
         as_is: bool = False,
         resubmit_of: int = 0,
+        refusals: Refusals | None = None,
+        refused: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
         commit_facts: int = COMMIT_FACTS,
     ) -> None:
         self._rounds = rounds
@@ -192,7 +235,9 @@ class Importer:
         self._commit_facts = commit_facts
         # It counts as received at the tick that ends its round, so only our own clock can call a fact too early.
         self._judge = partial(judge_time, received_at=now, horizon_ms=horizon_ms, now=now)
-        self._round = OpenRound(rounds, as_is=as_is, resubmit_of=resubmit_of)
+        self._round = OpenRound(rounds, as_is=as_is, resubmit_of=resubmit_of, refusals=refusals)
+        self._resubmit_of = resubmit_of
+        self._refused = refused
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
@@ -214,7 +259,9 @@ class Importer:
     def _take(self, item: Arrived) -> None:
         self.done.records += 1
         source = self._inputs[item.input_index]
-        refusal = item.refusal
+        refusal, before, standing = item.refusal, 0, 0
+        if self._refused:
+            before = self._refused.get(source.sha256, {}).get(item.record, 0)
         if item.fact is not None:
             at = item.fact.occurred_at
             refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
@@ -224,18 +271,26 @@ class Importer:
                 self._round_ends_at = (max(at, self._rounds.last_tick) // DAY_MS + 1) * DAY_MS  # the next midnight
                 refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None:
-                self._round.facts.append(Taken(item.fact, source.sha256, item.record))
+                self._round.take(item, item.fact, source, before)
                 self._latest_at = max(self._latest_at, at)
         if refusal is not None:
-            self._refuse(item, refusal, source)
-        self._round.note_read(item, source)
+            standing = self._refuse(item, refusal, source, before)
+        # What was read before lies before the mark, and a reject that is refused again may be sent once more.
+        if not before and not (standing and self._resubmit_of):
+            self._round.note_read(item, source)
 
-    def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput) -> None:
-        self._round.refuse(item, refusal, source)
+    def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, before: int) -> int:
+        """Refuse a record; the number of the reject that stands for it already, else 0."""
+        standing = self._round.refuse(item, refusal, source, before=before)
+        if standing:
+            self.done.refused_again += 1
+            self.done.standing_reject = self.done.standing_reject or standing
+            return standing
         by_reason = self.done.rejects_by_reason
         by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1
         if self._round.has_many_rejects:
             self._write_rejects(self._round_ends_at)
+        return 0
 
     def _end_round(self, tick_at: int) -> None:
         # A round of late facts has no tick of its own; they count as received after what was there before.

@@ -9,7 +9,9 @@ from processors.embedded.rounds import Rounds, Taken
 from processors.intake.external_sort import Arrived
 from processors.intake.refusal import Refusal, reject_of
 from schemas.canonical import canonical_fact
-from schemas.pages import InputConsumed, Reject
+from schemas.facts import PublishedFact
+from schemas.pages import InputConsumed, RefusedAgain, Reject
+from tallybook.folder.refusals import Refusals
 
 MAX_REJECT_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
 REJECT_BYTES: Final = 1_000  # what one takes beside the bytes that came, roughly
@@ -28,15 +30,21 @@ class NamedInput(Protocol):
 
 
 class OpenRound:
-    """Holds a round that is being filled; after it is written and committed it is empty again."""
+    """Holds a round that is being filled; after it is written and committed it is empty again.
 
-    def __init__(self, rounds: Rounds, *, as_is: bool, resubmit_of: int = 0) -> None:
+    `resubmit_of` is the number of the reject that all records mend. Without `refusals` every refused record is kept.
+    """
+
+    def __init__(self, rounds: Rounds, *, as_is: bool, resubmit_of: int = 0, refusals: Refusals | None = None) -> None:
         self.facts: list[Taken] = []
         self.rejects: list[Reject] = []
         self.read: dict[str, InputConsumed] = {}
         self._rounds = rounds
         self._as_is = as_is
         self._resubmit_of = resubmit_of
+        self._refusals = refusals
+        self._mended: list[int] = []
+        self._refused_again: list[RefusedAgain] = []
         self._reject_bytes = 0
 
     @property
@@ -44,8 +52,21 @@ class OpenRound:
         """Whether the rejects take so much memory that they have to be written before the round ends."""
         return self._reject_bytes >= MAX_REJECT_BYTES
 
-    def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0) -> None:
-        """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written)."""
+    def take(self, item: Arrived, fact: PublishedFact, source: NamedInput, before: int = 0) -> None:
+        """Take a fact; `before` is the number of the reject that its record had before (0: none)."""
+        self.facts.append(Taken(fact, source.sha256, item.record))
+        if self._refusals is not None:
+            self._mended += self._refusals.mend(before)
+            self._mended += self._refusals.mend(self._resubmit_of)
+
+    def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0, before: int = 0) -> int:
+        """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written).
+
+        `before` is the number of the reject that the record had before (0: none).
+
+        Returns:
+            The number of an earlier reject that says the same, so that none is kept; else 0.
+        """
         # A record that has become too old since it was read is a fact already, of which no bytes were kept.
         raw = item.raw if item.fact is None else canonical_fact(item.fact)
         reject = reject_of(
@@ -56,10 +77,19 @@ class OpenRound:
             at_line=item.at_line,
             received_at=received_at,
             headers=item.headers,
-            resubmit_of=self._resubmit_of,
+            resubmit_of=self._resubmit_of or before,
         )
+        if self._refusals is not None:
+            standing = self._refusals.standing(reject)
+            if standing:
+                if not before and not self._resubmit_of:
+                    self._refused_again.append(RefusedAgain(source.sha256, item.record, standing))
+                    self._refusals.note_again(self._refused_again[-1])
+                return standing
+            self._refusals.keep(reject)
         self.rejects.append(reject)
         self._reject_bytes += len(raw) + REJECT_BYTES
+        return 0
 
     def note_read(self, item: Arrived, source: NamedInput) -> None:
         """Note that an input was read up to this record."""
@@ -85,6 +115,6 @@ class OpenRound:
 
     def commit(self) -> RunCounts:
         """Commit what was written, and how far the inputs were read; what that covered."""
-        counts = self._rounds.commit(list(self.read.values()))
-        self.read = {}
+        counts = self._rounds.commit(list(self.read.values()), mended=self._mended, refused_again=self._refused_again)
+        self.read, self._mended, self._refused_again = {}, [], []
         return counts

@@ -1,6 +1,5 @@
 """Finds a folder's kept rejects by number or reason, and imports one again."""
 
-import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -10,19 +9,18 @@ import msgspec
 
 from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
+from processors.intake.refusal import EVENT_HEADER, event_of, one_line
 from schemas.instants import format_instant
 from schemas.pages import Reject
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.import_files import Imported, import_inputs
 from tallybook.screen import note
 
-EVENT_HEADER: Final = "event"
 TO_MEND_A_TABLE: Final = (
     "mend the table and import it again, or write the event as one JSON object (`tallybook example purchase` shows "
     "one) and give it to `tallybook rejects resubmit`"
 )
 TABLES: Final = (".csv", ".tsv", ".parquet")
-_INPUT_NAME: Final = re.compile(r"reject (\d+)")
 
 
 class UnknownReject(FolderRefused):
@@ -41,8 +39,8 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
     """Read all rejects of a folder, or those of one reason. Raises BooksError where there are no sound books."""
     with folder.reading() as log:
         found = [reject for _, batch in log.read_rejects() for reject in batch]
-        names = {one.name for commit in log.commits() for one in commit.inputs}
-    sent_again = {int(match[1]) for match in map(_INPUT_NAME.fullmatch, names) if match is not None}
+        sent_again = folder.consumed_cache().past(log).mended
+    sent_again |= {reject.resubmit_of for reject in found}
     chosen = [reject for reject in found if reason in ("", reject.reason)]
     if reason and not chosen and found:
         known = ", ".join(sorted({reject.reason for reject in found}))
@@ -76,12 +74,6 @@ def reject_row(reject: Reject, sent_again: frozenset[int]) -> dict[str, Any]:
     }
 
 
-def event_of(reject: Reject) -> bytes:
-    """What is sent again if it was not mended: the event that was made of a table's row, else the original bytes."""
-    event = reject.headers.get(EVENT_HEADER)
-    return reject.raw if event is None else event.encode()
-
-
 def is_of_table(reject: Reject) -> bool:
     """Whether the original bytes are rows of a table, which cannot be imported again as they are."""
     return EVENT_HEADER in reject.headers or reject.input_name.lower().endswith(TABLES)
@@ -101,16 +93,13 @@ def resubmit_event(
     reject = reject_named(kept, number)
     if mended is None and is_of_table(reject) and EVENT_HEADER not in reject.headers:
         raise FolderRefused(f"reject {number} is of a table: {TO_MEND_A_TABLE}")
-    # An event is one line, and a line end inside a JSON text is written otherwise.
-    event = (event_of(reject) if mended is None else mended).strip().replace(b"\r", b" ").replace(b"\n", b" ")
+    event = event_of(reject) if mended is None else one_line(mended)
     if not event:
         raise FolderRefused(f"there is nothing to send for reject {number}: give the mended event as one JSON object")
     warn_of_another(reject, event)
-    # An input with the content of an earlier one is skipped; line ends make this one differ from refused attempts.
-    refused_before = sum(1 for other in kept.rejects if other.resubmit_of and other.raw == event)
     with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
         file = Path(scratch) / "event.jsonl"
-        file.write_bytes(event + b"\n" * (1 + refused_before))
+        file.write_bytes(event + b"\n")
         return import_inputs(
             folder,
             [open_input(file, "json-lines", None, f"reject {number}")],

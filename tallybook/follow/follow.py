@@ -15,6 +15,7 @@ from tallybook.clock import Clock
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import read_mapping, unknown_lines
 from tallybook.folder.publish_rules import ensure_published
+from tallybook.folder.refusals import Refusals
 from tallybook.folder.session import Session, writing_session
 from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import REFUSED, Inbox, Say
@@ -82,6 +83,7 @@ def _follower(
 ) -> Follower:
     """Make the follower of these books, after publishing a ruleset if there is none."""
     since = received_until(session.log)
+    past = folder.consumed_cache().past(session.log)
     published = ensure_published(session.rounds, folder, max(clock(), since))
     if published is not None:
         session.rounds.commit([])
@@ -90,10 +92,11 @@ def _follower(
         session.rounds,
         inbox,
         horizon_ms=session.log.opened().horizon_ms,
-        consumed=folder.consumed_cache().consumed(session.log),
+        consumed=past.consumed,
         received_until=since,
         say=say,
         mapping=columns,
+        refusals=Refusals(session.log, past),
         on_commit=tables.on_commit,
     )
 
@@ -151,6 +154,8 @@ class _Following:
         done = self._follower.done
         parts = [counted(done.facts, "fact"), counted(done.postings, "posting"), counted(done.files, "file")]
         parts += [counted(done.rejects, "record") + " refused (tallybook rejects list)"] if done.rejects else []
+        parts += [f"{done.refused_again:,} refused again, as before"] if done.refused_again else []
+        parts += [counted(done.conflicts, "conflict") + " (tallybook status)"] if done.conflicts else []
         refused = done.files_refused
         parts += [counted(refused, "file") + f" refused ({self._inbox.folder / REFUSED})"] if refused else []
         return "stopped: " + ", ".join(parts)
@@ -184,5 +189,6 @@ class _Following:
         tick = format_instant(self._follower.last_tick) if self._follower.last_tick else "none yet"
         return (
             f"{rate:,.0f} facts/s, {done.facts:,} in all; last commit {committed}; tick {tick}; "
-            f"{self._inbox.waiting:,} files waiting; {done.rejects:,} refused"
+            f"{self._inbox.waiting:,} files waiting; {done.rejects:,} refused; "
+            f"{counted(done.conflicts, 'conflict')}"
         )

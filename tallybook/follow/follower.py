@@ -1,13 +1,13 @@
 """Takes in files as they appear in an inbox, in rounds cut by arrival, with ticks by the clock; then puts them away."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from books.log import LogReader
 from processors.embedded.partition_group import RunCounts
-from processors.embedded.rounds import Rounds, Taken
+from processors.embedded.rounds import Rounds
 from processors.intake.door import judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.input_files import Input, open_input
@@ -20,6 +20,7 @@ from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.open_round import OpenRound
+from tallybook.folder.refusals import Refusals
 from tallybook.follow.inbox import Inbox, Say, Waiting
 
 ROUND_MS: Final = 200  # a round ends this long after its first record
@@ -34,8 +35,12 @@ MAX_REMEMBERED: Final = (
 
 
 class Followed(RunCounts):
-    """Counts what a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did."""
+    """Counts what a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did.
 
+    `refused_again` counts records for which an earlier reject stands.
+    """
+
+    refused_again: int = 0
     files: int = 0
     files_refused: int = 0
     commits: int = 0
@@ -43,11 +48,12 @@ class Followed(RunCounts):
 
 
 class _Reading(msgspec.Struct):
-    """Holds the file that is being read."""
+    """Holds the file that is being read; `refused` are its records that were refused before, each with its reject."""
 
     waiting: Waiting
     input: Input
     records: Iterator[Arrived | None]
+    refused: Mapping[int, int]
 
 
 class _End:
@@ -82,6 +88,7 @@ class Follower:
         received_until: int,
         say: Say,
         mapping: ColumnMapping | None = None,
+        refusals: Refusals | None = None,
         on_commit: Callable[[], object] = lambda: None,
     ) -> None:
         self._rounds = rounds
@@ -97,7 +104,8 @@ class Follower:
         self._has_facts = rounds.last_tick > 0
         self._reading: _Reading | None = None
         self._horizon_ms = horizon_ms
-        self._round = OpenRound(rounds, as_is=True)
+        self._refusals = refusals
+        self._round = OpenRound(rounds, as_is=True, refusals=refusals)
         self._finished: list[_Finished] = []
         self._began: int | None = None
         self.unknown = UnknownFields()
@@ -188,15 +196,18 @@ class Follower:
         except InputRefused as refused:
             self._end_file(found, refused)
             return True
-        self._reading = _Reading(found, opened, self._records_of(opened))
+        refused: Mapping[int, int] = {}
+        if self._refusals is not None and opened.sha256 in self._consumed and opened.sha256 not in self._round.read:
+            refused = self._refusals.of_inputs([opened.sha256]).get(opened.sha256, {})
+        self._reading = _Reading(found, opened, self._records_of(opened, refused), refused)
         return True
 
-    def _records_of(self, opened: Input) -> Iterator[Arrived | None]:
+    def _records_of(self, opened: Input, refused: Mapping[int, int]) -> Iterator[Arrived | None]:
         """Read the records of a file that are neither in the books nor, from a copy of it, in this round."""
         before = list(self._consumed.get(opened.sha256, {}).values())
         if opened.sha256 in self._round.read:
             before.append(self._round.read[opened.sha256])
-        return records_as_they_come(opened, self.unknown, consumed=before, judge=self._judge)
+        return records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=self._judge)
 
     def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""
@@ -213,7 +224,7 @@ class Follower:
                     self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
                     break
                 if item is not None:
-                    self._take(item, reading.input)
+                    self._take(item, reading.input, reading.refused.get(item.record, 0))
         except InputRefused as refused:
             self._reading = None
             self._end_file(reading.waiting, refused)
@@ -222,14 +233,18 @@ class Follower:
             self._end_file(reading.waiting, InputRefused(reading.input.shown, 0, f"{error.strerror}", "Look after it"))
         return left
 
-    def _take(self, item: Arrived, one: Input) -> None:
+    def _take(self, item: Arrived, one: Input, before: int) -> None:
+        """Take a record; `before` is the number of the reject that it had before (0: none)."""
         if self._began is None:
             self._began = self._clock
         if item.fact is not None:
-            self._round.facts.append(Taken(item.fact, one.sha256, item.record))
-        elif item.refusal is not None:
-            self._round.refuse(item, item.refusal, one, received_at=self._now)
-        self._round.note_read(item, one)
+            self._round.take(item, item.fact, one, before)
+        elif item.refusal is not None and self._round.refuse(
+            item, item.refusal, one, received_at=self._now, before=before
+        ):
+            self.done.refused_again += 1
+        if not before:
+            self._round.note_read(item, one)
 
     def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
         """Treat a file that cannot be read (on): it is gone, or not whole yet, or never will be whole."""

@@ -1,0 +1,96 @@
+"""Knows what was refused before: it is judged again when it comes again, and kept as one reject only."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from books.files.consumed import Past
+from books.log import CommittedRounds
+from processors.intake.refusal import same_refusal
+from schemas.pages import RefusedAgain, Reject
+
+# An older refusal that comes again is kept as one reject more, which does no harm.
+MAX_REFUSALS_KNOWN: Final = 250_000
+# Of one command's inputs; those beyond are judged when the file is imported once more.
+MAX_JUDGED_AGAIN: Final = 1_000_000
+
+
+class Refusals:
+    """What the books hold of refused records, and what this process adds to it.
+
+    `past` is what the commits say of inputs. The rejects are read only when something was refused.
+    """
+
+    def __init__(self, log: CommittedRounds, past: Past) -> None:
+        self._log = log
+        self._mended = past.mended
+        self._again: dict[str, dict[int, int]] = {}
+        for one in past.refused_again:
+            self._again.setdefault(one.sha256, {})[one.record] = one.reject
+        self._attempts: dict[int, int] = {}
+        self._known: dict[bytes, int] | None = None
+        self._here: dict[bytes, tuple[int, str]] = {}
+        self._last = log.committed().rejects
+
+    def of_inputs(self, inputs: Collection[str]) -> dict[str, Mapping[int, int]]:
+        """By SHA-256, the records of inputs that were refused and not taken in since, with the reject of each."""
+        found: dict[str, dict[int, int]] = {name: {} for name in inputs}
+        left = MAX_JUDGED_AGAIN
+        for _, batch in self._log.read_rejects():
+            for reject in batch:
+                if reject.resubmit_of:
+                    self._attempts[reject.number] = reject.resubmit_of
+                if reject.input in found and reject.number not in self._mended and left:
+                    found[reject.input][reject.record] = reject.number
+                    left -= 1
+        for name, records in found.items():
+            for record, number in self._again.get(name, {}).items():
+                if number not in self._mended and record not in records and left:
+                    records[record] = number
+                    left -= 1
+        return {name: records for name, records in found.items() if records}
+
+    def standing(self, reject: Reject) -> int:
+        """The number of the reject that was kept for the same refusal in another input, or earlier; 0 if there is none.
+
+        Two records of one input that say the same are two: each has its own reject.
+        """
+        name = same_refusal(reject)
+        number, given = self._here.get(name, (0, ""))
+        if number and given != reject.input:
+            return number
+        return self._earlier().get(name, 0)
+
+    def keep(self, reject: Reject) -> int:
+        """Note a reject that is about to be kept; the number that it will have."""
+        self._last += 1
+        self._here[same_refusal(reject)] = (self._last, reject.input)
+        if len(self._here) > MAX_REFUSALS_KNOWN:
+            del self._here[next(iter(self._here))]
+        if reject.resubmit_of:
+            self._attempts[self._last] = reject.resubmit_of
+        return self._last
+
+    def note_again(self, one: RefusedAgain) -> None:
+        """Note that a record has no reject of its own, because an earlier one stands for it."""
+        self._again.setdefault(one.sha256, {})[one.record] = one.reject
+
+    def mend(self, number: int) -> list[int]:
+        """Note that the event of a reject is taken in: it is settled, and so are those that it was an attempt of."""
+        settled = []
+        while number and number not in self._mended:
+            settled.append(number)
+            self._mended.add(number)
+            number = self._attempts.get(number, 0)
+        return settled
+
+    def _earlier(self) -> dict[bytes, int]:
+        """The refusals that were in the books when this process opened them, the newest ones."""
+        if self._known is None:
+            self._known = {}
+            if self._log.committed().rejects:
+                for _, batch in self._log.read_rejects():
+                    for reject in batch:
+                        self._known[same_refusal(reject)] = reject.number
+                        if len(self._known) > MAX_REFUSALS_KNOWN:
+                            del self._known[next(iter(self._known))]
+        return self._known
