@@ -9,6 +9,7 @@ from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder
+from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
 from tallybook.rules.timeline import edited_files, published_in
 from tallybook.tables.catch_up import postings_missing
 from tallybook.tables.open_tables import opened_tables
@@ -24,6 +25,7 @@ def status_of(folder: Folder) -> dict[str, Any]:
         last = commits[-1] if commits else None
         inputs = {one.sha256: one for commit in commits for one in commit.inputs}
         last_tick = last.last_tick if last else 0
+        conflicts = sum(commit.conflicts for commit in commits)
         rulesets = [
             f"{f'{one.title}: ' if one.title else ''}{one.fact.version} from {format_instant(one.fact.effective_from)}"
             for one in published_in(log)
@@ -38,7 +40,8 @@ def status_of(folder: Folder) -> dict[str, Any]:
             "facts": sum(commit.facts for commit in commits),
             "postings": sum(commit.postings for commit in commits),
             "rejects": last.rejects if last else 0,
-            "conflicts": sum(commit.conflicts for commit in commits),
+            "conflicts": conflicts,
+            "conflicts_shown_by": CONFLICTS_SHOWN_BY if conflicts else None,
             "commits": len(commits),
             "book_bytes": sum(length.bytes for length in last.lengths) if last else 0,
             "rulesets": ", ".join(rulesets) or None,

@@ -33,8 +33,8 @@ class _Summary(msgspec.Struct, frozen=True):
 class Past(NamedTuple):
     """What all commits say of inputs: how far each was taken in, and of its refused records, what became of them.
 
-    `consumed` has the last record of each (input, as_is), in the order of the first ones; `mended` the numbers of rejects
-    that were taken in later; `refused_again` the records for which the reject of another input stands.
+    `consumed` has the last record of each (input, as_is), in the order of the first ones; `mended` the numbers of
+    rejects that were taken in later; `refused_again` the records for which the reject of another input stands.
     """
 
     consumed: list[InputConsumed]

@@ -1,5 +1,6 @@
 """Merges several inputs by time, each record once, without those that were taken in before."""
 
+from array import array
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,14 @@ class Survey(msgspec.Struct):
 
     `older` counts the facts before the instant asked about, taken or refused as too old; `already` the records that
     earlier imports took in, which are in no other count; `repeated` names inputs that equal another one given.
+    `looked_up` has the places of the records that are compared with the journal before they are refused.
     """
 
     records: int = 0
     older: int = 0
     already: int = 0
     repeated: list[str] = []
+    looked_up: array[int] = msgspec.field(default_factory=lambda: array("Q"))
 
     def count(self, read: Read, older_than: int | None) -> None:
         """Count one record more; `older_than` in UTC ms."""
@@ -41,6 +44,8 @@ class Survey(msgspec.Struct):
         if older_than is not None and (read.refusal is None or read.refusal.reason == "too_old"):
             at = _instant_of(read)
             self.older += at is not None and at < older_than
+            if read.refusal is not None and read.refusal.looked_up:
+                self.looked_up.append(read.refusal.looked_up)
 
 
 class Gathered(NamedTuple):

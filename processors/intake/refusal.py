@@ -43,7 +43,8 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `field` is a path such as `lines[0].amount_minor`, empty where the whole record is meant. `fact_type`, `source` and
     `event_id` are what the record seems to say of itself, cut to the bounds of the contract, else empty.
-    `occurred_at` (UTC ms) is None where the record gives no instant between 1970 and 9999.
+    `occurred_at` (UTC ms) is None where the record gives no instant between 1970 and 9999. `looked_up` is the place,
+    from 1, of a record among those that are compared with the journal before they are refused (0: it is not).
     """
 
     reason: RejectReason
@@ -53,6 +54,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     event_id: str = ""
     occurred_at: int | None = None
+    looked_up: int = 0
 
 
 def reject_of(
@@ -90,7 +92,7 @@ def reject_of(
 
 
 def event_of(reject: Reject) -> bytes:
-    """What is sent again if it was not mended, in one line: the event made of a table's row, else the original bytes."""
+    """What is sent again if it was not mended, as a line: the event made of a table's row, else the original bytes."""
     event = reject.headers.get(EVENT_HEADER)
     return one_line(reject.raw if event is None else event.encode())
 
@@ -100,14 +102,14 @@ def one_line(event: bytes) -> bytes:
     return event.strip().replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def same_refusal(reject: Reject) -> bytes:
-    """Eight bytes that are the same for two records that say the same and were refused for the same reason.
+def same_refusal(reject: Reject, event: bytes) -> bytes:
+    """Eight bytes that are the same for two rejects of one `event` that were refused for the same reason.
 
     Where they came from does not matter, nor what the message says of the time.
     """
     found = blake2b(digest_size=SAME_REFUSAL_BYTES)
     whole = reject.headers.get("sha256", reject.headers.get("bytes", ""))  # where only a part of it was kept
-    for part in (reject.reason.encode(), reject.field.encode(), whole.encode(), event_of(reject)):
+    for part in (reject.reason.encode(), reject.field.encode(), whole.encode(), event):
         found.update(len(part).to_bytes(4, "little"))
         found.update(part)
     return found.digest()

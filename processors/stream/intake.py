@@ -20,7 +20,7 @@ from processors.intake.unknown_fields import UnknownFields
 from processors.stream.arrival_order import ArrivalOrder
 from processors.stream.message_door import MessageDoor, RegistryUnreachable, WriterSchemas
 from processors.stream.page_messages import PageMessages
-from processors.stream.rejects import reject_from
+from processors.stream.rejects import is_refused_again, reject_from
 from processors.stream.stage_counts import StageCounts
 from schemas.facts import JournalOpened, PublishedFact
 from schemas.pages import Reject
@@ -134,12 +134,17 @@ class StreamIntake:
     def _take_in(self, batch: list[Record], now: int) -> None:
         pages = PageMessages(self._opened.partitions)
         rejects: list[Reject] = []
+        stand = 0  # records that were sent again, and for which the reject that was kept before stands
         self._look_at_ticks(now)
         for record in batch:
             self._received_at = min(record.timestamp or now, now)
             admitted = self._admitted(record)
             if isinstance(admitted, Refusal):
-                rejects.append(reject_from(record, admitted, self._received_at))
+                reject = reject_from(record, admitted, self._received_at)
+                if is_refused_again(reject):
+                    stand += 1
+                else:
+                    rejects.append(reject)
             else:
                 pages.add(
                     admitted,
@@ -162,7 +167,8 @@ class StreamIntake:
             raise
         self.counts.committed(time.perf_counter() - started)
         self.counts.records += len(batch)
-        self.counts.facts += len(batch) - len(rejects)
+        self.counts.facts += len(batch) - len(rejects) - stand
+        self.counts.refused_again += stand
         for reject in rejects:
             self.counts.rejects[reject.reason] += 1
 

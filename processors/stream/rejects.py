@@ -6,12 +6,14 @@ from typing import Final
 
 from books.kafka.records import UNREADABLE, Record, header_text
 from processors.intake.input_records import MAX_KEPT_BYTES
-from processors.intake.refusal import Refusal, reject_of
+from processors.intake.refusal import Refusal, reject_of, same_refusal
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 
 # The header of a message that corrects a reject: the reject's number.
 RESUBMIT_OF: Final = "tallybook-resubmit-of"
+# And what tells whether it is refused for the same reason once more: then no second reject is kept.
+SAME_REFUSAL: Final = "tallybook-same-refusal"
 MAX_HEADERS: Final = 64
 # Of all headers together, so that a reject with an event of the greatest size fits into its topic.
 MAX_HEADERS_BYTES: Final = 262_144
@@ -58,6 +60,16 @@ def reject_from(record: Record, refusal: Refusal, received_at: int) -> Reject:
         headers=kept | noted,
         resubmit_of=_mends(record.headers),
     )
+
+
+def is_refused_again(reject: Reject) -> bool:
+    """Whether a reject says what the one says that it is an attempt of."""
+    return bool(reject.resubmit_of) and reject.headers.get(SAME_REFUSAL) == refusal_mark(reject)
+
+
+def refusal_mark(reject: Reject) -> str:
+    """What the header SAME_REFUSAL of a message says that sends this reject again."""
+    return same_refusal(reject, reject.raw).hex()
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from schemas.avro.codecs import encode_record
 from schemas.avro.single_object import frame
 from schemas.avro.varints import long_bytes
 from schemas.pages import MAX_PAGE_LINES, Folio
-from schemas.posting import Posting, PostingBatch
+from schemas.posting import Posting, PostingBatch, Reason
 from schemas.topics import Topics
 
 STAGE: Final = "scoring"
@@ -68,6 +68,7 @@ class StreamScorer:
         self._producer: TransactionalProducer | None = None
         self.committed_page = self._scored_page = NOTHING_SCORED
         self._postings: list[Posting] = []
+        self._conflicts = 0  # among these postings
         self._partitions = 0
         self._owed = PageMessages(0)
         self.postings_since_snapshot = 0
@@ -93,7 +94,7 @@ class StreamScorer:
         if self.state is None or self.has_pending or not _stands_at(self.state, last, self._scored_page):
             self._recover(log, on_line)
         self._partitions = log.partitions
-        self._postings, self._owed = [], PageMessages(self._partitions)
+        self._postings, self._conflicts, self._owed = [], 0, PageMessages(self._partitions)
         self._scored_page = self.committed_page = NOTHING_SCORED if last is None else last[1].scored_page
         self._producer = producer
         self.counts.took_over(time.perf_counter() - started)
@@ -118,6 +119,7 @@ class StreamScorer:
             if postings:
                 self._postings += postings
                 for posting in postings:
+                    self._conflicts += posting.reason == Reason.CONFLICT
                     if posting.owed:
                         for owed in owed_by(self.partition, posting):
                             self._owed.add(owed.fact, line.received_at)
@@ -147,9 +149,9 @@ class StreamScorer:
             self.state = None  # it includes postings that may never be committed
             self.release()
             raise
-        self.counts.committed(time.perf_counter() - started, len(self._postings))
+        self.counts.committed(time.perf_counter() - started, len(self._postings), self._conflicts)
         self.postings_since_snapshot += len(self._postings)
-        self._postings, self._owed = [], PageMessages(self._partitions)
+        self._postings, self._conflicts, self._owed = [], 0, PageMessages(self._partitions)
         self.committed_page = self._scored_page
 
     def release(self) -> None:

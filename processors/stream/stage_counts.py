@@ -16,7 +16,9 @@ _ADDING: Final = threading.Lock()
 class StageCounts(msgspec.Struct):
     """Counters of one process, which only grow; seconds are those of the process's own clock.
 
-    `records` came in, `facts` were taken in or decided, `rejects` counts refusals by reason. `committing_seconds` is
+    `records` came in, `facts` were taken in or decided, `rejects` counts refusals by reason, `refused_again` those of
+    which no second reject was kept, `conflicts` postings without effect because another fact of the same source and
+    event id was there before. `committing_seconds` is
     what transactions took, `commit_buckets` how many took up to each of COMMIT_BOUNDS_SECONDS and longer.
     `take_overs` counts partitions taken over, `take_over_seconds` what that took. `held_back_until` (UTC ms, 0: not)
     is how far time may go on for now. By `time.monotonic`, `alive_at` is when the stage was last seen at work or
@@ -35,16 +37,19 @@ class StageCounts(msgspec.Struct):
     restarts: int = 0
     ticks: int = 0
     held_back_until: int = 0
+    conflicts: int = 0
+    refused_again: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     alive_at: float = 0.0
     stepped_at: float = 0.0
     trouble: str = ""
 
-    def committed(self, seconds: float, postings: int = 0) -> None:
-        """Note one transaction, and the postings in it; for any thread."""
+    def committed(self, seconds: float, postings: int = 0, conflicts: int = 0) -> None:
+        """Note one transaction, the postings in it, and how many of them are conflicts; for any thread."""
         with _ADDING:
             self.transactions += 1
             self.postings += postings
+            self.conflicts += conflicts
             self.committing_seconds += seconds
             self.longest_commit_seconds = max(self.longest_commit_seconds, seconds)
             self.commit_buckets[bisect_left(COMMIT_BOUNDS_SECONDS, seconds)] += 1

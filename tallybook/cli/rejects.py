@@ -151,8 +151,9 @@ def resubmit(
 ) -> None:
     """Send a refused record again, mended or (without FILE) as it was; it is validated like any other.
 
-    If it is refused again for the same reason, nothing changes; for another one, it becomes a new reject that names this
-    one. What was taken in does nothing when it is sent once more.
+    If it is refused again for the same reason, nothing changes; for another one, it becomes a new reject that names
+    this one. What was taken in does nothing when it is sent once more.
+
     Of a stream it goes to the topic that it came from, with its headers, and the intake takes it from there.
 
     Example: tallybook rejects show 1 --raw | sed s/EURO/EUR/ | tallybook rejects resubmit 1 -
@@ -203,7 +204,8 @@ def _resubmit_to_stream(folder: Folder, number: int, mended: bytes | None, *, as
         show_json({"sent": 1, "to": to})
     else:
         say(f"reject {number} was sent to {to} again, {'as it was' if mended is None else 'mended'}. If the intake")
-        say("refuses it again, `tallybook rejects list` shows a new reject that names this one.")
+        say("refuses it for another reason, `tallybook rejects list` shows a new reject that names this one; if for")
+        say("the same reason, this one stands, and the intake's metric tallybook_refused_again counts it.")
 
 
 def _resubmit_all(folder: Folder, reason: str, start: int, *, as_json: bool) -> None:

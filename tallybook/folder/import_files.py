@@ -25,6 +25,7 @@ from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import opened_inputs, unknown_lines
+from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
@@ -73,8 +74,8 @@ class Imported(RunCounts):
             )
         if self.refused_again:
             lines.append(
-                f"{counted(self.refused_again, 'record')} refused again, for the same reason as before: no second reject "
-                f"is kept (see `tallybook rejects show {self.standing_reject}`)"
+                f"{counted(self.refused_again, 'record')} refused again, for the same reason as before: no second "
+                f"reject is kept (see `tallybook rejects show {self.standing_reject}`)"
             )
         return lines
 
@@ -139,7 +140,7 @@ def import_inputs(
         refusals = Refusals(session.log, past)
         refused = _refused_before(refusals, inputs, past, resubmit_of)
         older_than = last_tick - horizon_ms if last_tick else None
-        judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
+        older = OlderRecords(last_tick, horizon_ms, now)
         importer = Importer(
             session.rounds,
             inputs,
@@ -149,6 +150,7 @@ def import_inputs(
             resubmit_of=resubmit_of,
             refusals=refusals,
             refused=refused,
+            older=older,
         )
         with (
             progress("reading", None) as tick,
@@ -159,11 +161,12 @@ def import_inputs(
                 refused=refused,
                 older_than=older_than,
                 on_read=tick,
-                judge=judge,
+                judge=older.judge,
             ) as gathered,
         ):
-            if gathered.survey.older and not accept_too_old:
-                raise FolderRefused(_too_old(gathered.survey, last_tick, horizon_ms))
+            too_old = older.look_up(session.log, gathered.survey)
+            if too_old and not accept_too_old:
+                raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
             return _take(importer, gathered, ensure_published(session.rounds, folder, now))
 
 
@@ -183,7 +186,8 @@ def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | 
         notes.append(f"ruleset {published.version} published, in force from {since}")
     with progress("journalling and scoring", survey.records) as tick:
         done = importer.take_all(gathered.arrivals, tick)
-    done.already, done.notes = survey.already, notes + unknown_lines(gathered.unknown)
+    done.already += survey.already
+    done.notes = notes + unknown_lines(gathered.unknown)
     return done
 
 
@@ -198,11 +202,13 @@ def _require_clock(now: int, last_tick: int, opened_at: int) -> None:
     )
 
 
-def _too_old(survey: Survey, last_tick: int, horizon_ms: int) -> str:
+def _too_old(count: int, survey: Survey, last_tick: int, horizon_ms: int) -> str:
+    known = survey.older - count
+    there = f" ({known:,} more happened before it, and their keys are in the journal already)" if known else ""
     return (
-        f"{survey.older:,} of {survey.records:,} records happened before {format_instant(last_tick - horizon_ms)}, "
+        f"{count:,} of {survey.records:,} records happened before {format_instant(last_tick - horizon_ms)}, "
         f"{horizon_ms // DAY_MS} days (the horizon) before this folder's last tick, {format_instant(last_tick)}: "
-        "they would be refused as too_old. Nothing was changed.\n"
+        f"they would be refused as too_old{there}. Nothing was changed.\n"
         "Either make a fresh folder with a longer horizon (`tallybook init NEW --horizon DAYS`) or import all files "
         "together into a fresh folder, in one command; or go on without them: --accept-too-old"
     )
@@ -213,7 +219,7 @@ class Importer:
 
     `now` (UTC ms) is the door's clock: nothing that happened after it is taken. `resubmit_of` is the number of the
     reject that the inputs mend. `refused` has the records that were read before and are judged again, with the reject
-    of each.
+    of each; `older` says which of those before the horizon are in the journal.
     """
 
     def __init__(
@@ -227,6 +233,7 @@ class Importer:
         resubmit_of: int = 0,
         refusals: Refusals | None = None,
         refused: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
+        older: OlderRecords | None = None,
         commit_facts: int = COMMIT_FACTS,
     ) -> None:
         self._rounds = rounds
@@ -238,6 +245,7 @@ class Importer:
         self._round = OpenRound(rounds, as_is=as_is, resubmit_of=resubmit_of, refusals=refusals)
         self._resubmit_of = resubmit_of
         self._refused = refused
+        self._older = older
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
@@ -273,6 +281,9 @@ class Importer:
             if refusal is None:
                 self._round.take(item, item.fact, source, before)
                 self._latest_at = max(self._latest_at, at)
+        if refusal is not None and self._older is not None:
+            refusal = self._older.judged_again(refusal)
+            self.done.already += refusal is None
         if refusal is not None:
             standing = self._refuse(item, refusal, source, before)
         # What was read before lies before the mark, and a reject that is refused again may be sent once more.

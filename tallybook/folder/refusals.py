@@ -5,7 +5,7 @@ from typing import Final
 
 from books.files.consumed import Past
 from books.log import CommittedRounds
-from processors.intake.refusal import same_refusal
+from processors.intake.refusal import event_of, same_refusal
 from schemas.pages import RefusedAgain, Reject
 
 # An older refusal that comes again is kept as one reject more, which does no harm.
@@ -54,7 +54,7 @@ class Refusals:
 
         Two records of one input that say the same are two: each has its own reject.
         """
-        name = same_refusal(reject)
+        name = same_refusal(reject, event_of(reject))
         number, given = self._here.get(name, (0, ""))
         if number and given != reject.input:
             return number
@@ -63,7 +63,7 @@ class Refusals:
     def keep(self, reject: Reject) -> int:
         """Note a reject that is about to be kept; the number that it will have."""
         self._last += 1
-        self._here[same_refusal(reject)] = (self._last, reject.input)
+        self._here[same_refusal(reject, event_of(reject))] = (self._last, reject.input)
         if len(self._here) > MAX_REFUSALS_KNOWN:
             del self._here[next(iter(self._here))]
         if reject.resubmit_of:
@@ -90,7 +90,7 @@ class Refusals:
             if self._log.committed().rejects:
                 for _, batch in self._log.read_rejects():
                     for reject in batch:
-                        self._known[same_refusal(reject)] = reject.number
+                        self._known[same_refusal(reject, event_of(reject))] = reject.number
                         if len(self._known) > MAX_REFUSALS_KNOWN:
                             del self._known[next(iter(self._known))]
         return self._known

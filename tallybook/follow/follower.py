@@ -196,18 +196,19 @@ class Follower:
         except InputRefused as refused:
             self._end_file(found, refused)
             return True
-        refused: Mapping[int, int] = {}
-        if self._refusals is not None and opened.sha256 in self._consumed and opened.sha256 not in self._round.read:
-            refused = self._refusals.of_inputs([opened.sha256]).get(opened.sha256, {})
-        self._reading = _Reading(found, opened, self._records_of(opened, refused), refused)
+        self._reading = self._reading_of(found, opened)
         return True
 
-    def _records_of(self, opened: Input, refused: Mapping[int, int]) -> Iterator[Arrived | None]:
+    def _reading_of(self, waiting: Waiting, opened: Input) -> _Reading:
         """Read the records of a file that are neither in the books nor, from a copy of it, in this round."""
+        refused: Mapping[int, int] = {}
         before = list(self._consumed.get(opened.sha256, {}).values())
+        if before and self._refusals is not None:
+            refused = self._refusals.of_inputs([opened.sha256]).get(opened.sha256, {})
         if opened.sha256 in self._round.read:
-            before.append(self._round.read[opened.sha256])
-        return records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=self._judge)
+            before, refused = [*before, self._round.read[opened.sha256]], {}
+        records = records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=self._judge)
+        return _Reading(waiting, opened, records, refused)
 
     def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""

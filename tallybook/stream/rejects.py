@@ -10,7 +10,15 @@ from books.errors import NoSuchPosition
 from books.kafka.log import KafkaLogReader
 from books.kafka.producer import Publisher
 from books.kafka.records import Place, header_bytes
-from processors.stream.rejects import COORDINATES, KEY_BYTES, RESUBMIT_OF, TRUNCATED, UNREADABLE_NOTE
+from processors.stream.rejects import (
+    COORDINATES,
+    KEY_BYTES,
+    RESUBMIT_OF,
+    SAME_REFUSAL,
+    TRUNCATED,
+    UNREADABLE_NOTE,
+    refusal_mark,
+)
 from schemas.pages import Reject
 from tallybook.folder.folder import FolderRefused
 from tallybook.folder.rejects import UnknownReject, reject_row, warn_of_another
@@ -215,10 +223,10 @@ def _is_truncated(reject: Reject) -> bool:
 
 
 def _headers(reject: Reject) -> dict[str, str]:
-    """Give the publisher's headers, and one that names the reject."""
+    """Give the publisher's headers, and two that name the reject and what it says."""
     ours = _OF_TRUNCATED if _is_truncated(reject) else frozenset()
     own = {name: text for name, text in reject.headers.items() if not name.startswith(COORDINATES) and name not in ours}
-    return own | {RESUBMIT_OF: str(reject.number)}
+    return own | {RESUBMIT_OF: str(reject.number), SAME_REFUSAL: refusal_mark(reject)}
 
 
 def _headers_kept(reject: Reject) -> str:

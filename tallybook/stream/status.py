@@ -24,6 +24,7 @@ from projections.stream.projection import STAGE as PROJECTION
 from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from tallybook.folder.folder import FolderRefused
+from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
 from tallybook.stream import stuck as stream_progress
 from tallybook.stream.lag import lag_on, projection_positions
 from tallybook.stream.open import Stream, tables_for_reading
@@ -34,6 +35,7 @@ MAX_RULESETS_SHOWN: Final = 10
 _NO_RULES: Final = (
     "nothing is taken in and no tick is written before rules are published: `tallybook rules publish FILE`"
 )
+_CONFLICTS: Final = "SELECT uniqExact(member_id, seq) AS conflicts FROM tallybook.ledger WHERE reason = 'conflict'"
 _RULESETS: Final = (
     "SELECT version, toUnixTimestamp64Milli(effective_from) AS effective_from FROM tallybook.rulesets "
     "ORDER BY effective_from DESC, version DESC LIMIT {limit:UInt32}"
@@ -155,13 +157,16 @@ def _tables(stream: Stream, postings: int) -> dict[str, Any]:
         with tables_for_reading(stream) as store:
             lines = progress_lines(store)
             rulesets = store.rows(_RULESETS, {"limit": MAX_RULESETS_SHOWN})
+            conflicts = int(str(store.rows(_CONFLICTS)[0]["conflicts"]))
     except (FolderRefused, StoreError) as error:
-        return {"facts": None, "rejects": None, "rulesets": None, "tables": str(error)}
+        return {"facts": None, "rejects": None, "conflicts": None, "rulesets": None, "tables": str(error)}
     shown = [f"{row['version']} from {format_instant(int(str(row['effective_from'])))}" for row in rulesets]
     behind = max(0, postings - _records(lines, LEDGER))
     return {
         "facts": _records(lines, JOURNAL),
         "rejects": _records(lines, REJECTS),
+        "conflicts": conflicts,
+        "conflicts_shown_by": CONFLICTS_SHOWN_BY if conflicts else None,
         "rulesets": ", ".join(reversed(shown)) or None,
         "tables": f"{behind:,} postings behind" if behind else "up to date",
     }

@@ -6,7 +6,7 @@ from typing import Final
 from books.files.consumed import NO_CACHE
 from books.log import LogWriter
 from processors.embedded.rounds import Rounds
-from tallybook.follow.follower import Follower, _Reading, received_until
+from tallybook.follow.follower import Follower, received_until
 from tallybook.follow.inbox import Inbox, Waiting
 from tests.simulation.disk import EffectFailed, SimulatedDisk
 from tests.simulation.inputs import BytesInput
@@ -91,7 +91,7 @@ class MemoryFollower(Follower):
         if found is None:
             return False
         opened = self._inbox.files[found.name]
-        self._reading = _Reading(found, opened, self._records_of(opened))
+        self._reading = self._reading_of(found, opened)
         return True
 
 

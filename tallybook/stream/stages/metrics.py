@@ -19,6 +19,16 @@ _COUNTERS: Final = (
     ("tallybook_records", "Records read from the publishers' topics.", "records"),
     ("tallybook_facts", "Facts taken in (intake), decided (score) or projected (project).", "facts"),
     ("tallybook_postings", "Postings written to the ledger (score) or projected (project).", "postings"),
+    (
+        "tallybook_conflicts",
+        "Postings without effect: another fact of the same source and event id came before (score).",
+        "conflicts",
+    ),
+    (
+        "tallybook_refused_again",
+        "Rejects that were sent again and refused for the same reason: no second one is kept (intake).",
+        "refused_again",
+    ),
     ("tallybook_take_overs", "Partitions taken over.", "take_overs"),
     ("tallybook_take_over_seconds", "Seconds that taking over took.", "take_over_seconds"),
     ("tallybook_ticks", "Ticks written into the journal.", "ticks"),
