@@ -1,7 +1,7 @@
 """Merges several inputs by time, each record once, without those that were taken in before."""
 
 from array import array
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +36,7 @@ class Survey(msgspec.Struct):
     older: int = 0
     already: int = 0
     repeated: list[str] = []
-    looked_up: array[int] = msgspec.field(default_factory=lambda: array("Q"))
+    looked_up: MutableSequence[int] = msgspec.field(default_factory=lambda: array("Q"))
 
     def count(self, read: Read, older_than: int | None) -> None:
         """Count one record more; `older_than` in UTC ms."""

@@ -1,8 +1,10 @@
 """Commands to begin with: `init` a folder, print an `example` event, `check` a file, or watch the `demo`."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
@@ -13,9 +15,17 @@ from tallybook.demo.defaults import FACTS, MEMBERS, SEED
 from tallybook.exit_codes import Exit
 from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS, DEFAULT_PARTITIONS
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.screen import note, say, show_json, show_table
+from tallybook.screen import counted, note, say, show_json, show_table
+
+if TYPE_CHECKING:  # only `check` reads files
+    from tallybook.folder.check_inputs import Checked
 
 MAX_REFUSALS_SHOWN = 20
+KEYS_ADVICE = (
+    "Of two events with one source and id the first one counts, and the other is a conflict. A correction is an event "
+    "with an id of its own. Where numbers start anew each day or at each till, make the key of all columns that tell "
+    "two receipts apart, such as event_id: [store, till, day, number] in the mapping"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -87,44 +97,48 @@ def check(
     form: FormatOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the refusals as JSON.")] = False,
 ) -> None:
-    """Say of every record whether it would be taken in, and why not; writes nothing.
+    """Say of every record what an import would do with it: take it in, refuse it, or find that it came before.
 
-    In a folder with books it says also what lies beyond their horizon, and so is too old for them.
+    In a folder with books, it is compared with these too: what came before unchanged, what contradicts it (a conflict),
+    and what lies beyond their horizon. Writes nothing.
 
     Example: tallybook example purchase | tallybook check -
     """
-    from tallybook.folder.inputs import checked, opened_inputs
+    from tallybook.folder.check_inputs import checked
+    from tallybook.folder.inputs import opened_inputs
 
     with opened_inputs(files, mapping, form) as inputs:
-        records, refusals, unknown = checked(inputs, now_ms(), *_last_tick_and_horizon(Folder(context.obj)))
+        found = checked(Folder(context.obj), inputs, now_ms())
     if as_json:
-        show_json({"records": records, "refused": len(refusals), "refusals": refusals, "unknown_fields": unknown})
+        content: dict[str, Any] = {name: getattr(found, name) for name in found.__struct_fields__}
+        show_json(content | {"refused": len(found.refusals), "taken": found.taken})
     else:
-        if refusals:
-            columns = ("input", "line", "reason", "field", "message")
-            shown = [{name: row[name] for name in columns} for row in refusals[:MAX_REFUSALS_SHOWN]]
-            show_table(f"{len(refusals):,} of {records:,} records would be refused", shown)
-            if len(refusals) > MAX_REFUSALS_SHOWN:
-                say(f"… and {len(refusals) - MAX_REFUSALS_SHOWN:,} more (all of them with --json)")
-        else:
-            say(f"all {records:,} records would be taken in")
-        for line in unknown:
-            note(line)
-    if refusals:
+        _show_checked(found)
+    if found.refusals or found.contradictions:
         raise typer.Exit(Exit.FOUND)
 
 
-def _last_tick_and_horizon(folder: Folder) -> tuple[int, int]:
-    """Read the last tick (UTC ms) and the horizon (ms) of a folder's books; 0 and 0 where nothing can be too old.
-
-    Raises:
-        BooksError: there are books, and they are damaged.
-    """
-    if not folder.books.is_dir():
-        return 0, 0
-    with folder.reading() as log:
-        commit = log.committed()
-        return (commit.last_tick, log.opened().horizon_ms) if commit.last_tick else (0, 0)
+def _show_checked(found: Checked) -> None:
+    refusals, contradictions = found.refusals, found.contradictions
+    if refusals:
+        columns = ("input", "line", "reason", "field", "message")
+        shown = [{name: row[name] for name in columns} for row in refusals[:MAX_REFUSALS_SHOWN]]
+        show_table(f"{len(refusals):,} of {found.records:,} records would be refused", shown)
+        if len(refusals) > MAX_REFUSALS_SHOWN:
+            say(f"… and {len(refusals) - MAX_REFUSALS_SHOWN:,} more (all of them with --json)")
+    if contradictions:
+        names = {"input": "input", "line": "line", "source": "source", "event_id": "event id", "what": "what"}
+        title = f"{found.conflicts + found.other_members:,} of {found.records:,} records name an event that came before"
+        show_table(title, contradictions[:MAX_REFUSALS_SHOWN], names | {"came_before": "which came before"})
+        say(KEYS_ADVICE)
+    if found.taken == found.records:
+        say(f"all {found.records:,} records would be taken in")
+    else:
+        say(f"{found.taken:,} of {found.records:,} records would be taken in")
+    if found.again:
+        say(f"{counted(found.again, 'record')} came before, unchanged: without a second effect")
+    for line in (*found.notes, *found.unknown_fields):
+        note(line)
 
 
 def demo(

@@ -4,11 +4,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from processors.intake.door import judge_time
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
 from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping, parse_mapping
@@ -61,32 +59,6 @@ def read_mapping(file: Path) -> ColumnMapping:
         fault = tree.faults[0]
         raise FolderRefused(f"{file}:{fault.place.line}:{fault.place.column}: {fault.message} ({fault.hint})")
     return parse_mapping(tree.data, str(file))
-
-
-def checked(
-    inputs: Sequence[Input], now: int, last_tick: int, horizon_ms: int
-) -> tuple[int, list[dict[str, Any]], list[str]]:
-    """Say what would be refused: the number of records, the refusals, and a line for each unknown field."""
-    unknown = UnknownFields()
-    judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
-    records = 0
-    refusals: list[dict[str, Any]] = []
-    for one in inputs:
-        for read in one.records(unknown, judge):
-            records += 1
-            if read.refusal is not None:
-                refusals.append(
-                    {
-                        "input": one.name,
-                        "record": read.record,
-                        "line": read.at_line,
-                        "reason": read.refusal.reason,
-                        "field": read.refusal.field,
-                        "message": read.refusal.message,
-                        "event_id": read.refusal.event_id,
-                    }
-                )
-    return records, refusals, unknown_lines(unknown)
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:

@@ -5,17 +5,18 @@ for every so many keys.
 """
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from books.log import LogReader
 from schemas.bounds import DAY_MS
 from schemas.canonical import content_hash
-from schemas.facts import MemberFact, PublishedFact, members_of
+from schemas.facts import MemberFact, PublishedFact, RefereePurchased, ReferralMade, members_of
 
 KEYS_A_PASS: Final = 250_000  # looked up by one reading of the journal, at some 200 bytes each
-MAX_BOOKED: Final = 16  # facts of one key in the journal that are compared with
+MAX_BOOKED: Final = 64  # facts of one key that a record is compared with
+MAX_AGAINST: Final = 10_000  # of so many contradictions it is remembered what they contradict
 IN_THE_BOOKS: Final = -1
 # What people are told to do to see the conflicts that books hold.
 CONFLICTS: Final = (
@@ -25,24 +26,27 @@ CONFLICTS: Final = (
 CONFLICTS_SHOWN_BY: Final = f'tallybook sql "{CONFLICTS}", and tallybook explain EVENT_ID for one'
 
 _HASH_BITS: Final = (1 << 64) - 1
-_SAME_RECORD, _GUEST = 1, 2
-_NO_LINE: Final = (0, 0)
+_NOBODY: Final = 0  # stands for the member of a guest's purchase
+_SAME_RECORD, _OF_TWO = 1, 2  # an entry belongs to the record before it; a referral is in two accounts
 
 
 class Known(IntEnum):
-    """What is known of a record: nothing, the same content, or other content under its key."""
+    """What is known of a record: nothing, the same content, a fact of another member, or other content under its key."""
 
     NEW = 0
     SAME = 1
-    OTHER = 2
+    OTHER_MEMBER = 2
+    CONFLICT = 3
 
 
 class Booked(NamedTuple):
-    """A fact that stands under a key: when it happened, its content, and its place among the keys (or IN_THE_BOOKS)."""
+    """A fact that stands under a key: when it happened, its content and member, and its place (or IN_THE_BOOKS)."""
 
     at: int
     content: int
+    member: int
     place: int
+    is_of_two: bool
 
 
 class JournalKeys:
@@ -57,24 +61,24 @@ class JournalKeys:
         self._horizon_ms = horizon_ms
         self._keys = array("Q")
         self._contents = array("Q")
+        self._members = array("Q")
         self._instants = array("q")
         self._flags = bytearray()
         self._found = bytearray()
-        self.against: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._keys)
+        self._against: dict[int, int] = {}
 
     def add(self, fact: PublishedFact) -> int:
         """Add a record; its place, from 0, by which `known` is asked."""
-        place, flags = len(self._keys), 0
-        content = _content(fact)
-        for member_id in members_of(fact):
-            self._keys.append(_key(fact.source, fact.event_id, member_id))
+        place, members = len(self._keys), members_of(fact)
+        key, content = _key(fact), _content(fact)
+        flags = _OF_TWO if len(members) > 1 else 0
+        for member_id in members:
+            self._keys.append(key)
             self._contents.append(content)
+            self._members.append(_member(member_id))
             self._instants.append(fact.occurred_at)
-            self._flags.append(flags | (_GUEST if member_id is None else 0))
-            flags = _SAME_RECORD
+            self._flags.append(flags)
+            flags |= _SAME_RECORD
         return place
 
     def look_up(self, log: LogReader | None, on_line: Callable[[int], object] = lambda _: None) -> None:
@@ -96,59 +100,84 @@ class JournalKeys:
                     if len(lines) < MAX_BOOKED:
                         lines.append(line)
             for key, places in groups.items():
-                self._compare(places, booked.get(key, []))
+                lines = booked.get(key, [])
+                if lines or len(places) > 1:
+                    self._compare(places, lines)
 
     def known(self, place: int) -> Known:
         """What is known of the record at a place."""
-        found = self._found[place]
-        more = place + 1
-        if more < len(self._flags) and self._flags[more] & _SAME_RECORD:
-            found = max(found, self._found[more])
-        return Known(found)
+        return Known(self._found[self._worst(place)])
 
-    def entries(self, known: Known) -> int:
-        """In how many accounts records are so; a referral is in two."""
-        return self._found.count(known)
+    def against(self, place: int) -> int | None:
+        """The place of the record that one contradicts, IN_THE_BOOKS, or None beyond the first MAX_AGAINST."""
+        return self._against.get(self._worst(place))
+
+    def contradicted(self) -> set[int]:
+        """The places of the records that others contradict."""
+        return set(self._against.values()) - {IN_THE_BOOKS}
+
+    def _worst(self, place: int) -> int:
+        more = place + 1
+        if more < len(self._flags) and self._flags[more] & _SAME_RECORD and self._found[more] > self._found[place]:
+            return more
+        return place
 
     def _compare(self, places: list[int], booked: list[Booked]) -> None:
-        first = booked[0] if booked else None
-        contents = {line.content for line in booked}
+        contents = {(line.member, line.content) for line in booked}
+        seen = list(booked)
         for place in sorted(places, key=lambda one: (self._instants[one], one)):
-            at, content = self._instants[place], self._contents[place]
+            at, content, member = self._instants[place], self._contents[place], self._members[place]
+            is_of_two = bool(self._flags[place] & _OF_TWO)
+            own = [line for line in seen if line.member == member]
             if at < self._horizon_at:
-                if booked:
-                    self._note(place, Known.SAME if content in contents else Known.OTHER, IN_THE_BOOKS)
+                if own:
+                    known = Known.SAME if (member, content) in contents else Known.CONFLICT
+                    self._note(place, known, IN_THE_BOOKS)
                 continue
-            if first is None or first.at < at // DAY_MS * DAY_MS - self._horizon_ms:
-                first = Booked(at, content, place)
-            elif content == first.content:
+            bound = at // DAY_MS * DAY_MS - self._horizon_ms
+            first = next((line for line in own if line.at >= bound), None)
+            if first is not None and content == first.content:
                 self._note(place, Known.SAME, first.place)
-            elif not self._flags[place] & _GUEST:  # the decider keeps no account of guests
-                self._note(place, Known.OTHER, first.place)
+                continue
+            if first is not None and member != _NOBODY:  # the decider keeps no account of guests
+                self._note(place, Known.CONFLICT, first.place)
+                continue
+            other = next((line for line in seen if _are_two(line, member, is_of_two)), None)
+            if other is not None:
+                self._note(place, Known.OTHER_MEMBER, other.place)
+            if len(seen) < MAX_BOOKED:
+                seen.append(Booked(at, content, member, place, is_of_two))
 
     def _note(self, place: int, known: Known, against: int) -> None:
         self._found[place] = known
-        if known == Known.OTHER:
-            self.against[place] = against
+        if known > Known.SAME and len(self._against) < MAX_AGAINST:
+            self._against[place] = against
 
 
-def _lines(
-    log: LogReader, wanted: dict[int, list[int]], on_line: Callable[[int], object]
-) -> Iterator[tuple[int, Booked]]:
+def _are_two(line: Booked, member: int, is_of_two: bool) -> bool:
+    """Whether a key names facts of two members; a referral does by itself, and a guest may become a member."""
+    return line.member not in (member, _NOBODY) and member != _NOBODY and not line.is_of_two and not is_of_two
+
+
+def _lines(log: LogReader, wanted: Container[int], on_line: Callable[[int], object]) -> Iterator[tuple[int, Booked]]:
     """The lines of the journal under the keys that are wanted."""
     for partition in range(log.partitions):
         for _, page in log.read_journal(partition):
             on_line(len(page.lines))
             for line in page.lines:
                 fact = line.fact
-                if isinstance(fact, MemberFact):
-                    key = _key(fact.source, fact.event_id, line.member_id)
-                    if key in wanted:
-                        yield key, Booked(fact.occurred_at, _content(fact), IN_THE_BOOKS)
+                if isinstance(fact, MemberFact) and (key := _key(fact)) in wanted:
+                    is_of_two = isinstance(fact, ReferralMade | RefereePurchased)
+                    member = _member(line.member_id)
+                    yield key, Booked(fact.occurred_at, _content(fact), member, IN_THE_BOOKS, is_of_two)
 
 
-def _key(source: str, event_id: str, member_id: str | None) -> int:
-    return hash((source, event_id, member_id)) & _HASH_BITS
+def _key(fact: MemberFact) -> int:
+    return hash((fact.source, fact.event_id)) & _HASH_BITS
+
+
+def _member(member_id: str | None) -> int:
+    return _NOBODY if member_id is None else hash(member_id) & _HASH_BITS
 
 
 def _content(fact: MemberFact) -> int:

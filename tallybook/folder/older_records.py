@@ -14,6 +14,7 @@ from schemas.facts import PublishedFact
 from tallybook.folder.journal_keys import JournalKeys, Known
 from tallybook.screen import progress
 
+TAKEN_IN: Final = (Known.SAME, Known.CONFLICT)
 _NO_BOUND: Final = 1 << 62  # all that is collected here lies before the horizon
 
 
@@ -37,12 +38,12 @@ class OlderRecords:
             return survey.older
         with progress("looking old records up in the journal", None) as tick:
             self._keys.look_up(log, tick)
-        return survey.older - sum(1 for place in survey.looked_up if self._keys.known(place - 1) != Known.NEW)
+        return survey.older - sum(1 for place in survey.looked_up if self._keys.known(place - 1) in TAKEN_IN)
 
     def judged_again(self, refusal: Refusal) -> Refusal | None:
         """The refusal of a record, now that the journal was asked; None for one that it holds unchanged."""
         known = self._keys.known(refusal.looked_up - 1) if refusal.looked_up else Known.NEW
-        if known == Known.NEW:
+        if known not in TAKEN_IN:
             return refusal
         return None if known == Known.SAME else conflict_with_booked(refusal)
 

@@ -1,0 +1,173 @@
+"""Foresees what `import` would do with inputs: what it refuses, what comes again unchanged, and what contradicts."""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import msgspec
+
+from books.files.consumed import Past
+from books.log import CommittedRounds
+from processors.intake.door import judge_time
+from processors.intake.external_sort import Arrived
+from processors.intake.input_files import Input
+from processors.intake.merge import gather
+from processors.intake.refusal import Refusal
+from schemas.bounds import DAY_MS, EARLIEST_AT
+from schemas.facts import PublishedFact, members_of
+from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS
+from tallybook.folder.folder import Folder
+from tallybook.folder.inputs import unknown_lines
+from tallybook.folder.journal_keys import JournalKeys, Known
+from tallybook.folder.older_records import TAKEN_IN
+from tallybook.folder.refusals import Refusals
+from tallybook.screen import progress
+
+BOOKS: Final = "the books"
+WORDS: Final = {Known.CONFLICT: "conflict: other content", Known.OTHER_MEMBER: "another member"}
+
+
+class Checked(msgspec.Struct):
+    """Counts the records of inputs, by what an import would do with them.
+
+    `again` came before, unchanged; `conflicts` have other content than a fact of the same key that came before them,
+    and `other_members` another member. `refusals` and `contradictions` are rows for people; of the latter at most
+    MAX_AGAINST are given.
+    """
+
+    records: int = 0
+    again: int = 0
+    conflicts: int = 0
+    other_members: int = 0
+    refusals: list[dict[str, Any]] = []
+    contradictions: list[dict[str, Any]] = []
+    unknown_fields: list[str] = []
+    notes: list[str] = []
+
+    @property
+    def taken(self) -> int:
+        """How many records would be taken in, and would count."""
+        return self.records - self.again - self.conflicts - len(self.refusals)
+
+
+def checked(folder: Folder, inputs: Sequence[Input], now: int) -> Checked:
+    """Foresee what an import into this folder at `now` (UTC ms) would do; where there are no books, into new ones.
+
+    The inputs are read once, and a second time if there is something to say of single records.
+
+    Raises:
+        InputRefused: an input is refused as a whole.
+        BooksError: there are books, and they are damaged.
+    """
+    with ExitStack() as opened:
+        log = opened.enter_context(folder.reading()) if folder.books.is_dir() else None
+        past = Past([], set(), []) if log is None else folder.consumed_cache().past(log)
+        return _Check(log, past, inputs, now).done()
+
+
+class _Check:
+    """Checks inputs once."""
+
+    def __init__(self, log: CommittedRounds | None, past: Past, inputs: Sequence[Input], now: int) -> None:
+        self._log = log
+        self._inputs = inputs
+        horizon_ms = DEFAULT_HORIZON_DAYS * DAY_MS if log is None else log.opened().horizon_ms
+        last_tick = 0 if log is None else log.committed().last_tick
+        self._judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
+        read = {one.sha256 for one in inputs} & {one.sha256 for one in past.consumed}
+        refused = Refusals(log, past).of_inputs(read) if log is not None and read else {}
+        self._gather = partial(gather, inputs, consumed=past.consumed, refused=refused)
+        self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
+        self._checked = Checked()
+
+    def done(self) -> Checked:
+        """Check everything."""
+        checked, facts, older = self._checked, array("Q"), array("Q")
+        with self._gather(judge=partial(self._judged, self._keys.add)) as gathered:
+            for item in gathered.arrivals:
+                if item.fact is not None:
+                    facts.append(self._keys.add(item.fact))
+                elif item.refusal is not None and item.refusal.looked_up:
+                    older.append(item.refusal.looked_up - 1)
+                elif item.refusal is not None:
+                    checked.refusals.append(self._refused(item, item.refusal))
+            survey = gathered.survey
+            checked.records, checked.again = survey.records + survey.already, survey.already
+            checked.unknown_fields = unknown_lines(gathered.unknown)
+            checked.notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+        with progress("looking keys up in the journal", None) as tick:
+            self._keys.look_up(self._log, tick)
+        known = Counter(map(self._keys.known, facts))
+        known_older = Counter(map(self._keys.known, older))
+        checked.again += known[Known.SAME] + known_older[Known.SAME]
+        checked.conflicts = known[Known.CONFLICT] + known_older[Known.CONFLICT]
+        checked.other_members = known[Known.OTHER_MEMBER]
+        if (
+            checked.conflicts
+            or checked.other_members
+            or known_older.total() > sum(known_older[one] for one in TAKEN_IN)
+        ):
+            self._read_again()
+            names = {one.name: number for number, one in enumerate(self._inputs)}
+            checked.refusals.sort(key=lambda row: (names[row["input"]], row["record"]))
+        return checked
+
+    def _read_again(self) -> None:
+        """Read the inputs once more, for the rows of what lies before the horizon, and of what contradicts."""
+        places = count()
+
+        def next_place(fact: PublishedFact) -> int:
+            """The place of a fact: each is met as in the first reading, and has one for each of its accounts."""
+            return [next(places) for _ in members_of(fact)][0]
+
+        wanted, said = self._keys.contradicted(), dict[int, str]()
+        with self._gather(judge=partial(self._judged, next_place)) as gathered:
+            for item in gathered.arrivals:
+                fact, refusal = item.fact, item.refusal
+                if fact is not None:
+                    place = next_place(fact)
+                elif refusal is not None and refusal.looked_up:
+                    place = refusal.looked_up - 1
+                else:
+                    continue
+                if place in wanted:
+                    said[place] = f"{self._inputs[item.input_index].name}, line {item.at_line:,}"
+                known, against = self._keys.known(place), self._keys.against(place)
+                if refusal is not None and known not in TAKEN_IN:
+                    self._checked.refusals.append(self._refused(item, refusal))
+                elif known > Known.SAME and against is not None:
+                    self._checked.contradictions.append(self._row(item, known, said.get(against, BOOKS)))
+
+    def _judged(self, place_of: Callable[[PublishedFact], int], fact: PublishedFact) -> Refusal | None:
+        """Judge a fact by its time; one that is too old is compared with the journal."""
+        refusal = self._judge(fact)
+        if refusal is None or refusal.reason != "too_old" or fact.occurred_at < EARLIEST_AT:
+            return refusal
+        return msgspec.structs.replace(refusal, looked_up=place_of(fact) + 1)
+
+    def _row(self, item: Arrived, known: Known, before: str) -> dict[str, Any]:
+        said = item.refusal if item.fact is None else item.fact
+        return {
+            "input": self._inputs[item.input_index].name,
+            "record": item.record,
+            "line": item.at_line,
+            "source": "" if said is None else said.source,
+            "event_id": "" if said is None else said.event_id,
+            "what": WORDS[known],
+            "came_before": before,
+        }
+
+    def _refused(self, item: Arrived, refusal: Refusal) -> dict[str, Any]:
+        return {
+            "input": self._inputs[item.input_index].name,
+            "record": item.record,
+            "line": item.at_line,
+            "reason": refusal.reason,
+            "field": refusal.field,
+            "message": refusal.message,
+            "event_id": refusal.event_id,
+        }
