@@ -169,9 +169,11 @@ def status(
     if as_json:
         show_json(found)
         return
-    inputs = found.pop("inputs")
+    inputs, conflicts_shown_by = found.pop("inputs"), found.pop("conflicts_shown_by")
     show_table("Folder", [{"what": name.replace("_", " "), "value": value} for name, value in found.items()])
     show_table("Inputs taken in", inputs)
+    if conflicts_shown_by:
+        say(f"conflicts: {conflicts_shown_by}")
 
 
 def _stream_status(root: Path, watch_seconds: float, *, as_json: bool) -> None:
@@ -184,11 +186,12 @@ def _stream_status(root: Path, watch_seconds: float, *, as_json: bool) -> None:
         show_json(found)
     else:
         stages = [{**row, "partitions": "; ".join(row["partitions"]) or None} for row in found.pop("stages")]
+        shown_by = found.pop("conflicts_shown_by", None)
         lines = {name: value for name, value in found.items() if name not in {"stuck", "verdict"}}
         show_table("Stream", [{"what": name.replace("_", " "), "value": value} for name, value in lines.items()])
         columns = {"stage": "stage", "processes": "processes", "waiting": "waiting", "moves": "moves"}
         show_table("Stages", stages, {**columns, "is_stuck": "stuck", "partitions": "where"})
-        for line in verdict:
+        for line in (*verdict, *([f"conflicts: {shown_by}"] if shown_by else [])):
             say(line)
     if stuck:
         raise typer.Exit(Exit.FOUND)

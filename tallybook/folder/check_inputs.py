@@ -106,11 +106,8 @@ class _Check:
         checked.again += known[Known.SAME] + known_older[Known.SAME]
         checked.conflicts = known[Known.CONFLICT] + known_older[Known.CONFLICT]
         checked.other_members = known[Known.OTHER_MEMBER]
-        if (
-            checked.conflicts
-            or checked.other_members
-            or known_older.total() > sum(known_older[one] for one in TAKEN_IN)
-        ):
+        too_old = len(older) - known_older[Known.SAME] - known_older[Known.CONFLICT]
+        if checked.conflicts or checked.other_members or too_old:
             self._read_again()
             names = {one.name: number for number, one in enumerate(self._inputs)}
             checked.refusals.sort(key=lambda row: (names[row["input"]], row["record"]))
@@ -122,7 +119,8 @@ class _Check:
 
         def next_place(fact: PublishedFact) -> int:
             """The place of a fact: each is met as in the first reading, and has one for each of its accounts."""
-            return [next(places) for _ in members_of(fact)][0]
+            first, *_ = [next(places) for _ in members_of(fact)]
+            return first
 
         wanted, said = self._keys.contradicted(), dict[int, str]()
         with self._gather(judge=partial(self._judged, next_place)) as gathered:

@@ -31,7 +31,7 @@ _SAME_RECORD, _OF_TWO = 1, 2  # an entry belongs to the record before it; a refe
 
 
 class Known(IntEnum):
-    """What is known of a record: nothing, the same content, a fact of another member, or other content under its key."""
+    """What is known under a record's key: nothing, the same content, another member's fact, or other content."""
 
     NEW = 0
     SAME = 1
