@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from books.log import LogReader
 from processors.decider.local_time import Zone
+from schemas.canonical import content_hash
 from schemas.facts import MemberFact, PurchaseRecorded, RefereePurchased, RulesetPublished
 from schemas.instants import format_instant
 from schemas.partitions import guest_key
 from schemas.posting import EntryType, Posting
 from tallybook.explain.account_walk import AccountWalk
-from tallybook.explain.model import EventExplained, PostingSeen, Repeat, Station
+from tallybook.explain.contents import content_of, side_by_side
+from tallybook.explain.model import EventExplained, LaterContent, PostingSeen, Repeat, Station
 from tallybook.explain.posting import explain_posting, reason_of
 from tallybook.explain.search import Found, Hit
 
 Reached = Callable[[Hit, int], bool | None]
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MAX_CONTENTS: Final = 20
 UNKNOWN: Final = "not known: the tables cannot be opened now (`tallybook status` says why)"
 
 
@@ -77,11 +78,25 @@ def _explain_event(
         fact_type=type(fact).__name__,
         occurred_at=format_instant(fact.occurred_at),
         local_time=local_time(fact.occurred_at, published),
-        fact=_content(fact),
+        fact=content_of(fact),
         stations=_stations(hits, by_member, names, postings, is_projected),
         postings=postings,
         notes=notes,
+        later_contents=_later_contents(hits, names),
     )
+
+
+def _later_contents(hits: Sequence[Hit], names: dict[str, str]) -> list[LaterContent]:
+    """Put what came later with other content beside the first fact, each content once."""
+    first = _fact(hits[0])
+    seen, found = {content_hash(first)}, list[LaterContent]()
+    for hit in hits[1:]:
+        fact = _fact(hit)
+        if content_hash(fact) not in seen and len(found) < MAX_CONTENTS:
+            seen.add(content_hash(fact))
+            member_id = hit.journalled.member_id or ""
+            found.append(LaterContent(_place(hit), came_from(hit, names), member_id, side_by_side(first, fact)))
+    return found
 
 
 def _explain_account(walking: AccountWalk, hits: Sequence[Hit], names: dict[str, str]) -> list[PostingSeen]:
@@ -184,14 +199,8 @@ def _fact(hit: Hit) -> MemberFact:
     raise AssertionError(f"{_place(hit)} is no fact of a member")
 
 
-def _content(fact: MemberFact) -> dict[str, Any]:
-    """Give the fact as a publisher wrote it, without what was not given; instants as RFC 3339."""
-    content: dict[str, Any] = msgspec.to_builtins(fact)
-    return {name: format_instant(value) if name.endswith("_at") else value for name, value in content.items()}
-
-
 def _differing(first: MemberFact, again: MemberFact) -> list[str]:
-    before, after = _content(first), _content(again)
+    before, after = content_of(first), content_of(again)
     names = [name for name in before | after if before.get(name) != after.get(name)]
     if isinstance(first, PurchaseRecorded) and isinstance(again, PurchaseRecorded) and "lines" in names:
         return [

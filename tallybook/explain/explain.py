@@ -1,20 +1,21 @@
 """Finds what a person asks to have explained, an event first, else a member, and explains it."""
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import msgspec
 
+from books.files.reader import FileLogReader
 from books.log import LogReader
 from schemas.facts import PurchaseRecorded
 from schemas.pages import Reject
-from schemas.posting import TICK_SOURCE, Reason
+from schemas.posting import TICK_SOURCE
 from tallybook.explain.event import explain_events
 from tallybook.explain.member import explain_member
-from tallybook.explain.model import EventExplained, MemberExplained
-from tallybook.explain.posting import BEFORE_RULES
+from tallybook.explain.model import EventExplained, MemberExplained, RejectState
 from tallybook.explain.print_explanation import print_event, print_member, print_reject
+from tallybook.explain.rejects import reject_states
 from tallybook.explain.search import Found, Tables, ask_tables, find_event
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.open_books import open_books
@@ -34,10 +35,9 @@ class Explanation(msgspec.Struct):
 
     events: list[EventExplained] = []
     rejects: list[Reject] = []
+    states: dict[int, RejectState] = {}
     member: MemberExplained | None = None
     notes: list[str] = []
-    # The numbers of the rejects of which all was taken in at another time.
-    settled: frozenset[int] = frozenset()
 
     @property
     def is_refused(self) -> bool:
@@ -48,6 +48,7 @@ class Explanation(msgspec.Struct):
         """Give the same as plain data; of a reject's bytes only the beginning of their text."""
         rejects = [
             {name: getattr(one, name) for name in one.__struct_fields__ if name not in {"raw", "headers"}}
+            | {"state": self.states[one.number]}
             for one in self.rejects
         ]
         content: dict[str, Any] = {"notes": self.notes}
@@ -59,10 +60,8 @@ class Explanation(msgspec.Struct):
         """Print it for people."""
         for line in self.notes:
             say(line)
-        taken_in = {(one.source, one.event_id) for one in self.events}
         for reject in self.rejects:
-            known = (reject.source, reject.event_id) in taken_in
-            print_reject(reject, is_taken_in=known, is_settled=reject.number in self.settled)
+            print_reject(reject, self.states[reject.number])
         for at, event in enumerate(self.events):
             if at or self.rejects:
                 say("")
@@ -104,7 +103,8 @@ def explain_what(
             sender, _, event_id = event.partition("/")
             found = find_event(log, event_id, source=sender, member_id=member_id, on_line=tick)
         if found.hits or found.rejects:
-            return _events(log, event, found, tables, tick)
+            mended = folder.consumed_cache().past(log).mended if isinstance(log, FileLogReader) else ()
+            return _events(log, event, found, tables, mended, tick)
         _refuse_tick(event)
         if may_be_member and event in found.members:
             return _member(log, event, newest, tick)
@@ -129,29 +129,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(alike)}?" if alike else ""
 
 
-def _events(log: LogReader, event: str, found: Found, tables: Tables, tick: Callable[[], object]) -> Explanation:
+def _events(
+    log: LogReader,
+    event: str,
+    found: Found,
+    tables: Tables,
+    mended: Collection[int],
+    tick: Callable[[], object],
+) -> Explanation:
     events = explain_events(log, found, tables.hold, tick)
     notes = [f"{event} is no event id; found by {found.known_by}"] if found.known_by != "event id" else []
     if len({one.source for one in events}) > 1:
         notes.append(f"{len(events)} sources sent an event {event}: choose one with --source")
-    return Explanation(events, found.rejects, notes=notes, settled=_settled(events, found))
-
-
-def _settled(events: Sequence[EventExplained], found: Found) -> frozenset[int]:
-    """The rejects after which nothing is missing: the event came in from another input, and nothing of it conflicts."""
-    missing = BEFORE_RULES - {Reason.DUPLICATE}
-    whole = {
-        (event.source, event.event_id)
-        for event in events
-        if missing.isdisjoint(posting.reason for posting in event.postings)
-        and missing.isdisjoint(again.reason for posting in event.postings for again in posting.repeats)
-    }
-    taken = {(getattr(hit.journalled.fact, "source", ""), hit.input) for hit in found.hits}
-    return frozenset(
-        reject.number
-        for reject in found.rejects
-        if (reject.source, reject.event_id) in whole and (reject.source, reject.input) not in taken
-    )
+    states = reject_states(found.rejects, found.hits, events, mended)
+    return Explanation(events, found.rejects, states, notes=notes)
 
 
 def _member(log: LogReader, member_id: str, newest: int, tick: Callable[[], object]) -> Explanation:

@@ -1,5 +1,6 @@
 """Holds an explanation as data: printed for people, or given as JSON with the same names."""
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -102,8 +103,42 @@ class PostingSeen(msgspec.Struct):
     repeats: list[Repeat] = []
 
 
+class FieldSeen(msgspec.Struct):
+    """One field of two facts, such as `lines[0].amount_minor`; None where it was not given."""
+
+    field: str
+    first: Any
+    later: Any
+    differs: bool
+
+
+class RejectState(StrEnum):
+    """How a refused record stands to what was taken in under its source and event id."""
+
+    NOT_TAKEN_IN = "not taken in"
+    MENDED = "sent again and taken in"
+    SAME = "taken in with the same content"
+    OTHER = "another content was taken in"
+    NOT_READABLE = "cannot be compared"
+
+
+class LaterContent(msgspec.Struct):
+    """A fact that came later under the same source and event id, with other content; it is beside the first one.
+
+    `place` is where it stands in the journal, or the reject that keeps it.
+    """
+
+    place: str
+    came_from: str
+    member_id: str
+    fields: list[FieldSeen]
+
+
 class EventExplained(msgspec.Struct):
-    """One event: the fact, how far it came, and what it did to each account it concerns."""
+    """One event: the fact, how far it came, and what it did to each account it concerns.
+
+    `later_contents` has what else came under its source and event id.
+    """
 
     source: str
     event_id: str
@@ -114,6 +149,7 @@ class EventExplained(msgspec.Struct):
     stations: list[Station]
     postings: list[PostingSeen]
     notes: list[str] = []
+    later_contents: list[LaterContent] = []
 
 
 class RuleSum(msgspec.Struct):

@@ -6,13 +6,37 @@ from msgspec.structs import asdict
 
 from schemas.currencies import format_minor
 from schemas.pages import Reject
-from tallybook.explain.model import EntrySeen, EventExplained, MemberExplained, PostingSeen, RuleSeen
+from tallybook.explain.model import (
+    EntrySeen,
+    EventExplained,
+    LaterContent,
+    MemberExplained,
+    PostingSeen,
+    RejectState,
+    RuleSeen,
+)
 from tallybook.explain.sentences import limit_line
 from tallybook.screen import say, show_table
 
 MARKS = {True: "✓", False: "·", None: "?"}
 AWARD = "PointsAwarded"
 MAX_LOTS_SHOWN = 20
+MAX_FIELDS_SHOWN = 40
+DIFFERS = "≠"
+NOT_GIVEN = "(not given)"
+LEFT_TO_DO = {
+    RejectState.NOT_TAKEN_IN: "; send it again: tallybook rejects resubmit {number}",
+    RejectState.MENDED: ". It was sent again and taken in (see below): nothing is left to do about it",
+    RejectState.SAME: ". What was taken in (see below) says the same: nothing is left to do about it",
+    RejectState.OTHER: (
+        ". What was taken in (see below) has other content, and counts: if this one is right, send a correction "
+        "with an event id of its own"
+    ),
+    RejectState.NOT_READABLE: (
+        ". An event of this source and id was taken in (see below): compare the two. If a part of the refused record "
+        "is missing there, send that as an event with an id of its own"
+    ),
+}
 
 
 def print_event(event: EventExplained) -> None:
@@ -29,6 +53,9 @@ def print_event(event: EventExplained) -> None:
         if name not in {"type", "source", "event_id", "occurred_at"}:
             for line in _field(name, value, str(event.fact.get("currency", ""))):
                 say(f"  {line}")
+    first = event.stations[0].what.partition(" (")[0]
+    for later in event.later_contents:
+        _print_later(first, later, str(event.fact.get("currency", "")))
     for posting in event.postings:
         _print_posting(posting)
 
@@ -120,25 +147,33 @@ def _money(name: str, value: Any, currency: str) -> str:
     return str(value)
 
 
-def print_reject(reject: Reject, *, is_taken_in: bool, is_settled: bool) -> None:
-    """Print a refused record in short, with what to do about it if the event was not taken in at another time.
-
-    `is_settled`: it was, and nothing of it is missing.
-    """
+def print_reject(reject: Reject, state: RejectState) -> None:
+    """Print a refused record in short, with what is left to do about it."""
     again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
     said = f"{reject.source or '?'}/{reject.event_id or '?'}"
-    refused = f"refused: reject {reject.number}{again}, {reject.reason}"
-    if is_settled:
-        say(f"{said} was taken in (see below), after it was {refused}")
-    else:
-        say(f"{said} was {refused}{'; something else came in under this id (see below)' if is_taken_in else ''}")
+    say(f"{said} was refused: reject {reject.number}{again}, {reject.reason}")
     say(f"  {reject.input_name}, record {reject.record:,}, line {reject.at_line:,}")
     say(f"  {f'{reject.field}: ' if reject.field else ''}{reject.message}")
-    if is_settled:
-        say(f"  See it: tallybook rejects show {reject.number}; nothing is left to do about it")
-        return
-    if is_taken_in:
-        say(f"  See it: tallybook rejects show {reject.number}; what it says beyond that was not counted:")
-        say("  send it as an event with an id of its own")
-        return
-    say(f"  See it: tallybook rejects show {reject.number}; send it again: tallybook rejects resubmit {reject.number}")
+    say(f"  See it: tallybook rejects show {reject.number}{LEFT_TO_DO[state].format(number=reject.number)}")
+
+
+def _print_later(first: str, later: LaterContent, currency: str) -> None:
+    """Print a later content beside the first one: the fields that differ, and then the others."""
+    rows = [
+        {
+            "": DIFFERS if field.differs else "",
+            "field": field.field,
+            "first": _cell(field.field, field.first, currency),
+            "later": _cell(field.field, field.later, currency),
+        }
+        for field in later.fields[:MAX_FIELDS_SHOWN]
+    ]
+    columns = {"": "", "field": "field", "first": f"first ({first})", "later": f"later ({later.came_from})"}
+    say("")
+    show_table(f"Came with other content too ({later.place}): the first one counts", rows, columns)
+    if len(later.fields) > MAX_FIELDS_SHOWN:
+        say(f"… and {len(later.fields) - MAX_FIELDS_SHOWN:,} more fields (all of them with --json)")
+
+
+def _cell(field: str, value: Any, currency: str) -> str:
+    return NOT_GIVEN if value is None else _money(field, value, currency)
