@@ -3,6 +3,7 @@
 A file is JSON and the SHA-256 of it. One that is damaged, or of other books, is ignored.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,6 +41,10 @@ class Past(NamedTuple):
     consumed: list[InputConsumed]
     mended: set[int]
     refused_again: list[RefusedAgain]
+
+    def read_among(self, inputs: Iterable[str]) -> set[str]:
+        """Those of some inputs, by SHA-256, that were read before."""
+        return set(inputs).intersection(one.sha256 for one in self.consumed)
 
 
 class ConsumedCache:

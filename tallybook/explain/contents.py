@@ -31,7 +31,7 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _leaves(f"{name}.{key}" if name else key, part)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for at, part in enumerate(value):
             yield from _leaves(f"{name}[{at}]", part)
     else:

@@ -78,8 +78,8 @@ class _Check:
         horizon_ms = DEFAULT_HORIZON_DAYS * DAY_MS if log is None else log.opened().horizon_ms
         last_tick = 0 if log is None else log.committed().last_tick
         self._judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
-        read = {one.sha256 for one in inputs} & {one.sha256 for one in past.consumed}
-        refused = Refusals(log, past).of_inputs(read) if log is not None and read else {}
+        read = past.read_among(one.sha256 for one in inputs)
+        refused = {} if log is None else Refusals(log, past).of_inputs(read)
         self._gather = partial(gather, inputs, consumed=past.consumed, refused=refused)
         self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
         self._checked = Checked()

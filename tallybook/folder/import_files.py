@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from books.files.consumed import Past
 from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds
 from processors.intake.door import judge_time
@@ -138,7 +137,7 @@ def import_inputs(
         _require_clock(now, last_tick, session.log.opened().opened_at)
         past = folder.consumed_cache().past(session.log)
         refusals = Refusals(session.log, past)
-        refused = _refused_before(refusals, inputs, past, resubmit_of)
+        refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
         older = OlderRecords(last_tick, horizon_ms, now)
         importer = Importer(
@@ -168,14 +167,6 @@ def import_inputs(
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
             return _take(importer, gathered, ensure_published(session.rounds, folder, now))
-
-
-def _refused_before(
-    refusals: Refusals, inputs: Sequence[Input], past: Past, resubmit_of: int
-) -> dict[str, Mapping[int, int]]:
-    """The records of inputs that were read before, and refused; the rejects are read only where there may be some."""
-    read = {one.sha256 for one in inputs} & {one.sha256 for one in past.consumed}
-    return refusals.of_inputs(read) if read or resubmit_of else {}
 
 
 def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:

@@ -42,13 +42,18 @@ class OlderRecords:
 
     def judged_again(self, refusal: Refusal) -> Refusal | None:
         """The refusal of a record, now that the journal was asked; None for one that it holds unchanged."""
-        known = self._keys.known(refusal.looked_up - 1) if refusal.looked_up else Known.NEW
-        if known not in TAKEN_IN:
-            return refusal
-        return None if known == Known.SAME else conflict_with_booked(refusal)
+        return after_look_up(self._keys, refusal)
 
 
-def conflict_with_booked(refusal: Refusal) -> Refusal:
+def after_look_up(keys: JournalKeys, refusal: Refusal) -> Refusal | None:
+    """What a refusal becomes after its record was looked up: nothing for one that the journal holds, or a conflict."""
+    known = keys.known(refusal.looked_up - 1) if refusal.looked_up else Known.NEW
+    if known not in TAKEN_IN:
+        return refusal
+    return None if known == Known.SAME else _conflict(refusal)
+
+
+def _conflict(refusal: Refusal) -> Refusal:
     """The refusal of a record before the horizon whose key the journal holds with other content."""
     message = (
         f"another event of source {quoted(refusal.source)} and event_id {quoted(refusal.event_id)} was taken in before "

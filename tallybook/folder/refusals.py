@@ -26,19 +26,17 @@ class Refusals:
         self._again: dict[str, dict[int, int]] = {}
         for one in past.refused_again:
             self._again.setdefault(one.sha256, {})[one.record] = one.reject
-        self._attempts: dict[int, int] = {}
+        self._attempts: dict[int, int] | None = None
         self._known: dict[bytes, int] | None = None
         self._here: dict[bytes, tuple[int, str]] = {}
         self._last = log.committed().rejects
 
     def of_inputs(self, inputs: Collection[str]) -> dict[str, Mapping[int, int]]:
-        """By SHA-256, the records of inputs that were refused and not taken in since, with the reject of each."""
+        """Of inputs that were read before, by SHA-256: the records refused and not taken in since, with their rejects."""
         found: dict[str, dict[int, int]] = {name: {} for name in inputs}
         left = MAX_JUDGED_AGAIN
-        for _, batch in self._log.read_rejects():
+        for _, batch in self._log.read_rejects() if found else ():
             for reject in batch:
-                if reject.resubmit_of:
-                    self._attempts[reject.number] = reject.resubmit_of
                 if reject.input in found and reject.number not in self._mended and left:
                     found[reject.input][reject.record] = reject.number
                     left -= 1
@@ -66,7 +64,7 @@ class Refusals:
         self._here[same_refusal(reject, event_of(reject))] = (self._last, reject.input)
         if len(self._here) > MAX_REFUSALS_KNOWN:
             del self._here[next(iter(self._here))]
-        if reject.resubmit_of:
+        if reject.resubmit_of and self._attempts is not None:
             self._attempts[self._last] = reject.resubmit_of
         return self._last
 
@@ -76,6 +74,11 @@ class Refusals:
 
     def mend(self, number: int) -> list[int]:
         """Note that the event of a reject is taken in: it is settled, and so are those that it was an attempt of."""
+        if not number:
+            return []
+        if self._attempts is None:
+            rejects = (reject for _, batch in self._log.read_rejects() for reject in batch)
+            self._attempts = {one.number: one.resubmit_of for one in rejects if one.resubmit_of}
         settled = []
         while number and number not in self._mended:
             settled.append(number)

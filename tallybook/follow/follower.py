@@ -22,6 +22,7 @@ from schemas.pages import InputConsumed
 from tallybook.folder.open_round import OpenRound
 from tallybook.folder.refusals import Refusals
 from tallybook.follow.inbox import Inbox, Say, Waiting
+from tallybook.follow.older_in_file import OlderInFile
 
 ROUND_MS: Final = 200  # a round ends this long after its first record
 ROUND_RECORDS: Final = 10_000  # or with this many records
@@ -37,10 +38,12 @@ MAX_REMEMBERED: Final = (
 class Followed(RunCounts):
     """Counts what a follow has taken in so far; `committed_at` (UTC ms, 0: never) is when it last did.
 
-    `refused_again` counts records for which an earlier reject stands.
+    `refused_again` counts records for which an earlier reject stands, `already` those before the horizon that the
+    journal holds.
     """
 
     refused_again: int = 0
+    already: int = 0
     files: int = 0
     files_refused: int = 0
     commits: int = 0
@@ -54,6 +57,7 @@ class _Reading(msgspec.Struct):
     input: Input
     records: Iterator[Arrived | None]
     refused: Mapping[int, int]
+    older: OlderInFile
 
 
 class _End:
@@ -175,6 +179,9 @@ class Follower:
             fact, received_at=self._now, last_tick=self._rounds.last_tick, horizon_ms=self._horizon_ms, now=self._now
         )
 
+    def _horizon_at(self) -> int:
+        return self._rounds.last_tick - self._horizon_ms
+
     # -- reading
 
     def _read_on(self) -> bool:
@@ -207,8 +214,9 @@ class Follower:
             refused = self._refusals.of_inputs([opened.sha256]).get(opened.sha256, {})
         if opened.sha256 in self._round.read:
             before, refused = [*before, self._round.read[opened.sha256]], {}
-        records = records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=self._judge)
-        return _Reading(waiting, opened, records, refused)
+        older = OlderInFile(opened, self._rounds.log, self._judge, self._horizon_at, self._say)
+        records = records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=older.judge)
+        return _Reading(waiting, opened, records, refused, older)
 
     def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""
@@ -225,7 +233,7 @@ class Follower:
                     self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
                     break
                 if item is not None:
-                    self._take(item, reading.input, reading.refused.get(item.record, 0))
+                    self._take(item, reading)
         except InputRefused as refused:
             self._reading = None
             self._end_file(reading.waiting, refused)
@@ -234,16 +242,18 @@ class Follower:
             self._end_file(reading.waiting, InputRefused(reading.input.shown, 0, f"{error.strerror}", "Look after it"))
         return left
 
-    def _take(self, item: Arrived, one: Input, before: int) -> None:
-        """Take a record; `before` is the number of the reject that it had before (0: none)."""
+    def _take(self, item: Arrived, reading: _Reading) -> None:
         if self._began is None:
             self._began = self._clock
+        one, before = reading.input, reading.refused.get(item.record, 0)
         if item.fact is not None:
             self._round.take(item, item.fact, one, before)
-        elif item.refusal is not None and self._round.refuse(
-            item, item.refusal, one, received_at=self._now, before=before
-        ):
-            self.done.refused_again += 1
+        elif item.refusal is not None:
+            refusal = reading.older.judged_again(item.refusal)
+            if refusal is None:
+                self.done.already += 1
+            elif self._round.refuse(item, refusal, one, received_at=self._now, before=before):
+                self.done.refused_again += 1
         if not before:
             self._round.note_read(item, one)
 

@@ -10,6 +10,7 @@ from books.files.consumed import NO_CACHE
 from books.files.disk import RealFiles
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, PublishedFact, members_of
+from tallybook.folder.refusals import Refusals
 from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import Inbox
 from tests.fakes.books import MemoryBooks
@@ -61,6 +62,7 @@ class Stream:
             consumed=NO_CACHE.consumed(log),
             received_until=received_until(log),
             say=self.said.append,
+            refusals=Refusals(log, NO_CACHE.past(log)),
         )
         return self.follower
 

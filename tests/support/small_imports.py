@@ -34,6 +34,7 @@ from schemas.pages import BookLength, JournalLine, JournalPage, Reject, RoundCom
 from schemas.posting import FIRST_EDITION, Posting
 from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.recovered_partitions import new_scorers
+from tallybook.folder.refusals import Refusals
 from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published
@@ -116,9 +117,19 @@ def take(
     try:
         rounds = rounds_of(log, snapshots)
         inputs: list[Input] = [open_input(file) for file in files]
-        with gather(inputs, as_is=as_is, consumed=NO_CACHE.consumed(log)) as gathered:
+        past = NO_CACHE.past(log)
+        refusals = Refusals(log, past)
+        refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
+        with gather(inputs, as_is=as_is, consumed=past.consumed, refused=refused) as gathered:
             importer = Importer(
-                rounds, inputs, now=NOW, horizon_ms=log.opened().horizon_ms, as_is=as_is, commit_facts=commit_facts
+                rounds,
+                inputs,
+                now=NOW,
+                horizon_ms=log.opened().horizon_ms,
+                as_is=as_is,
+                refusals=refusals,
+                refused=refused,
+                commit_facts=commit_facts,
             )
             done = importer.take_all(gathered.arrivals)
         if snapshots is not None:
