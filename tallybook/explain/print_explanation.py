@@ -151,7 +151,9 @@ def print_reject(reject: Reject, state: RejectState) -> None:
     """Print a refused record in short, with what is left to do about it."""
     again = f" (a new attempt of reject {reject.resubmit_of})" if reject.resubmit_of else ""
     said = f"{reject.source or '?'}/{reject.event_id or '?'}"
-    say(f"{said} was refused: reject {reject.number}{again}, {reject.reason}")
+    refused = f"refused: reject {reject.number}{again}, {reject.reason}"
+    is_taken_in = state in {RejectState.MENDED, RejectState.SAME}
+    say(f"{said} was taken in (see below), and it was also {refused}" if is_taken_in else f"{said} was {refused}")
     say(f"  {reject.input_name}, record {reject.record:,}, line {reject.at_line:,}")
     say(f"  {f'{reject.field}: ' if reject.field else ''}{reject.message}")
     say(f"  See it: tallybook rejects show {reject.number}{LEFT_TO_DO[state].format(number=reject.number)}")

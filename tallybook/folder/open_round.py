@@ -80,9 +80,10 @@ class OpenRound:
             resubmit_of=self._resubmit_of or before,
         )
         if self._refusals is not None:
-            standing = self._refusals.standing(reject)
+            is_attempt = bool(reject.resubmit_of)
+            standing = self._refusals.standing(reject, is_attempt=is_attempt)
             if standing:
-                if not before and not self._resubmit_of:
+                if not is_attempt:
                     self._refused_again.append(RefusedAgain(source.sha256, item.record, standing))
                     self._refusals.note_again(self._refused_again[-1])
                 return standing

@@ -1,5 +1,6 @@
 """Knows what was refused before: it is judged again when it comes again, and kept as one reject only."""
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -9,7 +10,7 @@ from processors.intake.refusal import event_of, same_refusal
 from schemas.pages import RefusedAgain, Reject
 
 # An older refusal that comes again is kept as one reject more, which does no harm.
-MAX_REFUSALS_KNOWN: Final = 250_000
+MAX_REFUSALS_KNOWN: Final = 200_000
 # Of one command's inputs; those beyond are judged when the file is imported once more.
 MAX_JUDGED_AGAIN: Final = 1_000_000
 
@@ -27,12 +28,11 @@ class Refusals:
         for one in past.refused_again:
             self._again.setdefault(one.sha256, {})[one.record] = one.reject
         self._attempts: dict[int, int] | None = None
-        self._known: dict[bytes, int] | None = None
-        self._here: dict[bytes, tuple[int, str]] = {}
+        self._known: dict[bytes, tuple[int, str]] | None = None
         self._last = log.committed().rejects
 
     def of_inputs(self, inputs: Collection[str]) -> dict[str, Mapping[int, int]]:
-        """Of inputs that were read before, by SHA-256: the records refused and not taken in since, with their rejects."""
+        """Of inputs read before, by SHA-256: the records refused and not taken in since, each with its reject."""
         found: dict[str, dict[int, int]] = {name: {} for name in inputs}
         left = MAX_JUDGED_AGAIN
         for _, batch in self._log.read_rejects() if found else ():
@@ -47,26 +47,21 @@ class Refusals:
                     left -= 1
         return {name: records for name, records in found.items() if records}
 
-    def standing(self, reject: Reject) -> int:
-        """The number of the reject that was kept for the same refusal in another input, or earlier; 0 if there is none.
+    def standing(self, reject: Reject, *, is_attempt: bool) -> int:
+        """The number of the reject that was kept for the same refusal before; 0 if there is none.
 
-        Two records of one input that say the same are two: each has its own reject.
+        Two records of one input that say the same are two, and each has its own reject; but not where the record
+        `is_attempt` of sending again what was refused.
         """
-        name = same_refusal(reject, event_of(reject))
-        number, given = self._here.get(name, (0, ""))
-        if number and given != reject.input:
-            return number
-        return self._earlier().get(name, 0)
+        number, given = self._kept().get(same_refusal(reject, event_of(reject)), (0, ""))
+        return number if is_attempt or given != reject.input else 0
 
-    def keep(self, reject: Reject) -> int:
-        """Note a reject that is about to be kept; the number that it will have."""
+    def keep(self, reject: Reject) -> None:
+        """Note a reject that is about to be kept, which gets the next number."""
         self._last += 1
-        self._here[same_refusal(reject, event_of(reject))] = (self._last, reject.input)
-        if len(self._here) > MAX_REFUSALS_KNOWN:
-            del self._here[next(iter(self._here))]
+        self._remember(self._kept(), reject, self._last)
         if reject.resubmit_of and self._attempts is not None:
             self._attempts[self._last] = reject.resubmit_of
-        return self._last
 
     def note_again(self, one: RefusedAgain) -> None:
         """Note that a record has no reject of its own, because an earlier one stands for it."""
@@ -86,14 +81,19 @@ class Refusals:
             number = self._attempts.get(number, 0)
         return settled
 
-    def _earlier(self) -> dict[bytes, int]:
-        """The refusals that were in the books when this process opened them, the newest ones."""
+    def _kept(self) -> dict[bytes, tuple[int, str]]:
+        """The newest refusals that are kept, each with the number of its reject and its input."""
         if self._known is None:
-            self._known = {}
-            if self._log.committed().rejects:
-                for _, batch in self._log.read_rejects():
-                    for reject in batch:
-                        self._known[same_refusal(reject, event_of(reject))] = reject.number
-                        if len(self._known) > MAX_REFUSALS_KNOWN:
-                            del self._known[next(iter(self._known))]
+            known: dict[bytes, tuple[int, str]] = {}
+            self._known = known
+            for _, batch in self._log.read_rejects() if self._last else ():
+                for reject in batch:
+                    self._remember(known, reject, reject.number)
         return self._known
+
+    def _remember(self, known: dict[bytes, tuple[int, str]], reject: Reject, number: int) -> None:
+        name = same_refusal(reject, event_of(reject))
+        known.pop(name, None)
+        known[name] = (number, sys.intern(reject.input))
+        if len(known) > MAX_REFUSALS_KNOWN:
+            del known[next(iter(known))]

@@ -243,17 +243,20 @@ class Follower:
         return left
 
     def _take(self, item: Arrived, reading: _Reading) -> None:
-        if self._began is None:
-            self._began = self._clock
-        one, before = reading.input, reading.refused.get(item.record, 0)
+        one, before, standing = reading.input, reading.refused.get(item.record, 0), 0
         if item.fact is not None:
             self._round.take(item, item.fact, one, before)
         elif item.refusal is not None:
             refusal = reading.older.judged_again(item.refusal)
             if refusal is None:
                 self.done.already += 1
-            elif self._round.refuse(item, refusal, one, received_at=self._now, before=before):
-                self.done.refused_again += 1
+            else:
+                standing = self._round.refuse(item, refusal, one, received_at=self._now, before=before)
+                self.done.refused_again += standing > 0
+        if before and standing:
+            return  # it was read before, and nothing has changed
+        if self._began is None:
+            self._began = self._clock
         if not before:
             self._round.note_read(item, one)
 

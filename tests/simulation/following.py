@@ -6,6 +6,7 @@ from typing import Final
 from books.files.consumed import NO_CACHE
 from books.log import LogWriter
 from processors.embedded.rounds import Rounds
+from tallybook.folder.refusals import Refusals
 from tallybook.follow.follower import Follower, received_until
 from tallybook.follow.inbox import Inbox, Waiting
 from tests.simulation.disk import EffectFailed, SimulatedDisk
@@ -104,6 +105,7 @@ def follow(log: LogWriter, rounds: Rounds, act: Follow, inbox: MemoryInbox) -> N
         consumed=NO_CACHE.consumed(log),
         received_until=received_until(log),
         say=silent,
+        refusals=Refusals(log, NO_CACHE.past(log)),
     )
     now = act.now + inbox.processes * RESTART_MS
     end = now + len(act.files) * act.gap_ms + STEP_MS

@@ -22,6 +22,7 @@ from schemas.posting import FIRST_EDITION
 from tallybook.folder.import_files import Importer
 from tallybook.folder.publish_rules import publish_ruleset
 from tallybook.folder.recovered_partitions import new_scorers
+from tallybook.folder.refusals import Refusals
 from tests.fakes.books import HOLDER
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.following import MemoryInbox, follow
@@ -130,14 +131,19 @@ def publish(rounds: Rounds, act: Publish) -> None:
 
 def import_files(log: LogWriter, rounds: Rounds, act: Import, now: int) -> None:
     """Import as the command does."""
+    past = NO_CACHE.past(log)
+    refusals = Refusals(log, past)
+    refused = refusals.of_inputs(past.read_among(one.sha256 for one in act.files))
     judge = _judge(log, rounds, now)
-    with gather(act.files, as_is=act.as_is, consumed=NO_CACHE.consumed(log), judge=judge) as gathered:
+    with gather(act.files, as_is=act.as_is, consumed=past.consumed, refused=refused, judge=judge) as gathered:
         importer = Importer(
             rounds,
             act.files,
             now=now,
             horizon_ms=log.opened().horizon_ms,
             as_is=act.as_is,
+            refusals=refusals,
+            refused=refused,
             commit_facts=act.commit_facts,
         )
         importer.take_all(gathered.arrivals)
