@@ -145,7 +145,7 @@ def main() -> int:
         second_folder, _ = take_year(place / "second", place / "baskets.parquet", None)
         second = verified(second_folder)
     same = (first.journal_digest, first.ledger_digest) == (second.journal_digest, second.ledger_digest)
-    found = [f"{name}: {len(rows)} rows" for name, rows in audits if rows]
+    found = [f"{one.name}: {len(one.rows)} rows" for one in audits if one.fails]
     done_text = (
         f"{done.facts:,} facts with {LINES:,} lines; {done.postings:,} postings, "
         f"{awards['awards']:,} awards; {totals['outstanding']:,} points outstanding; {totals['members']:,} members; "

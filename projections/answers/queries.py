@@ -13,6 +13,7 @@ from projections.sql_files import sql_file
 from projections.store import Parameters, Store
 
 MAX_LINES: Final = 100_000
+MAX_KEYS: Final = 1_000
 WHOLE_PROGRAMME: Final = ""
 # The dates that ClickHouse can hold.
 FIRST_DAY: Final = date(1970, 1, 1)
@@ -123,8 +124,34 @@ class ProgressLine(msgspec.Struct, frozen=True):
     as_of: int | None
 
 
+class KeyOfTwoMembers(msgspec.Struct, frozen=True):
+    """A publisher's key under which facts of several members came: probably one event that was told of both."""
+
+    key: str
+    source: str
+    event_id: str
+    member_ids: list[str]
+
+
+class _NextPage(msgspec.Struct, frozen=True):
+    partition: int
+    page: int
+
+
 class _Day(msgspec.Struct, frozen=True):
     day: date
+
+
+def next_pages(store: Store) -> list[int]:
+    """The page of the journal that each partition goes on with in the tables, by partition from 0."""
+    found = {one.partition: one.page for one in _ask(store, "next_pages", {}, _NextPage)}
+    return [found.get(partition, 0) for partition in range(max(found, default=-1) + 1)]
+
+
+def keys_of_two_members(store: Store, first_pages: list[int]) -> list[KeyOfTwoMembers]:
+    """The keys with several members for which there are facts on pages from these on, as `next_pages` gave them."""
+    parameters = {"first_pages": first_pages, "limit": MAX_KEYS}
+    return _ask(store, "keys_of_two_members", parameters, KeyOfTwoMembers)
 
 
 def balance(store: Store, member: str) -> Balance | None:

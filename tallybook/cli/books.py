@@ -127,6 +127,7 @@ def _follow(
 
 def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format | None, options: _Options) -> None:
     from tallybook.folder.import_files import import_files
+    from tallybook.tables.alarms import alarms_of
     from tallybook.tables.catch_up import update_after_import
 
     done = import_files(
@@ -141,9 +142,10 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
     )
     for line in done.report():
         say(line)
-    if options.project:
-        update_after_import(folder)
-    if done.has_alarm:
+    alarms = alarms_of(folder, update_after_import(folder)) if options.project else []
+    for line in alarms:
+        say(line)
+    if done.has_alarm or alarms:
         raise typer.Exit(Exit.FOUND)
 
 

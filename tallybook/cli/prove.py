@@ -1,17 +1,29 @@
-"""Commands that prove the points: `explain` one event or member, `verify` all postings, `audit` the tables."""
+"""Commands that prove the points: `explain` one event or member, `verify` all postings, `audit` the tables.
 
-from typing import Annotated
+What an audit found may be right all the same: `acknowledge` it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tallybook.cli.options import AsJson
+from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
 from tallybook.folder.folder import Folder, load_published
-from tallybook.screen import progress, say, show_json, show_table
+from tallybook.screen import counted, progress, say, show_json, show_table
+
+if TYPE_CHECKING:  # only `audit` asks the tables
+    from projections.audits.run import Audited
+    from projections.store import Row
+    from tallybook.folder.acknowledged import Acknowledgement
 
 NEWEST_FACTS = 10
 MAX_ROWS_SHOWN = 20
 MARKS = {True: "✓", False: "✗"}
+WARNS = "!"
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(explain)
     app.command()(verify)
     app.command()(audit)
+    app.command()(acknowledge)
 
 
 def explain(
@@ -94,29 +107,101 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def audit(context: typer.Context, as_json: AsJson = False) -> None:
-    """Ask the tables for what must not be there: points out of nothing, gaps, double keys, negative lots.
+    """Ask the tables for what must not be there: points out of nothing, gaps, double keys, look-alikes, negative lots.
 
-    Each audit is a query that must return no rows. Ends with 4 if one returns any, and shows them.
+    Each audit is a query that must return no rows. Ends with 4 if one returns any, and shows them. What publishers have
+    sent and cannot take back is acknowledged by `tallybook acknowledge`.
 
     Example: tallybook audit
     """
     from projections.audits.run import run_audits
+    from tallybook.folder.acknowledged import by_audit, read_acknowledged
     from tallybook.tables.catch_up import caught_up
     from tallybook.tables.reports import as_of
 
-    with caught_up(Folder(context.obj)) as store:
-        results = run_audits(store)
+    folder = Folder(context.obj)
+    known = {} if folder.is_stream else by_audit(read_acknowledged(folder))
+    with caught_up(folder) as store:
+        results = run_audits(store, known)
         tick = as_of(store)
-    found = {name: rows for name, rows in results if rows}
+    failed = [result for result in results if result.fails]
     if as_json:
-        show_json({"as_of": tick, "audits": [name for name, _ in results], "found": found})
+        show_json(_as_json(results, known) | {"as_of": tick})
     else:
-        for name, rows in results:
-            say(f"{MARKS[not rows]} {name.replace('_', ' ')}")
-            if rows:
-                shown = rows[:MAX_ROWS_SHOWN]
-                show_table(f"rows: {len(rows):,}, of which {len(shown)} shown", shown)
-        said = f"{len(found)} of them found what must not be there" if found else "nothing found, as it must be"
+        for result in results:
+            _show_audit(result, known.get(result.name, {}))
+        said = f"{len(failed)} of them found what must not be there" if failed else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
-    if found:
+    if failed:
         raise typer.Exit(Exit.FOUND)
+
+
+def _as_json(results: list[Audited], known: dict[str, dict[str, Acknowledgement]]) -> dict[str, Any]:
+    return {
+        "audits": [result.name for result in results],
+        "found": {result.name: result.rows for result in results if result.fails},
+        "warnings": {result.name: result.rows for result in results if result.rows and not result.fails},
+        "acknowledged": {
+            result.name: [_with_reason(row, known[result.name]) for row in result.acknowledged]
+            for result in results
+            if result.acknowledged
+        },
+    }
+
+
+def _show_audit(result: Audited, known: dict[str, Acknowledgement]) -> None:
+    from projections.audits.run import KEY
+
+    mark = WARNS if result.rows and not result.fails else MARKS[not result.rows]
+    acknowledged = f" ({len(result.acknowledged):,} acknowledged)" if result.acknowledged else ""
+    say(f"{mark} {result.name.replace('_', ' ')}{acknowledged}")
+    if result.rows:
+        shown = result.rows[:MAX_ROWS_SHOWN]
+        show_table(f"rows: {len(result.rows):,}, of which {len(shown)} shown", shown)
+        if KEY in shown[0]:
+            say(f"when it is looked into: tallybook acknowledge {result.name} KEY --reason TEXT --by NAME")
+    for row in result.acknowledged[:MAX_ROWS_SHOWN]:
+        said = _with_reason(row, known)
+        say(f"  {row[KEY]}: acknowledged by {said['acknowledged_by']} at {said['acknowledged_at']}: {said['reason']}")
+
+
+def _with_reason(row: Row, known: dict[str, Acknowledgement]) -> Row:
+    from projections.audits.run import row_text
+
+    said = known[row_text(row)]
+    return row | {"acknowledged_by": said.by, "acknowledged_at": said.at, "reason": said.reason}
+
+
+def acknowledge(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="AUDIT", help="The audit, such as keys_of_two_members.")],
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of rows that it shows.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why the rows are right, or what was done about them.")] = "",
+    by: Annotated[str, typer.Option("--by", help="Who says so.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All rows that the audit shows now (1,000 at a time).")] = False,
+) -> None:
+    """Say that what an audit found is known: it is shown as acknowledged from then on, and the audit passes.
+
+    This holds for each row as it is now. If more is found under its key later, the audit fails again. Acknowledgements
+    are appended to acknowledged.jsonl in the folder, and never changed. They change no points.
+
+    Example: tallybook acknowledge keys_of_two_members shop/9001 --reason "bert's points were taken back" --by ana
+    """
+    from projections.audits.run import run_audit
+    from projections.sql_files import sql_file
+    from tallybook.folder.acknowledged import acknowledge_rows, by_audit, chosen_rows, read_acknowledged, require_audit
+    from tallybook.tables.catch_up import caught_up
+
+    if not reason.strip() or not by.strip():
+        raise typer.BadParameter("say why and who: --reason TEXT --by NAME")
+    if bool(keys) == every:
+        raise typer.BadParameter("name the keys of the rows, or say --all")
+    folder = Folder(context.obj)
+    audit_name = require_audit(folder, name)
+    known = by_audit(read_acknowledged(folder))
+    with caught_up(folder) as store:
+        found = run_audit(sql_file("audits", audit_name), store, known.get(audit_name, {}))
+    rows = chosen_rows(found, keys or ())
+    if rows:
+        acknowledge_rows(folder, audit_name, rows, reason=reason.strip(), by=by.strip(), now=now_ms())
+    say(f"{audit_name}: {counted(len(rows), 'row')} acknowledged; {len(found.rows) - len(rows):,} left")

@@ -8,6 +8,7 @@ from typing import Self
 
 from books.errors import NoSuchPosition
 from books.log import LogReader, postings_in
+from projections.answers.queries import KeyOfTwoMembers, keys_of_two_members, next_pages
 from projections.answers.queries import progress as progress_lines
 from projections.projector import Projected, other_books, project
 from projections.store import LEDGER, Store, StoreError, StoreHeld, TablesLeftBehind
@@ -63,18 +64,24 @@ def project_folder(folder: Folder, on_progress: OnProgress | None = None) -> Pro
         )
 
 
-def update_after_import(folder: Folder) -> None:
+def update_after_import(folder: Folder) -> list[KeyOfTwoMembers]:
     """Bring the tables up to date after an import; where another process has them open, only say so.
+
+    Gives the publishers' keys that are those of several members with what was brought in.
 
     Raises:
         TablesLeftBehind: ClickHouse failed; what was taken in is committed all the same.
         BooksError: the folder has no books, or damaged ones.
     """
     try:
-        project_folder(folder)
+        with folder.reading() as log, own_tables(folder, log) as store:
+            first_pages = next_pages(store)
+            _catch_up(log, store)
+            return keys_of_two_members(store, first_pages)
     except StoreHeld as held:
         who = f"process {held.holder}" if held.holder else "another process"
         note(f"the facts are in; {who} has the tables open, so the next reading command brings them up to date")
+        return []  # `audit` finds them
     except StoreError as error:
         raise TablesLeftBehind(
             f"The facts are in, and the books are complete; only the tables could not follow, and the next reading "

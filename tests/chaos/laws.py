@@ -195,9 +195,9 @@ def _verified(world: World, log: LogReader, done: Checked) -> None:
 
 def _audited(world: World, done: Checked) -> None:
     with open_server(world.clickhouse.url) as store:
-        for name, rows in run_audits(store):
-            if rows:
-                done.found(f"audit {name} found {len(rows)} rows, such as {rows[0]}")
+        for found in run_audits(store):
+            if found.rows:
+                done.found(f"audit {found.name} found {len(found.rows)} rows, such as {found.rows[0]}")
 
 
 def _as_a_fresh_projection(world: World, log: LogReader, done: Checked) -> None:

@@ -189,7 +189,7 @@ def test_two_projectors_at_once_with_every_batch_twice_give_the_answers_of_one(
     doubled = store.rows("SELECT count() AS rows, uniqExact(member_id, seq, n) AS ids FROM tallybook_rows.ledger")
     assert int(str(doubled[0]["rows"])) >= 2 * int(str(doubled[0]["ids"]))  # nothing was merged meanwhile
     assert answers(store) == undisturbed
-    assert not [found for found in run_audits(store) if found[1]]
+    assert not [found for found in run_audits(store) if found.rows]
 
 
 def at_once(*calls: Callable[[], object]) -> None:
