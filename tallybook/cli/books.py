@@ -121,13 +121,13 @@ def _follow(
         form=form,
         processes=processes or 1,
     )
-    if done.conflicts:
+    if done.conflicts or done.shared_keys:
         raise typer.Exit(Exit.FOUND)
 
 
 def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format | None, options: _Options) -> None:
     from tallybook.folder.import_files import import_files
-    from tallybook.tables.alarms import alarms_of
+    from tallybook.tables.alarms import alarms_of, not_acknowledged
     from tallybook.tables.catch_up import update_after_import
 
     done = import_files(
@@ -142,10 +142,10 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
     )
     for line in done.report():
         say(line)
-    alarms = alarms_of(folder, update_after_import(folder)) if options.project else []
-    for line in alarms:
+    shared = not_acknowledged(folder, update_after_import(folder)) if options.project else []
+    for line in alarms_of(shared):
         say(line)
-    if done.has_alarm or alarms:
+    if done.has_alarm or shared:
         raise typer.Exit(Exit.FOUND)
 
 

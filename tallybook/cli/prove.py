@@ -126,10 +126,10 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
         tick = as_of(store)
     failed = [result for result in results if result.fails]
     if as_json:
-        show_json(_as_json(results, known) | {"as_of": tick})
+        show_json({"as_of": tick} | _as_json(results, known))
     else:
         for result in results:
-            _show_audit(result, known.get(result.name, {}))
+            _show_audit(result, known.get(result.name, {}), advises=not folder.is_stream)
         said = f"{len(failed)} of them found what must not be there" if failed else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
     if failed:
@@ -149,7 +149,7 @@ def _as_json(results: list[Audited], known: dict[str, dict[str, Acknowledgement]
     }
 
 
-def _show_audit(result: Audited, known: dict[str, Acknowledgement]) -> None:
+def _show_audit(result: Audited, known: dict[str, Acknowledgement], *, advises: bool) -> None:
     from projections.audits.run import KEY
 
     mark = WARNS if result.rows and not result.fails else MARKS[not result.rows]
@@ -158,7 +158,7 @@ def _show_audit(result: Audited, known: dict[str, Acknowledgement]) -> None:
     if result.rows:
         shown = result.rows[:MAX_ROWS_SHOWN]
         show_table(f"rows: {len(result.rows):,}, of which {len(shown)} shown", shown)
-        if KEY in shown[0]:
+        if advises and KEY in shown[0]:
             say(f"when it is looked into: tallybook acknowledge {result.name} KEY --reason TEXT --by NAME")
     for row in result.acknowledged[:MAX_ROWS_SHOWN]:
         said = _with_reason(row, known)

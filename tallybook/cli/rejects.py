@@ -181,7 +181,7 @@ def _resubmit_to_files(
     folder: Folder, number: int, mended: bytes | None, *, accept_too_old: bool, as_json: bool
 ) -> None:
     from tallybook.folder.rejects import resubmit_event
-    from tallybook.tables.alarms import alarms_of
+    from tallybook.tables.alarms import alarms_of, not_acknowledged
     from tallybook.tables.catch_up import update_after_import
 
     done = resubmit_event(folder, number, mended, now=now_ms(), accept_too_old=accept_too_old)
@@ -191,10 +191,10 @@ def _resubmit_to_files(
     else:
         for line in done.report():
             say(line)
-    alarms = alarms_of(folder, update_after_import(folder))
-    for line in alarms:
+    shared = not_acknowledged(folder, update_after_import(folder))
+    for line in alarms_of(shared):
         note(line)
-    if done.has_alarm or alarms:
+    if done.has_alarm or shared:
         raise typer.Exit(Exit.FOUND)
 
 

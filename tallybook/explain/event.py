@@ -153,7 +153,7 @@ def _stations(
     stations = [Station("read", True, f"{came_from(first, names)} (dated {dated} by its round)")]
     numbers = {posting.member_id: posting for posting in postings}
     for member_id, mine in by_member.items():
-        whose = f" for {member_id}" if len(by_member) > 1 else ""
+        whose = f" for {member_id or 'a guest'}" if len(by_member) > 1 else ""
         hit = mine[0]
         stations.append(Station("journalled", True, f"{_place(hit)}{whose}"))
         if member_id is None:
@@ -178,9 +178,11 @@ def _projected(reached: bool | None, whose: str) -> Station:
 
 
 def _notes(fact: MemberFact, by_member: dict[str | None, list[Hit]]) -> list[str]:
-    members = [member_id or "a guest" for member_id in by_member]
+    members = [member_id for member_id in by_member if member_id is not None]
     if len(members) > 1 and not hasattr(fact, "referee_id"):
-        return [f"the same source and event id came for {len(members)} accounts ({', '.join(members)}): see `audit`"]
+        return [f"the same source and event id came for {len(members)} members ({', '.join(members)}): see `audit`"]
+    if members and None in by_member:
+        return [f"it came for a guest and for {members[0]}, who alone has points for it"]
     if isinstance(fact, RefereePurchased):
         told = f"told to {fact.referrer_id} and {fact.referee_id} because of claim {fact.claim_rank}"
         made = format_instant(fact.claimed_at)

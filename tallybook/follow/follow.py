@@ -67,6 +67,7 @@ def follow_folder(
         following = _Following(follower, inbox, tables, session, say)
         following.run(clock, stop, spooling)
         tables.finish()
+        follower.done.shared_keys = tables.shared_keys
         for line in (*unknown_lines(follower.unknown), following.summary()):
             say(line)
         return follower.done

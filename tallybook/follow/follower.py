@@ -46,6 +46,7 @@ class Followed(RunCounts):
     already: int = 0
     files: int = 0
     files_refused: int = 0
+    shared_keys: int = 0
     commits: int = 0
     committed_at: int = 0
 

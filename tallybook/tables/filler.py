@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # ClickHouse is slow to load, and this process never asks it
 POLL_SECONDS: Final = 0.05  # between two looks at the books where the child is not notified of commits
 GAP_SECONDS: Final = 0.25  # between two projections: each makes a part of every table, which ClickHouse has to merge
 HELD_SECONDS: Final = 0.25  # between two tries to open tables that another process has open
+KEYS_SECONDS: Final = 10.0  # between two looks for keys of several members, and so many times as long as a look takes
+KEYS_PAUSE: Final = 20.0
 STOP_SECONDS: Final = 600.0
 MAX_RESTARTS: Final = 5
 RESTART_SECONDS: Final = 2.0  # before the first restart, and twice as long before each further one
@@ -34,13 +36,17 @@ Say = Callable[[str], None]
 
 
 class FillerReport(msgspec.Struct):
-    """A message of the child: postings brought in and seconds spent since its start, and the commit the tables hold."""
+    """A message of the child: postings brought in and seconds spent since its start, and the commit the tables hold.
 
-    kind: Literal["held", "serving", "projected", "finished", "failed"]
+    An `alarm` has the number of keys under which facts of several members came.
+    """
+
+    kind: Literal["held", "serving", "projected", "alarm", "finished", "failed"]
     text: str = ""
     postings: int = 0
     seconds: float = 0.0
     commit: int = -1
+    keys: int = 0
 
 
 class TableFiller:
@@ -53,6 +59,7 @@ class TableFiller:
     def __init__(self, root: Path, say: Say, *, serves: bool = False, is_notified: bool = False) -> None:
         self.last = FillerReport("projected")
         self.url = ""
+        self.shared_keys = 0
         self._root = root
         self._say = say
         self._serves = serves
@@ -114,7 +121,8 @@ class TableFiller:
                 report = msgspec.json.decode(connection.recv_bytes(), type=FillerReport)
                 if report.kind == "serving":
                     self.url = report.text
-                elif report.kind in {"held", "failed"}:
+                elif report.kind in {"held", "failed", "alarm"}:
+                    self.shared_keys += report.keys
                     self._say(report.text)
                 else:
                     self._unanswered = 0
@@ -214,24 +222,60 @@ def _project_on(
             address = opened.enter_context(serving(cast(Served, store)))  # the store of a folder is the embedded one
             report(FillerReport("serving", f"http://{address.host}:{address.port}"))
         projector = Projector(log, store, log.current_edition())
+        keys = _SharedKeys(folder, store, report)
         last, postings, seconds = -1, 0, 0.0
         while True:
             finishing = messages.is_finishing
             log.refresh()
             committed = log.committed()
+            keys.ask(at_once=finishing and committed.number == last)
             if committed.number != last:
                 started = time.perf_counter()
                 postings += projector.project().postings
                 seconds += time.perf_counter() - started
                 last = committed.number
+                keys.is_behind = True
                 if is_notified:
                     report(FillerReport("projected", "", postings, seconds, last))
                     time.sleep(GAP_SECONDS)
             elif finishing:
                 break
             else:
-                messages.wait(None if is_notified else POLL_SECONDS)
+                messages.wait(keys.due_in() if is_notified else POLL_SECONDS)
     report(FillerReport("finished", "", postings, seconds, last))
+
+
+class _SharedKeys:
+    """Looks from time to time whether what came in has keys of several members, and reports them."""
+
+    def __init__(self, folder: Folder, store: Store, report: Callable[[FillerReport], None]) -> None:
+        from projections.answers.queries import next_pages
+
+        self.is_behind = False
+        self._folder = folder
+        self._store = store
+        self._report = report
+        self._next_pages = next_pages(store)
+        self._due_at = time.monotonic() + KEYS_SECONDS
+
+    def due_in(self) -> float | None:
+        """The seconds until it should look again; None if nothing has come in since it did."""
+        return max(self._due_at - time.monotonic(), 0.0) if self.is_behind else None
+
+    def ask(self, *, at_once: bool) -> None:
+        """Look, if something has come in and it is time to (`at_once`: whether or not it is)."""
+        from projections.answers.queries import keys_of_two_members, next_pages
+        from tallybook.tables.alarms import alarms_of, not_acknowledged
+
+        started = time.monotonic()
+        if not self.is_behind or (started < self._due_at and not at_once):
+            return
+        first_pages, self._next_pages = self._next_pages, next_pages(self._store)
+        found = not_acknowledged(self._folder, keys_of_two_members(self._store, first_pages))
+        if found:
+            self._report(FillerReport("alarm", "\n".join(alarms_of(found)), keys=len(found)))
+        ended = time.monotonic()
+        self.is_behind, self._due_at = False, ended + max(KEYS_SECONDS, KEYS_PAUSE * (ended - started))
 
 
 def _open_tables(
