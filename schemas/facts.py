@@ -27,6 +27,8 @@ _END = r"(?![\s\S])"
 # Printable text without control characters; the lengths keep every record small enough for one page.
 _NO_CONTROL = rf"^[^\x00-\x1f\x7f]*{_END}"
 ONE_UNIT_MILLI: Final = 1000
+# The form of the books that this program writes; a form that older programs must not read has the next number.
+BOOKS_VERSION: Final = 1
 # A source may not hold "/", so that `source/event_id` names one event without ambiguity. Tallybook's own is reserved:
 # whoever could publish under it could take the key of a derived fact, which would then be a conflict and never paid.
 _SOURCE: Final = rf"^(?!{DERIVED_SOURCE}{_END})[A-Za-z0-9._:-]+{_END}"
@@ -169,7 +171,10 @@ class RefereePurchased(msgspec.Struct, frozen=True, omit_defaults=True, tag_fiel
 
 
 class JournalOpened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag=True):
-    """The first line of every partition: the constants of the deployment, checked by every process."""
+    """The first line of every partition: the constants of the deployment, checked by every process.
+
+    `books_version` is the form in which the books are written, BOOKS_VERSION in new ones; 0 in books that name none.
+    """
 
     deployment: str
     generation: int
@@ -178,6 +183,7 @@ class JournalOpened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="
     horizon_ms: int
     referral_window_ms: int
     opened_at: int = 0
+    books_version: int = 0
 
 
 @final  # so that `type(fact) is ClockTicked` tells the checker what the fact is not; isinstance takes twice as long

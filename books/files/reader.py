@@ -27,6 +27,7 @@ from books.files.layout import (
     scored_mark,
 )
 from books.log import RecordedDigests
+from books.opening import readable
 from schemas.avro.codecs import BodyDamaged, Written, decode_postings, decode_record
 from schemas.avro.containers import Block
 from schemas.facts import JournalOpened
@@ -195,7 +196,7 @@ class FileLogReader:
         for _, page in self._pages(book, 0, due=0):
             opened = page.lines[0].fact if page.lines else None
             if isinstance(opened, JournalOpened) and identity_of(opened) == self._identity:
-                return msgspec.structs.replace(opened, partition=0)
+                return readable(msgspec.structs.replace(opened, partition=0), self.folder)
             break
         raise BooksDamaged(book.name, book.first, "its first line is not the opening of this book")
 

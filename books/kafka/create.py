@@ -13,6 +13,7 @@ from books.kafka.errors import KafkaUnreachable
 from books.kafka.log import POLL_SECONDS
 from books.kafka.messages import message_of, opening_of, page_message
 from books.kafka.records import Place
+from books.opening import readable
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.facts import JournalOpened
 from schemas.pages import JournalLine
@@ -114,7 +115,10 @@ def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
     if found is None:
         what = f"{topics.journal} has records, and the first of them is not the opening of a journal"
         raise BooksForeign(cluster.bootstrap, what, "Choose another name for the deployment.")
-    told = msgspec.structs.replace(found, partition=0, opened_at=opened.opened_at)
+    readable(found, cluster.bootstrap)
+    told = msgspec.structs.replace(
+        found, partition=0, opened_at=opened.opened_at, books_version=opened.books_version
+    )
     if told != opened:
         what = f"{topics.journal} was opened as {_constants(found)}, and not as {_constants(opened)}"
         raise BooksForeign(cluster.bootstrap, what, "These are fixed when a journal is opened; use another deployment.")

@@ -28,6 +28,7 @@ from books.kafka.messages import (
 from books.kafka.records import Place, Record
 from books.kafka.take_over import SETTLE_SECONDS
 from books.log import RecordedDigests
+from books.opening import readable
 from schemas.facts import JournalOpened
 from schemas.pages import JournalPage, Reject
 from schemas.posting import EditionOpened, Posting, PostingBatch
@@ -269,7 +270,7 @@ class KafkaLogReader:
             raise BooksForeign(
                 self.cluster.bootstrap, what, "A journal keeps its partitions for ever. Use another name."
             )
-        return msgspec.structs.replace(opened, partition=0)
+        return readable(msgspec.structs.replace(opened, partition=0), self.cluster.bootstrap)
 
     def _place(self, topic: str, partition: int) -> Place:
         if not 0 <= partition < self._partitions:

@@ -128,10 +128,10 @@ def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None)
 def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
     from books.kafka.create import open_stream
     from schemas.bounds import DAY_MS
-    from schemas.facts import JournalOpened
+    from schemas.facts import BOOKS_VERSION, JournalOpened
 
     name, windows = stream.settings.deployment, (horizon_days * DAY_MS, REFERRAL_WINDOW_DAYS * DAY_MS)
-    opened = JournalOpened(name, 1, partitions, 0, *windows, now_ms())
+    opened = JournalOpened(name, 1, partitions, 0, *windows, now_ms(), BOOKS_VERSION)
     if open_stream(stream.cluster, stream.topics, opened):
         say(f"books opened: {partitions} partitions, a horizon of {horizon_days} days")
     else:

@@ -52,7 +52,7 @@ class Folder:
     def create(self, deployment: str, partitions: int, horizon_days: int, opened_at: int) -> None:
         """Make the folders and empty books; raises BooksExist where there are books already."""
         from books.files.create import create_books
-        from schemas.facts import JournalOpened
+        from schemas.facts import BOOKS_VERSION, JournalOpened
 
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.rulesets.mkdir(exist_ok=True)
@@ -66,6 +66,7 @@ class Folder:
                 horizon_ms=horizon_days * DAY_MS,
                 referral_window_ms=REFERRAL_WINDOW_DAYS * DAY_MS,
                 opened_at=opened_at,
+                books_version=BOOKS_VERSION,
             ),
         )
 
