@@ -25,10 +25,10 @@ BIN = Path(sys.executable).parent
 # Three quarters of an hour off every whole one, with summer time in the south: no machine has it by chance.
 ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
-FAULTS_IN_CI = {"decider": 5, "plumbing": 3, "streaming": 2, "rescoring": 2}
-FEW_HISTORIES = 1_500  # in `make test`
-HISTORIES_IN_CI = 10_000
-SIMULATIONS_IN_CI = 4_000
+FAULTS_IN_CI = {"decider": 3, "plumbing": 2, "streaming": 1, "rescoring": 1}
+FEW_HISTORIES = 1_000  # in `make test`
+HISTORIES_IN_CI = 5_000
+SIMULATIONS_IN_CI = 2_500
 STREAMS_IN_CI = 200
 RESCORED_IN_CI = 300
 FUZZ_SECONDS_IN_CI = 10

@@ -23,6 +23,8 @@ from tests.support.command_line import run
 from tests.support.processes import tallybook as command
 from tests.support.small_folder import FACTS, OPENED_AT, RULES, RULES_2, build_folder, purchase
 
+pytestmark = pytest.mark.long
+
 SAME = RULES.replace('version: "1"', 'version: "1b"')
 FROM = ("--from", "2026-11-01")
 MEMBERS = ("anna", "ben", "cleo")

@@ -59,6 +59,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     assert active_children() == []
 
 
+@pytest.mark.long
 def test_any_number_of_processes_makes_the_same_books(tmp_path: Path) -> None:
     file = str(write_lines(tmp_path / "events.jsonl", random_facts(1, a_day=40)))
     made = []
@@ -70,6 +71,7 @@ def test_any_number_of_processes_makes_the_same_books(tmp_path: Path) -> None:
     assert all(each == made[0] for each in made[1:])
 
 
+@pytest.mark.long
 def test_a_snapshot_of_one_number_serves_any_other(tmp_path: Path) -> None:
     whole, turns = fresh(tmp_path / "whole"), fresh(tmp_path / "turns")
     with writing_session(whole, NOW) as session:

@@ -25,6 +25,8 @@ from tests.support.processes import MAIN, MAX_SECONDS, tallybook
 from tests.support.small_imports import RULES, START, rounds_of
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 PARTITIONS = 24
 KILLED_UP_TO = 10  # so many finished partitions: the rest is enough for a kill that comes late
 DAYS = 10
