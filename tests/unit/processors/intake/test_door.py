@@ -15,7 +15,7 @@ from processors.intake.normal_form import normal_form
 from processors.intake.refusal import MAX_MESSAGE
 from processors.intake.unknown_fields import MAX_UNKNOWN_FIELDS, UnknownFields
 from schemas.bounds import DAY_MS, EARLIEST_AT, MAX_AMOUNT_MINOR, MAX_EVENT_BYTES, MAX_FUTURE_MS, MAX_QUANTITY_MILLI
-from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded
+from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRecorded, order_total_minor
 from tests.fuzz.mutations import ODD_VALUES
 from tests.support.fact_samples import (
     AT,
@@ -78,6 +78,52 @@ def test_greatest_values_are_admitted() -> None:
     assert isinstance(fact, PurchaseRecorded)
     assert [line.amount_minor for line in fact.lines] == [MAX_AMOUNT_MINOR, 0]
     assert plain(admitted(admit_json(json_of(PURCHASE, lines=[]))))["lines"] == []
+
+
+def test_an_order_may_have_lines_that_take_something_off() -> None:
+    lines = [
+        {"sku": "office-chair", "amount_minor": 7000},
+        {"sku": "10% on your order", "amount_minor": -700, "unit_price_minor": -700},
+        {"sku": "empties", "amount_minor": -300, "quantity_milli": -12_000},
+        {"sku": "sample", "amount_minor": 0, "quantity_milli": -1000},
+    ]
+    fact = admitted(admit_json(json_of(PURCHASE, lines=lines)))
+    assert isinstance(fact, PurchaseRecorded)
+    assert order_total_minor(fact) == 6000
+    assert admit(PURCHASE | {"lines": lines}) == fact
+    nothing_left = [{"sku": "a", "amount_minor": 500}, {"sku": "voucher", "amount_minor": -500}]
+    assert admitted(admit_json(json_of(PURCHASE, lines=nothing_left)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "field", "says"),
+    [
+        (
+            [(500, 1000), (-600, 1000)],
+            "negative_order",
+            "lines",
+            "add up to -1.00 EUR, which is below 0: send what was",
+        ),
+        ([(-1, 1000)], "negative_order", "lines", "add up to -0.01 EUR, which is below 0"),
+        (
+            [(0, 1000), (5, -1)],
+            "out_of_range",
+            "lines[1].quantity_milli",
+            "lines[1].quantity_milli is -1 and the line's",
+        ),
+        ([(10**13, 1000), (1, 1000), (-1, 1000)], "out_of_range", "lines", "add up to 10,000,000,000,001: at most"),
+        ([(0, 10**12), (0, 1), (0, -1)], "out_of_range", "lines", "quantity_milli add up to 1,000,000,000,001"),
+        ([(-(10**13) - 1, 1000)], "out_of_range", "lines[0].amount_minor", "it must be -10000000000000 or more"),
+    ],
+)
+def test_lines_that_take_off_too_much_are_refused(
+    lines: list[tuple[int, int]], reason: str, field: str, says: str
+) -> None:
+    written = [{"sku": "a", "amount_minor": amount, "quantity_milli": quantity} for amount, quantity in lines]
+    for judged in (admit_json(json_of(PURCHASE, lines=written)), admit(PURCHASE | {"lines": written})):
+        refusal = refused(judged)
+        assert (refusal.reason, refusal.field) == (reason, field)
+        assert says in refusal.message
 
 
 def test_a_guest_and_a_buyer_who_names_himself_are_admitted() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from schemas.entry_ids import tick_event_id
-from schemas.facts import ReferralMade
+from schemas.facts import CheckedIn, ReferralMade
+from schemas.pages import Reject
 from schemas.posting import TICK_SOURCE
 from tallybook.folder.folder import Folder
 from tests.support.command_line import run
-from tests.support.small_folder import at, build_folder, purchase
+from tests.support.small_folder import INPUT, at, build_folder, purchase
 
 
 def explained(folder: Path, *arguments: str) -> dict[str, Any]:
@@ -302,3 +303,89 @@ def test_fact_without_rules_has_no_rules_to_consider(late_rules: Path) -> None:
     (event,) = run(late_rules, "explain", "p-before", "--json").json()["events"]
     (posting,) = event["postings"]
     assert (posting["rules"], posting["considered"], event["local_time"]) == (None, [], "")
+
+
+OFTEN = """\
+programme: corner-shop
+version: "1"
+timezone: Europe/Berlin
+currency: EUR
+limits:
+  - {id: once, per: order, times: 1}
+  - {id: visits-a-day, per: day, times: 1}
+rules:
+  - {id: base, kind: spend, points: 1, per_minor: 100, limits: [once]}
+  - {id: visit, kind: fixed, on: check_in, points: 5, limits: [visits-a-day]}
+  - {id: run, kind: streak, daily: 2}
+"""
+TWICE = (
+    (
+        "11-02T00:00",
+        (
+            purchase("created-9001", "11-01T09:00", "anna", 10_000, order_id="9001"),
+            purchase("paid-9001", "11-01T09:01", "anna", 10_000, order_id="9001"),
+            CheckedIn("app", "c-1", at("11-01T10:00"), "anna"),
+            CheckedIn("app", "c-2", at("11-01T18:00"), "anna"),
+        ),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def told_twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An order and a day of which the shop tells twice."""
+    root = tmp_path_factory.mktemp("twice") / "shop"
+    build_folder(root, TWICE, (), OFTEN)
+    return root
+
+
+def test_a_second_check_in_of_a_day_is_told_so_before_any_limit(told_twice: Path) -> None:
+    (posting,) = explained(told_twice, "c-2")["postings"]
+    assert posting["reason"] == "day_already_paid"
+    assert posting["why"] == (
+        "The member had already checked in on 2026-11-01; each local day counts once. Of the other rules the ledger "
+        "says limit_reached: It was worth points, but there was no room left under visits-a-day (day:2026-11-01)."
+    )
+    newest = run(told_twice, "explain", "--member", "anna", "--json").json()["member"]["newest"]
+    assert [fact["reason"] for fact in newest if fact["event_id"] in {"c-1", "c-2"}] == ["day_already_paid", ""]
+
+
+def test_an_order_that_was_paid_before_is_named(told_twice: Path) -> None:
+    (posting,) = explained(told_twice, "paid-9001")["postings"]
+    assert posting["reason"] == "limit_reached"
+    assert "order 9001 was paid before, under another event: once lets an order be paid no more" in posting["why"]
+    (limit,) = rule(posting, "base")["limits"]
+    assert (limit["window"], limit["used_before"], limit["left"]) == ("order:9001", 1, 0)
+    (member,) = [run(told_twice, "explain", "--member", "anna", "--json").json()["member"]]
+    assert [limit["limit_id"] for limit in member["limits"]] == ["visits-a-day"]
+
+
+def refused_part(event_id: str, record: int, number_input: str) -> Reject:
+    return Reject(
+        reason="wrong_type",
+        message="lines[0].amount_minor must be a whole number",
+        raw=b"{}",
+        input=number_input,
+        input_name="november.csv",
+        record=record,
+        source="pos",
+        event_id=event_id,
+    )
+
+
+def test_it_is_not_said_that_all_is_done_while_points_are_missing(tmp_path: Path) -> None:
+    """A part of the input came in under the refused record's id, or the mended record is a conflict."""
+    days = (
+        (
+            "11-02T00:00",
+            (purchase("p-part", "11-01T09:00", "anna", 1000), purchase("p-other", "11-01T09:00", "anna", 1)),
+        ),
+        ("11-03T00:00", (purchase("p-other", "11-01T09:00", "anna", 9000),)),
+    )
+    rejects = (refused_part("p-part", 2, INPUT), refused_part("p-other", 9, "cd" * 32))
+    build_folder(tmp_path / "shop", days, rejects)
+    for event_id in ("p-part", "p-other"):
+        said = run(tmp_path / "shop", "explain", event_id).out
+        assert "something else came in under this id" in said
+        assert "nothing is left to do" not in said
+        assert "send it as an event with an id of its own" in said
