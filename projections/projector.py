@@ -147,7 +147,17 @@ class Projector:
         # Before any marker is read: later calls do not come here again, and without this row readers see nothing.
         if not self._store.rows("SELECT 1 AS there FROM tallybook_rows.current_edition"):
             self._store.insert("current_edition", {"pointer": [1], "edition": [self._edition], "version": [1]})
-        return _markers(self._store)
+        return self._with_zones(_markers(self._store))
+
+    def _with_zones(self, markers: dict[_Key, _Marker]) -> dict[_Key, _Marker]:
+        """The markers, without those of the journal if an earlier version took in publications without their zones."""
+        known = [
+            self._store.rows(f"SELECT 1 AS there FROM tallybook_rows.{table} LIMIT 1")
+            for table in ("rulesets", "zone_changes")
+        ]
+        if not known[0] or known[1]:
+            return markers
+        return {key: marker for key, marker in markers.items() if key.book != JOURNAL}
 
 
 class _Batches:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,7 @@ class Bookkeeper:
     """Takes facts with what they earned, in journal order, and gives the books that a right scoring would leave."""
 
     def __init__(self, partitions: int = 2, zone: str = "Europe/Berlin") -> None:
-        self._zone = ZoneInfo(zone)
+        self._zone = ZoneInfo.from_file(BytesIO(zone_data(zone)))
         self._lines: list[list[JournalLine]] = [[] for _ in range(partitions)]
         self._postings: list[list[Posting]] = [[] for _ in range(partitions)]
         self._accounts: dict[str, _Account] = {}
