@@ -45,7 +45,7 @@ def apply(partition: Partition, account: Account, fact: MemberFact | ClockTicked
     if occurred_at > account.latest_at:
         account.latest_at = occurred_at
     for charged in posting.charges:
-        charge(account, charged, occurred_at, partition.horizon_at)
+        charge(account, charged, occurred_at, partition.horizon_ms)
     if posting.day_held is not None:
         _hold_day(account, posting)
     if posting.totals:

@@ -93,7 +93,7 @@ class Awards(msgspec.Struct, gc=False):
         for limit in limits:
             window, counter = limit.place(self.fact, self.day)
             windows.append(window)
-            used = used_of(self.account, counter, self.partition.horizon_at)
+            used = used_of(self.account, counter, self.fact.occurred_at, self.partition.horizon_ms)
             for charge in charges:
                 if charge.limit_id == limit.limit_id:  # a fact falls into one window of a limit
                     used += charge.amount

@@ -42,14 +42,14 @@ def drop_old(partition: Partition, account: Account) -> None:
     account.claims_paid = {key: until for key, until in account.claims_paid.items() if until >= horizon_at}
     before_day = horizon_at // DAY_MS - _ZONE_SLACK_DAYS
     account.totals = totals_since(account.totals, before_day)
-    orders = account.first_charged
+    # What counts until the horizon has passed since an instant is kept until the horizon has passed since that end.
+    orders = {key: at for key, at in account.first_charged.items() if at + partition.horizon_ms > horizon_at}
     account.counters = {
         key: used
         for key, used in account.counters.items()
-        if (orders[key] >= horizon_at if key in orders else _window_ends(key) > before_day)
+        if (key in orders if key in account.first_charged else _window_ends(key) > before_day)
     }
-    if orders:
-        account.first_charged = {key: at for key, at in orders.items() if at >= horizon_at}
+    account.first_charged = orders
 
 
 @lru_cache(MAX_ENDS_KEPT)

@@ -60,22 +60,22 @@ def counter_key(limit_id: str, window: str) -> str:
     return f"{limit_id}|{window}"
 
 
-def used_of(account: Account, counter: str, horizon_at: int) -> int:
-    """What a counter of an account has counted; an order's counts nothing once its first charge is behind the horizon.
+def used_of(account: Account, counter: str, at: int, horizon_ms: int) -> int:
+    """What a counter has counted for a fact that happened at `at` (ms).
 
-    So it does not matter when the counter is forgotten.
+    An order's counts for what happened before the horizon has passed since the fact that charged it first.
     """
-    if account.first_charged.get(counter, horizon_at) < horizon_at:
+    if account.first_charged.get(counter, at) + horizon_ms <= at:
         return 0
     return account.counters.get(counter, 0)
 
 
-def charge(account: Account, charged: LimitCharge, occurred_at: int, horizon_at: int) -> None:
-    """Add to a counter what a fact that happened at `occurred_at` (ms) was charged."""
+def charge(account: Account, charged: LimitCharge, at: int, horizon_ms: int) -> None:
+    """Add to a counter what a fact that happened at `at` (ms) was charged."""
     counter = counter_key(charged.limit_id, charged.window)
-    used = used_of(account, counter, horizon_at)
+    used = used_of(account, counter, at, horizon_ms)
     if not used and charged.window.startswith(f"{PER_ORDER}:"):
-        account.first_charged[counter] = occurred_at
+        account.first_charged[counter] = at
     account.counters[counter] = used + charged.amount
 
 

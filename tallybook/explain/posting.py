@@ -194,9 +194,9 @@ def _considered(ruleset: Ruleset, zone: Zone, moment: Moment, fact: MemberFact, 
     workings = {working.rule_id: working for working in posting.workings}
     compiled = moment.machine.partition.rules_at(fact.occurred_at)
     by_id = {} if compiled is None else {rule.rule_id: rule for rule in compiled.rules_for(fact)}
-    account, horizon_at = moment.account, moment.machine.partition.horizon_at
-    local = LocalMoment(zone, fact.occurred_at)
-    counters = {counter: used_of(account, counter, horizon_at) for counter in account.counters}
+    account, at, horizon_ms = moment.account, fact.occurred_at, moment.machine.partition.horizon_ms
+    local = LocalMoment(zone, at)
+    counters = {counter: used_of(account, counter, at, horizon_ms) for counter in account.counters}
     seen: list[RuleSeen] = []
     for each in consider(ruleset, zone, fact):
         working = workings.get(each.rule_id)

@@ -78,11 +78,10 @@ class Account:
         """Gross points ever awarded."""
         return sum(award.points for award in self.awards)
 
-    def forget_order(self, limit_id: str, window: str, horizon_at: int) -> None:
-        """Forget what an order was charged if the first fact that charged it happened before the horizon."""
-        if self.first_charged.get((limit_id, window), horizon_at) < horizon_at:
-            del self.first_charged[limit_id, window]
-            self.charges = [c for c in self.charges if (c.limit_id, c.window) != (limit_id, window)]
+    def begin_order_anew(self, limit_id: str, window: str) -> None:
+        """Forget what an order was charged."""
+        del self.first_charged[limit_id, window]
+        self.charges = [c for c in self.charges if (c.limit_id, c.window) != (limit_id, window)]
 
     def charged(self, limit_id: str, window: str) -> int:
         """What a window of a limit was charged so far."""

@@ -307,9 +307,7 @@ class ReferenceLedger:
         for limit_id in rule.get("limits", []):
             limit = next(limit for limit in programme.document["limits"] if limit["id"] == limit_id)
             window = rules.window_of(limit, programme.zone, fact)
-            if limit["per"] == "order" and self.last_tick is not None:
-                account.forget_order(limit_id, window, self.last_tick - self.horizon_ms)
-            used = account.charged(limit_id, window)
+            used = 0 if self._is_order_over(account, limit_id, window, fact) else account.charged(limit_id, window)
             charged.append((limit, window))
             if "times" in limit:
                 points = points if used < int(limit["times"]) else 0
@@ -324,12 +322,18 @@ class ReferenceLedger:
             deciding.lots_were_too_many = True
             return
         for limit, window in charged:
+            if self._is_order_over(account, limit["id"], window, fact):
+                account.begin_order_anew(limit["id"], window)
             charge = LimitCharge(limit["id"], window, 1 if "times" in limit else points)
             account.charges.append(charge)
             if limit["per"] == "order":
                 account.first_charged.setdefault((limit["id"], window), fact.occurred_at)
             deciding.charges.append(charge)
         self._award(deciding, rule["id"], points, rules.expires_at(programme, rule, fact.occurred_at))
+
+    def _is_order_over(self, account: Account, limit_id: str, window: str, fact: MemberFact) -> bool:
+        first = account.first_charged.get((limit_id, window))
+        return first is not None and fact.occurred_at >= first + self.horizon_ms
 
     def _award(self, deciding: Deciding, rule_id: str, points: int, expires_at: int | None) -> None:
         account, fact = deciding.account, deciding.fact
