@@ -96,8 +96,8 @@ def admit_json(
         return _admit_parsed(raw, unknown, default_type, envelope)
     try:
         return _finished(shape)
-    except Problem as problem:
-        return refusal_of(problem, msgspec.structs.asdict(shape) | {"type": _type_name(shape)})
+    except Problem:
+        return _admit_parsed(raw, unknown, default_type, envelope)
 
 
 def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> PublishedFact | Refusal:
@@ -107,14 +107,9 @@ def admit(document: Mapping[str, Any], unknown: UnknownFields | None = None) -> 
     """
     try:
         name = _known_type(document)
-        try:
-            shape = msgspec.convert(document, SHAPES[name])
-        except _MISFITS:
-            shape = None
-        if shape is not None:
-            texts = texts_of(shape)
-            if are_plain(texts) and _is_small(shape, texts):
-                return _finished(shape)
+        quickly = _as_it_stands(document, name)
+        if quickly is not None:
+            return quickly
         document = _normal_form(document, name)
         return _checked(_shape_of(document, name, unknown), document, name)
     except Problem as problem:
@@ -224,6 +219,16 @@ def _admit_parsed(
         return _checked(_shape_of(document, name, unknown), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
+
+
+def _as_it_stands(document: Mapping[str, Any], name: str) -> PublishedFact | None:
+    """The fact of a document that surely is in its normal form and may be admitted; None leaves that open."""
+    try:
+        shape = msgspec.convert(document, SHAPES[name])
+        texts = texts_of(shape)
+        return _finished(shape) if are_plain(texts) and _is_small(shape, texts) else None
+    except (*_MISFITS, Problem):
+        return None
 
 
 def _normal_form(document: Mapping[str, Any], name: str) -> dict[str, Any]:
