@@ -14,6 +14,8 @@ MAX_TEXT_LENGTH: Final = 10**7
 MAX_MEDIA: Final = 1_000
 MAX_EVENT_BYTES: Final = 1_000_000
 EARLIEST_AT: Final = 0  # 1970-01-01T00:00:00Z
+# Smaller numbers are not taken for milliseconds, as they look like seconds of 1970 to 2100.
+UNLIKE_SECONDS: Final = 4_102_444_800
 MAX_FUTURE_MS: Final = 5 * 60 * 1000
 DAY_MS: Final = 86_400_000
 

@@ -1,4 +1,4 @@
-"""Writes the tables of fields and of reject reasons into docs/publishers.md, from the contracts that the door obeys."""
+"""Writes the tables of docs/publishers.md: fields and reject reasons from the contracts, and what the readers take."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from schemas.facts import PUBLISHED_TYPES
 from scripts.json_schemas import json_schema
+from scripts.taken_docs import TITLE, taken_table
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "publishers.md"
 REASONS: Final = "reject reasons"
@@ -41,6 +42,8 @@ def _section(name: str) -> str:
     if name == REASONS:
         rows = [f"| `{reason}` | {meaning} |" for reason, meaning in REJECT_REASONS.items()]
         return _table("| reason | what it says |", rows)
+    if name == TITLE:
+        return _table(*taken_table())
     schema = json_schema(PUBLISHED_TYPES[0].__name__)["$defs"][name] if name == "PurchaseLine" else json_schema(name)
     required = set(schema["required"])
     rows = [

@@ -12,7 +12,7 @@ import msgspec
 
 from processors.ruleset.json_schema import ruleset_json_schema
 from schemas.avro.contracts import load_schema
-from schemas.bounds import EARLIEST_AT
+from schemas.bounds import UNLIKE_SECONDS
 from schemas.currencies import DECIMALS
 from schemas.facts import PUBLISHED_TYPES
 
@@ -27,7 +27,7 @@ _OCCURRED_AT: Final = {
     ),
     "anyOf": [
         {"type": "string", "format": "date-time", "examples": ["2026-11-11T11:11:11Z", "2026-11-11T12:11:11.5+01:00"]},
-        {"type": "integer", "minimum": EARLIEST_AT, "examples": [1_794_395_471_000]},
+        {"type": "integer", "minimum": UNLIKE_SECONDS, "examples": [1_794_395_471_000]},
     ],
 }
 

@@ -153,7 +153,7 @@ def _check_id(value: str, place: str) -> None:
             f"{place} is {quoted(value)}: a program has rounded a long number, so that its last digits are lost. "
             "Export it again as text (in a spreadsheet: give the column the format Text before the numbers come in)"
         )
-        raise Problem("out_of_range", message, place)
+        raise Problem("wrong_type", message, place)
 
 
 def _is_unicode(value: str) -> bool:

@@ -35,15 +35,13 @@ from schemas.bounds import (
     MAX_ID_LENGTH,
     MAX_QUANTITY_MILLI,
     MAX_SOURCE_LENGTH,
+    UNLIKE_SECONDS,
 )
 from schemas.currencies import DECIMALS, format_minor
 from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, PurchaseRecorded, ReferralMade, Source
 from schemas.instants import EARLIEST_MS, NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
-# Smaller numbers are not taken for milliseconds: they look like seconds of 1970 to 2100. An instant of early 1970 is told
-# apart from these as text.
-UNLIKE_SECONDS: Final = 4_102_444_800
 MAX_SOURCES_REMEMBERED: Final = 4_096
 # JSON is less than twenty times as long as Avro of the same event, so a body up to here is not too large as JSON.
 MAX_QUICK_BYTES: Final = 32_768
@@ -452,11 +450,11 @@ def refusal_of(problem: Problem, document: Mapping[str, Any]) -> Refusal:
 
 
 def _said(document: Mapping[str, Any], name: str, length: int) -> str:
-    """A text field of a refused record, cut to `length`; empty if it is no text."""
+    """A text field of a refused record, cut to `length` bytes; empty if it is no text."""
     value = document.get(name)
     if not isinstance(value, str):
         return ""
-    return value[:length].encode("utf-8", "replace").decode()
+    return value[:length].encode("utf-8", "replace")[:length].decode("utf-8", "ignore")
 
 
 def _said_instant(document: Mapping[str, Any]) -> int | None:

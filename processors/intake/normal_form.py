@@ -29,6 +29,8 @@ from schemas.facts import FREE_TEXTS, PurchaseLine
 _MAX_BITS: Final = 256
 _MAX_DIGITS: Final = 40
 
+# Blanks of no width, byte order marks and marks for the direction of text, which no eye sees around an id.
+_INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}(\.0{1,30})?", re.ASCII)
 # As JavaScript and Java write now: milliseconds of 2001 to 2286, and no other way to write a time has 13 digits.
@@ -54,16 +56,25 @@ def normal_form(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict
     return event
 
 
+def trimmed(text: str) -> str:
+    """A text without blanks, tabs, line breaks and invisible marks around it."""
+    bare = text.strip()
+    while bare and (bare[0] in _INVISIBLE or bare[-1] in _INVISIBLE):
+        bare = bare.strip(_INVISIBLE).strip()
+    return bare
+
+
 def id_text(value: Any) -> Any:
     """An id without the blanks around it, or as text where it is a number; what cannot be an id as it is."""
-    return value.strip() if isinstance(value, str) else _as_text(value)
+    text = _as_text(value)
+    return trimmed(text) if isinstance(text, str) else text
 
 
 def free_text(value: Any) -> Any:
     """Free text on one line, without blanks around it, numbers and truth values as text; the rest as it is."""
     text = _as_text(value)
     if isinstance(text, str):
-        return _CONTROL.sub(" ", text).strip()
+        return trimmed(_CONTROL.sub(" ", text))
     return {True: "true", False: "false"}[text] if isinstance(text, bool) else text
 
 
@@ -97,13 +108,13 @@ def _float_as_text(value: float) -> Any:
     return value if "e" in text else text
 
 
-def _trimmed(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
+def _trimmed_text(value: Any) -> Any:
+    return trimmed(value) if isinstance(value, str) else value
 
 
 def _whole_number(value: Any) -> Any:
     if isinstance(value, str):
-        text = value.strip()
+        text = trimmed(value)
         return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else text
     if isinstance(value, float):
         if math.isnan(value):
@@ -116,7 +127,7 @@ def _whole_number(value: Any) -> Any:
 
 def _instant(value: Any) -> Any:
     if isinstance(value, str):
-        text = value.strip()
+        text = trimmed(value)
         return int(text) if _MILLISECONDS.fullmatch(text) else text
     return _whole_number(value)
 
@@ -155,7 +166,7 @@ def _reader(field: inspect.Field) -> _Read:
     if field.name == "occurred_at":
         return _instant
     if field.name == "currency":
-        return _trimmed
+        return _trimmed_text
     if isinstance(described, inspect.IntType):
         return _whole_number
     if isinstance(described, inspect.StrType):

@@ -18,7 +18,9 @@ from tests.support.fact_samples import AT, EVENTS, admitted
 # A letter begins each text, as spreadsheets put marks of their own before what is no word.
 LETTERS = string.ascii_letters + "äß員日😀é"
 BLANKS = st.sampled_from(["", "", "", " ", "  ", "\t", "\u3000", "\u00a0", " \r\n"])
-WORDS = st.builds(str.__add__, st.sampled_from(LETTERS), st.text(LETTERS + string.digits + "-_.:,;/|'\"\\", max_size=12))
+WORDS = st.builds(
+    str.__add__, st.sampled_from(LETTERS), st.text(LETTERS + string.digits + "-_.:,;/|'\"\\", max_size=12)
+)
 IDS = st.builds(lambda before, word, after: before + word + after, BLANKS, WORDS, BLANKS)
 BREAKS = st.sampled_from([" ", "\n", "\r\n", "\t", "\x0b", "\x1f", "\x7f", "\n\n"])
 NOTES = st.builds(lambda one, by, two, after: one + by + two + after, WORDS, BREAKS, WORDS, BLANKS | BREAKS)
@@ -30,7 +32,7 @@ def whole(most: int) -> st.SearchStrategy[Any]:
     return st.builds(lambda number, write: write(number), st.integers(0, most), st.sampled_from([int, str, float]))
 
 
-def value_of(kind: type, name: str) -> st.SearchStrategy[Any]:
+def value_of(name: str) -> st.SearchStrategy[Any]:
     number = {"rating": 10, "media_count": 1_000}.get(name, 10**7)
     if name.endswith(("_minor", "_milli")) or name in {"rating", "text_length", "media_count"}:
         return whole(number)
@@ -43,9 +45,9 @@ def value_of(kind: type, name: str) -> st.SearchStrategy[Any]:
     return NOTES if name in FREE_TEXTS else IDS
 
 
-def fields_of(kind: type, names: tuple[str, ...], required: set[str]) -> st.SearchStrategy[Event]:
-    given_values = {name: value_of(kind, name) for name in names if name in required}
-    optional = {name: value_of(kind, name) | NOT_GIVEN for name in names if name not in required}
+def fields_of(names: tuple[str, ...], required: set[str]) -> st.SearchStrategy[Event]:
+    given_values = {name: value_of(name) for name in names if name in required}
+    optional = {name: value_of(name) | NOT_GIVEN for name in names if name not in required}
     return st.fixed_dictionaries(given_values, optional=optional)
 
 
@@ -54,10 +56,10 @@ def events_of(kind: type[PublishedFact]) -> st.SearchStrategy[list[Event]]:
     (sample,) = (event for event in EVENTS if event["type"] == kind.__name__)
     needed = set(sample) - {"type", "lines"} - ({"member_id"} if "lines" in sample else set())
     names = tuple(name for name in kind.__struct_fields__ if name not in {"lines", "attributes"})
-    parts: dict[str, Any] = {"head": fields_of(kind, names, needed)}
+    parts: dict[str, Any] = {"head": fields_of(names, needed)}
     parts["attributes"] = st.dictionaries(st.sampled_from(["note", "coupon", "vip"]), NOTES | NOT_GIVEN)
     if "lines" in sample:
-        line = fields_of(kind, LINE_NAMES, {"sku", "amount_minor"})
+        line = fields_of(LINE_NAMES, {"sku", "amount_minor"})
         parts["lines"] = st.lists(line, min_size=1, max_size=3)
     return st.lists(st.fixed_dictionaries(parts).map(lambda drawn: event_of(kind, drawn)), min_size=1, max_size=3)
 

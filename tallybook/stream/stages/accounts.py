@@ -20,7 +20,7 @@ from books.kafka.records import Place
 from processors.decider.account import FAR_FUTURE, Account
 from processors.stream.scoring import STAGE, StreamScorer
 from projections.serving.http_server import HttpAnswer
-from schemas.bounds import MAX_ID_LENGTH
+from schemas.bounds import MAX_ID_BYTES
 from schemas.instants import format_instant
 from schemas.partitions import partition_of
 from schemas.topics import Topics
@@ -126,8 +126,8 @@ class Accounts:
             member_id = unquote(asked.path[len(PATH) :], errors="strict")
         except UnicodeDecodeError:
             member_id = ""
-        if not member_id or len(member_id) > MAX_ID_LENGTH:
-            said = f"name a member, percent-encoded UTF-8, of at most {MAX_ID_LENGTH} characters: /accounts/anna"
+        if not member_id or len(member_id.encode()) > MAX_ID_BYTES:
+            said = f"name a member, percent-encoded UTF-8, of at most {MAX_ID_BYTES} bytes: /accounts/anna"
             return json_answer(HTTPStatus.BAD_REQUEST, {"error": said})
         partition = partition_of(member_id, self._partitions)
         try:

@@ -119,7 +119,7 @@ def test_page_is_as_generated(page: str) -> None:
 
 def test_page_has_every_kind_field_and_reason(page: str) -> None:
     kinds = [kind.__name__ for kind in PUBLISHED_TYPES]
-    assert sorted(re.findall(r"<!-- generated: ([\w ]+) -->", page)) == sorted([*kinds, "PurchaseLine", REASONS])
+    assert sorted(re.findall(r"<!-- generated: ([\w ]+) -->", page)) == sorted([*kinds, "PurchaseLine", REASONS, TITLE])
     for kind in PUBLISHED_TYPES:
         assert f"| `{kind.__name__}` |" in page
         assert all(f"| `{field}` |" in page for field in kind.__struct_fields__)
