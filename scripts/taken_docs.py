@@ -14,6 +14,7 @@ TITLE: Final = "taken and refused"
 _NOT_GIVEN: Final = "not given"
 _CANNOT: Final = "–"
 _TEXT: Final = ("JSON", "CSV", "Parquet, mapped", "Parquet", "Avro")
+_NESTED: Final = ("JSON", "Parquet", "Avro")
 _TYPED: Final = ("JSON", "Parquet, mapped", "Parquet", "Avro")
 
 _EVENT: Final[Event] = {
@@ -60,7 +61,7 @@ SAMPLES: Final = (
     Sample("true as an attribute", "attributes.vip", value=True),
     Sample("3 as an attribute", "attributes.visits", 3),
     Sample("5000.0 as an attribute", "attributes.visits", 5000.0, _TYPED),
-    Sample("a list as an attribute", "attributes.tags", ["a"], ("JSON", "Parquet", "Avro")),
+    Sample("a list as an attribute", "attributes.tags", ["a"], _NESTED),
     Sample("`1250.0` for a whole number", "lines.amount_minor", 1250.0),
     Sample('`"1250"` (text) for a whole number', "lines.amount_minor", "1250"),
     Sample("12.5 as an amount in minor units", "lines.amount_minor", 12.5),

@@ -16,6 +16,7 @@ from schemas.facts import PUBLISHED_TYPES, CheckedIn, PublishedFact, PurchaseRec
 from schemas.instants import parse_instant
 from scripts import json_schemas
 from scripts.field_docs import REASONS, REJECT_REASONS, render_page
+from scripts.taken_docs import TITLE
 from tests.support.bodies import decode_fact
 
 AT: Final = 1_794_395_471_000
