@@ -22,6 +22,7 @@ from processors.intake.fact_shapes import (
     are_plain,
     build,
     keeps_bounds,
+    keys_of,
     texts_of,
 )
 from processors.intake.normal_form import normal_form
@@ -86,9 +87,9 @@ def admit_json(
         if b"\\" in raw or b"\x7f" in raw:
             return _admit_parsed(raw, unknown, default_type, envelope)
         texts = texts_of(shape)
-        at = shape.occurred_at
-        all_texts = texts if isinstance(at, int) else texts + at
-        if json_text.may_repeat_a_key(raw, all_texts) or not are_plain(texts, is_json=True):
+        if not are_plain(texts, is_json=True) or _may_repeat_a_key(
+            raw, shape, texts, is_typed=bool(envelope) or not default_type
+        ):
             return _admit_parsed(raw, unknown, default_type, envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _admit_parsed(raw, unknown, default_type, envelope)
@@ -199,6 +200,15 @@ def judge_time(fact: PublishedFact, *, received_at: int, last_tick: int, horizon
     return refusal_of(problem, msgspec.structs.asdict(fact) | {"type": type(fact).__name__})
 
 
+def _may_repeat_a_key(raw: bytes, shape: Any, texts: str, *, is_typed: bool) -> bool:
+    """Whether a key could stand twice in the JSON of a shape, which holds no backslash; `is_typed` if it has a type."""
+    at = shape.occurred_at
+    keys = json_text.keys_without(raw, texts if isinstance(at, int) else texts + at) - keys_of(shape)
+    if is_typed:
+        return keys != 1
+    return keys != 0 if b'"type"' not in raw else keys != 1 or "|type|" in texts
+
+
 def _admit_parsed(
     raw: bytes, unknown: UnknownFields | None, default_type: str, envelope: Mapping[str, str] | None
 ) -> PublishedFact | Refusal:
@@ -212,11 +222,9 @@ def _admit_parsed(
             document = cloud_events.unwrap({**envelope, "data": document})
         if default_type and "type" not in document:
             document = {**document, "type": default_type}
-        name = _known_type(document)
-        document = _normal_form(document, name)
-        return _checked(_shape_of(document, name, unknown), document, name)
     except Problem as problem:
         return refusal_of(problem, document)
+    return admit(document, unknown)
 
 
 def _as_it_stands(document: Mapping[str, Any], name: str) -> PublishedFact | None:
@@ -320,8 +328,8 @@ def _finished(shape: Any) -> PublishedFact:
     if not _is_plain_source(shape.source):
         raise _explained({"source": shape.source}, _type_name(shape), "source")
     fact = build(shape)
-    if type(shape) is PURCHASE_SHAPE:
-        _check_purchase(shape)
+    if isinstance(fact, PurchaseRecorded):
+        _check_purchase(fact)
     elif type(shape) is _REFERRAL_SHAPE and shape.referrer_id == shape.referee_id:
         message = f"referrer_id and referee_id are both {quoted(shape.referee_id)}: a member cannot refer itself"
         raise Problem("self_referral", message, "referee_id")

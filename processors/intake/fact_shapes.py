@@ -17,12 +17,14 @@ import msgspec
 from msgspec import inspect
 
 from schemas.bounds import MAX_ID_BYTES
-from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine
+from schemas.facts import ONE_UNIT_MILLI, PUBLISHED_TYPES, PublishedFact, PurchaseLine
 from schemas.generated import define
 
 _BOUNDS: Final = ("ge", "le", "min_length", "max_length")
 # Doubles from here on stand for several whole numbers each, so that the last digits of an id would be lost.
 FIRST_INEXACT: Final = 2**53
+# Defaults by the names that they have: encoders leave out what is the default, not what equals it.
+_DEFAULTS: Final[dict[object, str]] = {ONE_UNIT_MILLI: "ONE_UNIT_MILLI"}
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
 # A number as spreadsheets and programs write a long one that they have rounded: 4.98765E+15, 4,98765E+15, 4.98765E15.
 _SCIENTIFIC: Final = r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}"
@@ -34,11 +36,12 @@ _LONG_TEXT: Final = re.compile(rf"[^|]{{{MAX_ID_BYTES // _LONGEST_CHARACTER + 1}
 
 def build(shape: Any) -> PublishedFact:
     """The fact that a shape holds; `occurred_at` must be a number by now, and patterns must have been ruled out."""
-    values = msgspec.structs.astuple(shape)
-    if isinstance(shape, PURCHASE_SHAPE):
-        lines = tuple([PurchaseLine(*msgspec.structs.astuple(line)) for line in shape.lines])
-        values = (*values[:_LINES_AT], lines, *values[_LINES_AT + 1 :])
-    return _FACT_OF[type(shape)](*values)
+    return _BUILD[type(shape)](shape)
+
+
+def keys_of(shape: Any) -> int:
+    """How many keys the JSON of a shape had, that of its kind and repeated ones apart."""
+    return _KEYS_OF[type(shape)](shape)
 
 
 def keeps_bounds(fact: PublishedFact) -> bool:
@@ -96,17 +99,15 @@ def _loosened(annotation: Any) -> Any:
 
 
 def _shape_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The struct with the same fields, in the same order, with the same defaults."""
+    """The struct with the same fields, in the same order; what is not given is UNSET, so that keys can be counted."""
     annotations = typing.get_type_hints(kind, include_extras=True)
     fields: list[Any] = []
     for field in msgspec.structs.fields(kind):
         annotation = int | str if field.name == "occurred_at" else _loosened(annotations[field.name])
-        if field.default_factory is not msgspec.NODEFAULT:
-            fields.append((field.name, annotation, msgspec.field(default_factory=field.default_factory)))
-        elif field.default is not msgspec.NODEFAULT:
-            fields.append((field.name, annotation, field.default))
-        else:
+        if field.required:
             fields.append((field.name, annotation))
+        else:
+            fields.append((field.name, annotation | msgspec.UnsetType, msgspec.UNSET))
     tag = kind.__name__ if kind is not PurchaseLine else None
     tag_field = "type" if tag else None
     return msgspec.defstruct(
@@ -117,8 +118,6 @@ def _shape_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
 _LINE_SHAPE: Final = _shape_of(PurchaseLine)
 SHAPES: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: _shape_of(kind) for kind in PUBLISHED_TYPES}
 PURCHASE_SHAPE: Final[Any] = SHAPES["PurchaseRecorded"]
-_FACT_OF: Final[dict[type, type[PublishedFact]]] = {SHAPES[kind.__name__]: kind for kind in PUBLISHED_TYPES}
-_LINES_AT: Final = [field.name for field in msgspec.structs.fields(PURCHASE_SHAPE)].index("lines")
 AnyShape: Final[Any] = typing.Union[tuple(SHAPES.values())]  # noqa: UP007 - X | Y cannot take a tuple
 
 
@@ -166,15 +165,52 @@ def _texts_source(kind: type[PublishedFact]) -> str:
         if field.name == "lines":
             lines += ["    for line in fact.lines:", f'        texts += f"{_bars(PurchaseLine, "line")}|"']
         elif isinstance(field.type, inspect.DictType):
-            lines.append(f"    for key, text in fact.{field.name}.items():")
+            lines.append(f"    for key, text in (fact.{field.name} or {{}}).items():")
             lines.append("        texts += f\"{key}|{text or ' '}|\"")
     return "\n".join([*lines, "    return texts"])
+
+
+def _build_source(kind: type[PublishedFact]) -> str:
+    return f"def build(shape):\n    return {_call(kind, 'shape')}"
+
+
+def _call(kind: type[msgspec.Struct], value: str) -> str:
+    """The expression that makes a struct of its shape."""
+    arguments = []
+    for field in struct_type(kind).fields:
+        given = f"{value}.{field.name}"
+        if field.name == "lines":
+            given = f"tuple([{_call(PurchaseLine, 'line')} for line in {given}])"
+        elif not field.required:
+            default = "{}" if field.default is msgspec.NODEFAULT else _DEFAULTS.get(field.default, repr(field.default))
+            # What is UNSET is false, and so are all defaults for which this is enough.
+            is_false = default in {"''", "0", "{}"}
+            given = f"{given} or {default}" if is_false else f"{default} if {given} is UNSET else {given}"
+        arguments.append(given)
+    return f"{kind.__name__}({', '.join(arguments)})"
+
+
+def _keys_source(kind: type[PublishedFact]) -> str:
+    lines = ["def keys_of(shape):", f"    keys = {_count(kind, 'shape')}"]
+    for field in struct_type(kind).fields:
+        if field.name == "lines":
+            lines += ["    for line in shape.lines:", f"        keys += {_count(PurchaseLine, 'line')}"]
+        elif isinstance(field.type, inspect.DictType):
+            lines += [f"    if shape.{field.name}:", f"        keys += len(shape.{field.name})"]
+    return "\n".join([*lines, "    return keys"])
+
+
+def _count(kind: type[msgspec.Struct], value: str) -> str:
+    """The expression that counts the fields of a struct that are given."""
+    fields = struct_type(kind).fields
+    required = sum(field.required for field in fields)
+    return " + ".join([str(required), *(f"({value}.{one.name} is not UNSET)" for one in fields if not one.required)])
 
 
 def _bars(kind: type[msgspec.Struct], value: str) -> str:
     """The texts of a struct with bars between them, as a format string has them."""
     return "|".join(
-        f"{{{value}.{field.name} or ''}}" if _is_optional(field.type) else f"{{{value}.{field.name}}}"
+        f"{{{value}.{field.name}}}" if field.required else f"{{{value}.{field.name} or ''}}"
         for field in struct_type(kind).fields
         if isinstance(given_type(field.type), inspect.StrType)
     )
@@ -216,11 +252,25 @@ def _bounds_of(kind: type[PublishedFact]) -> Callable[[Any], bool]:
     return compiled
 
 
-def _joined_texts_of(kind: type[PublishedFact]) -> Callable[[Any], str]:
-    compiled: Callable[[Any], str] = define(f"texts of {kind.__name__}", _texts_source(kind), {})["texts_of"]
+def _compiled(
+    name: str, source: Callable[[type[PublishedFact]], str], kind: type[PublishedFact]
+) -> Callable[[Any], Any]:
+    names = {one.__name__: one for one in (*PUBLISHED_TYPES, PurchaseLine)} | {
+        "UNSET": msgspec.UNSET,
+        "ONE_UNIT_MILLI": ONE_UNIT_MILLI,
+    }
+    compiled: Callable[[Any], Any] = define(f"{name} of {kind.__name__}", source(kind), names)[name]
     return compiled
 
 
 _BOUNDS_OF: Final[dict[type, Callable[[Any], bool]]] = {kind: _bounds_of(kind) for kind in PUBLISHED_TYPES}
-_TEXTS_OF: Final[dict[type, Callable[[Any], str]]] = {kind: _joined_texts_of(kind) for kind in PUBLISHED_TYPES}
+_TEXTS_OF: Final[dict[type, Callable[[Any], str]]] = {
+    kind: _compiled("texts_of", _texts_source, kind) for kind in PUBLISHED_TYPES
+}
 _TEXTS_OF.update({SHAPES[kind.__name__]: _TEXTS_OF[kind] for kind in PUBLISHED_TYPES})
+_BUILD: Final[dict[type, Callable[[Any], PublishedFact]]] = {
+    SHAPES[kind.__name__]: _compiled("build", _build_source, kind) for kind in PUBLISHED_TYPES
+}
+_KEYS_OF: Final[dict[type, Callable[[Any], int]]] = {
+    SHAPES[kind.__name__]: _compiled("keys_of", _keys_source, kind) for kind in PUBLISHED_TYPES
+}

@@ -70,8 +70,9 @@ LINE_NAMES = ("sku", "amount_minor", "quantity_milli", "category", "brand", "dis
 
 
 def event_of(kind: type, drawn: dict[str, Any]) -> Event:
-    parts = {name: drawn[name] for name in ("attributes", "lines") if drawn.get(name)}
-    return {"type": kind.__name__} | drawn["head"] | parts
+    parts: Event = {name: drawn[name] for name in ("attributes", "lines") if drawn.get(name)}
+    head: Event = {"type": kind.__name__} | drawn["head"]
+    return head | parts
 
 
 def respelt(events: list[Event], write: Callable[[int], Any]) -> list[Event]:

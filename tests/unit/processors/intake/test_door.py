@@ -287,3 +287,22 @@ def test_messages_say_what_to_write_and_nothing_of_python(event: bytes, says: st
     refusal = refused(admit_json(event))
     assert says in refusal.message
     assert not_said not in refusal.message
+
+
+@pytest.mark.parametrize("kind", ["", '"type":"CheckedIn",'])
+@pytest.mark.parametrize(
+    "rest", ['"channel":"type"', '"channel":"a:b"', '"attributes":{"type":"a","b:c":"d"}', '"x":1']
+)
+@pytest.mark.parametrize(
+    "twice", ['"store_id":"a","store_id":"a"', '"store_id" :"",\n"store_id"\t:"a:b"', '"type":"CheckedIn"']
+)
+def test_a_key_given_twice_is_found_where_the_topic_says_the_kind(kind: str, rest: str, twice: str) -> None:
+    plain_fields = '"source":"app","event_id":"e:2","occurred_at":"2026-11-11T11:11:11Z","member_id":"m-1"'
+    once = admit_json(f"{{{kind}{rest},{plain_fields}}}".encode(), default_type="CheckedIn")
+    assert admitted(once).event_id == "e:2"
+    raw = f"{{{kind}{rest},{twice},{plain_fields}}}".encode()
+    found = admit_json(raw, default_type="CheckedIn")
+    if kind or "store_id" in twice:
+        assert refused(found).reason == "malformed"
+    else:
+        assert admitted(found).event_id == "e:2", "the kind is given once"
