@@ -72,10 +72,15 @@ def text(value: Any, field: str, column: str) -> str:
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: it must be text", field)
 
 
+def is_shortened(cell: str) -> bool:
+    """Whether a spreadsheet or a program has shortened an id in scientific notation, such as 4.98765E+15."""
+    return ("." in cell or "+" in cell or "," in cell) and _SCIENTIFIC.fullmatch(cell) is not None
+
+
 def id_text(value: Any, field: str, column: str) -> str:
     """A cell as an id; refused if two different ids may have become one in it. Raises Problem."""
     if isinstance(value, str):
-        if _SCIENTIFIC.fullmatch(value) is None:
+        if not is_shortened(value):
             return value
         hint = (
             "a spreadsheet shortened it, and other ids may look the same: format the column as text or as a number "

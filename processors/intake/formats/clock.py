@@ -5,11 +5,10 @@ What is given without an offset is local to the mapping's zone. Timestamps of Pa
 
 import re
 from datetime import UTC, date, datetime, time
-from functools import lru_cache
 from typing import Any, Final
 
 from processors.decider.local_time import Zone
-from processors.intake.formats.cells import MAX_CELLS_REMEMBERED, cleaned
+from processors.intake.formats.cells import cleaned
 from processors.intake.refusal import Problem, quoted
 from processors.zones import zone_data
 from schemas.instants import NoInstant, offset_minutes
@@ -52,8 +51,6 @@ class Clock:
         self._is_utc = timezone in {"UTC", "Etc/UTC"}
         self._order = date_order
         self._nulls = nulls
-        self.instant = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)(self._instant)
-        self.of_two = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)(self._of_two)
 
     def local(self, wall_ms: int) -> int:
         """The instant at which the local clock shows `wall_ms` (ms since 1970 on that clock). Raises Problem.
@@ -74,7 +71,7 @@ class Clock:
                 "invalid_time", f"occurred_at: {wall_ms} is beyond the years 1 to 9999", "occurred_at"
             ) from error
 
-    def _of_two(self, day: Any, clock: Any, day_column: str, clock_column: str) -> int | None:
+    def of_two(self, day: Any, clock: Any, day_column: str, clock_column: str) -> int | None:
         """The instant of a date and a time of day in two cells; None if both are blank."""
         column = f"{day_column}, {clock_column}"
         parts: list[Any] = []
@@ -93,9 +90,10 @@ class Clock:
         midnight, alone = _MIDNIGHT.fullmatch(written_day), _NO_DAY.fullmatch(written_clock)
         written_day = midnight["day"] if midnight else written_day
         written_clock = alone["clock"] if alone else written_clock
-        return self._instant(f"{written_day} {written_clock}", column)
+        return self.instant(f"{written_day} {written_clock}", column)
 
-    def _instant(self, value: Any, column: str) -> int | None:
+    def instant(self, value: Any, column: str) -> int | None:
+        """The instant that a cell names, in UTC ms; None if it is blank. Raises Problem."""
         if isinstance(value, str):
             text = cleaned(value)
             return None if text in self._nulls else self._text(value, text, column)

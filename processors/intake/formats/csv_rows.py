@@ -160,13 +160,13 @@ class CsvReader:
             self._head_slots = self._plan.of_order
             self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._head_slots])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
-            self._key_at = [at[column] for column in mapping.group_by or ()]
+            self._key_cells = _picker([[at[column]] for column in mapping.group_by or ()])
             self._whole = self._width + (0 if self._place is None else len(PLACE_COLUMNS))
             self._choice = RowChoice(mapping, at, door.unknown)
 
     def records(self) -> Iterator[Read]:
         """The orders and the broken rows of the file, in its order."""
-        if self._width and not self._key_at:
+        if self._width and not self._plan.mapping.group_by:
             for row in self._taken_rows():
                 yield self._alone(row)
         elif self._width:
@@ -174,6 +174,11 @@ class CsvReader:
 
     def _taken_rows(self) -> Iterator[Row]:
         """The rows that the mapping takes, with their place in two more cells if it asks for that."""
+        if self._place is None and not self._choice.is_needed:
+            return self._rows
+        return self._chosen_rows()
+
+    def _chosen_rows(self) -> Iterator[Row]:
         takes = self._choice.takes if self._choice.is_needed else None
         for number, row in enumerate(self._rows, 1):
             if takes is not None and not takes(row.cells, self._width if row.problem is None else 0):
@@ -268,7 +273,9 @@ class CsvReader:
     def _key(self, row: Row) -> str | None:
         """The order that a row says it belongs to; None if it says none."""
         cells = row.cells
-        return self._plan.key_of([cells[at] if at < len(cells) else "" for at in self._key_at])
+        if len(cells) != self._whole:
+            cells = [cells[at] if at < len(cells) else "" for at in range(self._whole)]
+        return self._plan.key_of(self._key_cells(cells))
 
     def _shifted(self, row: Row, width: int = 0) -> Problem | None:
         """The problem of a row that has not as many cells as the header (or `width`, before its place is added)."""

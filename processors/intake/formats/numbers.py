@@ -6,10 +6,9 @@ An amount may carry a sign or code of its currency, which must be that of the ro
 import re
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
 from typing import Any, Final
 
-from processors.intake.formats.cells import MAX_CELLS_REMEMBERED, cleaned
+from processors.intake.formats.cells import cleaned
 from processors.intake.mapping import Computed
 from processors.intake.refusal import Problem, quoted
 from schemas.currencies import DECIMALS, SIGNS
@@ -46,7 +45,6 @@ class Numbers:
     def __init__(self, decimal: str | None, nulls: frozenset[Any]) -> None:
         self._decimal = decimal
         self._nulls = nulls
-        self.whole = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)(self._whole)
 
     def computed(  # noqa: PLR0917 - all of it is how one field is read
         self,
@@ -81,7 +79,7 @@ class Numbers:
         shown = f"{', '.join(how.columns)}, computed"
         return _scaled(result, str(result), scale, rounding, field, shown)
 
-    def _whole(  # noqa: PLR0917 - all of it is how one cell is read, and a key of the cache
+    def whole(  # noqa: PLR0917 - all of it is how one cell is read
         self, value: Any, scale: int, rounding: str | None, currency: str | None, field: str, column: str
     ) -> int | None:
         """`value` × `scale` as a whole number, exactly; or rounded where `rounding` names a way; None if it is blank.

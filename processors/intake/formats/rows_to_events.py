@@ -1,10 +1,19 @@
 """Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from processors.intake.door import Door, refusal_of
-from processors.intake.formats.cells import ID_FIELDS, cleaned, id_text, joined, text
+from processors.intake.formats.cells import (
+    ID_FIELDS,
+    MAX_CELLS_REMEMBERED,
+    cleaned,
+    id_text,
+    is_shortened,
+    joined,
+    text,
+)
 from processors.intake.formats.clock import Clock
 from processors.intake.formats.numbers import Numbers
 from processors.intake.formats.spreading import shares
@@ -28,6 +37,7 @@ from schemas.facts import PurchaseLine
 # Of an order with more rows than it may have lines, this many are read; the door then refuses it.
 MAX_ROWS: Final = MAX_LINES + 1
 CELL_BYTES: Final = 16
+_SHORTENED: Final = object()
 AMOUNT: Final = "amount_minor"
 
 
@@ -71,6 +81,8 @@ class Plan:
         self._nulls = frozenset(["", *mapping.null_values, None])
         self.clock = Clock(mapping.timezone, mapping.date_order, self._nulls)
         self._numbers = Numbers(mapping.decimal, self._nulls)
+        self._tidy = lru_cache(maxsize=MAX_CELLS_REMEMBERED)(self._tidied)
+        self._readers: dict[tuple[FieldSource, str | None], Callable[[Any], Any]] = {}
         # An amount is read with its row's currency in view: now if all rows have the same, else when it is known.
         self._currency = mapping.constants.get("currency")
         self._waits = self._currency is None and "currency" in mapping.fields
@@ -155,12 +167,12 @@ class Plan:
 
     def _key_part(self, cell: Any) -> str:
         if type(cell) is str:
-            cell = cell if cell.isalnum() else cleaned(cell)
-            return "" if cell in self._nulls else cell
+            said = self._tidy(cell)
+            return cell if said is _SHORTENED else said or ""
         if self.is_blank(cell):
             return ""
         try:
-            return text(cell, "group_by", "")
+            return id_text(cell, "group_by", "")
         except Problem:
             return repr(cell)
 
@@ -219,7 +231,7 @@ class Plan:
         for sign, column, value in zip(
             [1] * len(spread.plus) + [-1] * len(spread.minus), spread.columns, values, strict=True
         ):
-            read = self._reader(AMOUNT, column, currency)
+            read = self._in_currency(AMOUNT, column, currency)
             found = _or_problem(read, value)
             if isinstance(found, Problem):
                 order.problem = Problem(found.reason, found.message, "lines")
@@ -248,60 +260,78 @@ class Plan:
         return Slot(field, columns, self._text(field, source))
 
     def _number(self, field: str, currency: Any) -> Callable[[Any], Any]:
-        return self._reader(field, self.mapping.lines[field], currency)
+        """How a number of a line is read in an order of this currency."""
+        return self._in_currency(field, self.mapping.lines[field], currency)
 
-    def _reader(self, field: str, source: FieldSource, currency: Any) -> Callable[[Any], Any]:
+    def _in_currency(self, field: str, source: FieldSource, currency: Any) -> Callable[[Any], Any]:
+        known = currency if isinstance(currency, str) and currency in DECIMALS else None
+        if (source, known) not in self._readers:
+            self._readers[source, known] = self._reader(field, source, known)
+        return self._readers[source, known]
+
+    def _reader(self, field: str, source: FieldSource, currency: str | None) -> Callable[[Any], Any]:
         """How a number is read; an amount of money in this currency, if it is known."""
         said = self.mapping.scale.get(field, 1)
-        by_currency = 10 ** DECIMALS.get(currency, 0)
+        by_currency = 1 if currency is None else 10 ** DECIMALS.get(currency, 0)
         scale = by_currency if isinstance(said, str) else said
-        if scale not in {1, by_currency} and self._waits and currency in DECIMALS:
+        if scale not in {1, by_currency} and self._waits and currency is not None:
             return _misscaled(field, scale, currency)
         rounding = self.mapping.rounding.get(field)
+        numbers = self._numbers
+        remembered = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)
         if isinstance(source, Computed):
-            return lambda cells: self._numbers.computed(cells, source, scale, rounding, currency, field)
+            return remembered(lambda cells: numbers.computed(cells, source, scale, rounding, currency, field))
         column = columns_of(source)[0]
-        whole = self._numbers.whole
-        return lambda cell: whole(cell, scale, rounding, currency, field, column)
+        return remembered(lambda cell: numbers.whole(cell, scale, rounding, currency, field, column))
 
     def _time(self, source: FieldSource) -> Callable[[Any], Any]:
         columns = columns_of(source)
+        clock = self.clock
+        remembered = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)
         if isinstance(source, AllOf):
-            day, clock = columns
-            of_two = self.clock.of_two
-            return lambda cells: of_two(cells[0], cells[1], day, clock)
-        instant = self.clock.instant
+            return remembered(lambda cells: clock.of_two(cells[0], cells[1], columns[0], columns[1]))
         if isinstance(source, FirstOf):
-            return self._first(instant, columns)
-        column = columns[0]
-        return lambda cell: instant(cell, column)
+            return self._first(clock.instant, columns)
+        return remembered(lambda cell: clock.instant(cell, columns[0]))
 
     def _text(self, field: str, source: FieldSource) -> Callable[[Any], Any]:
         """How a text is read; ids are looked at more closely than other texts."""
-        nulls = self._nulls
-        as_text = id_text if field in ID_FIELDS else text
-
-        def read(cell: Any, column: str) -> Any:
-            if type(cell) is str:
-                if not cell.isalnum():
-                    cell = as_text(cleaned(cell), field, column)
-                return None if cell in nulls else cell
-            if cell in nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
-                return None
-            return as_text(cell, field, column)
-
         columns = columns_of(source)
+        read = self._id if field in ID_FIELDS else self._plain
         if isinstance(source, FirstOf):
-            return self._first(read, columns)
+            return self._first(lambda cell, column: read(cell, field, column), columns)
         if isinstance(source, AllOf):
 
             def read_all(cells: Sequence[Any]) -> Any:
-                parts = [read(cell, column) or "" for cell, column in zip(cells, columns, strict=True)]
+                parts = [read(cell, field, column) or "" for cell, column in zip(cells, columns, strict=True)]
                 return joined(field, parts) if any(parts) else None
 
             return read_all
-        column = columns[0]
-        return lambda cell: read(cell, column)
+        return partial(read, field=field, column=columns[0])
+
+    def _id(self, cell: Any, field: str, column: str) -> Any:
+        if type(cell) is str:
+            said = self._tidy(cell)
+            return id_text(cleaned(cell), field, column) if said is _SHORTENED else said
+        if cell in self._nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
+            return None
+        return id_text(cell, field, column)
+
+    def _plain(self, cell: Any, field: str, column: str) -> Any:
+        if type(cell) is str:
+            if not cell.isalnum():
+                cell = cleaned(cell)
+            return None if cell in self._nulls else cell
+        if cell in self._nulls or cell != cell:  # noqa: PLR0124 - as above: finds NaN
+            return None
+        return text(cell, field, column)
+
+    def _tidied(self, cell: str) -> Any:
+        """An id without blanks and guards, None if nothing is left, and _SHORTENED if it may stand for several ids."""
+        cell = cleaned(cell)
+        if cell in self._nulls:
+            return None
+        return _SHORTENED if is_shortened(cell) else cell
 
     @staticmethod
     def _first(read: Callable[[Any, str], Any], columns: tuple[str, ...]) -> Callable[[Any], Any]:
