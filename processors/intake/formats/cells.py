@@ -20,6 +20,7 @@ ID_FIELDS: Final = frozenset({
 # Blanks that `str.strip` leaves: a byte order mark, blanks of no width, and the marks for the direction of text.
 _INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
+_GUARDS: Final = frozenset("='`")
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
@@ -36,6 +37,8 @@ class Blurred(float):
 def cleaned(cell: str) -> str:
     """A cell without blanks around it, and without what keeps a spreadsheet from counting: ="007", '007, `007."""
     cell = cell.strip() if cell.isprintable() else cell.strip().strip(_BLANKS)
+    if cell[:1] not in _GUARDS:
+        return cell
     for _ in range(MAX_GUARDS):
         first = cell[:1]
         if first == "=":
@@ -43,7 +46,7 @@ def cleaned(cell: str) -> str:
             if formula is None:
                 break
             cell = formula[1].replace('""', '"')
-        elif first in {"'", "`"} and first:
+        elif first and first in _GUARDS:
             cell = cell[1:-1] if cell[-1] == first and len(cell) > 1 else cell[1:]
         else:
             break

@@ -31,6 +31,8 @@ _OFFSET: Final = r"(?:\s?(?P<offset>Z|z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})
 _WRITTEN: Final = re.compile(
     rf"(?:{_FIGURES}|{_HAN}|{_COMPACT})(?:(?:[Tt]|,?\s{{1,3}}|(?<=\u65e5))?(?:{_CLOCK}|{_TIGHT_CLOCK}){_OFFSET})?"
 )
+# What most files have is read at once.
+_PLAIN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 _ENDS_IN_A_NAME: Final = re.compile(r".*[0-9]\s?\(?[A-Za-z][A-Za-z/_ ]{1,40}\)?")
 _MIDNIGHT: Final = re.compile(r"(?P<day>.*\S)[T ]0{1,2}:00(?::00(?:\.0{1,9})?)?")
 _NO_DAY: Final = re.compile(
@@ -119,6 +121,11 @@ class Clock:
     def _text(self, value: Any, text: str, column: str) -> int:
         if len(text) == 13 and text.isascii() and text.isdigit():
             return int(text)
+        if self._zone is not None and _PLAIN.fullmatch(text):
+            try:
+                return self._zone.instant_of(datetime.fromisoformat(text))
+            except (ValueError, OverflowError) as error:
+                raise _unread(value, column, "there is no such day or time") from error
         found = _WRITTEN.fullmatch(text)
         if found is None:
             raise _unread(value, column, _unlike(text))

@@ -1,7 +1,7 @@
 """Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from processors.intake.door import Door, refusal_of
@@ -125,7 +125,9 @@ class Plan:
         the event's own cells says what is wrong with it.
         """
         if len(cells) == 1:
-            return self._key_part(cells[0]) or None
+            cell = cells[0]
+            said = self._tidy(cell) if type(cell) is str else self._key_part(cell)
+            return cell if said is _SHORTENED else said or None
         parts = [self._key_part(cell) for cell in cells]
         return joined("order_id", parts) if any(parts) else None
 
@@ -307,7 +309,21 @@ class Plan:
                 return joined(field, parts) if any(parts) else None
 
             return read_all
-        return partial(read, field=field, column=columns[0])
+        column = columns[0]
+        return self._id_of(field, column) if field in ID_FIELDS else lambda cell: read(cell, field, column)
+
+    def _id_of(self, field: str, column: str) -> Callable[[Any], Any]:
+        """How an id is read from one column; most cells of a table are ids, and nothing else is asked so often."""
+        tidy, read = self._tidy, self._id
+
+        def read_id(cell: Any) -> Any:
+            if type(cell) is str:
+                said = tidy(cell)
+                if said is not _SHORTENED:
+                    return said
+            return read(cell, field, column)
+
+        return read_id
 
     def _id(self, cell: Any, field: str, column: str) -> Any:
         if type(cell) is str:
