@@ -136,7 +136,10 @@ class Clock:
         try:
             wall = datetime.combine(date(*day), _time(found))
         except ValueError as error:
-            raise _unread(value, column, "there is no such day or time") from error
+            hint = "there is no such day or time"
+            if found["a"] and self._order is not None:
+                hint += f"; the mapping says date_order: {self._order}"
+            raise _unread(value, column, hint) from error
         try:
             if found["offset"]:
                 minutes = offset_minutes(found["offset"])
@@ -190,6 +193,8 @@ def _time(found: re.Match[str]) -> time:
 
 def _unlike(text: str) -> str:
     """What to change in a text that is no time."""
+    if len(text) == 10 and text.isdigit():
+        return f"that looks like seconds since 1970: write milliseconds, {text}000"
     if _ENDS_IN_A_NAME.fullmatch(text):
         return "write the zone at its end as an offset, such as +01:00"
     return "write it as 2026-01-31T18:00:00, and with its offset if it has one, such as +01:00"

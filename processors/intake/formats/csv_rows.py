@@ -259,8 +259,8 @@ class CsvReader:
         cells = self._plan.cells_of(self._head_slots, self._plan.filled(group.head, head))
         at = next((at for at, (one, cell) in enumerate(zip(group.order.head, cells, strict=True)) if one != cell), None)
         if at is not None:
-            columns = [slot.column for slot in self._head_slots]
-            group.order.problem = disagreement(group.head[at:], head[at:], columns[at:], (group.last_line, row.at_line))
+            lines = (group.last_line, row.at_line)
+            group.order.problem = disagreement(group.head[at:], head[at:], self._head_slots[at:], lines)
 
     def _check_seen(self, group: _Group, row: Row) -> None:
         if group.key is not None and group.key in self._last_lines and group.order.problem is None:

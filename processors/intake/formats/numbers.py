@@ -59,7 +59,6 @@ class Numbers:
 
         A blank cell is nothing to add or take off, but no factor. Raises Problem.
         """
-        cells = cells if len(how.columns) > 1 else (cells,)
         found = [
             self._exact(cell, scale, currency, field, column) for cell, column in zip(cells, how.columns, strict=True)
         ]
@@ -172,7 +171,7 @@ def _unlike(text: str, mark: str, *, said: bool) -> str:
     """What to change in a text that is no number with this decimal mark."""
     other = "," if mark == "." else "."
     swapped = re.sub(r"[^0-9.,]", "", text)
-    if swapped and _CORE[other].fullmatch(swapped):
+    if other in text and _CORE[other].fullmatch(swapped):
         shown = "a decimal comma" if other == "," else "a decimal point"
         change = "the mapping says otherwise: change" if said else "say so in the mapping:"
         return f'if that is {shown}, {change} decimal: "{other}" (else write it as 1234.50)'

@@ -142,7 +142,6 @@ class ParquetReader:
         if rows is not None:
             table = table.take(rows)
             numbers = [numbers[row] for row in rows.to_pylist()]
-        names = [slot.column for slot in plan.of_order]
         order: EventRows | None = None
         begin, code = 0, -1
         for start in range(0, table.num_rows, BATCH_ROWS):
@@ -157,7 +156,7 @@ class ParquetReader:
                         yield self._read(plan, order, table, begin, start + at - begin)
                     order, begin, code = EventRows(number, head), start + at, of_rows[at]
                 elif order.problem is None and plan.differ(order.head, head):
-                    order.problem = disagreement(order.head, head, names, (order.at_line, number))
+                    order.problem = disagreement(order.head, head, plan.of_order, (order.at_line, number))
                 if len(order.lines) < MAX_ROWS:
                     order.lines.append(lines[at])
         if order is not None:

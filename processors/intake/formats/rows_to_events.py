@@ -282,7 +282,10 @@ class Plan:
         numbers = self._numbers
         remembered = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)
         if isinstance(source, Computed):
-            return remembered(lambda cells: numbers.computed(cells, source, scale, rounding, currency, field))
+            alone = len(source.columns) == 1
+            return remembered(
+                lambda cells: numbers.computed((cells,) if alone else cells, source, scale, rounding, currency, field)
+            )
         column = columns_of(source)[0]
         return remembered(lambda cell: numbers.whole(cell, scale, rounding, currency, field, column))
 
@@ -402,14 +405,24 @@ def _first_unread(order: EventRows) -> Problem | None:
     return None
 
 
-def disagreement(first: Sequence[Any], other: Sequence[Any], columns: Sequence[str], lines: tuple[int, int]) -> Problem:
+def difference(slot: Slot, one: Any, other: Any) -> tuple[str, Any, Any]:
+    """The first of a slot's columns in which two rows differ, and what stands in it in each of them."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        for column, first, second in zip(slot.columns, one, other, strict=True):
+            if first != second:
+                return column, first, second
+    return slot.column, one, other
+
+
+def disagreement(first: Sequence[Any], other: Sequence[Any], slots: Sequence[Slot], lines: tuple[int, int]) -> Problem:
     """The problem that two rows of one order differ where an order has one value."""
     at = next(index for index, value in enumerate(first) if value != other[index])
+    column, one, two = difference(slots[at], first[at], other[at])
     hint = "make them agree, or check group_by"
-    if other[at] in {"", None}:
+    if two in {"", None}:
         hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
     message = (
-        f"lines {lines[0]} and {lines[1]} are rows of one order, but {quoted(columns[at])} is {quoted(first[at])} "
-        f"in one and {quoted(other[at])} in the other: {hint}"
+        f"lines {lines[0]} and {lines[1]} are rows of one order, but {quoted(column)} is {quoted(one)} "
+        f"in one and {quoted(two)} in the other: {hint}"
     )
     return Problem("duplicate_row", message)

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from typing import BinaryIO, Final
 
 from processors.intake.mapping import Encoding
@@ -12,7 +13,8 @@ UNREADABLE: Final = "\ufffd"
 UNREADABLE_BYTES: Final = UNREADABLE.encode()
 
 _CHUNK: Final = 1 << 16
-_HIGH: Final = 0x80
+_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
+_USUAL: Final = 0xD7  # the last first byte of GB2312's usual characters
 _SUGGESTED_FROM: Final = 4_096
 
 
@@ -63,23 +65,16 @@ def as_utf_8(stream: BinaryIO, encoding: Encoding) -> BinaryIO:
 def suggested(raw: bytes) -> Encoding | None:
     """The encoding that some text that is not UTF-8 seems to have; None if it cannot be told.
 
-    Chinese text has its high bytes in pairs, Western text has them mostly alone.
+    Chinese text has its high bytes in pairs, which begin with one of those of the usual characters; in Western text
+    they mostly stand alone.
     """
     raw = raw[:_SUGGESTED_FROM]
     if b"\x00" in raw:
         return "utf-16"
-    in_pairs = alone = run = 0
-    for byte in raw + b"\x00":
-        if byte >= _HIGH:
-            run += 1
-            continue
-        if run % 2:
-            alone += run
-        else:
-            in_pairs += run
-        run = 0
+    runs = _HIGH_BYTES.findall(raw)
+    chinese = sum(len(run) // 2 for run in runs if len(run) % 2 == 0 and all(byte <= _USUAL for byte in run[::2]))
     try:
-        if in_pairs > alone:
+        if chinese * 2 > len(runs):
             codecs.getincrementaldecoder("gb18030")().decode(raw)
             return "gb18030"
         raw.decode("cp1252")
