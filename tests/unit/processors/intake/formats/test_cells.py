@@ -1,5 +1,6 @@
 """Cells as people, spreadsheets and programs write them: what each of them means, and what is refused."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -306,3 +307,22 @@ def test_a_date_and_a_time_in_two_cells() -> None:
 )
 def test_messages_show_letters_as_they_are_and_hide_nothing(value: object, shown: str) -> None:
     assert quoted(value) == shown
+
+
+@given(
+    st.text("0123456789.,-+()$€ '\u00a0eE元kr%/:年月日TZ", max_size=24)
+    | st.text(max_size=12)
+    | st.floats()
+    | st.integers()
+)
+def test_any_cell_is_read_or_refused_in_words(cell: object) -> None:
+    def outcome(read: Callable[[object], object]) -> object:
+        try:
+            return read(cell)
+        except Problem as problem:
+            return problem.message
+
+    clock = Clock("Asia/Shanghai", "dmy")
+    assert isinstance(outcome(amount), int | str | None)
+    assert isinstance(outcome(lambda one: clock.instant(one, "time")), int | str | None)
+    assert isinstance(outcome(lambda one: id_text(one, "member_id", "card")), str)

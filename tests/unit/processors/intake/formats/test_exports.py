@@ -134,7 +134,8 @@ def test_cells_of_the_order_stand_in_its_first_row_and_its_discount_is_shared(tm
         }
     )
     content = (
-        "Name,Id,Email,Currency,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n"
+        "Name,Id,Email,Currency,Discount Amount,Created at,"
+        "Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n"
         "#1001,51,c-17,USD,10.00,2026-11-02 10:00:00 -0500,2,Mug,20.00,MUG-1\n"
         "#1001,,c-17,,,,1,Tee,20.00,\n"
         "#1002,52,c-18,USD,0.00,2026-11-02 11:00:00 -0500,1,Mug,20.00,MUG-1\n"
@@ -188,7 +189,7 @@ def test_date_and_time_in_two_columns_and_refunds_left_out(tmp_path: Path) -> No
 
 def test_sums_below_a_table_are_no_orders(tmp_path: Path) -> None:
     table = f"order,member,time,sku,paid\no-1,anna,{AT},tea,2.50\n"
-    footers = {
+    footers: dict[str, dict[str, Any]] = {
         "合计,,,,2.50\n": {"leave_out": {"*first": ["合计"]}},
         "Total: 2.50\n": {"leave_out": {"*first": ["Total: 2.50"]}},
         "总交易单数,总额\n`1,`2.50\n": {"ends_at": ["总交易单数"]},
