@@ -1,4 +1,4 @@
-"""One valid event of each kind that publishers may send: the first thing a newcomer feeds to Tallybook."""
+"""Facts as the events that publishers send, and one example of each kind: what a newcomer feeds to Tallybook first."""
 
 import json
 from typing import Final
@@ -22,5 +22,10 @@ def example_json(kind: str, occurred_at: int) -> str:
 
     `occurred_at` is in UTC ms. Raises KeyError for an unknown kind.
     """
-    event: dict[str, object] = msgspec.to_builtins(example_fact(kind, occurred_at))
-    return json.dumps(event | {"occurred_at": format_instant(occurred_at)}, ensure_ascii=False)
+    return json.dumps(event_of(example_fact(kind, occurred_at)), ensure_ascii=False)
+
+
+def event_of(fact: PublishedFact) -> dict[str, object]:
+    """A fact as a publisher would send it: the instant as RFC 3339 text, and nothing that is not given."""
+    event: dict[str, object] = msgspec.to_builtins(fact)
+    return event | {"occurred_at": format_instant(fact.occurred_at)}

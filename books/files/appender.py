@@ -136,4 +136,8 @@ class FileAppender(FileLogReader):
         for book in (*self._known.values(), self._rounds):
             if book.writer_schema is not None:
                 what = "was written by another version of Tallybook, whose records have other fields"
-                raise BooksForeign(book.path, what, "Use that version, or import again into a fresh folder.")
+                to_do = (
+                    "Use that version, or export the facts with this one (`tallybook books export FILE`), make a new "
+                )
+                to_do += "folder (`tallybook init NEW`), and import FILE there."
+                raise BooksForeign(book.path, what, to_do)

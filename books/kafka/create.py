@@ -116,9 +116,7 @@ def _is_open(cluster: Cluster, topics: Topics, opened: JournalOpened) -> bool:
         what = f"{topics.journal} has records, and the first of them is not the opening of a journal"
         raise BooksForeign(cluster.bootstrap, what, "Choose another name for the deployment.")
     readable(found, cluster.bootstrap)
-    told = msgspec.structs.replace(
-        found, partition=0, opened_at=opened.opened_at, books_version=opened.books_version
-    )
+    told = msgspec.structs.replace(found, partition=0, opened_at=opened.opened_at, books_version=opened.books_version)
     if told != opened:
         what = f"{topics.journal} was opened as {_constants(found)}, and not as {_constants(opened)}"
         raise BooksForeign(cluster.bootstrap, what, "These are fixed when a journal is opened; use another deployment.")

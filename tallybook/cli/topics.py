@@ -1,13 +1,15 @@
-"""Commands for Kafka beside the stages: topics, contracts in a registry, a publisher, a copy of the books."""
+"""Commands for Kafka beside the stages (topics, contracts in a registry, a publisher), and for whole books."""
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.bounds import DAY_MS
 from tallybook.cli.options import AsJson, FormatOption, MappingOption
 from tallybook.clock import now_ms
 from tallybook.exit_codes import Exit
@@ -29,7 +31,7 @@ Deployment = Annotated[str, typer.Option(help="The name that all topics begin wi
 
 topics_app = typer.Typer(no_args_is_help=True, help="The deployment's topics on Kafka: create and check them.")
 schemas_app = typer.Typer(no_args_is_help=True, help="The contracts of facts: put them into a schema registry.")
-books_app = typer.Typer(no_args_is_help=True, help="The books of a stream: copy them into files.")
+books_app = typer.Typer(no_args_is_help=True, help="Whole books: export their facts; copy those on Kafka.")
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,7 @@ def register(app: typer.Typer) -> None:
     panel = "On Kafka"
     app.add_typer(topics_app, name="topics", rich_help_panel=panel)
     app.add_typer(schemas_app, name="schemas", rich_help_panel=panel)
-    app.add_typer(books_app, name="books", rich_help_panel=panel)
+    app.add_typer(books_app, name="books")
     app.command(rich_help_panel=panel)(publish)
 
 
@@ -114,7 +116,6 @@ def _settings(root: Path, bootstrap: str, deployment: str) -> StreamSettings:
 def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None) -> tuple[int, int]:
     """Choose partitions and horizon: as asked for, else as the books were opened, else the defaults."""
     from books.kafka.errors import TopicsMissing
-    from schemas.bounds import DAY_MS
 
     if partitions and horizon_days:
         return partitions, horizon_days
@@ -127,7 +128,6 @@ def _as_opened(stream: Stream, partitions: int | None, horizon_days: int | None)
 
 def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
     from books.kafka.create import open_stream
-    from schemas.bounds import DAY_MS
     from schemas.facts import BOOKS_VERSION, JournalOpened
 
     name, windows = stream.settings.deployment, (horizon_days * DAY_MS, REFERRAL_WINDOW_DAYS * DAY_MS)
@@ -227,6 +227,49 @@ def publish(
             say(f"{done.refused:,} were not, because the intake would refuse them: mend them and publish them again")
     if done.refused:
         raise typer.Exit(Exit.FOUND)
+
+
+@books_app.command()
+def export(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="The file to write, or - for standard output.")] = "-",
+    rulesets: Annotated[
+        Path | None, typer.Option(help="A folder for the published rules, as PROGRAMME/VERSION.yaml.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the facts of the books as JSON lines, in order of time: what was published, not what was made of it.
+
+    A new folder under the same rules, with as many partitions and the same horizon, takes them in one import, and has
+    the same ledger digest if these books were filled by one import.
+
+    Example: tallybook books export facts.jsonl --rulesets rules
+
+    Example: tallybook books export | gzip > facts.jsonl.gz
+    """
+    from tallybook.export_facts import export_facts, export_rulesets, export_to_file
+    from tallybook.open_books import open_books
+
+    to_standard_output = file == "-"
+    if to_standard_output and as_json:
+        raise typer.BadParameter("--json tells of a file: name one, as standard output has the facts")
+    with open_books(Folder(context.obj)) as log:
+        opened = log.opened()
+        rules = [] if rulesets is None else export_rulesets(log, rulesets)
+        with progress("exporting facts", None) as tick:
+            if to_standard_output:
+                done = export_facts(log, sys.stdout.buffer.write, tick)
+                sys.stdout.buffer.flush()
+            else:
+                done = export_to_file(log, Path(file), tick)
+    days = opened.horizon_ms // DAY_MS
+    if as_json:
+        show_json({"facts": done.facts, "partitions": opened.partitions, "horizon_days": days, "rulesets": rules})
+        return
+    tell = note if to_standard_output else say
+    for line in (f"{done.facts:,} facts exported", *rules):
+        tell(line)
+    tell(f"Next: tallybook init NEW --partitions {opened.partitions} --horizon {days}, with the same rules, and import")
 
 
 @books_app.command()

@@ -71,8 +71,8 @@ def require_audit(folder: Folder, name: str) -> str:
         return wanted
     those = ", ".join(sorted(audit.name for audit in audits.values() if may_be_acknowledged(audit)))
     said = (
-        f"{wanted} proves that the books or the tables are sound, which nobody can acknowledge: see docs/ops.md for what "
-        "to do about it. These can be"
+        f"{wanted} proves that the books or the tables are sound, which nobody can acknowledge: see docs/ops.md for "
+        "what to do about it. These can be"
         if wanted in audits
         else f"there is no audit {name!r}. These can be acknowledged"
     )
