@@ -27,6 +27,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "bad_frame": "not an Avro frame of a known schema",
     "duplicate_row": "rows of one order disagree or do not stand together",
     "damaged": "the rest of a damaged file",
+    "conflict": "beyond the horizon, and another event with its source and id is in the books",
 }
 
 _SECTION: Final = re.compile(r"(<!-- generated: (?P<name>[\w ]+) -->\n)(?P<body>.*?)(<!-- end -->\n)", re.DOTALL)

@@ -20,7 +20,7 @@ MEANINGS = {
     Exit.FAULT: "something unexpected: please report it with what was printed",
     Exit.USAGE: "the command was typed wrongly",
     Exit.REFUSED: "a file, ruleset or folder was refused; nothing was changed",
-    Exit.FOUND: "the command did its work and found something: refused records, differences, an audit's rows",
+    Exit.FOUND: "the command did its work and found something: refused records, conflicts, differences, audits' rows",
     Exit.HELD: "another process holds the folder, or has taken over what this one did",
     Exit.INTERRUPTED: "stopped with Ctrl-C; what was committed is kept",
 }

@@ -40,7 +40,7 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
     with folder.reading() as log:
         found = [reject for _, batch in log.read_rejects() for reject in batch]
         sent_again = folder.consumed_cache().past(log).mended
-    sent_again |= {reject.resubmit_of for reject in found}
+    sent_again |= {reject.resubmit_of for reject in found if reject.resubmit_of}
     chosen = [reject for reject in found if reason in ("", reject.reason)]
     if reason and not chosen and found:
         known = ", ".join(sorted({reject.reason for reject in found}))

@@ -50,9 +50,9 @@ def test_unknown_number_is_refused(read_only: Path, command: str) -> None:
 
 def test_mended_record_scores_once_however_often_it_is_sent(folder: Path) -> None:
     sent = run(folder, "rejects", "resubmit", "1", "-", "--json", stdin=MENDED)
-    assert sent.json() == {"facts": 1, "already": 0, "rejects": 0}
+    assert sent.json() == {"facts": 1, "already": 0, "rejects": 0, "refused_again": 0, "conflicts": 0}
     again = run(folder, "rejects", "resubmit", "1", "-", "--json", stdin=MENDED)
-    assert again.json() == {"facts": 0, "already": 1, "rejects": 0}
+    assert again.json() == {"facts": 0, "already": 1, "rejects": 0, "refused_again": 0, "conflicts": 0}
     event = run(folder, "explain", "p-bad", "--json").json()
     assert event["events"][0]["stations"][0]["what"].startswith("reject 1, record 1")
     assert event["rejects"][0]["number"] == 1
@@ -67,13 +67,19 @@ def test_mended_record_may_be_a_file_over_several_lines(folder: Path, tmp_path: 
     assert run(folder, "rejects", "resubmit", "1", str(file), "--json").json()["facts"] == 1
 
 
-def test_record_sent_as_it_was_is_refused_again_each_time_and_names_the_first(folder: Path) -> None:
-    for number in (3, 4):
-        result = run(folder, "rejects", "resubmit", "1")
-        assert result.code == 4
-        again = run(folder, "rejects", "show", str(number), "--json").json()
-        assert (again["resubmit_of"], again["reason"]) == (1, "unknown_currency")
-        assert bytes.fromhex(again["raw_hex"]) == REJECTS[0].raw
+def test_record_sent_as_it_was_is_refused_again_each_time_and_makes_no_second_reject(folder: Path) -> None:
+    for _ in range(2):
+        result = run(folder, "rejects", "resubmit", "1", "--json")
+        assert (result.code, result.json()["refused_again"], result.json()["rejects"]) == (4, 1, 0)
+    assert run(folder, "rejects", "list", "--json").json()["count"] == 2
+
+
+def test_record_refused_for_another_reason_is_a_new_reject_that_names_the_first(folder: Path) -> None:
+    sent = REJECTS[0].raw.replace(b'"lines":[]', b'"lines":7')
+    assert run(folder, "rejects", "resubmit", "1", "-", stdin=sent).code == 4
+    again = run(folder, "rejects", "show", "3", "--json").json()
+    assert (again["resubmit_of"], again["reason"]) == (1, "wrong_type")
+    assert bytes.fromhex(again["raw_hex"]) == sent
 
 
 def test_record_beyond_the_horizon_stops_unless_it_is_accepted(folder: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_report_tells_what_came_again(tmp_path: Path) -> None:
     assert not any("no effect" in line for line in one)
     again = import_files(folder, [str(write_lines(tmp_path / "b.jsonl", [first, changed]))], None, now=NOW).report()
     assert [line.partition(" had no effect")[0] for line in again if "(duplicate)" in line] == ["1 posting"]
-    assert [line.partition(" had no effect")[0] for line in again if "(conflict)" in line] == ["1 posting"]
+    assert [line.partition(":")[0] for line in again if "conflict" in line] == ["1 conflict"]
 
 
 def test_what_becomes_too_old_on_the_way_is_kept_as_an_event(tmp_path: Path) -> None:
