@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from processors.stream.message_door import NO_REGISTRY
+from processors.stream.rejects import SAME_REFUSAL, refusal_mark
 from schemas.bounds import MAX_EVENT_BYTES
 from schemas.pages import Reject
 from tallybook.stream import rejects as stream_rejects
@@ -99,15 +100,19 @@ def test_rejects_are_listed_and_shown(kept: Kept) -> None:
 
 def test_a_reject_is_sent_again_as_it_was_or_mended(kept: Kept) -> None:
     folder = kept.folder
-    euro, _, large, null = kept.numbers()
-    # As it was: refused again, as a new reject that names it, with the publisher's headers and no notes of ours.
+    euro, framed, large, null = kept.numbers()
+    # As it was: refused again for the same reason, so that the first reject stands.
     assert run(folder, "rejects", "resubmit", str(euro), "--json").json()["sent"] == 1
     kept.take_in(1)
+    assert kept.numbers() == [euro, framed, large, null]
+    # For another reason: a new reject that names it, with the publisher's headers and no notes of ours.
+    assert run(folder, "rejects", "resubmit", str(euro), "-", stdin=b"{no json").code == 0
+    kept.take_in(1)
     again = kept.stream.rejects()[-1]
-    assert (again.resubmit_of, again.raw, again.reason) == (euro, kept.messages[0].value, "unknown_currency")
+    assert (again.resubmit_of, again.raw, again.reason) == (euro, b"{no json", "malformed")
     first = kept.stream.rejects()[0]
     assert own(first).keys() == HEADERS.keys()
-    assert own(again) == own(first) | {"tallybook-resubmit-of": str(euro)}
+    assert own(again) == own(first) | {"tallybook-resubmit-of": str(euro), SAME_REFUSAL: refusal_mark(first)}
     assert (again.headers["kafka.key"], again.input) == (first.headers["kafka.key"], first.input)
     rows = run(folder, "rejects", "list", "--json").json()["rejects"]
     assert [row["sent_again"] for row in rows] == [True, None, None, None, None]
@@ -136,7 +141,7 @@ def test_all_of_a_reason_are_sent_once_the_registry_is_there(kept: Kept) -> None
     assert sent.json() == {"sent": 2, "next_number": 0, "unsendable": []}
     kept.take_in(2)  # still without a registry
     again = run(folder, "rejects", "resubmit", "--all", "--reason", "bad_frame", "--json").json()
-    assert again["sent"] == 2  # of the four, those that nobody has tried to mend
+    assert again["sent"] == 2  # the same two, which were refused again for the same reason
     kept.take_in(2, with_registry=True)
     assert sorted(fact.event_id for fact in kept.stream.facts()) == [CHECK_IN["event_id"], "second"]
     large = run(folder, "rejects", "resubmit", "--all", "--reason", "too_large")

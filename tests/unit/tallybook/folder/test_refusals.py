@@ -101,7 +101,7 @@ def test_a_reject_refused_for_another_reason_is_another_one_and_both_are_settled
     assert resubmit_event(shop, 1, early, now=NOW).refused_again == 1
     assert resubmit_event(shop, second.number, None, now=NOW + MINUTE_MS).facts == 1
     assert kept_rejects(shop).sent_again == {first.number, second.number}
-    again = bring(shop, tmp_path / "a.jsonl")
+    again = bring(shop, tmp_path / "a.jsonl", NOW + MINUTE_MS)
     assert (again.already, again.refused_again) == (1, 0), "what was mended is not judged again"
 
 

@@ -36,11 +36,15 @@ def samples(counts: StageCounts, watched: Watched = SEEN) -> dict[str, float]:
 def test_counters_lag_and_age_are_there() -> None:
     counts = StageCounts(records=12, facts=10, restarts=1, held_back_until=NOW_MS)
     counts.rejects["too_old"] = 2
+    counts.refused_again = 3
+    counts.committed(0.1, postings=5, conflicts=1)
     counts.took_over(1.5)
     found = samples(counts)
     assert found["tallybook_records_total"] == 12
     assert found["tallybook_facts_total"] == 10
     assert found["tallybook_rejects_total{reason=too_old}"] == 2
+    assert found["tallybook_refused_again_total"] == 3
+    assert found["tallybook_conflicts_total"] == 1
     assert found["tallybook_take_overs_total"] == 1
     assert found["tallybook_take_over_seconds_total"] == 1.5
     assert found["tallybook_restarts_total"] == 1
