@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schemas.bounds import DAY_MS
@@ -380,3 +381,49 @@ def test_a_kill_between_commit_and_move_is_harmless(stream: Stream) -> None:
     assert journalled(stream.books) == once_each([check_in("a")])
     assert len(small.rejects_in(stream.books)) == 1
     assert stream.names("taken") == ["a.jsonl"]
+
+
+# -- what comes again
+
+
+def test_a_refused_record_comes_in_when_its_file_comes_again_later(stream: Stream) -> None:
+    fast = check_in("fast", stream.now + 6 * MINUTE_MS)
+    stream.put("kiosk-1.jsonl", [fast, MALFORMED])
+    stream.drain()
+    assert (stream.follower.done.rejects, journalled(stream.books)) == (2, {})
+    stream.put("kiosk-1.jsonl", [fast, MALFORMED])
+    stream.drain()
+    assert (stream.follower.done.rejects, stream.follower.done.refused_again) == (2, 2)
+    stream.now += 10 * MINUTE_MS
+    for _ in range(2):
+        stream.put("kiosk-1.jsonl", [fast, MALFORMED])
+        stream.drain()
+    assert journalled(stream.books) == once_each([fast])
+    assert len(small.rejects_in(stream.books)) == 2
+
+
+def test_a_file_that_has_grown_brings_in_what_is_new_beyond_the_horizon_too(stream: Stream) -> None:
+    old = [check_in(f"old-{day}", NOON - day * DAY_MS) for day in range(1, 6)]
+    stream.put("day.jsonl", old)
+    stream.drain()
+    stream.now += 100 * DAY_MS
+    stream.put("later.jsonl", [check_in("later", stream.now)])
+    stream.drain()
+    stream.go(2 * HOUR_MS, HOUR_MS)
+    changed = msgspec.structs.replace(old[0], store_id="other")
+    late, new = check_in("late", NOON - DAY_MS), check_in("new", stream.now)
+    stream.put("grown.jsonl", [*old[1:], changed, late, new])
+    stream.drain()
+    done = stream.follower.done
+    assert (done.already, done.conflicts, done.rejects) == (len(old) - 1, 1, 2)
+    assert sorted(reject.reason for reject in small.rejects_in(stream.books)) == ["conflict", "too_old"]
+    assert journalled(stream.books) == once_each([*old, check_in("later", NOON + 10 * MINUTE_MS + 100 * DAY_MS), new])
+
+
+def test_a_conflict_is_counted(stream: Stream) -> None:
+    stream.put("a.jsonl", [check_in("a")])
+    stream.drain()
+    stream.put("b.jsonl", [msgspec.structs.replace(check_in("a"), store_id="other")])
+    stream.drain()
+    assert stream.follower.done.conflicts == 1
+    assert sum(commit.conflicts for commit in stream.books.read().commits()) == 1
