@@ -13,20 +13,24 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import msgspec
 
 from processors.intake.door import Door, Judge
+from processors.intake.external_sort import ARRIVED_BYTES
 from processors.intake.formats import FORMATS, Format
 from processors.intake.formats.avro import check_container, read_avro_container
 from processors.intake.formats.csv_rows import CsvReader
+from processors.intake.formats.fragments import Piece
 from processors.intake.formats.json_lines import read_json_lines
 from processors.intake.formats.text_encodings import UTF_16_MARKS
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ColumnMapping
 from processors.intake.unknown_fields import UnknownFields
+from processors.intake.whole_orders import WholeOrders
 
 if TYPE_CHECKING:
     from processors.intake.formats.parquet import ParquetReader
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4_096
+_LINE_ENDS: Final = (b"", b"\n", b"\r")
 _SUFFIXES: Final[dict[str, Format]] = {
     ".jsonl": "json-lines",
     ".ndjson": "json-lines",
@@ -56,7 +60,8 @@ class Input:
     """One file to be read, its format known.
 
     `sha256` (hex) is its identity: over its bytes, and where a mapping reads it over the mapping too, so that a file
-    read through a corrected mapping is another input. `size` is in bytes.
+    read through a corrected mapping is another input. `size` is in bytes. `ends_in_a_line` says that the last line of a
+    text has its end.
     """
 
     def __init__(self, path: Path, name: str, form: Format, mapping: ColumnMapping | None, shown: str = "") -> None:
@@ -65,7 +70,8 @@ class Input:
         self.shown = shown or name
         self.format: Format = form
         self.mapping = mapping
-        digest, self.size, self._stamp = _digest(path)
+        digest, self.size, self._stamp, end = _digest(path)
+        self.ends_in_a_line = end in _LINE_ENDS
         if mapping is not None:
             digest = hashlib.sha256(digest + msgspec.json.encode(mapping.model_dump(), order="deterministic")).digest()
         self.sha256 = digest.hex()
@@ -75,10 +81,46 @@ class Input:
 
         Raises InputRefused if the file is no longer what it was when it was opened.
         """
+        return self.records_at(Door(unknown, judge))
+
+    def records_at(self, door: Door) -> Iterator[Read]:
+        """The records from the beginning, at this door. Raises InputRefused, as `records`."""
+        if self.is_grouped:
+            yield from self._whole_orders(door)
+            return
         with self.path.open("rb") as stream:
             self._check_unchanged(stream)
-            yield from self._records(stream, Door(unknown, judge))
+            yield from self._records(stream, door)
             self._check_unchanged(stream)
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether several rows make one order, so that it is read by `pieces`."""
+        return self.mapping is not None and self.mapping.group_by is not None
+
+    def pieces(self, unknown: UnknownFields | None = None) -> Iterator[Piece]:
+        """The pieces of orders, from the beginning of a file whose rows are grouped.
+
+        Rows that the mapping leaves out are counted in `unknown`. Raises InputRefused if the file is no longer what it
+        was when it was opened.
+        """
+        with self.path.open("rb") as stream:
+            self._check_unchanged(stream)
+            if self.size and self.format == "csv":
+                yield from self._csv(stream, unknown).pieces()
+            elif self.size:
+                with closing(self._parquet(unknown)) as reader:
+                    yield from reader.pieces()
+            self._check_unchanged(stream)
+
+    def _whole_orders(self, door: Door) -> Iterator[Read]:
+        """The orders of this file alone, in the order of their first rows."""
+        with closing(WholeOrders(_needed(self.mapping, self.shown), [self.shown], door)) as whole:
+            for _ in whole.take(0, self.pieces):
+                pass
+            for one in whole.in_order_of_rows():
+                size = len(one.raw) + ARRIVED_BYTES
+                yield Read(one.record, one.at_line, one.fact, one.refusal, one.raw, size, one.headers)
 
     def _records(self, stream: BinaryIO, door: Door) -> Iterator[Read]:
         if self.size == 0:
@@ -88,10 +130,10 @@ class Input:
         elif self.format == "avro":
             yield from read_avro_container(stream, self.shown, door)
         elif self.format == "csv":
-            yield from CsvReader(stream, _needed(self.mapping, self.shown), self.shown, door, self.name).records()
+            yield from self._csv(stream, door.unknown).records(door)
         else:
-            with closing(self._parquet(door)) as reader:
-                yield from reader.records()
+            with closing(self._parquet(door.unknown)) as reader:
+                yield from reader.records(door)
 
     def check(self) -> None:
         """Raises InputRefused if the file cannot be read as its format and mapping say; looks at its beginning only."""
@@ -99,16 +141,19 @@ class Input:
             if self.size == 0:
                 return
             if self.format == "csv":
-                CsvReader(stream, _needed(self.mapping, self.shown), self.shown, Door())
+                self._csv(stream, None)
             elif self.format == "avro":
                 check_container(stream, self.shown)
             elif self.format == "parquet":
-                self._parquet(Door()).close()
+                self._parquet(None).close()
 
-    def _parquet(self, door: Door) -> ParquetReader:
+    def _csv(self, stream: BinaryIO, unknown: UnknownFields | None) -> CsvReader:
+        return CsvReader(stream, _needed(self.mapping, self.shown), self.shown, self.name, unknown)
+
+    def _parquet(self, unknown: UnknownFields | None) -> ParquetReader:
         from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays
 
-        return ParquetReader(self.path, self.mapping, self.shown, door, self.name)
+        return ParquetReader(self.path, self.mapping, self.shown, self.name, unknown)
 
     def _check_unchanged(self, stream: BinaryIO) -> None:
         if _stamp(os.fstat(stream.fileno())) != self._stamp:
@@ -210,14 +255,15 @@ def _needed(mapping: ColumnMapping | None, name: str) -> ColumnMapping:
     return mapping
 
 
-def _digest(path: Path) -> tuple[bytes, int, tuple[int, int]]:
-    """SHA-256 and size of a file, and what would change if it were written to."""
-    digest, size = hashlib.sha256(), 0
+def _digest(path: Path) -> tuple[bytes, int, tuple[int, int], bytes]:
+    """SHA-256 and size of a file, what would change if it were written to, and its last byte that is not NUL."""
+    digest, size, end = hashlib.sha256(), 0, b""
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-        return digest.digest(), size, _stamp(os.fstat(stream.fileno()))
+            end = chunk[-2:].strip(b"\0")[-1:]  # UTF-16 has a NUL after, or before, a line end
+        return digest.digest(), size, _stamp(os.fstat(stream.fileno())), end
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:

@@ -2,23 +2,31 @@
 
 from array import array
 from collections.abc import Callable, Container, Iterator, Mapping, MutableSequence, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
 
-from processors.intake.door import Judge
-from processors.intake.external_sort import MAX_HELD_BYTES, Arrived, ExternalSort, by_time
+from processors.intake.door import Door, Judge
+from processors.intake.external_sort import (
+    ARRIVED_BYTES,
+    MAX_HELD_BYTES,
+    Arrived,
+    by_arrival,
+    by_time,
+    sort_of_arrivals,
+)
 from processors.intake.input_files import Input
 from processors.intake.input_records import Read
+from processors.intake.mapping import ColumnMapping
 from processors.intake.unknown_fields import UnknownFields
+from processors.intake.whole_orders import WholeOrders
 from schemas.bounds import EARLIEST_AT
 from schemas.pages import InputConsumed
 
 RECORDS_PER_REPORT: Final = 1_000
-ARRIVED_BYTES: Final = 100
 
 # By the SHA-256 of an input, its records that were refused before and are judged again, although it was read further.
 RefusedBefore = Mapping[str, Container[int]]
@@ -29,13 +37,15 @@ class Survey(msgspec.Struct):
 
     `older` counts the facts before the instant asked about, taken or refused as too old; `already` the records that
     earlier imports took in, which are in no other count; `repeated` names inputs that equal another one given.
-    `looked_up` has the places of the records that are compared with the journal before they are refused.
+    `looked_up` has the places of the records that are compared with the journal before they are refused, `notes` say
+    what people should know of the inputs.
     """
 
     records: int = 0
     older: int = 0
     already: int = 0
     repeated: list[str] = []
+    notes: list[str] = []
     looked_up: MutableSequence[int] = msgspec.field(default_factory=lambda: array("Q"))
 
     def count(self, read: Read, older_than: int | None) -> None:
@@ -80,12 +90,12 @@ def gather(
     Raises InputRefused.
     """
     survey, unknown = Survey(), UnknownFields()
-    records = ExternalSort(None if as_is else by_time, held_bytes, folder)
+    gathering = _Gathering(inputs, survey, Door(unknown, judge), consumed=consumed, refused=refused, older=older_than)
+    # Orders of several rows come in the order of their keys.
+    as_given = by_arrival if any(one.is_grouped for one in inputs) else None
+    records = sort_of_arrivals(as_given if as_is else by_time, held_bytes, folder)
     try:
-        read = _read_all(
-            inputs, survey, unknown, consumed=consumed, refused=refused, older_than=older_than, judge=judge
-        )
-        for arrived, size in read:
+        for arrived, size in gathering.read_all(held_bytes, folder):
             records.add(arrived, size + ARRIVED_BYTES)
             if survey.records % RECORDS_PER_REPORT == 0:
                 on_read(RECORDS_PER_REPORT)
@@ -103,57 +113,130 @@ def records_as_they_come(
     refused: Container[int] = (),
     judge: Judge | None = None,
 ) -> Iterator[Arrived | None]:
-    """The records of one input in its own order, held nowhere; None for each that was taken in before.
+    """The records of one input in its own order; None for each that was taken in before, or is not whole yet.
 
     Those in `refused` were read before, but not taken in.
 
     Raises InputRefused.
     """
     before = [past for past in consumed if past.sha256 == one.sha256]
-    for at, read in _with_instants(one, unknown, judge):
-        if read.record not in refused and any(_was_consumed(past, at, read.record) for past in before):
+    door = Door(unknown, judge)
+    if one.is_grouped and one.mapping is not None:
+        with closing(WholeOrders(one.mapping, [one.shown], door)) as whole:
+            for _ in whole.take(0, one.pieces):
+                yield None
+            for order in whole.in_order_of_rows():
+                is_new = order.record in refused or not _is_within(before, order.occurred_at, order.record)
+                yield order if is_new else None
+        return
+    for at, read in _with_instants(one, door):
+        if read.record not in refused and _is_within(before, at, read.record):
             yield None
         else:
             yield _arrived(at, 0, 0, read)
 
 
-def _read_all(
-    inputs: Sequence[Input],
-    survey: Survey,
-    unknown: UnknownFields,
-    *,
-    consumed: Sequence[InputConsumed],
-    refused: RefusedBefore,
-    older_than: int | None,
-    judge: Judge | None,
-) -> Iterator[tuple[Arrived, int]]:
-    """Each record that was not taken in before, and its size; counted in `survey` and `unknown`."""
-    ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
-    seen: set[str] = set()
-    for index, one in enumerate(inputs):
-        if one.sha256 in seen:
-            survey.repeated.append(one.name)
-            continue
-        seen.add(one.sha256)
-        rank = ranks[one.sha256]
-        before = [past for past in consumed if past.sha256 == one.sha256]
-        again = refused.get(one.sha256, ())
-        for at, read in _with_instants(one, unknown, judge):
-            if before and read.record not in again and any(_was_consumed(past, at, read.record) for past in before):
-                survey.already += 1
+class _Gathering:
+    """Reads inputs once, without what was taken in before, and counts what they hold in `survey`."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        survey: Survey,
+        door: Door,
+        *,
+        consumed: Sequence[InputConsumed],
+        refused: RefusedBefore,
+        older: int | None,
+    ) -> None:
+        self._inputs = inputs
+        self._survey = survey
+        self._door = door
+        self._refused = refused
+        self._older_than = older
+        self._ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
+        self._before: dict[str, list[InputConsumed]] = {}
+        for past in consumed:
+            if past.sha256 in self._ranks:
+                self._before.setdefault(past.sha256, []).append(past)
+
+    def read_all(self, held_bytes: int, folder: Path | None) -> Iterator[tuple[Arrived, int]]:
+        """Each record that was not taken in before, and its size."""
+        seen: set[str] = set()
+        grouped: list[int] = []
+        for index, one in enumerate(self._inputs):
+            if one.sha256 in seen:
+                self._survey.repeated.append(one.name)
                 continue
-            survey.count(read, older_than)
+            seen.add(one.sha256)
+            if one.is_grouped:
+                grouped.append(index)
+            else:
+                yield from self._records(index, one)
+        while grouped:
+            mapping = self._inputs[grouped[0]].mapping
+            together = [index for index in grouped if self._inputs[index].mapping == mapping]
+            grouped = [index for index in grouped if index not in together]
+            if mapping is not None:
+                yield from self._orders(together, mapping, held_bytes, folder)
+
+    def _records(self, index: int, one: Input) -> Iterator[tuple[Arrived, int]]:
+        rank = self._ranks[one.sha256]
+        for at, read in _with_instants(one, self._door):
+            if self._is_known(index, at, read.record):
+                self._survey.already += 1
+                continue
+            self._survey.count(read, self._older_than)
             yield _arrived(at, rank, index, read), read.size
+
+    def _orders(
+        self, indexes: Sequence[int], mapping: ColumnMapping, held_bytes: int, folder: Path | None
+    ) -> Iterator[tuple[Arrived, int]]:
+        """The orders of all inputs that have rows of orders: judged again if any of their inputs has new rows."""
+        names = [self._inputs[index].shown for index in indexes]
+        with closing(WholeOrders(mapping, names, self._door, held_bytes=held_bytes, folder=folder)) as whole:
+            for number, index in enumerate(indexes):
+                one = self._inputs[index]
+                if one.format == "csv" and not one.ends_in_a_line:
+                    self._survey.notes.append(
+                        f"{one.shown}: the last row has no line end: if the file is still being written, import it again "
+                        "when it is whole"
+                    )
+                for _ in whole.take(number, one.pieces):
+                    pass
+            for read, number, at, parts in whole.orders():
+                index = indexes[number]
+                places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]
+                new = [place for place in places if not self._is_known(place[0], at, place[1])]
+                if not new:
+                    self._survey.already += 1
+                    continue
+                self._survey.count(read, self._older_than)
+                arrived = _arrived(at, self._ranks[self._inputs[index].sha256], index, read)
+                if parts:
+                    arrived.parts = tuple(new)
+                yield arrived, read.size
+            self._survey.notes += whole.notes()
+
+    def _is_known(self, index: int, at: int, record: int) -> bool:
+        """Whether a record was taken in before."""
+        sha256 = self._inputs[index].sha256
+        before = self._before.get(sha256)
+        return before is not None and record not in self._refused.get(sha256, ()) and _is_within(before, at, record)
 
 
 def _arrived(at: int, rank: int, index: int, read: Read) -> Arrived:
     return Arrived(at, rank, read.record, index, read.at_line, read.fact, read.refusal, read.raw, read.headers)
 
 
-def _with_instants(one: Input, unknown: UnknownFields, judge: Judge | None) -> Iterator[tuple[int, Read]]:
+def _is_within(before: Sequence[InputConsumed], at: int, record: int) -> bool:
+    return any(_was_consumed(past, at, record) for past in before)
+
+
+def _with_instants(one: Input, door: Door) -> Iterator[tuple[int, Read]]:
     """Each record with the instant that it is sorted by."""
     previous: int | None = None
-    for read in one.records(unknown, judge):
+    for read in one.records_at(door):
         given = _instant_of(read)
         if given is None and previous is None:
             # The first instant that any record gives, for which the input is read once more; else the year 1970.

@@ -2,7 +2,7 @@
 
 import re
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import msgspec
 
@@ -123,6 +123,9 @@ class Problem(Exception):
         self.reason: RejectReason = reason
         self.message = message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
         self.field = field
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.reason, self.message, self.field)
 
 
 def quoted(value: object) -> str:

@@ -98,7 +98,8 @@ class _Check:
             survey = gathered.survey
             checked.records, checked.again = survey.records + survey.already, survey.already
             checked.unknown_fields = unknown_lines(gathered.unknown)
-            checked.notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+            repeated = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+            checked.notes = repeated + survey.notes
         with progress("looking keys up in the journal", None) as tick:
             self._keys.look_up(self._log, tick)
         known = Counter(map(self._keys.known, facts))

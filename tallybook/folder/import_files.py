@@ -171,7 +171,7 @@ def import_inputs(
 
 def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:
     survey = gathered.survey
-    notes = [f"{name} has the same content as another input: left out" for name in survey.repeated]
+    notes = [f"{name} has the same content as another input: left out" for name in survey.repeated] + survey.notes
     if published is not None:
         since = format_instant(published.effective_from)
         notes.append(f"ruleset {published.version} published, in force from {since}")
@@ -240,6 +240,8 @@ class Importer:
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
+        self._as_is = as_is
+        self._parts: dict[int, int] = {}  # by input, the furthest row of an order that begins in another one
         self.done = Imported()
 
     def take_all(self, arrived: Iterable[Arrived], on_records: Callable[[int], object] = lambda _: None) -> Imported:
@@ -251,6 +253,8 @@ class Importer:
                 on_records(RECORDS_PER_REPORT)
         on_records(self.done.records % RECORDS_PER_REPORT)
         self._end_round(self._latest_at)
+        for index, record in self._parts.items():
+            self._round.note_read(self._inputs[index], self._latest_at, record)
         self._commit()
         self.done.seconds = time.perf_counter() - started
         return self.done
@@ -279,7 +283,20 @@ class Importer:
             standing = self._refuse(item, refusal, source, before)
         # What was read before lies before the mark, and a reject that is refused again may be sent once more.
         if not before and not (standing and self._resubmit_of):
-            self._round.note_read(item, source)
+            self._note_read(item)
+
+    def _note_read(self, item: Arrived) -> None:
+        """Note that an input was read up to a record, or that every input was that has new rows of an order.
+
+        As inputs come in their own order, a row further on says nothing of those before it: it is noted at the end.
+        """
+        for index, record in item.parts or ((item.input_index, item.record),):
+            if self._as_is and index != item.input_index:
+                self._parts[index] = max(record, self._parts.get(index, 0))
+            else:
+                self._round.note_read(self._inputs[index], item.occurred_at, record)
+                if record >= self._parts.get(index, record + 1):
+                    del self._parts[index]
 
     def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, before: int) -> int:
         """Refuse a record; the number of the reject that stands for it already, else 0."""

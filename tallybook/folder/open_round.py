@@ -92,10 +92,15 @@ class OpenRound:
         self._reject_bytes += len(raw) + REJECT_BYTES
         return 0
 
-    def note_read(self, item: Arrived, source: NamedInput) -> None:
-        """Note that an input was read up to this record."""
+    def note_read(self, source: NamedInput, occurred_at: int, record: int) -> None:
+        """Note that an input was read up to a record, unless it was read further already."""
+        known = self.read.get(source.sha256)
+        if known is not None and (
+            record <= known.record if self._as_is else (occurred_at, record) <= (known.occurred_at, known.record)
+        ):
+            return
         self.read[source.sha256] = InputConsumed(
-            source.sha256, item.occurred_at, item.record, as_is=self._as_is, name=source.name
+            source.sha256, occurred_at, record, as_is=self._as_is, name=source.name
         )
 
     def write_facts(self, tick_at: int, received_at: int) -> None:

@@ -259,7 +259,7 @@ class Follower:
         if self._began is None:
             self._began = self._clock
         if not before:
-            self._round.note_read(item, one)
+            self._round.note_read(one, item.occurred_at, item.record)
 
     def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
         """Treat a file that cannot be read (on): it is gone, or not whole yet, or never will be whole."""

@@ -5,10 +5,9 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
-from processors.intake.door import Door, Judge
+from processors.intake.door import Door
 from processors.intake.input_files import Input
 from processors.intake.input_records import Read
-from processors.intake.unknown_fields import UnknownFields
 from schemas.facts import PublishedFact
 from tests.support.whole_books import Coordinate
 
@@ -26,9 +25,9 @@ class BytesInput(Input):
         self.data = data
         self._expected: list[Read] | None = None
 
-    def records(self, unknown: UnknownFields | None = None, judge: Judge | None = None) -> Iterator[Read]:
+    def records_at(self, door: Door) -> Iterator[Read]:
         """See Input."""
-        return self._records(BytesIO(self.data), Door(unknown, judge))
+        return self._records(BytesIO(self.data), door)
 
     @property
     def expected(self) -> list[Read]:

@@ -17,6 +17,7 @@ from processors.decider.rules.ruleset import Ruleset
 from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
+from processors.intake.mapping import ColumnMapping
 from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
@@ -107,6 +108,7 @@ def take(
     log: FileLogWriter | None = None,
     dies_after: int | None = None,
     snapshots: SnapshotStore | None = None,
+    mapping: ColumnMapping | None = None,
 ) -> Imported:
     """Import files as the command does, committing at the end of every round; snapshots are used and made if given.
 
@@ -116,7 +118,7 @@ def take(
     log = log or (books.write() if dies_after is None else DiesAfter(books, dies_after))
     try:
         rounds = rounds_of(log, snapshots)
-        inputs: list[Input] = [open_input(file) for file in files]
+        inputs: list[Input] = [open_input(file, mapping=mapping) for file in files]
         past = NO_CACHE.past(log)
         refusals = Refusals(log, past)
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))

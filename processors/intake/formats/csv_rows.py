@@ -1,8 +1,9 @@
-"""Reads CSV with a header through a column mapping; the rows of one order stand together."""
+"""Reads CSV with a header through a column mapping: records of one row each, or the pieces of orders."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
@@ -10,19 +11,22 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from processors.intake.door import Door
 from processors.intake.formats.cells import cleaned
+from processors.intake.formats.fragments import Fragments, Piece, TableRow
 from processors.intake.formats.json_lines import Line, text_lines
 from processors.intake.formats.row_choice import RowChoice
-from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan, disagreement
+from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, suggested
 from processors.intake.input_records import InputRefused, Read
-from processors.intake.mapping import FILE, PLACE_COLUMNS, ROW, ColumnMapping, Encoding
+from processors.intake.mapping import FILE, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
-from processors.intake.unknown_fields import nearest_name
+from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
 
 MAX_LINES_PER_ROW: Final = 100
-# Orders remembered to notice rows that come back later; beyond that the journal's own duplicates and conflicts do it.
-MAX_GROUPS_REMEMBERED: Final = 1_000_000
+# A first line with which some programs tell a spreadsheet the delimiter.
+_SEPARATOR_SAID: Final = re.compile(rb'"?[sS][eE][pP]=.?"?')
+# Of a broken row, this many cells are tried as the key of its order.
+MAX_CELLS_TRIED: Final = 200
 
 
 class Row(NamedTuple):
@@ -56,7 +60,7 @@ def csv_rows(stream: BinaryIO, delimiter: str, encoding: Encoding = "utf-8") -> 
             return
         if line.size > len(line.content):
             message = f"the line has {line.size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
-            yield Row(line.number, line.content, [], Problem("too_large", message), line.size)
+            yield _broken(line, Problem("too_large", message), delimiter)
         elif recoded is not stream and UNREADABLE_BYTES in line.content:
             message = (
                 f"line {line.number} holds bytes that are no text in {encoding}: say in the mapping which encoding the "
@@ -143,175 +147,120 @@ def _never_closed(number: int, found: str = "") -> Problem:
 class CsvReader:
     """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
-    Raises InputRefused if the header does not fit the mapping.
+    Rows that the mapping leaves out are counted in `unknown`. Raises InputRefused if the header does not fit it.
     """
 
-    def __init__(self, stream: BinaryIO, mapping: ColumnMapping, name: str, door: Door, file: str = "") -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        mapping: ColumnMapping,
+        name: str,
+        file: str = "",
+        unknown: UnknownFields | None = None,
+    ) -> None:
         self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding)
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
-        self._door = door
-        self._record = 0
-        self._last_lines: dict[str, int] = {}
-        header = next(self._rows, None)
+        header = next((row for row in self._rows if not _SEPARATOR_SAID.fullmatch(row.raw)), None)
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
             at = _positions(header, mapping, name)
-            self._head_slots = self._plan.of_order
-            self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._head_slots])
+            self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.of_order])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
-            self._key_cells = _picker([[at[column]] for column in mapping.group_by or ()])
-            self._whole = self._width + (0 if self._place is None else len(PLACE_COLUMNS))
-            self._choice = RowChoice(mapping, at, door.unknown)
+            self._keys = [at[column] for column in mapping.group_by or ()]
+            self._time = next((slot for slot in self._plan.head if slot.field == "occurred_at"), None)
+            self._times = [at[column] for column in self._time.columns] if self._time else []
+            self._choice = RowChoice(mapping, at, unknown)
 
-    def records(self) -> Iterator[Read]:
-        """The orders and the broken rows of the file, in its order."""
-        if self._width and not self._plan.mapping.group_by:
-            for row in self._taken_rows():
-                yield self._alone(row)
-        elif self._width:
-            yield from self._grouped()
+    def records(self, door: Door) -> Iterator[Read]:
+        """The records of a file whose rows are not grouped, in its order."""
+        for number, row in self._taken_rows():
+            order = EventRows(row.at_line, () if row.problem else self._head_of(self._head_cells(row.cells)))
+            order.problem = row.problem
+            if row.problem is None:
+                order.lines.append(self._line_of(row.cells))
+            yield self._plan.read(number, order, door, row.raw, row.size)
 
-    def _taken_rows(self) -> Iterator[Row]:
-        """The rows that the mapping takes, with their place in two more cells if it asks for that."""
-        if self._place is None and not self._choice.is_needed:
-            return self._rows
-        return self._chosen_rows()
+    def pieces(self) -> Iterator[Piece]:
+        """The pieces of the orders of a file whose rows are grouped, in its order."""
+        yield from Fragments(self._plan, self._head_of).read(self._table_rows())
 
-    def _chosen_rows(self) -> Iterator[Row]:
+    def _taken_rows(self) -> Iterator[tuple[int, Row]]:
+        """The rows that the mapping takes, and their numbers; with their place in two more cells if it asks for that."""
+        if not self._width:
+            return
         takes = self._choice.takes if self._choice.is_needed else None
         for number, row in enumerate(self._rows, 1):
             if takes is not None and not takes(row.cells, self._width if row.problem is None else 0):
                 continue
-            if self._place is not None and row.problem is None:
-                problem = self._shifted(row, self._width)
-                if problem is not None:
-                    yield row._replace(problem=problem)
+            if row.problem is None:
+                if len(row.cells) != self._width:
+                    yield number, row._replace(problem=self._shifted(row))
                     continue
-                row.cells.extend((str(number), self._place))
-            yield row
+                if self._place is not None:
+                    row.cells.extend((str(number), self._place))
+            yield number, row
 
-    def _grouped(self) -> Iterator[Read]:
-        group: _Group | None = None
-        loose: list[Row] = []
-        for row in self._taken_rows():
-            problem = row.problem or self._shifted(row)
-            key = self._key(row)
-            if group is not None and key == group.key and key is not None:
-                for broken in loose:
-                    group.spoil(broken, broken.problem or self._shifted(broken))
-                loose.clear()
-                group.spoil(row, problem) if problem else self._add(group, row)
-            elif problem:
-                loose.append(row)
-                if len(loose) > MAX_ROWS:
-                    yield from self._closed(group, loose)
-                    group = None
-            else:
-                mine = [broken for broken in loose if self._key(broken) == key and key is not None]
-                yield from self._closed(group, [broken for broken in loose if broken not in mine])
-                loose = []
-                group = _Group(key, self._order(row), row.at_line, self._head_cells(row.cells))
-                for broken in mine:
-                    group.spoil(broken, broken.problem or self._shifted(broken))
-                self._add(group, row)
-                self._check_seen(group, row)
-        yield from self._closed(group, loose)
+    def _table_rows(self) -> Iterator[TableRow]:
+        key_of, keys = self._plan.key_of, self._keys
+        for number, row in self._taken_rows():
+            if row.problem is not None:
+                yield self._broken_row(number, row, row.problem)
+                continue
+            cells = row.cells
+            key = key_of([cells[at] for at in keys])
+            yield TableRow(number, row.at_line, key, self._head_cells(cells), self._line_of(cells), row.raw, row.size)
 
-    def _closed(self, group: _Group | None, loose: list[Row]) -> Iterator[Read]:
-        """The records that are complete now: a group, then the broken rows after it that belong to no group."""
-        if group is not None:
-            if group.key is not None:
-                if len(self._last_lines) >= MAX_GROUPS_REMEMBERED:
-                    del self._last_lines[next(iter(self._last_lines))]
-                self._last_lines[group.key] = group.last_line
-            self._record += 1
-            yield self._plan.read(self._record, group.order, self._door, b"\n".join(group.raw), group.size)
-        for row in loose:
-            yield self._alone(row)
-        loose.clear()
+    def _head_of(self, said: Sequence[Any]) -> Sequence[Any]:
+        return self._plan.cells_of(self._plan.of_order, said)
 
-    def _alone(self, row: Row) -> Read:
-        problem = row.problem or self._shifted(row)
-        self._record += 1
-        if problem is not None:
-            order = EventRows(row.at_line, [])
-            order.problem = problem
-        else:
-            order = self._order(row)
-            order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
-        return self._plan.read(self._record, order, self._door, row.raw, row.size)
+    def _line_of(self, cells: Sequence[str]) -> Sequence[Any]:
+        return self._plan.cells_of(self._plan.lines, self._line_cells(cells))
 
-    def _order(self, row: Row) -> EventRows:
-        return EventRows(row.at_line, self._plan.cells_of(self._head_slots, self._head_cells(row.cells)))
+    def _broken_row(self, number: int, row: Row, problem: Problem) -> TableRow:
+        """A row that is broken: with the key of its order where that stands for certain, else with those it may be.
 
-    def _add(self, group: _Group, row: Row) -> None:
-        """One more good row of an order."""
-        head = self._head_cells(row.cells)
-        if head != group.head and group.order.problem is None:
-            self._compare(group, row, head)
-        if len(group.order.lines) < MAX_ROWS:
-            group.order.lines.append(self._plan.cells_of(self._plan.lines, self._line_cells(row.cells)))
-        group.keep(row)
+        Cells are where they belong up to the time, if the time can be read there; or from the time on, if it can be
+        read as far off as the row is too long. Else the key may stand that far off at most, and where even that is not
+        known, as after a quote that is not closed, it may be any cell.
+        """
+        cells = [cell.strip().strip('"').strip() for cell in row.cells[:MAX_CELLS_TRIED]]
+        off = len(row.cells) - self._width
+        is_shifted = len(row.cells) != self._width and problem.message == self._shifted(row).message
+        broken = TableRow(number, row.at_line, None, (), (), row.raw, row.size, problem)
+        first, last = min(self._keys), max(self._keys)
+        is_first = last == 0 and is_shifted and off > 0
+        if is_first or (self._times and last < min(self._times) and self._is_time(cells, 0)):
+            return broken._replace(key=self._key_at(cells, self._keys))
+        if is_shifted and self._times and max(self._times) < first and self._is_time(cells, off):
+            return broken._replace(key=self._key_at(cells, [at + off for at in self._keys]))
+        shifts = range(min(off, 0), max(off, 0) + 1) if is_shifted else range(-last, len(cells))
+        places = [[at + shift for at in self._keys] for shift in shifts]
+        # A delimiter too many, or missing, between two columns of the key shifts the second one only.
+        places += [[at + off if at >= cut else at for at in self._keys] for cut in sorted(self._keys)[1:]]
+        found = dict.fromkeys(self._key_at(cells, each) for each in places)
+        return broken._replace(candidates=[key for key in found if key is not None])
 
-    def _compare(self, group: _Group, row: Row, head: Sequence[Any]) -> None:
-        """Refuse an order whose rows say different things where it has one value; guards and blanks do not count."""
-        cells = self._plan.cells_of(self._head_slots, self._plan.filled(group.head, head))
-        at = next((at for at, (one, cell) in enumerate(zip(group.order.head, cells, strict=True)) if one != cell), None)
-        if at is not None:
-            lines = (group.last_line, row.at_line)
-            group.order.problem = disagreement(group.head[at:], head[at:], self._head_slots[at:], lines)
-
-    def _check_seen(self, group: _Group, row: Row) -> None:
-        if group.key is not None and group.key in self._last_lines and group.order.problem is None:
-            message = (
-                f"line {row.at_line} goes on with order {quoted(group.key)}, which ended at line "
-                f"{self._last_lines[group.key]}: the rows of one order stand together; sort the file by it"
-            )
-            group.order.problem = Problem("duplicate_row", message)
-
-    def _key(self, row: Row) -> str | None:
-        """The order that a row says it belongs to; None if it says none."""
-        cells = row.cells
-        if len(cells) != self._whole:
-            cells = [cells[at] if at < len(cells) else "" for at in range(self._whole)]
-        return self._plan.key_of(self._key_cells(cells))
-
-    def _shifted(self, row: Row, width: int = 0) -> Problem | None:
-        """The problem of a row that has not as many cells as the header (or `width`, before its place is added)."""
-        if len(row.cells) == (width or self._whole):
+    def _key_at(self, cells: Sequence[str], places: Sequence[int]) -> str | None:
+        """The key that cells in these places are; None where there are no such cells, or they say none."""
+        if not all(0 <= at < len(cells) for at in places):
             return None
+        return self._plan.key_of([cells[at] for at in places])
+
+    def _is_time(self, cells: Sequence[str], off: int) -> bool:
+        """Whether the time of an order can be read from cells that stand so far off."""
+        places = [at + off for at in self._times]
+        if self._time is None or not all(0 <= at < len(cells) for at in places):
+            return False
+        values = [cells[at] for at in places]
+        return type(self._plan.cells_of([self._time], [values[0] if len(values) == 1 else tuple(values)])[0]) is int
+
+    def _shifted(self, row: Row) -> Problem:
         message = (
             f"line {row.at_line} has {len(row.cells)} cells where the header has {self._width}: is a delimiter "
             "missing, or one too many? Put a text that holds one in quotes"
         )
         return Problem("malformed", message)
-
-
-class _Group:
-    """The rows of one order while they are read, and their bytes, as far as they are kept."""
-
-    __slots__ = ("head", "key", "last_line", "order", "raw", "size")
-
-    def __init__(self, key: str | None, order: EventRows, at_line: int, head: Sequence[Any]) -> None:
-        self.key = key
-        self.order = order
-        self.last_line = at_line
-        self.head = head
-        self.raw: list[bytes] = []
-        self.size = 0
-
-    def keep(self, row: Row) -> None:
-        """Keep the bytes of one more row, up to the size that an event may have."""
-        self.last_line = row.at_line
-        self.size += row.size + (1 if self.raw else 0)
-        if self.size <= MAX_EVENT_BYTES:
-            self.raw.append(row.raw)
-
-    def spoil(self, row: Row, problem: Problem | None) -> None:
-        """Take in a broken row: an order is taken whole or not at all."""
-        self.order.problem = self.order.problem or problem
-        self.keep(row)
 
 
 def _picker(positions: list[list[int]]) -> Callable[[Sequence[str]], Sequence[Any]]:
@@ -333,6 +282,9 @@ def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]
     if b"\x00" in header.raw:
         hint = "If it is UTF-16, say so in the mapping: encoding: utf-16"
         raise InputRefused(name, header.at_line, "the header holds NUL characters", hint)
+    if b"\r" in header.raw and '"' not in header.raw.decode():
+        hint = "Save it as CSV UTF-8, with lines that end with LF or CRLF"
+        raise InputRefused(name, header.at_line, "the lines end with CR alone, as on old Macs", hint)
     columns = [cleaned(cell) for cell in header.cells]
     for column in mapping.columns():
         if column not in columns:

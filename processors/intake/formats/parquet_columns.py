@@ -43,6 +43,10 @@ class Columns:
         """The cells of each row's line."""
         return self._together([self._cells(slot) for slot in self._plan.lines])
 
+    def raws(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The values of these columns in each row."""
+        return self._together([self.values(name) for name in names])
+
     def values(self, name: str) -> list[Any]:
         """A column's values, row by row."""
         values, codes = self._distinct(name)

@@ -10,7 +10,7 @@ from processors.intake.formats.cells import (
     MAX_CELLS_REMEMBERED,
     cleaned,
     id_text,
-    is_shortened,
+    is_doubtful,
     joined,
     text,
 )
@@ -37,7 +37,7 @@ from schemas.facts import PurchaseLine
 # Of an order with more rows than it may have lines, this many are read; the door then refuses it.
 MAX_ROWS: Final = MAX_LINES + 1
 CELL_BYTES: Final = 16
-_SHORTENED: Final = object()
+_DOUBTFUL: Final = object()
 AMOUNT: Final = "amount_minor"
 
 
@@ -127,7 +127,7 @@ class Plan:
         if len(cells) == 1:
             cell = cells[0]
             said = self._tidy(cell) if type(cell) is str else self._key_part(cell)
-            return cell if said is _SHORTENED else said or None
+            return cell if said is _DOUBTFUL else said or None
         parts = [self._key_part(cell) for cell in cells]
         return joined("order_id", parts) if any(parts) else None
 
@@ -170,7 +170,7 @@ class Plan:
     def _key_part(self, cell: Any) -> str:
         if type(cell) is str:
             said = self._tidy(cell)
-            return cell if said is _SHORTENED else said or ""
+            return cell if said is _DOUBTFUL else said or ""
         if self.is_blank(cell):
             return ""
         try:
@@ -322,7 +322,7 @@ class Plan:
         def read_id(cell: Any) -> Any:
             if type(cell) is str:
                 said = tidy(cell)
-                if said is not _SHORTENED:
+                if said is not _DOUBTFUL:
                     return said
             return read(cell, field, column)
 
@@ -331,7 +331,7 @@ class Plan:
     def _id(self, cell: Any, field: str, column: str) -> Any:
         if type(cell) is str:
             said = self._tidy(cell)
-            return id_text(cleaned(cell), field, column) if said is _SHORTENED else said
+            return id_text(cleaned(cell), field, column) if said is _DOUBTFUL else said
         if cell in self._nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
             return None
         return id_text(cell, field, column)
@@ -346,11 +346,11 @@ class Plan:
         return text(cell, field, column)
 
     def _tidied(self, cell: str) -> Any:
-        """An id without blanks and guards, None if nothing is left, and _SHORTENED if it may stand for several ids."""
+        """An id without blanks and guards, None if nothing is left, and _DOUBTFUL if it may stand for several ids."""
         cell = cleaned(cell)
         if cell in self._nulls:
             return None
-        return _SHORTENED if is_shortened(cell) else cell
+        return _DOUBTFUL if is_doubtful(cell) else cell
 
     @staticmethod
     def _first(read: Callable[[Any, str], Any], columns: tuple[str, ...]) -> Callable[[Any], Any]:
@@ -412,17 +412,3 @@ def difference(slot: Slot, one: Any, other: Any) -> tuple[str, Any, Any]:
             if first != second:
                 return column, first, second
     return slot.column, one, other
-
-
-def disagreement(first: Sequence[Any], other: Sequence[Any], slots: Sequence[Slot], lines: tuple[int, int]) -> Problem:
-    """The problem that two rows of one order differ where an order has one value."""
-    at = next(index for index, value in enumerate(first) if value != other[index])
-    column, one, two = difference(slots[at], first[at], other[at])
-    hint = "make them agree, or check group_by"
-    if two in {"", None}:
-        hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
-    message = (
-        f"lines {lines[0]} and {lines[1]} are rows of one order, but {quoted(column)} is {quoted(one)} "
-        f"in one and {quoted(two)} in the other: {hint}"
-    )
-    return Problem("duplicate_row", message)

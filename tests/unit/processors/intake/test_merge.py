@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from processors.intake.door import judge_time
-from processors.intake.external_sort import Arrived, ExternalSort, by_time
+from processors.intake.external_sort import (
+    Arrived,
+    ExternalSort,
+    by_time,
+    decode_arrived,
+    encode_arrived,
+    sort_of_arrivals,
+)
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
 from processors.intake.merge import RECORDS_PER_REPORT, gather
@@ -91,7 +98,14 @@ def test_spilling_changes_nothing(tmp_path: Path, held_bytes: int) -> None:
 def test_many_runs_are_joined_on_the_way(tmp_path: Path, max_runs: int, *, is_sorted: bool) -> None:
     chance = random.Random(max_runs)
     items = [Arrived(chance.randrange(9), 0, n, 0, n, None, None, b"%d" % n, {}) for n in range(50)]
-    held = ExternalSort(by_time if is_sorted else None, 10, tmp_path, max_runs)
+    held = ExternalSort(
+        by_time if is_sorted else None,
+        encode_arrived,
+        decode_arrived,
+        held_bytes=10,
+        folder=tmp_path,
+        max_runs=max_runs,
+    )
     for item in items:
         held.add(item, 3)
     assert list(held.drain()) == (sorted(items, key=by_time) if is_sorted else items)
@@ -100,7 +114,7 @@ def test_many_runs_are_joined_on_the_way(tmp_path: Path, max_runs: int, *, is_so
 
 def test_a_record_larger_than_what_is_read_at_once_is_spilt(tmp_path: Path) -> None:
     kept = Arrived(1, 0, 1, 0, 1, None, None, b"x" * 500_000, {"bytes": "500000"})
-    held = ExternalSort(by_time, 0, tmp_path)
+    held = sort_of_arrivals(by_time, 0, tmp_path)
     held.add(kept, 1)
     held.add(Arrived(0, 0, 2, 0, 2, None, None, b"y", {}), 1)
     assert [one.raw[:1] for one in held.drain()] == [b"y", b"x"]

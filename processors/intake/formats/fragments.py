@@ -1,0 +1,220 @@
+"""Cuts a table whose rows are grouped into fragments: runs of adjacent rows of one order, and rows that are broken."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
+from processors.intake.refusal import Problem, quoted
+from schemas.bounds import MAX_EVENT_BYTES
+
+# Broken rows that wait for the next good one, to learn which order comes after them.
+MAX_WAITING: Final = 1_000
+FRAGMENT_BYTES: Final = 400
+CELL_BYTES: Final = 40
+# Fields whose columns can tell apart two orders of the same number.
+KEY_FIELDS: Final = ("store_id", "occurred_at")
+
+
+class TableRow(NamedTuple):
+    """One row of a grouped table: where it stands, its order, its cells, and what is kept if it is refused.
+
+    `number` counts the rows from 1, `at_line` is the line it begins at. `said` holds the head's cells as they stand,
+    `line` those of the line as they were read. `key` is None where a row names no order. A broken row has a problem
+    and no cells; it has a key only where that is certain, else `candidates` are the orders that it may belong to.
+    """
+
+    number: int
+    at_line: int
+    key: str | None
+    said: Sequence[Any]
+    line: Sequence[Any]
+    raw: Any
+    size: int
+    problem: Problem | None = None
+    candidates: Sequence[str] = ()
+
+
+class Fragment(msgspec.Struct, gc=False):
+    """Rows of one order that follow each other in one file: `rows` of them, from row number `row` on.
+
+    `rank` counts the files as they were given. `head` holds the head's cells as they were read, `said` as they stand in
+    the file; `lines` and `raw` what was read and kept of each row, within bounds, and `size` the bytes of all.
+    `occurred_at` is the instant that the rows give, in UTC ms. `begins` and `ends` say that the rows are the first or the
+    last ones of their file.
+    """
+
+    key: str
+    rank: int
+    row: int
+    at_line: int
+    last_line: int
+    occurred_at: int | None
+    head: Sequence[Any]
+    said: Sequence[Any]
+    lines: list[Sequence[Any]]
+    raw: list[Any]
+    size: int
+    rows: int
+    problem: Problem | None = None
+    begins: bool = False
+    ends: bool = False
+    # Of a broken row: its number among all broken rows, and whether `key` is only the order that stands beside it.
+    broken: int = -1
+    is_beside: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        """About how many bytes it takes in memory."""
+        cells = len(self.head) + len(self.said) + (len(self.lines) * len(self.lines[0]) if self.lines else 0)
+        return FRAGMENT_BYTES + self.size + CELL_BYTES * cells
+
+
+class BrokenRow(NamedTuple):
+    """A row that says for certain neither what it holds nor which order it belongs to; see TableRow.
+
+    `before` and `after` are the orders beside it in its file, None where there is none.
+    """
+
+    row: TableRow
+    before: str | None
+    after: str | None
+
+
+Piece = Fragment | BrokenRow
+
+
+class Fragments:
+    """Makes the pieces of one file from its rows; `head_of` reads the cells of a head."""
+
+    def __init__(self, plan: Plan, head_of: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self._plan = plan
+        self._head_of = head_of
+        self._instant_at = next((at for at, slot in enumerate(plan.head) if slot.field == "occurred_at"), None)
+        self._fills = plan.mapping.fill
+        self._open: Fragment | None = None
+        self._is_first = True
+        self._last_key: str | None = None
+        self._waiting: list[TableRow] = []
+
+    def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
+        """All pieces, in the order of the file."""
+        for row in rows:
+            key = row.key
+            if key is None and self._fills and row.problem is None:
+                key = self._last_key  # a blank cell says what the row above says
+            fragment = self._open
+            if fragment is not None and key == fragment.key and row.problem is None:
+                self._add(fragment, row)
+                continue
+            if fragment is not None:
+                self._open = None
+                yield fragment
+            if key is not None and row.problem is None:
+                if self._waiting:
+                    yield from self._settled(key)
+                self._last_key = key
+                self._open = self._begun(row, key)
+            else:
+                self._waiting.append(row)
+                if len(self._waiting) > MAX_WAITING:
+                    yield from self._settled(None)
+            self._is_first = False
+        if self._open is not None:
+            self._open.ends = True
+            yield self._open
+        yield from self._settled(None)
+
+    def _begun(self, row: TableRow, key: str) -> Fragment:
+        head = self._head_of(row.said)
+        instant = None if self._instant_at is None else head[self._instant_at]
+        return Fragment(
+            key,
+            0,
+            row.number,
+            row.at_line,
+            row.at_line,
+            instant if type(instant) is int else None,
+            head,
+            row.said,
+            [row.line],
+            [row.raw],
+            row.size,
+            1,
+            begins=self._is_first,
+        )
+
+    def _add(self, fragment: Fragment, row: TableRow) -> None:
+        if row.said != fragment.said and fragment.problem is None:
+            head = self._head_of(self._plan.filled(fragment.said, row.said))
+            if self._plan.differ(fragment.head, head):
+                other = Heads(head, row.said)
+                where = f"lines {fragment.last_line} and {row.at_line}"
+                fragment.problem = disagreement(self._plan, Heads(fragment.head, fragment.said), other, where)
+        fragment.rows += 1
+        fragment.last_line = row.at_line
+        fragment.size += row.size + 1
+        if len(fragment.lines) < MAX_ROWS:
+            fragment.lines.append(row.line)
+        if fragment.size <= MAX_EVENT_BYTES and len(fragment.raw) < MAX_ROWS:
+            fragment.raw.append(row.raw)
+
+    def _settled(self, after: str | None) -> Iterator[Piece]:
+        """The rows that waited for the order after them. One that names no order, and stands in none, is alone."""
+        before = self._last_key
+        for row in self._waiting:
+            if row.problem is not None:
+                yield BrokenRow(row, before, after)
+            elif before is not None and before == after:
+                message = f"line {row.at_line} names no order, and stands between the rows of one: give it its key"
+                yield BrokenRow(row._replace(problem=Problem("missing_field", message)), before, after)
+            else:
+                yield self._begun(row, "")
+        self._waiting.clear()
+
+
+class Heads(NamedTuple):
+    """The cells of a head as they were read, and as they stand."""
+
+    read: Sequence[Any]
+    said: Sequence[Any]
+
+
+def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
+    """The problem that rows of one order, which stand at `where`, differ where an order has one value.
+
+    Where they differ in time or place, numbers that begin anew each day or at each till may be the cause.
+    """
+    slots = plan.of_order
+    apart = [at for at, cell in enumerate(first.read) if cell != other.read[at]]
+    at = apart[0]
+    columns = [column for each in apart if slots[each].field in KEY_FIELDS for column in slots[each].columns]
+    hint = "make them agree, or check group_by"
+    if plan.is_blank(other.said[at]):
+        hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
+    elif columns:
+        names = ", ".join(dict.fromkeys([*(plan.mapping.group_by or ()), *columns]))
+        hint = (
+            "make them agree; or where numbers begin anew, each day or at each till, name more columns in group_by and "
+            f"in event_id, such as [{names}]"
+        )
+    column, one, two = difference(slots[at], first.said[at], other.said[at])
+    message = (
+        f"{where} are rows of one order, but {quoted(column)} is {quoted(one)} in one and {quoted(two)} in the other: "
+        f"{hint}"
+    )
+    return Problem("duplicate_row", message)
+
+
+def encode_fragment(fragment: Fragment) -> bytes:
+    """A fragment as bytes for a temporary file; its cells may be of any type that a table has."""
+    return pickle.dumps(msgspec.structs.astuple(fragment), pickle.HIGHEST_PROTOCOL)
+
+
+def decode_fragment(content: bytes) -> Fragment:
+    """The fragment that `encode_fragment` wrote."""
+    return Fragment(*pickle.loads(content))  # noqa: S301 - this process wrote it, into a file that has no name

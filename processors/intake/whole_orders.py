@@ -1,0 +1,425 @@
+"""Makes whole orders of their pieces, which may stand anywhere in the files of one command; whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import groupby, pairwise
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from processors.intake.door import Door
+from processors.intake.external_sort import (
+    ARRIVED_BYTES,
+    MAX_HELD_BYTES,
+    Arrived,
+    ExternalSort,
+    by_arrival,
+    sort_of_arrivals,
+)
+from processors.intake.formats.fragments import (
+    BrokenRow,
+    Fragment,
+    Heads,
+    Piece,
+    decode_fragment,
+    disagreement,
+    encode_fragment,
+)
+from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
+from processors.intake.input_records import Read, as_json, refused
+from processors.intake.mapping import ColumnMapping
+from processors.intake.refusal import Problem, quoted
+from processors.intake.unknown_fields import UnknownFields
+from schemas.bounds import EARLIEST_AT, MAX_EVENT_BYTES
+
+# Rows of one order that are held while its files are compared; an order has fewer.
+MAX_ORDER_ROWS: Final = 20 * MAX_ROWS
+MAX_NOTES: Final = 20
+# So many orders that two files share, or that were cut for each one that was not, say what the files are.
+ENOUGH_ORDERS: Final = 4
+# Pairs of files for which it is counted how their orders compare; the rest are counted together.
+MAX_PAIRS: Final = 100_000
+_by_key: Final = attrgetter("key")
+_by_place: Final = attrgetter("key", "rank", "row")
+
+Pair = tuple[int, int]
+
+
+class WholeOrder(NamedTuple):
+    """An order at the door, with the file (its rank) of its first row, and the instant that it is sorted by.
+
+    `parts` are the first rows (rank, row number) of its files, where it has several; else it is empty.
+    """
+
+    read: Read
+    rank: int
+    occurred_at: int
+    parts: tuple[Pair, ...]
+
+
+class _Group(msgspec.Struct):
+    """All pieces of one order, in the order of files and rows; `rows` counts those that are not held too."""
+
+    pieces: list[Fragment]
+    parts: dict[int, int]
+    rows: int = 0
+
+    @property
+    def key(self) -> str:
+        return self.pieces[0].key
+
+
+class WholeOrders:
+    """Takes the pieces of files, and gives the orders of all of them at the door.
+
+    `names` are the files as they were given. More than about `held_bytes` go to temporary files in `folder`.
+    """
+
+    def __init__(
+        self,
+        mapping: ColumnMapping,
+        names: Sequence[str],
+        door: Door,
+        *,
+        held_bytes: int = MAX_HELD_BYTES,
+        folder: Path | None = None,
+    ) -> None:
+        self._plan = Plan(mapping)
+        self._columns = mapping.columns()
+        self._fills = mapping.fill
+        self._last_key = ""
+        self._held_bytes = held_bytes
+        self._folder = folder
+        self._names = names
+        self._door = door
+        self._pieces = ExternalSort(_by_place, encode_fragment, decode_fragment, held_bytes=held_bytes, folder=folder)
+        # Orders that cannot be told before all have been seen, and what is found out for that.
+        self._undecided = ExternalSort(None, _encode_group, _decode_group, held_bytes=held_bytes, folder=folder)
+        self._matched = bytearray()
+        self._repeats: Counter[Pair] = Counter()
+        self._cuts: Counter[Pair] = Counter()
+        self._all = (0, 0)
+        self._rows: Counter[int] = Counter()
+        self._counted_once: Counter[Pair] = Counter()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._pieces.close()
+        self._undecided.close()
+
+    def take(self, rank: int, pieces_of: Callable[[UnknownFields | None], Iterator[Piece]]) -> Iterator[None]:
+        """Take in the file of this rank, one piece at each step. A piece without an instant has that of the one before.
+
+        At the head of the file it has the first that any gives, for which the file is read once more.
+        """
+        previous: int | None = None
+        for piece in pieces_of(self._door.unknown):
+            given = piece.occurred_at if isinstance(piece, Fragment) else None
+            if given is None and previous is None:
+                found = (each.occurred_at for each in pieces_of(None) if isinstance(each, Fragment))
+                given = next((at for at in found if at is not None), EARLIEST_AT)
+            previous = previous if given is None else given
+            if isinstance(piece, Fragment):
+                if (
+                    self._fills
+                ):  # a blank cell says what the row above says, which may be the last one of the file before
+                    piece.key = self._last_key = piece.key or self._last_key
+                piece.rank = rank
+                piece.occurred_at = previous
+                self._rows[rank] += piece.rows
+                self._pieces.add(piece, piece.held_bytes)
+            else:
+                self._take_broken(rank, piece, previous)
+            yield None
+
+    def orders(self) -> Iterator[WholeOrder]:
+        """All orders, each once."""
+        for key, pieces in groupby(self._pieces.drain(), _by_key):
+            if key:
+                group = self._group(pieces)
+                if group is not None:
+                    yield self._order(group)
+                continue
+            for piece in pieces:
+                alone = _Group([piece], {piece.rank: piece.row}, 1)
+                if piece.broken < 0:
+                    yield self._order(alone)
+                else:
+                    self._undecided.add(alone, piece.held_bytes)
+        self._all = (self._repeats.total(), self._cuts.total())
+        for group in self._undecided.drain():
+            if group.key or not self._matched[group.pieces[0].broken]:
+                yield self._order(group)
+
+    def in_order_of_rows(self) -> Iterator[Arrived]:
+        """All orders, by the places of their first rows."""
+        records = sort_of_arrivals(by_arrival, self._held_bytes, self._folder)
+        with closing(records):
+            for order in self.orders():
+                read = order.read
+                arrived = Arrived(
+                    order.occurred_at,
+                    order.rank,
+                    read.record,
+                    order.rank,
+                    read.at_line,
+                    read.fact,
+                    read.refusal,
+                    read.raw,
+                    read.headers,
+                )
+                records.add(arrived, read.size + ARRIVED_BYTES)
+            yield from records.drain()
+
+    def notes(self) -> list[str]:
+        """What people should know of rows that stand in several files; after all orders were given."""
+        notes = []
+        for (one, other), rows in sorted(self._counted_once.items())[:MAX_NOTES]:
+            first, second = self._names[one], self._names[other]
+            if rows == self._rows[one]:
+                notes.append(f"{first}: all its rows are in {second} too: counted once")
+            elif rows == self._rows[other]:
+                notes.append(f"{second}: all its rows are in {first} too: counted once")
+            else:
+                are = "1 row is" if rows == 1 else f"{rows:,} rows are"
+                notes.append(f"{second}: {are} the same as in {first}: counted once")
+        if len(self._counted_once) > MAX_NOTES:
+            notes.append(f"… and rows of {len(self._counted_once) - MAX_NOTES:,} more pairs of files, counted once too")
+        return notes
+
+    def _take_broken(self, rank: int, broken: BrokenRow, at: int | None) -> None:
+        """A broken row goes to the orders that it may belong to; which of them there are is found out later."""
+        number = len(self._matched)
+        self._matched.append(0)
+        row = broken.row
+        beside = [key for key in dict.fromkeys((broken.before, broken.after)) if key is not None and row.key is None]
+        sure = row.candidates if row.key is None else [row.key]
+        keys = [(key, False) for key in sure] + [(key, True) for key in beside or [""]]
+        for key, is_beside in keys:
+            piece = Fragment(
+                key, rank, row.number, row.at_line, row.at_line, at, (), (), [], [row.raw], row.size, 1, row.problem
+            )
+            piece.broken, piece.is_beside = number, is_beside
+            self._pieces.add(piece, piece.held_bytes)
+
+    def _group(self, pieces: Iterable[Fragment]) -> _Group | None:
+        """The pieces of one order if it can be told already what becomes of it; else they are put aside."""
+        group = _Group([], {})
+        for piece in pieces:
+            if piece.broken < 0:
+                group.parts.setdefault(piece.rank, piece.row)
+            group.rows += piece.rows
+            if group.rows - piece.rows < MAX_ORDER_ROWS:
+                group.pieces.append(piece)
+        if not group.parts:
+            return None  # it is only what a broken row might have meant
+        beside = False
+        certain = {piece.broken for piece in group.pieces if piece.broken >= 0 and not piece.is_beside}
+        for number in certain:
+            self._matched[number] = 1
+        group.pieces = [piece for piece in group.pieces if not (piece.is_beside and piece.broken in certain)]
+        beside = any(piece.is_beside for piece in group.pieces)
+        if not beside and len(group.parts) == 1:
+            return group
+        if len(group.parts) > 1:
+            self._compare_files(group)
+        self._undecided.add(group, sum(piece.held_bytes for piece in group.pieces))
+        return None
+
+    def _compare_files(self, group: _Group) -> None:
+        """Count how an order's rows in two files compare: files that repeat each other, or that were cut."""
+        for one, other in pairwise(_files_of(group)):
+            if not _is_cut_between(one, other):
+                found = _compared(one, other)
+                pair = self._counted(one, other)
+                self._repeats[pair] += found == "same"
+                self._cuts[pair] += found == "apart"
+
+    def _counted(self, one: list[Fragment], other: list[Fragment]) -> Pair:
+        pair = (one[0].rank, other[0].rank)
+        return pair if pair in self._repeats or len(self._repeats) < MAX_PAIRS else (-1, -1)
+
+    def _order(self, group: _Group) -> WholeOrder:
+        """The order at the door."""
+        good = [piece for piece in group.pieces if piece.broken < 0]
+        first = (good or group.pieces)[0]
+        order = EventRows(first.at_line, first.head)
+        order.problem = self._problem(group, good, first)
+        if order.problem is None and len(group.parts) > 1:
+            order.lines, order.problem = self._joined(group.key, good)
+        else:
+            order.lines = [line for piece in good for line in piece.lines][:MAX_ROWS]
+        read = self._plan.read(first.row, order, self._door)
+        if read.refusal is not None:
+            read = self._kept(read, group)
+        parts = tuple(group.parts.items()) if len(group.parts) > 1 else ()
+        at = EARLIEST_AT if first.occurred_at is None else first.occurred_at
+        if read.fact is not None:
+            at = read.fact.occurred_at
+        elif read.refusal is not None and read.refusal.occurred_at is not None:
+            at = read.refusal.occurred_at
+        return WholeOrder(read, first.rank, at, parts)
+
+    def _problem(self, group: _Group, good: list[Fragment], first: Fragment) -> Problem | None:
+        """What is wrong with an order before its cells are looked at."""
+        for piece in group.pieces:
+            problem = piece.problem
+            if problem is None or (piece.is_beside and group.key and self._matched[piece.broken]):
+                continue
+            place = "" if piece.rank == first.rank else f"{self._names[piece.rank]}: "
+            if piece.is_beside and group.key:
+                hint = "It stands beside this order and may be a row of it; where it is none, take it out"
+                return Problem(problem.reason, f"{place}{problem.message}. {hint}")
+            return Problem(problem.reason, place + problem.message, problem.field)
+        if group.rows > MAX_ORDER_ROWS:
+            return Problem("out_of_range", f"order {quoted(group.key)} has {group.rows:,} rows: check group_by")
+        for piece in good[1:]:
+            head = self._plan.filled(first.head, piece.head)
+            if self._plan.differ(first.head, head):
+                heads = Heads(first.head, first.said), Heads(head, piece.said)
+                return disagreement(self._plan, *heads, self._where(first, piece))
+        return None
+
+    def _where(self, one: Fragment, other: Fragment) -> str:
+        if one.rank == other.rank:
+            return f"lines {one.at_line} and {other.at_line}"
+        return f"line {one.at_line} of {self._names[one.rank]} and line {other.at_line} of {self._names[other.rank]}"
+
+    def _joined(self, key: str, good: list[Fragment]) -> tuple[list[Sequence[Any]], Problem | None]:
+        """The lines of an order that has rows in several files: all of them, or those that are repeated once."""
+        files = [list(pieces) for _, pieces in groupby(good, attrgetter("rank"))]
+        lines = [line for piece in files[0] for line in piece.lines]
+        once: Counter[Pair] = Counter()
+        for one, other in pairwise(files):
+            relation = self._relation(one, other)
+            added = [line for piece in other for line in piece.lines]
+            if relation == "unclear":
+                return lines[:MAX_ROWS], self._unclear(key, one, other)
+            if relation == "repeated":
+                new = _without(added, lines)
+                once[one[0].rank, other[0].rank] += len(added) - len(new)
+                added = new
+            lines += added
+        self._counted_once += once
+        return lines[:MAX_ROWS], None
+
+    def _relation(self, one: list[Fragment], other: list[Fragment]) -> str:
+        """Whether a file goes on with an order ("joined"), "repeated" it, or that is "unclear".
+
+        How the files' other orders compare decides it: rows that are in both are a repeat where that is the rule, and
+        further rows of the same content where all but a few orders were cut.
+        """
+        pair = self._counted(one, other)
+        repeats, cuts = self._repeats[pair], self._cuts[pair]
+        if repeats + cuts < ENOUGH_ORDERS:
+            repeats, cuts = self._all
+        found = _compared(one, other)
+        if cuts >= ENOUGH_ORDERS * max(repeats, 1):
+            return "joined"
+        if _is_cut_between(one, other):
+            return self._at_the_cut(found, one, other, repeats)
+        if found == "same":
+            return "repeated" if repeats > cuts else "unclear"
+        return "joined" if found == "apart" and cuts > repeats else "unclear"
+
+    @staticmethod
+    def _at_the_cut(found: str, one: list[Fragment], other: list[Fragment], repeats: int) -> str:
+        """The same for an order that ends one file and begins the next one, which goes on if nothing speaks against it."""
+        if found == "partly":
+            return "unclear" if repeats else "joined"
+        first, second = _lines_of(one), _lines_of(other)
+        if found == "apart" or second[: len(first)] != first:
+            return "joined"
+        is_whole_file = one[0].begins or other[-1].ends
+        return "repeated" if repeats or is_whole_file else "unclear"
+
+    def _unclear(self, key: str, one: list[Fragment], other: list[Fragment]) -> Problem:
+        message = (
+            f"{self._where(one[0], other[0])} are rows of one order, {quoted(key)}: it is not clear whether those are "
+            "further rows, or the same ones exported again. Give further rows in one file with the first ones; of two "
+            "exports, give the newer one alone"
+        )
+        return Problem("duplicate_row", message)
+
+    def _kept(self, read: Read, group: _Group) -> Read:
+        """A refused order with all its rows, as far as they are kept."""
+        rows = [raw for piece in group.pieces for raw in piece.raw if raw is not None]
+        size = sum(piece.size for piece in group.pieces) + len(group.pieces) - 1
+        documents = [dict(zip(self._columns, row, strict=True)) for row in rows if not isinstance(row, bytes)]
+        if len(documents) == len(rows):
+            raw = as_json(documents) if rows else b""
+            size = len(raw)
+        else:
+            raw = _within_bounds(row if isinstance(row, bytes) else as_json(row) for row in rows)
+        refusal = read.refusal
+        if refusal is None:
+            raise ValueError("only a refused order is kept")
+        return refused(read.record, read.at_line, refusal, raw, headers=read.headers, size=max(size, len(raw)))
+
+
+def _within_bounds(rows: Iterable[bytes]) -> bytes:
+    """Rows as lines, the first of them for certain, as many as an event may have bytes."""
+    held: list[bytes] = []
+    room = MAX_EVENT_BYTES
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0 and held:
+            break
+        held.append(row)
+    return b"\n".join(held)
+
+
+def _files_of(group: _Group) -> list[list[Fragment]]:
+    """The good pieces of an order, by file."""
+    good = [piece for piece in group.pieces if piece.broken < 0]
+    return [list(pieces) for _, pieces in groupby(good, attrgetter("rank"))]
+
+
+def _is_cut_between(one: list[Fragment], other: list[Fragment]) -> bool:
+    """Whether an order ends one file and begins the next one given."""
+    return one[-1].ends and other[0].begins and one[-1].rank + 1 == other[0].rank
+
+
+def _lines_of(pieces: list[Fragment]) -> list[tuple[Any, ...]]:
+    return [_comparable(line) for piece in pieces for line in piece.lines]
+
+
+def _comparable(line: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(repr(cell) if isinstance(cell, Problem | list) else cell for cell in line)
+
+
+def _compared(one: list[Fragment], other: list[Fragment]) -> str:
+    """How the rows of an order in two files compare: one file has all of the other's ("same"), some, or none."""
+    first, second = Counter(_lines_of(one)), Counter(_lines_of(other))
+    common = (first & second).total()
+    if not common:
+        return "apart"
+    return "same" if common in {first.total(), second.total()} else "partly"
+
+
+def _without(lines: list[Sequence[Any]], others: list[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The lines that are not among the others, each of which takes away one."""
+    there = Counter(map(_comparable, others))
+    left = []
+    for line in lines:
+        same = _comparable(line)
+        if there[same]:
+            there[same] -= 1
+        else:
+            left.append(line)
+    return left
+
+
+def _encode_group(group: _Group) -> bytes:
+    return pickle.dumps(([encode_fragment(piece) for piece in group.pieces], group.parts, group.rows))
+
+
+def _decode_group(content: bytes) -> _Group:
+    pieces, parts, rows = pickle.loads(content)  # noqa: S301 - this process wrote it, into a file that has no name
+    return _Group([decode_fragment(piece) for piece in pieces], parts, rows)

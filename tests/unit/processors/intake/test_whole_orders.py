@@ -1,0 +1,319 @@
+"""An order is taken whole or not at all, wherever its rows stand in the files of one command."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from processors.intake.external_sort import Arrived
+from processors.intake.input_files import open_input
+from processors.intake.mapping import ColumnMapping, parse_mapping
+from processors.intake.merge import gather, records_as_they_come
+from processors.intake.refusal import Refusal
+from processors.intake.unknown_fields import UnknownFields
+from schemas.facts import PurchaseRecorded
+
+COLUMNS: Final = ("receipt", "time", "branch", "card", "article", "pieces", "paid")
+HEADER: Final = ";".join(COLUMNS)
+ORDERS: Final[dict[str, Any]] = {
+    "type": "PurchaseRecorded",
+    "source": "till",
+    "timezone": "Europe/Berlin",
+    "delimiter": ";",
+    "fields": {"event_id": "receipt", "order_id": "receipt", "occurred_at": "time", "store_id": "branch", "member_id": "card"},
+    "constants": {"currency": "EUR"},
+    "lines": {"sku": "article", "quantity_milli": "pieces", "amount_minor": "paid"},
+    "scale": {"amount_minor": 100, "quantity_milli": 1000},
+    "group_by": "receipt",
+}  # fmt: skip
+SEEDS: Final = range(20)
+
+# Rows of three orders, which most tests below are about.
+ANNA: Final = "7001;2026-11-01 09:15:00;b1;anna;espresso;1;2.50"
+ANNA_BUN: Final = "7001;2026-11-01 09:15:00;b1;anna;bun;1;1.00"
+BERT: Final = "7002;2026-11-01 09:15:10;b1;bert;bun;1;1.00"
+BERT_TOO: Final = "7002;2026-11-01 09:15:10;b1;bert;grinder;1;300.00"
+CARL: Final = "7003;2026-11-01 09:16:10;b1;carl;bun;1;1.00"
+
+
+class Taken(NamedTuple):
+    """What a command makes of its files: the lines of each order, what was refused, and what people are told."""
+
+    orders: dict[str, list[tuple[str, int]]]
+    refused: dict[str, Refusal]
+    arrived: list[Arrived]
+    notes: list[str]
+
+
+def mapping(**settings: Any) -> ColumnMapping:
+    return parse_mapping(ORDERS | settings)
+
+
+def write(path: Path, rows: Sequence[str], header: str = HEADER) -> Path:
+    path.write_text("".join(f"{row}\n" for row in (header, *rows)))
+    return path
+
+
+def read(paths: Sequence[Path], how: ColumnMapping | None = None, **options: Any) -> Taken:
+    """Give files to one command."""
+    inputs = [open_input(path, mapping=how or mapping()) for path in paths]
+    with gather(inputs, **options) as gathered:
+        arrived = list(gathered.arrivals)
+        notes = gathered.survey.notes
+    orders: dict[str, list[tuple[str, int]]] = {}
+    for one in arrived:
+        if one.fact is not None:
+            assert isinstance(one.fact, PurchaseRecorded)
+            assert one.fact.event_id not in orders, "an order comes once"
+            orders[one.fact.event_id] = [(line.sku, line.amount_minor) for line in one.fact.lines]
+    refused = {one.refusal.event_id or one.raw.decode(): one.refusal for one in arrived if one.refusal is not None}
+    return Taken(orders, refused, arrived, notes)
+
+
+def read_rows(scratch: Path, *files: Sequence[str], **options: Any) -> Taken:
+    """Give files of these rows to one command, in this order."""
+    return read([write(scratch / f"page{at}.csv", rows) for at, rows in enumerate(files, 1)], **options)
+
+
+# ------------------------------------------------------------------------------------------------ rows that stand apart
+
+
+def test_rows_of_one_order_need_not_stand_together(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT, ANNA_BUN])
+    assert taken.orders == {"7001": [("espresso", 250), ("bun", 100)], "7002": [("bun", 100)]}
+    assert [(one.record, one.at_line) for one in taken.arrived] == [(1, 2), (2, 3)]
+    assert taken == read_rows(tmp_path, [ANNA, BERT, ANNA_BUN], held_bytes=0, folder=tmp_path)
+
+
+def test_an_order_that_is_cut_by_the_end_of_a_file_is_one(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT], [BERT_TOO, CARL])
+    assert taken.orders == {
+        "7001": [("espresso", 250)],
+        "7002": [("bun", 100), ("grinder", 30_000)],
+        "7003": [("bun", 100)],
+    }
+    assert [(one.input_index, one.record, one.parts) for one in taken.arrived] == [
+        (0, 1, ()),
+        (0, 2, ((0, 2), (1, 1))),
+        (1, 2, ()),
+    ]
+    assert taken.notes == []
+
+
+def test_files_are_one_input_in_the_order_in_which_they_are_given(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [BERT_TOO, CARL], [ANNA, BERT])
+    assert taken.orders["7002"] == [("grinder", 30_000), ("bun", 100)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shuffled_and_cut_orders_are_those_of_the_sorted_file(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    orders = [
+        [
+            f"{number};2026-11-01 {9 + number // 60:02}:{number % 60:02}:00;b1;m-{number % 7};sku-{line};1;{line + 1}.00"
+            for line in range(chance.randint(1, 5))
+        ]
+        for number in range(100)
+    ]
+    rows = [row for order in orders for row in order]
+    whole = read_rows(tmp_path, rows)
+    chance.shuffle(rows)
+    cuts = sorted(chance.sample(range(1, len(rows)), chance.randint(0, 4)))
+    files = [rows[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    taken = read_rows(tmp_path, *files, held_bytes=chance.choice((0, 5_000, 1_000_000)), folder=tmp_path)
+    assert taken.refused == {}
+    assert {key: sorted(lines) for key, lines in taken.orders.items()} == whole.orders
+    assert [one.occurred_at for one in taken.arrived] == [one.occurred_at for one in whole.arrived]
+
+
+def test_parts_of_parquet_are_one_input(tmp_path: Path) -> None:
+    def part(name: str, rows: Sequence[str]) -> Path:
+        cells = zip(*(row.split(";") for row in rows), strict=True)
+        pq.write_table(pa.table(dict(zip(COLUMNS, map(list, cells), strict=True))), tmp_path / name)
+        return tmp_path / name
+
+    taken = read([part("part-0.parquet", [BERT, ANNA]), part("part-1.parquet", [CARL, BERT_TOO])])
+    assert taken.orders["7002"] == [("bun", 100), ("grinder", 30_000)]
+    spoilt = read([part("part-0.parquet", [BERT, ANNA]), part("part-1.parquet", [CARL, BERT_TOO.replace("300", "?")])])
+    assert set(spoilt.orders) == {"7001", "7003"}
+    (kept,) = [one.raw for one in spoilt.arrived if one.refusal is not None]
+    assert b'"bun"' in kept
+    assert b'"?.00"' in kept
+
+
+# ------------------------------------------------------------------------------------------------ broken rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ([ANNA, ANNA_BUN.replace("1.00", "?"), BERT], {"7001"}),
+        ([ANNA, BERT, ANNA_BUN.replace("1.00", "?")], {"7001"}),
+        ([ANNA, BERT, ANNA_BUN.replace("bun", "bun; large")], {"7001"}),
+        ([ANNA, BERT, ANNA_BUN.replace("bun", '"bun')], {"7001"}),
+        ([ANNA, BERT, ANNA_BUN.replace("anna", "bert")], {"7001"}),
+    ],
+    ids=["a bad amount", "apart from the others", "a cell too many", "an open quote", "another member"],
+)
+def test_an_order_with_one_row_refused_is_refused_with_all_its_rows(
+    tmp_path: Path, rows: list[str], refused: set[str]
+) -> None:
+    taken = read_rows(tmp_path, rows)
+    assert taken.orders.keys() == {"7001", "7002"} - refused
+    (kept,) = [one for one in taken.arrived if one.refusal is not None]
+    assert kept.raw.decode().split("\n") == [row for row in rows if row.startswith("7001")]
+
+
+SHIFTED_HEADER: Final = "time;branch;card;article;pieces;paid;receipt"
+
+
+def moved(row: str) -> str:
+    """A row whose receipt stands last."""
+    receipt, rest = row.split(";", 1)
+    return f"{rest};{receipt}"
+
+
+def test_a_shifted_row_belongs_to_the_order_that_one_of_its_cells_names(tmp_path: Path) -> None:
+    rows = [moved(row) for row in (CARL, ANNA, ANNA_BUN.replace("bun", "machine; large"), BERT)]
+    taken = read([write(tmp_path / "a.csv", rows, SHIFTED_HEADER)])
+    assert taken.orders.keys() == {"7002", "7003"}
+    (kept,) = [one for one in taken.arrived if one.refusal is not None]
+    assert kept.raw.decode() == "\n".join(rows[1:3])
+    assert kept.refusal is not None
+    assert kept.refusal.message.startswith("line 4 has 8 cells where the header has 7")
+
+
+def test_a_shifted_row_that_names_no_order_belongs_to_those_beside_it(tmp_path: Path) -> None:
+    broken = "2026-11-01 09:15:00;b1;anna"
+    rows = [moved(ANNA), broken, moved(BERT), moved(CARL)]
+    taken = read([write(tmp_path / "a.csv", rows, SHIFTED_HEADER)])
+    assert taken.orders.keys() == {"7003"}
+    kept = [one for one in taken.arrived if one.refusal is not None]
+    assert [one.raw.decode() for one in kept] == ["\n".join(rows[:2]), "\n".join(rows[1:3])]
+    assert all(one.refusal is not None and "line 3 has 3 cells" in one.refusal.message for one in kept)
+
+
+def test_a_row_without_a_key_between_the_rows_of_one_order_belongs_to_it(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, ANNA_BUN.replace("7001", ""), ANNA_BUN, BERT])
+    assert taken.orders.keys() == {"7002"}
+    taken = read_rows(tmp_path, [ANNA, ANNA_BUN.replace("7001", ""), BERT])
+    assert taken.orders.keys() == {"7001", "7002"}
+    assert len(taken.refused) == 1
+
+
+def test_a_broken_row_in_another_file_is_named_with_its_file(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT], [BERT_TOO + ";", CARL])
+    assert taken.orders.keys() == {"7001", "7003"}
+    assert taken.refused["7002"].message.startswith("page2.csv: line 2 has 8 cells")
+
+
+def test_the_mended_file_brings_the_order_in(tmp_path: Path) -> None:
+    shifted = [moved(ANNA), moved(ANNA_BUN.replace("bun", "machine; large")), moved(BERT)]
+    assert read([write(tmp_path / "a.csv", shifted, SHIFTED_HEADER)]).orders.keys() == {"7002"}
+    mended = [row.replace("machine; large", '"machine; large"') for row in shifted]
+    taken = read([write(tmp_path / "a.csv", mended, SHIFTED_HEADER)])
+    assert taken.orders == {"7001": [("espresso", 250), ("machine; large", 100)], "7002": [("bun", 100)]}
+
+
+# ------------------------------------------------------------------------------------------------ rows that come again
+
+
+def test_a_file_exported_again_and_grown_counts_each_row_once(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT], [ANNA, BERT, BERT_TOO])
+    assert taken.orders == {"7001": [("espresso", 250)], "7002": [("bun", 100), ("grinder", 30_000)]}
+    assert taken.notes == ["page1.csv: all its rows are in page2.csv too: counted once"]
+    other_way = read_rows(tmp_path, [ANNA, BERT, BERT_TOO], [ANNA, BERT])
+    assert other_way.orders == taken.orders
+
+
+def test_a_row_that_an_order_has_twice_counts_twice(tmp_path: Path) -> None:
+    assert read_rows(tmp_path, [ANNA, BERT, ANNA]).orders["7001"] == [("espresso", 250)] * 2
+    again = read_rows(tmp_path, [ANNA, ANNA, BERT], [ANNA, ANNA, BERT, CARL])
+    assert again.orders["7001"] == [("espresso", 250)] * 2
+
+
+def test_equal_rows_on_both_sides_of_a_cut_are_not_guessed_at(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT], [BERT, BERT_TOO, CARL])
+    assert taken.orders.keys() == {"7001", "7003"}
+    assert "line 3 of page1.csv and line 2 of page2.csv" in taken.refused["7002"].message
+    assert "exported again" in taken.refused["7002"].message
+
+
+def test_an_order_that_another_export_has_changed_is_refused(tmp_path: Path) -> None:
+    changed = BERT.replace("1.00", "8.00")
+    taken = read_rows(tmp_path, [ANNA, BERT, CARL], [ANNA, changed, CARL])
+    assert taken.orders.keys() == {"7001", "7003"}
+    assert "line 3 of page1.csv and line 3 of page2.csv" in taken.refused["7002"].message
+
+
+def test_equal_rows_of_orders_that_were_all_cut_are_further_rows(tmp_path: Path) -> None:
+    """Parts that a job wrote in any order share many orders, and hardly a row."""
+    orders = [f"{number};2026-11-01 09:15:{number};b1;m;" for number in range(10, 30)]
+    first, second = ([f"{order}{sku};1;1.00" for order in orders] for sku in ("bun", "tea"))
+    second[7] = first[7]
+    taken = read_rows(tmp_path, first, second)
+    assert taken.refused == {}
+    assert Counter(len(lines) for lines in taken.orders.values()) == {2: 20}
+
+
+def test_heads_that_contradict_each_other_are_named_with_both_places(tmp_path: Path) -> None:
+    taken = read_rows(tmp_path, [ANNA, BERT], [BERT_TOO.replace("bert", "carl"), CARL])
+    message = taken.refused["7002"].message
+    assert message.startswith("line 3 of page1.csv and line 2 of page2.csv are rows of one order, but 'card' is 'bert'")
+
+
+def test_numbers_that_begin_anew_each_day_are_refused_with_the_columns_to_add(tmp_path: Path) -> None:
+    next_day = BERT.replace("7002", "7001").replace("11-01", "11-02")
+    for rows in ([ANNA, CARL, next_day], [ANNA, next_day, CARL]):
+        taken = read_rows(tmp_path, rows)
+        assert taken.orders.keys() == {"7003"}
+        assert "such as [receipt, time]" in taken.refused["7001"].message
+    how = mapping(group_by=["receipt", "time"], fields=ORDERS["fields"] | {"event_id": ["receipt", "time"]})
+    assert len(read_rows(tmp_path, [ANNA, CARL, next_day, ANNA_BUN], how=how).orders) == 3
+
+
+def test_a_file_that_may_still_grow_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [ANNA, BERT])
+    assert read([path]).notes == []
+    path.write_text(path.read_text().removesuffix("\n"))
+    (note,) = read([path]).notes
+    assert note.startswith("a.csv: the last row has no line end")
+
+
+# ------------------------------------------------------------------------------------------------ fill
+
+
+def test_blank_cells_below_an_orders_first_row_say_what_that_row_says(tmp_path: Path) -> None:
+    rows = [ANNA, "7001;;;;bun;1;1.00", BERT, "7002;;;;grinder;1;300.00"]
+    taken = read_rows(tmp_path, rows, how=mapping(fill=True))
+    assert taken.orders == {"7001": [("espresso", 250), ("bun", 100)], "7002": [("bun", 100), ("grinder", 30_000)]}
+    assert read_rows(tmp_path, rows[:3], rows[3:], how=mapping(fill=True)).orders == taken.orders
+    assert read_rows(tmp_path, rows).orders == {}
+    # The order's own key may be blank there too; a file may begin with such rows.
+    keyless = [rows[0], rows[1].replace("7001", ""), rows[2], rows[3].replace("7002", "")]
+    assert read_rows(tmp_path, keyless, how=mapping(fill=True)).orders == taken.orders
+    assert read_rows(tmp_path, keyless[:3], keyless[3:], how=mapping(fill=True)).orders == taken.orders
+
+
+# ------------------------------------------------------------------------------------------------ in its own order
+
+
+def test_a_single_file_gives_its_orders_in_the_order_of_their_first_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [CARL, ANNA, BERT, CARL.replace("bun", "tea"), BERT_TOO])
+    one = open_input(path, mapping=mapping())
+    arrived = [item for item in records_as_they_come(one, UnknownFields()) if item is not None]
+    assert [(item.record, item.fact is not None) for item in arrived] == [(1, True), (2, True), (3, True)]
+    assert [record.fact for record in one.records()] == [item.fact for item in arrived]
+    assert [one.record for one in read([path], as_is=True).arrived] == [1, 2, 3]
+
+
+def test_a_refused_order_has_the_instant_of_the_rows_before_it(tmp_path: Path) -> None:
+    timeless = BERT.replace("2026-11-01 09:15:10", "?")
+    taken = read_rows(tmp_path, [timeless.replace("7002", "6999"), CARL, timeless, ANNA])
+    instants: Mapping[int, int] = {one.record: one.occurred_at for one in taken.arrived}
+    assert instants[1] == instants[2] == instants[3] > instants[4]

@@ -1,0 +1,135 @@
+"""Orders of several rows come into the books whole and once, whichever of their files is given again."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import pytest
+
+from processors.intake.mapping import parse_mapping
+from schemas.facts import PurchaseRecorded
+from tests.fakes.books import MemoryBooks
+from tests.support import small_imports as small
+from tests.support.small_imports import Died, new_books, take
+from tests.support.whole_books import rejects_of
+
+HEADER: Final = "receipt;time;card;article;paid"
+MAPPING: Final = parse_mapping(
+    {
+        "type": "PurchaseRecorded",
+        "source": "till",
+        "timezone": "UTC",
+        "delimiter": ";",
+        "fields": {"event_id": "receipt", "order_id": "receipt", "occurred_at": "time", "member_id": "card"},
+        "constants": {"currency": "EUR"},
+        "lines": {"sku": "article", "amount_minor": "paid"},
+        "scale": {"amount_minor": 100},
+        "group_by": "receipt",
+    }
+)
+ANNA: Final = "7001;2026-04-01 09:15:00;anna;espresso;25.00"
+ANNA_TOO: Final = "7001;2026-04-01 09:15:00;anna;machine;300.00"
+BERT: Final = "7002;2026-04-02 09:15:10;bert;bun;10.00"
+BERT_TOO: Final = "7002;2026-04-02 09:15:10;bert;grinder;300.00"
+CARL: Final = "7003;2026-04-03 09:16:10;carl;bun;10.00"
+
+
+class Shop:
+    """Imports files of rows into new books; each has a name of its own, as no two exports are one file."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.books: MemoryBooks = new_books()
+        self._scratch = scratch
+        self._names = count()
+
+    def file(self, *rows: str) -> Path:
+        path = self._scratch / f"export-{next(self._names)}.csv"
+        path.write_text("".join(f"{row}\n" for row in (HEADER, *rows)))
+        return path
+
+    def take(self, *files: Path, **options: Any) -> Any:
+        return take(self.books, files, mapping=MAPPING, **options)
+
+    def orders(self) -> dict[str, list[int]]:
+        """The lines' amounts of every order that counts: the first one of its key in the journal."""
+        orders: dict[str, list[int]] = {}
+        for partition in range(small.PARTITIONS):
+            for line in small.journal(self.books, partition):
+                if isinstance(line.fact, PurchaseRecorded):
+                    orders.setdefault(line.fact.event_id, [each.amount_minor for each in line.fact.lines])
+        return orders
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def test_a_refused_order_comes_in_whole_with_the_mended_file(shop: Shop) -> None:
+    done = shop.take(shop.file(ANNA, ANNA_TOO.replace("machine", "machine; large"), BERT))
+    assert (done.facts, done.rejects, done.conflicts) == (1, 1, 0)
+    (kept,) = rejects_of(shop.books.read())
+    assert kept.raw.count(b"7001;") == 2
+    done = shop.take(shop.file(ANNA, ANNA_TOO, BERT))
+    assert (done.rejects, done.conflicts, done.duplicates) == (0, 0, 1)
+    assert shop.orders() == {"7001": [2_500, 30_000], "7002": [1_000]}
+
+
+@pytest.mark.parametrize("as_is", [False, True])
+def test_each_file_of_an_order_is_known_again(shop: Shop, *, as_is: bool) -> None:
+    first, second = shop.file(ANNA, BERT), shop.file(BERT_TOO, CARL)
+    assert shop.take(first, second, as_is=as_is).facts == 3
+    for again in ([first], [second], [second, first], [first, second]):
+        done = shop.take(*again, as_is=as_is)
+        assert (done.facts, done.rejects) == (0, 0), again
+    assert shop.orders() == {"7001": [2_500], "7002": [1_000, 30_000], "7003": [1_000]}
+
+
+def test_a_file_whose_rows_all_belong_to_orders_of_another_is_known_again(shop: Shop) -> None:
+    first, second = shop.file(ANNA, BERT, CARL), shop.file(BERT_TOO, ANNA_TOO)
+    for as_is in (False, True):
+        shop.books = new_books()
+        assert shop.take(first, second, as_is=as_is).facts == 3
+        assert shop.take(second, as_is=as_is).records == 0
+
+
+def test_further_rows_in_a_later_command_are_a_conflict(shop: Shop) -> None:
+    first, second = shop.file(ANNA, BERT), shop.file(BERT_TOO, CARL)
+    shop.take(first)
+    assert shop.take(second).conflicts == 1
+    assert shop.orders().keys() == {"7001", "7002", "7003"}
+    shop.books = new_books()
+    shop.take(first)
+    done = shop.take(first, second)
+    assert (done.records, done.conflicts) == (2, 1), "the order has changed, and is not passed over"
+    assert shop.take(first, second).records == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_orders_come_in_once_however_often_the_import_is_killed(shop: Shop, tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    rows = [
+        f"{number};2026-04-{1 + number // 4:02} {number % 24:02}:00:00;m-{number % 5};sku-{line};{line + 1}.00"
+        for number in range(60)
+        for line in range(chance.randint(1, 4))
+    ]
+    (tmp_path / "whole").mkdir()
+    whole = Shop(tmp_path / "whole")
+    whole.take(whole.file(*rows))
+    chance.shuffle(rows)
+    cuts = sorted(chance.sample(range(1, len(rows)), 3))
+    files = [shop.file(*rows[begin:end]) for begin, end in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    for commits in (0, 3, 5):
+        with suppress(Died):
+            shop.take(*files, dies_after=commits)
+    shop.take(*files)
+    assert not _conflicts(shop, files)
+    assert {key: sorted(paid) for key, paid in shop.orders().items()} == whole.orders()
+
+
+def _conflicts(shop: Shop, files: Sequence[Path]) -> int:
+    """How many orders of these files, each given alone, the books do not know as theirs."""
+    return sum(done.conflicts + done.facts for done in (shop.take(file) for file in files))
