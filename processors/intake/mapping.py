@@ -14,6 +14,7 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    field_serializer,
     model_validator,
 )
 
@@ -21,6 +22,7 @@ from processors.intake.fact_shapes import struct_type
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
+from schemas.currencies import DECIMALS
 from schemas.facts import PUBLISHED_TYPES, PublishedType, PurchaseLine
 
 MAX_COLUMNS: Final = 200
@@ -135,6 +137,11 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(_column(one) for one in value)
 
 
+def _names_if_any(value: object) -> tuple[str, ...]:
+    """No, one or more names of columns."""
+    return _names(value) if value else ()
+
+
 def _field_source(value: object) -> FieldSource:
     """Where a field comes from: a column, a list of columns, the first of several, or a computation."""
     if isinstance(value, AllOf | FirstOf | Computed):
@@ -143,6 +150,15 @@ def _field_source(value: object) -> FieldSource:
         return _first_of(value) if "first" in value else _computed(value)
     names = _names(value)
     return names[0] if len(names) == 1 else AllOf(names)
+
+
+def _written(source: FieldSource) -> Any:
+    """A source as a mapping writes it."""
+    if isinstance(source, Computed):
+        return {name: list(columns) for name, columns in source._asdict().items()}
+    if isinstance(source, FirstOf):
+        return {"first": list(source.columns)}
+    return source if isinstance(source, str) else list(source.columns)
 
 
 def _first_of(value: Mapping[Any, Any]) -> FirstOf:
@@ -158,7 +174,7 @@ def _computed(value: Mapping[Any, Any]) -> Computed:
     if ("of" in value) == ("times" in value):
         raise ValueError("write either of: COLUMN, or times: [COLUMN, COLUMN] for a product")
     times = (_column(value["of"]),) if "of" in value else _names(value["times"])
-    return Computed(times, *(_names(value[name]) if value.get(name) else () for name in ("plus", "minus")))
+    return Computed(times, *(_names_if_any(value.get(name)) for name in ("plus", "minus")))
 
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=MAX_COLUMN_LENGTH)]
@@ -166,6 +182,7 @@ Text = Annotated[str, StringConstraints(max_length=500)]
 Scale = Annotated[int | Literal["currency"], PlainValidator(_is_scale)]
 Source = Annotated[FieldSource, PlainValidator(_field_source)]
 Columns = Annotated[tuple[str, ...], PlainValidator(_names)]
+ColumnsIfAny = Annotated[tuple[str, ...], PlainValidator(_names_if_any)]
 Values = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_COLUMNS)]
 Sources = Annotated[dict[str, Source], Field(max_length=MAX_COLUMNS)]
 Constants = Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS)]
@@ -177,8 +194,8 @@ class Spread(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plus: Columns = ()
-    minus: Columns = ()
+    plus: ColumnsIfAny = ()
+    minus: ColumnsIfAny = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -231,6 +248,10 @@ class ColumnMapping(BaseModel):
         if problems:
             raise ValueError("\n".join(problems[:MAX_PROBLEMS]))
         return self
+
+    @field_serializer("fields", "lines", "attributes")
+    def _as_written(self, sources: dict[str, FieldSource]) -> dict[str, Any]:
+        return {field: _written(source) for field, source in sources.items()}
 
     def columns(self) -> list[str]:
         """The columns of the file that the mapping reads, each once, in the order in which it names them."""
@@ -366,7 +387,13 @@ def _misscaled(mapping: ColumnMapping, kind: type[msgspec.Struct]) -> Iterator[t
         for name in names:
             if name not in whole:
                 yield f"{path}.{name}", f"only a whole number can have it: {', '.join(sorted(whole))}"
+    decimals = DECIMALS.get(mapping.constants.get("currency", ""))
     for name, scale in mapping.scale.items():
+        if decimals is not None and name.endswith("_minor") and scale not in {1, 10**decimals, BY_CURRENCY}:
+            yield (
+                f"scale.{name}",
+                f"does not fit {mapping.constants['currency']}, of {decimals} decimals: write currency",
+            )
         if scale == BY_CURRENCY and name in whole and not name.endswith("_minor"):
             yield f"scale.{name}", f"is no amount of money: write one of {', '.join(map(str, SCALES))}"
 

@@ -21,6 +21,11 @@ ID_FIELDS: Final = frozenset({
 _INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
 _GUARDS: Final = frozenset("='`")
+# What databases, programs and spreadsheets write where there is no value: as an id it would be one of many people.
+_NOTHING: Final = frozenset({
+    "NULL", "null", "(null)", "\\N", "None", "nil", "NaN", "nan", "<NA>", "undefined", "N/A", "n/a",
+    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#DIV/0!", "#NUM!",
+})  # fmt: skip
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
@@ -75,6 +80,11 @@ def text(value: Any, field: str, column: str) -> str:
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: it must be text", field)
 
 
+def is_doubtful(cell: str) -> bool:
+    """Whether an id may stand for several: shortened in scientific notation, or a program's word for nothing."""
+    return cell in _NOTHING or is_shortened(cell)
+
+
 def is_shortened(cell: str) -> bool:
     """Whether a spreadsheet or a program has shortened an id in scientific notation, such as 4.98765E+15."""
     return ("." in cell or "+" in cell or "," in cell) and _SCIENTIFIC.fullmatch(cell) is not None
@@ -83,8 +93,11 @@ def is_shortened(cell: str) -> bool:
 def id_text(value: Any, field: str, column: str) -> str:
     """A cell as an id; refused if two different ids may have become one in it. Raises Problem."""
     if isinstance(value, str):
-        if not is_shortened(value):
+        if not is_doubtful(value):
             return value
+        if value in _NOTHING:
+            hint = f"if that stands for nothing, say so in the mapping: null_values: [{quoted(value)}]"
+            raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
         hint = (
             "a spreadsheet shortened it, and other ids may look the same: format the column as text or as a number "
             "without decimals, then export again from the original data"

@@ -376,3 +376,20 @@ def test_a_file_without_mapping_may_have_these_types_too(tmp_path: Path) -> None
     (fact,) = facts(list(open_input(tmp_path / "a.parquet").records()))
     assert fact.event_id == str(member)
     assert fact.attributes == {"colour": "red"}
+
+
+@pytest.mark.parametrize("word", ["NULL", "\\N", "None", "nan", "undefined", "#N/A"])
+def test_a_word_for_nothing_is_nobody(tmp_path: Path, word: str) -> None:
+    content = f"order,member,time,sku,paid\no-1,{word},{AT},tea,2.50\no-2,{word},{AT},tea,2.50\n"
+    reads = read_file(tmp_path / "a.csv", content, mapping())
+    assert all("say so in the mapping: null_values:" in problem(read) for read in reads)
+    guests = purchases(read_file(tmp_path / "a.csv", content, mapping(null_values=[word])))
+    assert [one.member_id for one in guests] == [None, None]
+
+
+def test_what_spreadsheets_write_around_a_table(tmp_path: Path) -> None:
+    table = f"order,member,time,sku,paid\no-1,anna,{AT},tea,2.50\n"
+    (fact,) = purchases(read_file(tmp_path / "a.csv", "sep=,\r\n" + table, mapping()))
+    assert fact.event_id == "o-1"
+    with pytest.raises(InputRefused, match="CR alone"):
+        read_file(tmp_path / "a.csv", table.replace("\n", "\r"), mapping())

@@ -138,6 +138,7 @@ def test_a_time_without_offset_needs_a_zone() -> None:
         ({"scale": {"amount_minor": "many"}}, "scale.amount_minor", "not 'many'"),
         ({"scale": {"amount_minor": True}}, "scale.amount_minor", "not true"),
         ({"scale": {"quantity_milli": "currency"}}, "scale.quantity_milli", "no amount of money"),
+        ({"constants": {"currency": "JPY"}}, "scale.amount_minor", "does not fit JPY, of 0 decimals: write currency"),
         ({"rounding": {"amount_minor": "up"}}, "rounding.amount_minor", "half_even"),
         ({"timezone": "Berlin"}, "timezone", "no IANA time zone"),
         ({"timezone": "../../etc/passwd"}, "timezone", "no IANA time zone"),
@@ -175,6 +176,17 @@ def test_a_wrong_mapping_says_where_and_what(settings: dict[str, Any], path: str
     told = dict(refused.value.problems)
     assert path in told, told
     assert message in told[path]
+
+
+def test_mappings_that_read_differently_are_dumped_differently_and_as_they_are_written() -> None:
+    every = [
+        mapping(lines={"sku": sku, "amount_minor": amount})
+        for sku in ("a", ["a", "b"], {"first": ["a", "b"]})
+        for amount in ("p", {"of": "p"}, {"times": ["p", "q"]}, {"of": "p", "plus": ["q"]}, {"of": "p", "minus": ["q"]})
+    ]
+    dumped = [one.model_dump() for one in every]
+    assert all(dumped[at] != dumped[other] for at in range(len(every)) for other in range(at))
+    assert [parse_mapping(one) for one in dumped] == every
 
 
 def test_a_mapping_must_be_a_mapping() -> None:
