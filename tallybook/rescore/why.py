@@ -22,6 +22,7 @@ from tallybook.explain.account_walk import Moment, load
 from tallybook.explain.model import PostingSeen
 from tallybook.explain.posting import explain_posting
 from tallybook.rescore.plan import Draft, Plan, RescoreRefused
+from tallybook.rescore.present import require_books_of
 
 MAX_EXPLAINED: Final = 1_000
 
@@ -78,11 +79,8 @@ def explain_member(
 
 
 def _require_books_of(plan: Plan, log: LogReader, cut: Cut) -> None:
-    opened, last = log.opened(), log.last_page(cut.partition)
-    if (opened.deployment, opened.generation, opened.opened_at) != (plan.deployment, plan.generation, plan.opened_at):
-        raise RescoreRefused(
-            "these are not the books that were re-scored: run it again over them (`tallybook rescore run`)"
-        )
+    require_books_of(plan, log)
+    last = log.last_page(cut.partition)
     if cut.page > (-1 if last is None else last.page):
         raise RescoreRefused(
             "these books end before what was re-scored, so they are an older copy: run it again over them "

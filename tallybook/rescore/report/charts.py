@@ -43,6 +43,7 @@ SAME_COLOUR: Final = "#5b6470"
 INK: Final = "#1b1f24"
 GRID: Final = "#d5d9de"
 PALE: Final = "#eceef1"
+LEAST_DRAWN: Final = 250  # a side of columns whose highest is less than this part of the axis cannot be seen
 LEFT_OUT: Final = frozenset({"script", "title", "desc"})
 _UNITS: Final = ("", "k", "M", "G", "T", "P", "E", "Z")
 _THOUSAND: Final = 1_000
@@ -65,8 +66,19 @@ def rules_chart(bars: Sequence[Bar], described: str) -> str:
 
 
 def weeks_chart(bars: Sequence[Bar], described: str) -> str:
-    """Points more and less by ISO week: columns above and below zero."""
-    return _columns("by-week", "Points by week", described, [bar.label for bar in bars], _both_sides(bars))
+    """Points more and less by week: columns above and below zero, but for a side that could not be seen."""
+    hidden = hidden_side(bars)
+    sides = [each for each in _both_sides(bars) if each.name != hidden]
+    return _columns("by-week", "Points by week", described, [bar.label for bar in bars], sides)
+
+
+def hidden_side(bars: Sequence[Bar]) -> str:
+    """The side, `less` or `more`, that has points but too few of them to be seen beside the other one; or ""."""
+    up, down = max(bar.up for bar in bars), max(bar.down for bar in bars)
+    for name, one, other in (("more", up, down), ("less", down, up)):
+        if 0 < one * LEAST_DRAWN < one + other:
+            return name
+    return ""
 
 
 def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
@@ -75,9 +87,9 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
     series = [
         _Series(name, colour, [each.members or None if each.sign == sign else None for each in rows])
         for name, colour, sign in (
-            ("lose", LESS_COLOUR, -1),
-            ("same", SAME_COLOUR, 0),
-            ("gain", MORE_COLOUR, 1),
+            ("members who lose", LESS_COLOUR, -1),
+            ("same balance", SAME_COLOUR, 0),
+            ("members who gain", MORE_COLOUR, 1),
         )
     ]
     labels = [each.label for each in rows]
@@ -87,8 +99,8 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
 def months_chart(months: Sequence[Month], described: str) -> str:
     """Points that expire by month, before and after: two columns for each month."""
     series = [
-        _Series("now", SAME_COLOUR, [month.before for month in months], is_hollow=True),
-        _Series("under the draft", MORE_COLOUR, [month.after for month in months]),
+        _Series("present rules", SAME_COLOUR, [month.before for month in months], is_hollow=True),
+        _Series("draft", SAME_COLOUR, [month.after for month in months]),
     ]
     labels = [month.label for month in months]
     return _columns("by-month", "Points by month of expiry", described, labels, series, is_stacked=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import msgspec
 
 from processors.decider.local_time import EPOCH_ORDINAL, LocalMoment, Zone, period_start
 from processors.replay.rescore.differences import LineDifference, MemberDifference
+from schemas.posting import Reason
 from tallybook.rescore.plan import Draft
 from tallybook.rescore.runs import Run
 from tallybook.rescore.summary import Adding, Summary, begun
@@ -19,6 +20,7 @@ MAX_RULE_BARS: Final = 12
 MAX_WEEK_BARS: Final = 60
 MAX_MONTH_BARS: Final = 12
 MAX_CLASSES: Final = 18
+MAX_CHANGES_KEPT: Final = 250_000  # of members, for the one in the middle
 EXPIRED: Final = "points that expire"
 NEVER: Final = "never"
 LATER: Final = "later"
@@ -27,6 +29,7 @@ _WEEK_DAYS: Final = 7
 _NEVER_MONTH: Final = "~"  # sorts behind every month
 # Changes are counted in classes that begin at 1, 2, 5, 10, 20, 50 ... points; nobody has 10^20 points.
 _EDGES: Final = tuple(step * 10**power for power in range(20) for step in (1, 2, 5))
+_CauseKey = tuple[str, str, str, int, bool]
 _DECADES: Final = tuple(10**power for power in range(20))
 
 
@@ -71,11 +74,16 @@ class Month(msgspec.Struct):
 
 
 class Cause(msgspec.Struct):
-    """What one rule changes for one member, on the facts of one type and for one cause."""
+    """What one rule changes in one direction (`sign`), on the facts of one type ("": of any) and for one cause.
+
+    `is_lots`: on one side the account held as many lots as it may.
+    """
 
     rule_id: str
     cause: str
     fact_type: str
+    sign: int = 0
+    is_lots: bool = False
     lines: int = 0
     before: int = 0
     after: int = 0
@@ -86,49 +94,68 @@ class Cause(msgspec.Struct):
         return self.after - self.before
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """How many points those gain, or lose, who do: on average, and the one in the middle (None: not known)."""
+
+    average: int
+    median: int | None
+
+
 class Figures(msgspec.Struct):
     """All that a report shows of one draft.
 
-    `weeks_a_bar` says how many weeks are added up in one bar. `causes` has those of every member in the lists of the
-    greatest winners and losers, the greatest first.
+    `facts` counts purchases and other facts that earn otherwise. `weeks_a_bar` says how many weeks are added up in one
+    bar. `causes` has those of every member in the lists of the greatest winners and losers, `all_causes` those of all
+    members together; the greatest first.
     """
 
     summary: Summary
+    facts: int
+    gains: Spread
+    losses: Spread
     by_rule: list[Bar]
     by_week: list[Bar]
     weeks_a_bar: int
     sizes: list[SizeClass]
     months: list[Month]
     causes: dict[str, list[Cause]]
+    all_causes: list[Cause]
 
 
 def read_figures(run: Run, draft: Draft, on_row: Callable[[], object] = lambda: None) -> Figures:
-    """Read every row of a draft once; memory does not grow with their number."""
+    """Read every row of a draft once; memory does not grow with their number, but for MAX_CHANGES_KEPT numbers."""
     adding, periods = Adding(), _Periods(zone_of(draft))
     for _, member in run.members(draft.name):
         on_row()
         adding.member(member)
         periods.member(member)
     summary = adding.into(begun(run, draft.name))
-    told: dict[str, dict[tuple[str, str, str], Cause]] = {
-        member.member_id: {} for member in (*summary.winners, *summary.losers)
-    }
-    for _, line in run.lines(draft.name):
+    told: dict[str, dict[_CauseKey, Cause]] = {member.member_id: {} for member in (*summary.winners, *summary.losers)}
+    of_all: dict[_CauseKey, Cause] = {}
+    facts, last = 0, (-1, -1, -1)
+    for partition, line in run.lines(draft.name):
         on_row()
         adding.line(line)
         periods.line(line)
+        _note(of_all, line, "")
         causes = told.get(line.member_id)
         if causes is not None:
-            _note(causes, line)
+            _note(causes, line, line.fact_type)
+        if line.rule_id and last != (partition, line.page, line.line):  # what one fact earns stands together
+            facts, last = facts + 1, (partition, line.page, line.line)
     by_week, weeks_a_bar = week_bars(periods.weeks)
     return Figures(
         summary=adding.into(summary),
+        facts=facts,
+        gains=spread(summary.points_up, summary.up, periods.gains),
+        losses=spread(summary.points_down, summary.down, periods.losses),
         by_rule=rule_bars(periods.rules),
         by_week=by_week,
         weeks_a_bar=weeks_a_bar,
         sizes=size_classes(periods.sizes),
         months=month_bars(periods.months),
-        causes={member: sorted(found.values(), key=lambda each: -abs(each.change)) for member, found in told.items()},
+        causes={member: _greatest_first(found) for member, found in told.items()},
+        all_causes=_greatest_first(of_all),
     )
 
 
@@ -147,6 +174,8 @@ class _Periods:
         self.weeks: dict[int, Bar] = {}
         self.months: dict[str, Month] = {}
         self.sizes: dict[int, int] = {}
+        self.gains: list[int] = []
+        self.losses: list[int] = []
 
     def line(self, line: LineDifference) -> None:
         change = line.points_after - line.points_before
@@ -157,8 +186,12 @@ class _Periods:
         self.weeks.setdefault(monday, Bar("")).add(change)
 
     def member(self, member: MemberDifference) -> None:
-        size = signed_class(member.balance_after - member.balance_before)
+        change = member.balance_after - member.balance_before
+        size = signed_class(change)
         self.sizes[size] = self.sizes.get(size, 0) + 1
+        kept = self.gains if change > 0 else self.losses
+        if change and len(kept) < MAX_CHANGES_KEPT:
+            kept.append(abs(change))
         for lots in member.left:
             label = _NEVER_MONTH if lots.expires_at is None else self._month(lots.expires_at)
             month = self.months.setdefault(label, Month(label))
@@ -170,15 +203,30 @@ class _Periods:
 
     def _month(self, expires_at: int) -> str:
         """The month of the last moment at which the points can be used, such as `2026-03`."""
-        return date.fromordinal(self._day(expires_at - 1) + EPOCH_ORDINAL).isoformat()[: len("2026-03")]
+        return iso_date(self._day(expires_at - 1))[: len("2026-03")]
 
 
-def _note(causes: dict[tuple[str, str, str], Cause], line: LineDifference) -> None:
-    key = (line.rule_id, line.cause.value, line.fact_type)
+def _note(causes: dict[_CauseKey, Cause], line: LineDifference, fact_type: str) -> None:
+    change = line.points_after - line.points_before
+    sign = (change > 0) - (change < 0) if line.rule_id else 0  # expiries are added up, whatever their direction
+    is_lots = Reason.TOO_MANY_LOTS in (line.reason_before, line.reason_after)
+    key = (line.rule_id, line.cause.value, fact_type, sign, is_lots)
     cause = causes.setdefault(key, Cause(*key))
     cause.lines += 1
     cause.before += line.points_before
     cause.after += line.points_after
+
+
+def _greatest_first(causes: Mapping[_CauseKey, Cause]) -> list[Cause]:
+    return sorted(causes.values(), key=lambda each: -abs(each.change))
+
+
+def spread(points: int, members: int, kept: Sequence[int]) -> Spread:
+    """The average of some members' changes, rounded; and the one in the middle, where all of them were `kept`."""
+    if not members:
+        return Spread(0, None)
+    median = sorted(kept)[(members - 1) // 2] if len(kept) == members else None
+    return Spread((2 * points + members) // (2 * members), median)
 
 
 def rule_bars(rules: Mapping[str, Bar]) -> list[Bar]:
@@ -192,7 +240,7 @@ def rule_bars(rules: Mapping[str, Bar]) -> list[Bar]:
 
 
 def week_bars(weeks: Mapping[int, Bar]) -> tuple[list[Bar], int]:
-    """A bar for each ISO week from the first to the last, empty ones too; and how many weeks are in one bar.
+    """A bar for each week from the first to the last, empty ones too; and how many weeks are in one bar.
 
     Weeks are given by their Monday in days since 1970. There are MAX_WEEK_BARS at most: else each has several weeks.
     """
@@ -201,7 +249,7 @@ def week_bars(weeks: Mapping[int, Bar]) -> tuple[list[Bar], int]:
     first, last = min(weeks), max(weeks)
     count = (last - first) // _WEEK_DAYS + 1
     each = -(-count // MAX_WEEK_BARS)
-    bars = [Bar(iso_week(first + start * _WEEK_DAYS)) for start in range(0, count, each)]
+    bars = [Bar(iso_date(first + start * _WEEK_DAYS)) for start in range(0, count, each)]
     for monday, week in weeks.items():
         bar = bars[(monday - first) // _WEEK_DAYS // each]
         bar.up += week.up
@@ -209,16 +257,9 @@ def week_bars(weeks: Mapping[int, Bar]) -> tuple[list[Bar], int]:
     return bars, each
 
 
-def iso_week(day: int) -> str:
-    """The ISO week of a day (days since 1970), such as `2026-W01`."""
-    year, week, _ = date.fromordinal(day + EPOCH_ORDINAL).isocalendar()
-    return f"{year}-W{week:02d}"
-
-
-def week_begins(label: str) -> str:
-    """The date of an ISO week's Monday."""
-    year, _, week = label.partition("-W")
-    return (date.fromisocalendar(int(year), 1, 1) + timedelta(weeks=int(week) - 1)).isoformat()
+def iso_date(day: int) -> str:
+    """The date of a day (days since 1970), such as `2026-01-05`."""
+    return date.fromordinal(day + EPOCH_ORDINAL).isoformat()
 
 
 def month_bars(months: Mapping[str, Month]) -> list[Month]:

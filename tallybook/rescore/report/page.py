@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final
@@ -10,20 +9,26 @@ from typing import Final
 import msgspec
 from jinja2 import Environment, StrictUndefined
 
+from processors.decider.local_time import Zone
+from processors.decider.rules.timeline import RuleTimeline
 from processors.replay.rescore.differences import MemberDifference
+from tallybook.folder.folder import load_published
 from tallybook.rescore.plan import Draft, Plan, worth_of
-from tallybook.rescore.print_summary import spans_of
-from tallybook.rescore.report.charts import months_chart, rules_chart, sizes_chart, weeks_chart
-from tallybook.rescore.report.figures import EXPIRED, Figures, week_begins, zone_of
-from tallybook.rescore.report.sentences import minus, outcome, reasons, rules_of, signed
+from tallybook.rescore.report.day_words import ending, last_day, moment, period
+from tallybook.rescore.report.figures import EXPIRED, Figures, Spread, zone_of
+from tallybook.rescore.report.next_steps import not_said, publishing_command, reading_commands
+from tallybook.rescore.report.page_charts import make_charts
+from tallybook.rescore.report.rules_compared import Change, Compared, RuleFacts, compare_rules, facts_of_rules
+from tallybook.rescore.report.sentences import minus, notes, outcome, reasons, share, signed
 from tallybook.rescore.summary import NO_RULE, RuleChange, Summary
 from tallybook.screen import counted
 
 TEMPLATE: Final = "report.html.j2"
-LONG_FIGURE: Final = 11  # characters: longer ones want wider boxes
+LONG_FIGURE: Final = 12  # characters: longer ones want wider boxes
+MAX_TIMES: Final = 6  # in which other rules meet: told one by one
 CAUSES: Final[Mapping[str, str]] = {
     "direct": "the rule itself",
-    "knock_on": "what came before",
+    "knock_on": "knock-on",
     "expiry": "",  # it is all that the row is about
 }
 
@@ -34,22 +39,7 @@ class _Figure(msgspec.Struct, frozen=True):
     name: str
     value: str
     below: str = ""
-
-
-class _Table(msgspec.Struct, frozen=True):
-    """The numbers behind a chart."""
-
-    headings: list[str]
-    rows: list[list[str]]
-
-
-class _Chart(msgspec.Struct, frozen=True):
-    """One chart with its heading, what it shows, and its numbers."""
-
-    heading: str
-    caption: str
-    svg: str
-    table: _Table
+    is_wide: bool = False
 
 
 class _Member(msgspec.Struct, frozen=True):
@@ -58,22 +48,24 @@ class _Member(msgspec.Struct, frozen=True):
     outcome: str
     reasons: str
     balances: str
-    command: str
 
 
-class _Command(msgspec.Struct, frozen=True):
-    """Something that may be done now, and what to type for it."""
+class _Tried(msgspec.Struct, frozen=True):
+    """What the draft changes in one period."""
 
-    purpose: str
-    line: str
+    heading: str
+    changes: tuple[Change, ...]
+    rest: str
 
 
-def render_page(plan: Plan, draft: Draft, figures: Figures, opened_at: int) -> str:
+def render_page(plan: Plan, draft: Draft, present: RuleTimeline, figures: Figures, opened_at: int) -> str:
     """The report of one draft of a finished run; `opened_at` (UTC ms) is when the run was begun."""
     found = figures.summary
     zone = zone_of(draft)
-    rules = rules_of(draft)
-    headline = _headline(found)
+    compared = compare_rules(present, draft, plan.last_tick)
+    rules = facts_of_rules(compared, present)
+    day = last_day(zone, found.as_of)
+    headline = _headline(plan, figures)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files(__package__) / TEMPLATE).read_text("utf-8"))
     return (
@@ -81,38 +73,73 @@ def render_page(plan: Plan, draft: Draft, figures: Figures, opened_at: int) -> s
             found=found,
             draft=draft.name,
             others=[each.name for each in plan.drafts if each.name != draft.name],
-            spans=spans_of(draft),
-            as_of=f"{zone.local(found.as_of):%Y-%m-%d %H:%M} ({zone.name})",
-            opened_at=f"{zone.local(opened_at):%Y-%m-%d %H:%M} ({zone.name})",
-            base=plan.base,
+            tried=_tried(zone, compared),
+            more_times=max(0, len(compared) - MAX_TIMES),
+            period=_periods(zone, compared),
+            as_of=ending(zone, found.as_of),
+            day=day,
+            zone=zone.name,
+            opened_at=moment(zone, opened_at),
             proof=_proof(plan, found),
+            own_currency=load_published(draft.layers[-1].spans[0].published.text).currency,
             asked=_asked(plan),
-            verdict=_verdict(found),
+            verdict=_verdict(found, day),
             currency=found.point_value.rpartition(" ")[2],
             figures=headline,
-            has_long_figures=any(len(figure.value) > LONG_FIGURE for figure in headline),
-            charts=_charts(figures),
+            has_long_figures=any(len(figure.value) > LONG_FIGURE * (1 + figure.is_wide) for figure in headline),
+            charts=make_charts(plan, draft, figures),
             rules=[_rule_row(rule, found.point_value) for rule in found.rules],
+            notes=notes(figures.all_causes, rules),
             winners=[_member(member, figures, rules) for member in found.winners],
             losers=[_member(member, figures, rules) for member in found.losers],
-            commands=_commands(found),
+            not_said=not_said(plan, found),
+            reading=reading_commands(found),
+            publishing=publishing_command(),
         )
         + "\n"
     )
 
 
+def _periods(zone: Zone, compared: Sequence[Compared]) -> str:
+    """The time, or times, for which the draft was tried."""
+    times: list[tuple[int, int]] = []
+    for each in compared:
+        if times and times[-1][1] == each.from_at:
+            times[-1] = times[-1][0], each.until_at
+        else:
+            times.append((each.from_at, each.until_at))
+    return "; ".join(period(zone, from_at, until_at) for from_at, until_at in times)
+
+
+def _tried(zone: Zone, compared: Sequence[Compared]) -> list[_Tried]:
+    """What differs, time by time; one time alone needs no heading of its own."""
+    return [
+        _Tried(
+            heading=(f"{period(zone, each.from_at, each.until_at)}: " if len(compared) > 1 else "") + _versions(each),
+            changes=each.changes,
+            rest=each.rest,
+        )
+        for each in compared[:MAX_TIMES]
+    ]
+
+
+def _versions(compared: Compared) -> str:
+    instead = "" if compared.present is None else f" (draft) instead of version {compared.present.version} (present)"
+    return f"Version {compared.draft.version}{instead}"
+
+
 def _proof(plan: Plan, found: Summary) -> str:
     if found.is_proven:
-        return (
-            "The comparison is proven: the present rules were decided again beside the draft, and came to the very "
-            "digest of the ledger in the books."
-        )
+        return "Check passed: deciding the present rules again gave exactly the points on record."
     if not plan.selection.is_everybody:
         return (
-            "The comparison is not proven: only some members were decided again, and the digest of the ledger covers "
-            "all of them."
+            "Not checked: only some members were decided again, and whether the present rules give exactly the points "
+            "on record can only be checked for all of them together."
         )
-    return "The comparison is not proven: the books keep no digest of the ledger up to there."
+    return (
+        "Not checked: the books keep nothing with which the points on record up to there could be compared, so it is "
+        "not proven that the present rules give exactly these."
+    )
 
 
 def _asked(plan: Plan) -> str:
@@ -128,106 +155,64 @@ def _asked(plan: Plan) -> str:
     )
 
 
-def _verdict(found: Summary) -> str:
+def _verdict(found: Summary, day: str) -> str:
     if not found.changes_anything:
-        return f"Nothing changes for any of {counted(found.accounts, 'member')}."
-    change = found.balance_after - found.balance_before
-    if change:
-        moved = f"{'rises' if change > 0 else 'falls'} by {counted(abs(change), 'point')}"
-        worth = f", worth {worth_of(abs(change), found.point_value)}" if found.point_value else ""
+        return f"Nothing would have been otherwise for any of {counted(found.accounts, 'member')}."
+    less, more = found.down, found.up
+    if less or more:
+        of = f"of {counted(found.accounts, 'member')}"
+        fewer, extra = (f"{each:,} ({share(each, found.accounts)})" if each else "none" for each in (less, more))
+        who = f"With the draft, {fewer} {of} would have had fewer points on {day}; {extra} would have had more."
     else:
-        moved, worth = "stays the same", ""
-    more, less = (f"{members:,}" if members else "none" for members in (found.up, found.down))
+        who = f"With the draft, every member would have had as many points on {day}, but some with another expiry."
+    return f"{who} {_liability_moves(found)}"
+
+
+def _liability_moves(found: Summary) -> str:
+    change = found.balance_after - found.balance_before
+    if not change:
+        return "The liability would have been the same."
+    part = f" ({share(abs(change), found.balance_before)})" if found.balance_before > 0 else ""
+    worth = f", worth {worth_of(abs(change), found.point_value)}" if found.point_value else ""
     return (
-        f"{found.members:,} of {counted(found.accounts, 'member')} would be affected: {more} would have more points, "
-        f"{less} would have less. The liability {moved}{worth}."
+        f"The liability would have been {counted(abs(change), 'point')}{part} {'higher' if change > 0 else 'lower'}"
+        f"{worth}."
     )
 
 
-def _headline(found: Summary) -> list[_Figure]:
-    change = found.balance_after - found.balance_before
+def _headline(plan: Plan, figures: Figures) -> list[_Figure]:
+    found = figures.summary
+    untouched = found.accounts - found.members
     alike = found.members - found.up - found.down
-    same = f"; {alike:,} with the same balance" if alike else ""
-    shown = [
-        _Figure("Members affected", f"{found.members:,}", f"of {found.accounts:,}{same}"),
-        _Figure("Have more", f"{found.up:,}", f"{signed(found.points_up)} points in all"),
-        _Figure("Have less", f"{found.down:,}", f"{signed(-found.points_down)} points in all"),
-        _Figure("Points", signed(change), f"on {counted(found.lines, 'line')} that differ"),
-        _Figure("Liability", f"{found.balance_after:,}", f"points; {found.balance_before:,} now"),
+    same = f"; {alike:,} more have the same balance" if alike else ""
+    shown = []
+    if found.down:
+        shown.append(_Figure("Average loss", counted(figures.losses.average, "point"), _middle(figures.losses)))
+    if found.up:
+        shown.append(_Figure("Average gain", counted(figures.gains.average, "point"), _middle(figures.gains)))
+    decisions = sum(cut.postings for cut in plan.cuts)
+    of_all = f"of {counted(decisions, 'decision')} on record" if plan.selection.is_everybody else ""
+    shown += [
+        _Figure(
+            "Members not affected", f"{untouched:,}", f"of {found.accounts:,}; {share(untouched, found.accounts)}{same}"
+        ),
+        _Figure("Purchases and other facts that earn otherwise", f"{figures.facts:,}", of_all),
+        _Figure(
+            "Liability, in points",
+            f"{minus(f'{found.balance_before:,}')} → {minus(f'{found.balance_after:,}')}",
+            "present rules → draft",
+            is_wide=True,
+        ),
     ]
     if found.point_value:
-        shown.append(_Figure("Worth", minus(found.cost), f"at {found.point_value} a point"))
+        shown.append(_Figure("Worth of the change", minus(found.cost), f"at {found.point_value} a point"))
+    else:
+        shown.append(_Figure("Worth of the change", "not known", "no value of a point was given to this run"))
     return shown
 
 
-def _charts(figures: Figures) -> list[_Chart]:
-    charts = []
-    if any(bar.up or bar.down for bar in figures.by_rule):
-        charts += [_rules(figures), _weeks(figures)]
-    if figures.sizes:
-        charts.append(_sizes(figures))
-    if figures.months:
-        charts.append(_months(figures))
-    return charts
-
-
-def _rules(figures: Figures) -> _Chart:
-    bars = figures.by_rule
-    greatest = max((bar for bar in bars if not bar.is_rest), key=lambda bar: abs(bar.net))
-    told = f"The greatest change is that of {greatest.label}: {signed(greatest.net)} points."
-    return _Chart(
-        "Points by rule",
-        f"What members gain (to the right) and lose (to the left). {told}",
-        rules_chart(bars, told),
-        _Table(
-            ["Rule", "Less", "More", "Change"],
-            [[bar.label, signed(-bar.down), signed(bar.up), signed(bar.net)] for bar in bars],
-        ),
-    )
-
-
-def _weeks(figures: Figures) -> _Chart:
-    bars, each = figures.by_week, figures.weeks_a_bar
-    more, of = ("", "") if each == 1 else (f" ({each} in each bar)", f"the {each} weeks from ")
-    greatest = max(bars, key=lambda bar: abs(bar.net))
-    told = f"The greatest change is that of {of}{greatest.label}: {signed(greatest.net)} points."
-    return _Chart(
-        f"Points by ISO week{more}",
-        f"By the day of the purchase, visit or other fact, or the day of expiry. {told}",
-        weeks_chart(bars, told),
-        _Table(
-            ["Week" if each == 1 else "First week", "Begins", "Less", "More", "Change"],
-            [[bar.label, week_begins(bar.label), signed(-bar.down), signed(bar.up), signed(bar.net)] for bar in bars],
-        ),
-    )
-
-
-def _sizes(figures: Figures) -> _Chart:
-    most = max(figures.sizes, key=lambda each: each.members)
-    told = f"The most common change is {most.label}{' points' if most.sign else ''}: {counted(most.members, 'member')}."
-    return _Chart(
-        "Members by size of change",
-        f"How many members gain or lose how many points. {told}",
-        sizes_chart(figures.sizes, told),
-        _Table(["Change of points", "Members"], [[each.label, f"{each.members:,}"] for each in figures.sizes]),
-    )
-
-
-def _months(figures: Figures) -> _Chart:
-    before, after = (sum(getattr(each, name) for each in figures.months) for name in ("before", "after"))
-    told = f"Together {minus(f'{before:,}')} points now, {minus(f'{after:,}')} under the draft."
-    return _Chart(
-        "Liability by month of expiry",
-        f"Points by the last month in which they can be used. Only what differs is shown. {told}",
-        months_chart(figures.months, told),
-        _Table(
-            ["Month", "Now", "Draft", "Change"],
-            [
-                [each.label, f"{each.before:,}", f"{each.after:,}", signed(each.after - each.before)]
-                for each in figures.months
-            ],
-        ),
-    )
+def _middle(spread: Spread) -> str:
+    return "of those affected" + ("" if spread.median is None else f"; median {spread.median:,}")
 
 
 def _rule_row(rule: RuleChange, point_value: str) -> dict[str, str]:
@@ -243,40 +228,13 @@ def _rule_row(rule: RuleChange, point_value: str) -> dict[str, str]:
     }
 
 
-def _member(member: MemberDifference, figures: Figures, rules: Mapping[str, str]) -> _Member:
+def _member(member: MemberDifference, figures: Figures, rules: Mapping[str, RuleFacts]) -> _Member:
     found = figures.summary
     change = member.balance_after - member.balance_before
     worth = f", worth {minus(worth_of(change, found.point_value))}" if found.point_value else ""
+    before, after = (minus(f"{balance:,}") for balance in (member.balance_before, member.balance_after))
     return _Member(
         outcome=outcome(member),
         reasons=reasons(figures.causes[member.member_id], rules),
-        balances=f"{minus(f'{member.balance_before:,}')} → {minus(f'{member.balance_after:,}')} points{worth}",
-        command=_why(found, member.member_id),
+        balances=f"balance {before} → {after} points{worth}",
     )
-
-
-def _why(found: Summary, member_id: str) -> str:
-    dashes = "-- " if member_id.startswith("-") else ""
-    return f"tallybook rescore why --draft {found.draft} {dashes}{found.run} {shlex.quote(member_id)}"
-
-
-def _commands(found: Summary) -> list[_Command]:
-    run, draft = found.run, found.draft
-    query = f"SELECT * FROM rescore_by_store WHERE run = '{run}' AND draft = '{draft}'"
-    most: Sequence[MemberDifference] = found.losers or found.winners
-    purpose = "See why a member has more or less: each fact under the present rules and under the draft"
-    why = [_Command(purpose, _why(found, most[0].member_id))] if most else []
-    return [
-        *why,
-        _Command(
-            "Take all differences into a spreadsheet",
-            f"tallybook rescore export {run} --draft {draft} --csv --output differences.csv",
-        ),
-        _Command("Ask by store, day, rule or reason", f'tallybook sql "{query}"'),
-        _Command("Try other rules or another day", "tallybook rescore run --rules FILE --from DATE"),
-        _Command(
-            "Let rules hold from a day to come; what is past stays as it is",
-            "tallybook rules publish FILE --effective-from DATE",
-        ),
-        _Command("Throw this run away", f"tallybook rescore discard {run}"),
-    ]
