@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from processors.decider.rules.timeline import RuleTimeline
 from processors.replay.rescore.differences import Cause, LineDifference, LotsLeft, MemberDifference
 from processors.replay.rescore.partition_run import Cut, DraftTotals, PartitionRescored
 from processors.replay.rescore.two_worlds import EVERYBODY, Selection
@@ -36,12 +37,13 @@ rules:
   - {id: visits, kind: streak, daily: 5, steps: [{day: 3, bonus: 10}, {day: 7, bonus: 50}]}
   - {id: friends, kind: referral, referrer_points: 500, referee_points: 250}
 """
+PRESENT: Final = RULES.replace('version: "2"', 'version: "1"').replace("per_minor: 200", "per_minor: 100")
 
 
-def span(text: str = RULES, from_at: int = FROM, until_at: int | None = None) -> RuleSpan:
-    """A span of a draft under a ruleset."""
-    published = RulesetPublished(
-        version="2",
+def publication(text: str = PRESENT, from_at: int = FROM, version: str = "1") -> RulesetPublished:
+    """A publication of a ruleset that is in force from an instant (UTC ms) on."""
+    return RulesetPublished(
+        version=version,
         ruleset_hash="ab" * 32,
         effective_from=from_at,
         semantics=1,
@@ -49,7 +51,19 @@ def span(text: str = RULES, from_at: int = FROM, until_at: int | None = None) ->
         timezone=ZONE,
         tzif=zone_data(ZONE),
     )
-    return RuleSpan(from_at, published, until_at)
+
+
+def present(*publications: RulesetPublished) -> RuleTimeline:
+    """The rules that a draft is compared with (default: PRESENT)."""
+    timeline = RuleTimeline()
+    for each in publications or (publication(),):
+        timeline.publish(each)
+    return timeline
+
+
+def span(text: str = RULES, from_at: int = FROM, until_at: int | None = None) -> RuleSpan:
+    """A span of a draft under a ruleset."""
+    return RuleSpan(from_at, publication(text, from_at, "2"), until_at)
 
 
 def draft(name: str = "half", *spans: RuleSpan) -> Draft:

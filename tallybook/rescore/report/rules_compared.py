@@ -187,7 +187,7 @@ def _rest(now: RulesetPublished, tried: RulesetPublished, present: Ruleset, draf
     same = len(alike) - len(touched)
     said = []
     if touched:
-        said.append(f"This also changes what comes of {listed(map(quoted, touched))}, which are worded as before.")
+        said.append(f"This also moves rules whose own words stay the same: {listed(map(quoted, touched))}.")
     if not same:
         return " ".join(said)
     if same == len(draft.rules) == len(present.rules):

@@ -1,4 +1,4 @@
-"""The figures behind the charts: rules, ISO weeks, sizes of change, months of expiry, and the causes of each member."""
+"""The figures behind the charts: rules, weeks, sizes of change, months of expiry, and the causes of each member."""
 
 from datetime import date
 from pathlib import Path
@@ -20,14 +20,15 @@ from tallybook.rescore.report.figures import (
     SAME_BALANCE,
     Bar,
     Month,
-    iso_week,
+    Spread,
+    iso_date,
     month_bars,
     read_figures,
     rule_bars,
     signed_class,
     size_classes,
+    spread,
     week_bars,
-    week_begins,
 )
 from tests.support.rescore_runs import draft, line, member, plan, write_run
 
@@ -36,24 +37,10 @@ def day(text: str) -> int:
     return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
 
 
-@pytest.mark.parametrize(
-    ("when", "week", "monday"),
-    [
-        ("2025-12-29", "2026-W01", "2025-12-29"),
-        ("2026-01-04", "2026-W01", "2025-12-29"),
-        ("2026-01-05", "2026-W02", "2026-01-05"),
-        ("2021-01-03", "2020-W53", "2020-12-28"),
-    ],
-)
-def test_an_iso_week_belongs_to_the_year_of_its_thursday(when: str, week: str, monday: str) -> None:
-    assert iso_week(day(when)) == week
-    assert week_begins(week) == monday
-
-
 def test_weeks_without_a_difference_have_an_empty_bar() -> None:
     bars, each = week_bars({day("2026-01-05"): Bar("", 10, 3), day("2026-01-19"): Bar("", 0, 4)})
     assert each == 1
-    assert bars == [Bar("2026-W02", 10, 3), Bar("2026-W03"), Bar("2026-W04", 0, 4)]
+    assert bars == [Bar("2026-01-05", 10, 3), Bar("2026-01-12"), Bar("2026-01-19", 0, 4)]
 
 
 def test_many_weeks_share_bars_and_lose_no_point() -> None:
@@ -61,7 +48,7 @@ def test_many_weeks_share_bars_and_lose_no_point() -> None:
     weeks = {first + 7 * number: Bar("", number, 1) for number in range(MAX_WEEK_BARS * 3 - 1)}
     bars, each = week_bars(weeks)
     assert (each, len(bars)) == (3, MAX_WEEK_BARS)
-    assert bars[0] == Bar("2020-W02", 0 + 1 + 2, 3)
+    assert bars[0] == Bar("2020-01-06", 0 + 1 + 2, 3)
     assert sum(bar.up for bar in bars) == sum(week.up for week in weeks.values())
     assert sum(bar.down for bar in bars) == len(weeks)
 
@@ -153,9 +140,9 @@ def test_a_run_is_added_up(tmp_path: Path) -> None:
     assert len(rows) == len(lines) + len(members)
     assert found.by_rule == [Bar("base", 40, 50), Bar("beans", 20, 0), Bar(EXPIRED, 20, 0)]
     assert [bar for bar in found.by_week if bar.up or bar.down] == [
-        Bar("2026-W02", 0, 50),
-        Bar("2026-W03", 60, 0),
-        Bar("2026-W06", 20, 0),
+        Bar("2026-01-05", 0, 50),
+        Bar("2026-01-12", 60, 0),
+        Bar("2026-02-02", 20, 0),
     ]
     assert found.weeks_a_bar == 1
     assert [(each.label, each.members) for each in found.sizes if each.members] == [
@@ -167,9 +154,56 @@ def test_a_run_is_added_up(tmp_path: Path) -> None:
     assert [(cause.rule_id, cause.change) for cause in found.causes["ben"]] == [("base", 40), ("", 20)]
     assert [(cause.rule_id, cause.change) for cause in found.causes["anna"]] == [("base", -50), ("beans", 20)]
     assert "cleo" not in found.causes
+    assert [(cause.rule_id, cause.sign, cause.lines) for cause in found.all_causes] == [
+        ("base", -1, 1),
+        ("base", 1, 1),
+        ("beans", 1, 1),
+        ("", 0, 1),
+    ]
+    assert (found.gains, found.losses) == (Spread(60, 60), Spread(30, 30))
     summary = found.summary
     assert (summary.members, summary.up, summary.down, summary.lines) == (3, 1, 1, 4)
     assert (summary.points_up, summary.points_down, summary.balance_after) == (60, 30, 1_000_030)
+
+
+def test_a_fact_that_two_rules_pay_otherwise_counts_once(tmp_path: Path) -> None:
+    lines = [
+        line("anna", 100, 50),
+        line("anna", 10, 30, rule_id="beans"),
+        line("ben", 10, 30, page=2),
+        line("ben", -9, 0, rule_id="", cause=Why.EXPIRY, page=3),
+    ]
+    run = write_run(tmp_path, plan(), {"half": lines}, {"half": [member("anna", 500, 470)]})
+    assert read_figures(run, draft()).facts == 2
+
+
+def test_what_goes_up_and_what_goes_down_are_causes_apart(tmp_path: Path) -> None:
+    full = {"reason_before": "too_many_lots"}
+    lines = [line("anna", 100, 50), line("anna", 0, 5), line("anna", 20, 10), line("anna", 0, 5, **full)]
+    run = write_run(tmp_path, plan(), {"half": lines}, {"half": [member("anna", 500, 450)]})
+    found = read_figures(run, draft()).causes["anna"]
+    assert [(each.sign, each.is_lots, each.lines, each.change) for each in found] == [
+        (-1, False, 2, -60),
+        (1, False, 1, 5),
+        (1, True, 1, 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("points", "members", "kept", "expected"),
+    [
+        (0, 0, [], Spread(0, None)),
+        (16, 3, [1, 5, 10], Spread(5, 5)),
+        (11, 2, [10, 1], Spread(6, 1)),
+        (11, 3, [10, 1], Spread(4, None)),
+    ],
+)
+def test_average_and_median(points: int, members: int, kept: list[int], expected: Spread) -> None:
+    assert spread(points, members, kept) == expected
+
+
+def test_a_week_begins_on_its_monday() -> None:
+    assert iso_date(day("2025-12-29")) == "2025-12-29"
 
 
 def test_the_ten_greatest_are_told_and_no_more(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from processors.replay.rescore.differences import LineDifference, MemberDifference
 from tallybook.cli.main import REPORT_LIBRARIES
 from tests.support.command_line import run
-from tests.support.rescore_runs import draft, line, member, plan, write_run
+from tests.support.rescore_runs import FROM, PRESENT, draft, line, member, plan, write_run
+from tests.support.small_folder import OPENED_AT, build_folder
 
 ROWS: dict[str, list[LineDifference]] = {"half": [line("anna", 100, 50)], "third": [line("anna", 100, 33)]}
 PEOPLE: dict[str, list[MemberDifference]] = {"half": [member("anna", 100, 50)], "third": [member("anna", 100, 33)]}
@@ -23,10 +25,14 @@ main()
 """
 
 
+PLAN = msgspec.structs.replace(plan(draft("half"), draft("third"), partitions=3), opened_at=OPENED_AT)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
-    write_run(folder, plan(draft("half"), draft("third"), partitions=3), ROWS, PEOPLE)
+    build_folder(folder, (), (), PRESENT, effective_from=FROM)
+    write_run(folder, PLAN, ROWS, PEOPLE)
     return folder
 
 
@@ -36,13 +42,15 @@ def test_the_last_run_and_its_first_draft_are_reported(shop: Path, tmp_path: Pat
     assert done.code == 0, done.err
     assert done.out == f"{file}: run 0001, draft half, {file.stat().st_size:,} bytes\n"
     assert done.err == "other drafts of this run, each by --draft: third\n"
-    assert "anna loses 50 points" in file.read_text("utf-8")
+    page = file.read_text("utf-8")
+    assert "Member anna loses 50 points" in page
+    assert "1 point per 2.00 EUR instead of 1 point per 1.00 EUR." in page  # the present rules are those of the books
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "shop"]
 
 
 def test_a_draft_and_a_run_are_chosen(shop: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
-    write_run(shop, plan(), {}, {})
+    write_run(shop, PLAN, {}, {})
     done = run(shop, "rescore", "report", "1", "--draft", "third", "-o", str(file))
     assert done.code == 0, done.err
     assert "anna loses 67 points" in file.read_text("utf-8")
@@ -60,12 +68,21 @@ def test_a_file_is_written_over_only_with_force(shop: Path, tmp_path: Path) -> N
 
 
 def test_a_run_that_is_not_finished_has_no_report(shop: Path, tmp_path: Path) -> None:
-    write_run(shop, plan(), ROWS, PEOPLE, is_finished=False)
+    write_run(shop, PLAN, ROWS, PEOPLE, is_finished=False)
     file = tmp_path / "report.html"
     done = run(shop, "rescore", "report", "2", "--output", str(file))
     assert done.code == 3
     assert "run 0002 is not finished" in done.err
     assert "tallybook rescore show 0002" in done.err
+    assert not file.exists()
+
+
+def test_other_books_than_those_of_the_run_have_no_report(shop: Path, tmp_path: Path) -> None:
+    write_run(shop, plan(), ROWS, PEOPLE)  # its books were opened at another time
+    file = tmp_path / "report.html"
+    done = run(shop, "rescore", "report", "2", "--output", str(file))
+    assert done.code == 3
+    assert "these are not the books that were re-scored: run it again over them" in done.err
     assert not file.exists()
 
 

@@ -1,112 +1,151 @@
-"""The sentences of a report: who has how many points more or less, by which rules, and what these give in the draft."""
+"""The sentences of a report: who has how many points more or less, by which rules, and why some stay the same."""
 
 import pytest
 
-from schemas.instants import parse_instant
 from tallybook.rescore.report.figures import Cause
-from tallybook.rescore.report.sentences import minus, outcome, reasons, rules_of, signed
-from tests.support.rescore_runs import FROM, RULES, draft, member, span
+from tallybook.rescore.report.rules_compared import RuleFacts
+from tallybook.rescore.report.sentences import MAX_NOTES, minus, notes, outcome, reasons, share, signed
+from tests.support.rescore_runs import member
 
-LATER = parse_instant("2026-02-01T00:00:00Z")
-GIVES = rules_of(draft())
-
-
-def test_each_kind_of_rule_is_said_in_words() -> None:
-    assert GIVES == {
-        "base": "1 point per 2.00 EUR",
-        "beans": "20 points for each unit (at most 60 points a week)",
-        "visits": "5 points a day and a bonus on 2 days of a run",
-        "friends": "500 to the one who brings a friend and 250 to the friend",
-    }
-
-
-@pytest.mark.parametrize(
-    ("rule", "said"),
-    [
-        ("{id: r, kind: spend, points: 2.5, per_minor: 1}", "2.5 points per 0.01 EUR"),
-        ("{id: r, kind: fixed, on: check_in, points: 20}", "20 points for each check-in"),
-        (
-            "{id: r, kind: fixed, on: review, points: 1, limits: [once]}",
-            "1 point for each review (at most 1 time in a lifetime for each product)",
-        ),
-        ("{id: r, kind: streak, daily: 1}", "1 point a day"),
-    ],
-)
-def test_what_a_rule_gives(rule: str, said: str) -> None:
-    text = f"""\
-programme: corner-shop
-version: "2"
-timezone: Europe/Berlin
-currency: EUR
-limits:
-  - {{id: once, per: lifetime, times: 1, each: sku}}
-rules:
-  - {rule}
-"""
-    assert rules_of(draft("one", span(text)))["r"] == said
-
-
-def test_currencies_without_cents_have_none() -> None:
-    yen = RULES.replace("currency: EUR", "currency: JPY")
-    assert rules_of(draft("yen", span(yen)))["base"] == "1 point per 200 JPY"
-
-
-def test_a_rule_that_is_not_the_same_in_all_spans_is_not_said() -> None:
-    other = RULES.replace("per_minor: 200", "per_minor: 300").replace("  - {id: friends", "  - {id: guests")
-    found = rules_of(draft("two", span(RULES, FROM, LATER), span(other, LATER)))
-    assert found["base"] == found["friends"] == found["guests"] == ""
-    assert found["beans"] == GIVES["beans"]
+DAY = "the limit “day” (500 points a day)"
+FACTS = {
+    "base": RuleFacts("1 point per 1.00 EUR", "1 point per 2.00 EUR", DAY, moves=-1),
+    "more": RuleFacts("1 point per 1.00 EUR", "2 points per 1.00 EUR", DAY, moves=1),
+    "beans": RuleFacts("20 points for each unit", "20 points for each unit", DAY),
+    "plain": RuleFacts("5 points for each share", "5 points for each share"),
+    "visits": RuleFacts("5 points a day", "5 points a day", is_streak=True),
+    "capped": RuleFacts("5 points a day", "5 points a day", DAY, is_streak=True),
+    "gone": RuleFacts("5 points for each review", None),
+    "new": RuleFacts(None, "7 points for each share"),
+    "mixed": RuleFacts("", "1 point per 2.00 EUR"),
+}
 
 
 def test_who_gains_and_who_loses() -> None:
-    assert outcome(member("m00001", 13_664, 10_625)) == "m00001 loses 3,039 points"
-    assert outcome(member("anna", 10, 11)) == "anna gains 1 point"
+    assert outcome(member("m00001", 13_664, 10_625)) == "Member m00001 loses 3,039 points"
+    assert outcome(member("anna", 10, 11)) == "Member anna gains 1 point"
 
 
-IN_DRAFT = "which gives 1 point per 2.00 EUR in this draft."
-SAME_RULE = "a rule that stays the same: what came before it differs (the room under a limit, or the run of days)."
+def cause(rule_id: str, why: str, fact: str, lines: int, points: tuple[int, int], *, is_lots: bool = False) -> Cause:
+    before, after = points
+    change = after - before
+    return Cause(rule_id, why, fact, (change > 0) - (change < 0), is_lots, lines, before, after)
+
+
+SAME = "which stays the same, because"
+FULL = "the account holds as many single awards as it may, on one side alone"
+RUN = "the member's run of days with a check-in was another"
+OTHER = "what the member had earned before was another, such as how much of a limit was used up"
+IN_DRAFT = "which gives 1 point per 2.00 EUR instead of 1 point per 1.00 EUR."
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"),
+    ("found", "said"),
     [
         (
-            Cause("base", "direct", "PurchaseRecorded", 53, 6_078, 3_039),
+            cause("base", "direct", "PurchaseRecorded", 53, (6_078, 3_039)),
             f"53 purchases earn 3,039 points less under “base”, {IN_DRAFT}",
         ),
         (
-            Cause("visits", "direct", "CheckedIn", 1, 20, 40),
-            f"1 check-in earns 20 points more under “visits”, which gives {GIVES['visits']} in this draft.",
+            cause("base", "direct", "PurchaseRecorded", 1, (20, 53)),
+            f"1 purchase earns 33 points more under “base”, because less of {DAY} was used up before.",
         ),
         (
-            Cause("gone", "direct", "ReviewSubmitted", 2, 100, 0),
-            "2 reviews earn nothing instead of 100 points under “gone”, which this draft does not have.",
+            cause("more", "direct", "PurchaseRecorded", 2, (53, 20)),
+            f"2 purchases earn 33 points less under “more”, because more of {DAY} was used up before.",
         ),
         (
-            Cause("beans", "knock_on", "PurchaseRecorded", 3, 60, 45),
-            f"3 purchases earn 15 points less under “beans”, {SAME_RULE}",
+            cause("new", "direct", "ContentShared", 1, (0, 7)),
+            "1 share earns 7 points more under “new”, which only the draft has: 7 points for each share.",
         ),
         (
-            Cause("base", "direct", "SomethingNew", 2, 5, 5),
-            f"2 facts earn the same points in all, some of them with another expiry, under “base”, {IN_DRAFT}",
+            cause("gone", "direct", "ReviewSubmitted", 2, (100, 0)),
+            "2 reviews earn nothing instead of 100 points under “gone”, which the draft does not have.",
         ),
-        (Cause("", "expiry", "ClockTicked", 2, -200, -80), "120 points fewer expire (80 instead of 200)."),
-        (Cause("", "expiry", "ClockTicked", 1, -4, -5), "1 point more expires (5 instead of 4)."),
+        (
+            cause("mixed", "direct", "PurchaseRecorded", 1, (4, 2)),
+            "1 purchase earns 2 points less under “mixed”, which the draft changes.",
+        ),
+        (
+            cause("beans", "knock_on", "PurchaseRecorded", 3, (60, 45)),
+            f"3 purchases earn 15 points less under “beans”, {SAME} more of {DAY} was used up before.",
+        ),
+        (
+            cause("plain", "knock_on", "ContentShared", 1, (5, 0), is_lots=True),
+            f"1 share earns nothing instead of 5 points under “plain”, {SAME} {FULL}.",
+        ),
+        (
+            cause("visits", "knock_on", "CheckedIn", 1, (5, 15)),
+            f"1 check-in earns 10 points more under “visits”, {SAME} {RUN}.",
+        ),
+        (
+            cause("capped", "knock_on", "CheckedIn", 1, (5, 15)),
+            f"1 check-in earns 10 points more under “capped”, {SAME} {RUN}, or less of {DAY} was used up before.",
+        ),
+        (
+            cause("unknown", "knock_on", "RefereePurchased", 1, (5, 0)),
+            f"1 purchase of a friend earns nothing instead of 5 points under “unknown”, {SAME} {OTHER}.",
+        ),
+        (
+            cause("base", "direct", "SomethingNew", 2, (5, 5)),
+            f"2 facts earn the same points, with another expiry, under “base”, {IN_DRAFT}",
+        ),
+        (cause("", "expiry", "ClockTicked", 2, (-200, -80)), "120 points fewer expire (80 instead of 200)."),
+        (cause("", "expiry", "ClockTicked", 1, (-4, -5)), "1 point more expires (5 instead of 4)."),
     ],
 )
-def test_each_cause_is_said(cause: Cause, said: str) -> None:
-    assert reasons([cause], GIVES) == said
+def test_each_cause_is_said(found: Cause, said: str) -> None:
+    assert reasons([found], FACTS) == said
 
 
 def test_small_causes_are_added_up() -> None:
     causes = [
-        Cause("base", "direct", "PurchaseRecorded", 2, 30, 10),
-        Cause("beans", "knock_on", "PurchaseRecorded", 1, 20, 10),
-        Cause("visits", "direct", "CheckedIn", 4, 5, 9),
-        Cause("friends", "direct", "RefereePurchased", 1, 0, 3),
+        cause("base", "direct", "PurchaseRecorded", 2, (30, 10)),
+        cause("beans", "knock_on", "PurchaseRecorded", 1, (20, 10)),
+        cause("plain", "knock_on", "ContentShared", 1, (20, 10)),
+        cause("visits", "direct", "CheckedIn", 4, (5, 9)),
+        cause("friends", "direct", "RefereePurchased", 1, (0, 3)),
     ]
-    assert reasons(causes, GIVES).endswith("; 5 other lines come to +7 points.")
-    assert reasons(causes[:3], GIVES).endswith("; 4 other lines come to +4 points.")
+    assert reasons(causes, FACTS).endswith("; 5 other differences come to +7 points.")
+    assert reasons(causes[:4], FACTS).endswith("; 4 other differences come to +4 points.")
+
+
+def test_notes_tell_why_a_rule_moves_against_what_it_says() -> None:
+    causes = [
+        cause("base", "direct", "", 60_000, (90_000, 45_000)),
+        cause("base", "direct", "", 3, (22, 90)),
+        cause("more", "direct", "", 1, (90, 89)),
+        cause("beans", "knock_on", "", 15, (147, 501)),
+        cause("", "expiry", "", 2, (-200, -80)),
+    ]
+    less, more = f"because less of {DAY} was used up before", f"because more of {DAY} was used up before"
+    assert notes(causes, FACTS) == [
+        f"“base”: 3 awards are 68 points more in all, though the rule gives less, {less}.",
+        f"“more”: 1 award is 1 point less in all, though the rule gives more, {more}.",
+        f"“beans”: 15 awards are 354 points more in all, though the rule says the same, {less}.",
+    ]
+
+
+def test_only_so_many_notes_are_told() -> None:
+    causes = [cause(f"r{number}", "knock_on", "", 1, (1, 2)) for number in range(MAX_NOTES + 1)]
+    assert len(notes(causes, {})) == MAX_NOTES
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (0, 0, "0 %"),
+        (0, 40, "0 %"),
+        (1, 1_000, "less than 1 %"),
+        (1, 40, "3 %"),
+        (2_409, 2_469, "98 %"),
+        (999, 1_000, "more than 99 %"),
+        (40, 40, "100 %"),
+        (60, 40, "150 %"),
+    ],
+)
+def test_shares_are_whole_per_cents(part: int, whole: int, said: str) -> None:
+    assert share(part, whole) == said
 
 
 def test_numbers_have_a_real_minus_sign() -> None:
