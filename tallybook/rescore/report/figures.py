@@ -210,7 +210,7 @@ def _note(causes: dict[_CauseKey, Cause], line: LineDifference, fact_type: str) 
     change = line.points_after - line.points_before
     sign = (change > 0) - (change < 0) if line.rule_id else 0  # expiries are added up, whatever their direction
     is_lots = Reason.TOO_MANY_LOTS in (line.reason_before, line.reason_after)
-    key = (line.rule_id, line.cause.value, fact_type, sign, is_lots)
+    key = (line.rule_id, line.cause.value, fact_type if line.rule_id else "", sign, is_lots)
     cause = causes.setdefault(key, Cause(*key))
     cause.lines += 1
     cause.before += line.points_before

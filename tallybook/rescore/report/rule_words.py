@@ -40,9 +40,9 @@ STACKED: Final[Mapping[str, str]] = {
     "best": "not combined: the greatest one counts",
 }
 _BEYOND: Final[Mapping[str, str]] = {
-    "hold": "every day pays the last bonus",
-    "repeat": "the last bonus comes again after as many days",
-    "restart": "the bonuses begin again",
+    "hold": "the last bonus every day",
+    "repeat": "the last bonus again after as many days",
+    "restart": "all bonuses from the beginning",
 }
 _EACH: Final[Mapping[str, str]] = {"sku": " for each product", "store_id": " at each store"}
 _FIELDS: Final[Mapping[str, str]] = {
@@ -74,6 +74,16 @@ def gives_at_most(rule: Rule, ruleset: Ruleset) -> str:
     """What a rule gives and its limits, such as `1 point per 2.00 EUR (at most 500 points a day)`."""
     named = [limit_words(limit) for limit in limits_of(rule, ruleset)]
     return gives(rule, ruleset) + (f" (at most {' and '.join(named)})" if named else "")
+
+
+def described(rule: Rule, ruleset: Ruleset) -> str:
+    """All that a rule says: what it gives, its limits, and every field that is given."""
+    given = [
+        field_words(rule, name, ruleset)
+        for name, field in type(rule).model_fields.items()
+        if name not in GIVING | {"id", "kind", "limits"} and getattr(rule, name) != field.default
+    ]
+    return gives_at_most(rule, ruleset) + "".join(f"; {about}: {said}" for about, said in given)
 
 
 def limits_of(rule: Rule, ruleset: Ruleset) -> list[Limit]:
@@ -193,9 +203,9 @@ def _local(at: Any) -> str:
 
 _TOLD: Final[dict[str, tuple[str, Callable[[Any, Ruleset], str]]]] = {
     "active": ("active", lambda value, _: _active(value)),
-    "when": ("asks for", lambda value, rules: conditions_words(value, rules, "nothing more")),
-    "lines": ("counts lines with", lambda value, rules: conditions_words(value, rules, "anything")),
-    "exclude_lines": ("leaves out lines with", lambda value, rules: conditions_words(value, rules, "nothing")),
+    "when": ("only with", lambda value, rules: conditions_words(value, rules, "nothing more")),
+    "lines": ("lines with", lambda value, rules: conditions_words(value, rules, "anything")),
+    "exclude_lines": ("not for lines with", lambda value, rules: conditions_words(value, rules, "nothing")),
     "rounding": ("rounds", lambda value, rules: ROUNDED[value or rules.rounding]),
     "round_per": ("rounds once for each", lambda value, _: str(value)),
     "expiry": ("its points expire", lambda value, rules: expiry_words(value or rules.expiry)),
@@ -207,5 +217,5 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Ruleset], str]]]] = {
         "pays who brings a friend as number",
         lambda value, _: listed((f"{rank}" for rank in value), "or"),
     ),
-    "new_members": ("for", lambda value, _: "first purchases alone" if value else "later purchases too"),
+    "new_members": ("pays for", lambda value, _: "a new member's first purchase alone" if value else "any purchase"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -24,10 +24,10 @@ from tallybook.rescore.report.rule_words import (
     ROUNDED,
     STACKED,
     conditions_words,
+    described,
     expiry_words,
     field_words,
     gives,
-    gives_at_most,
     limit_words,
     limits_of,
     listed,
@@ -88,7 +88,7 @@ def _times(present: RuleTimeline, draft: Draft, last_tick: int) -> Iterator[tupl
 def _differences(now: RulesetPublished | None, tried: RulesetPublished) -> tuple[tuple[Change, ...], str]:
     draft = load_published(tried.text)
     if now is None:
-        changes = [Change(quoted(rule.id), f"new; {gives_at_most(rule, draft)}.") for rule in draft.rules]
+        changes = [Change(quoted(rule.id), f"new; {described(rule, draft)}.") for rule in draft.rules]
         return _bounded(changes), "No rules were in force then: all of the draft is new."
     present = load_published(now.text)
     changes = [*_of_rules(present, draft), *_of_limits(present, draft), *_of_all(now, tried, present, draft)]
@@ -110,16 +110,16 @@ def _of_rules(present: Ruleset, draft: Ruleset) -> Iterator[Change]:
             yield from _of_rule(old, rule, present, draft)
     for name, rule in before.items():
         if name not in after:
-            yield Change(quoted(name), f"removed; now {gives_at_most(rule, present)}.")
+            yield Change(quoted(name), f"removed; now {described(rule, present)}.")
     for name, rule in after.items():
         if name not in before:
-            yield Change(quoted(name), f"new; {gives_at_most(rule, draft)}.")
+            yield Change(quoted(name), f"new; {described(rule, draft)}.")
 
 
 def _of_rule(old: Rule, new: Rule, present: Ruleset, draft: Ruleset) -> Iterator[Change]:
     """Every field that says something else: those of GIVING together, each other one by itself."""
     if type(old) is not type(new):
-        yield Change(quoted(new.id), f"{gives_at_most(new, draft)} instead of {gives_at_most(old, present)}.")
+        yield Change(quoted(new.id), f"{described(new, draft)} instead of {described(old, present)}.")
         return
     differ = [name for name in type(new).model_fields if getattr(new, name) != getattr(old, name)]
     told = []
@@ -206,12 +206,14 @@ def _rest(now: RulesetPublished, tried: RulesetPublished, present: Ruleset, draf
 class RuleFacts(msgspec.Struct, frozen=True):
     """What both sides say of one rule, where it is the same at all times; "" where it is not, None without the rule.
 
-    `limits` are those that cut it on both sides, in words. `moves` says that the draft gives more (1) or less (-1) for
-    the same fact before limits cut it, as everything else is the same; 0 where that cannot be told.
+    `changed` are the parts of it that differ beside what it gives. `limits` are those that cut it on both sides, in
+    words. `moves` says that the draft gives more (1) or less (-1) for the same fact before limits cut it, as everything
+    else is the same; 0 where that cannot be told.
     """
 
     present: str | None
     draft: str | None
+    changed: tuple[str, ...] = ()
     limits: str = ""
     is_streak: bool = False
     moves: int = 0
@@ -231,15 +233,14 @@ def facts_of_rules(compared: Sequence[Compared], present: RuleTimeline) -> dict[
 
 
 def _facts_of(name: str, pairs: Sequence[tuple[Ruleset | None, Ruleset]], rulesets: Sequence[Ruleset]) -> RuleFacts:
-    before, after = ([_said_of(name, pair[side], gives) for pair in pairs] for side in (0, 1))
-    if before == after:  # the limits may be what differs
-        before, after = ([_said_of(name, pair[side], gives_at_most) for pair in pairs] for side in (0, 1))
+    before, after = ([_said_of(name, pair[side]) for pair in pairs] for side in (0, 1))
     found = [(rule, ruleset) for ruleset in rulesets if (rule := _rule(name, ruleset)) is not None]
     limits = {_limits_said(rule, ruleset) for rule, ruleset in found}
     moves = {_moves(name, present, draft) for present, draft in pairs}
     return RuleFacts(
         present=before[0] if len(set(before)) == 1 else "",
         draft=after[0] if len(set(after)) == 1 else "",
+        changed=tuple(dict.fromkeys(part for present, draft in pairs for part in _changed(name, present, draft))),
         limits=limits.pop() if len(limits) == 1 else "",
         is_streak=any(isinstance(rule, StreakRule) for rule, _ in found),
         moves=moves.pop() if len(moves) == 1 else 0,
@@ -250,9 +251,9 @@ def _rule(name: str, ruleset: Ruleset) -> Rule | None:
     return next((rule for rule in ruleset.rules if rule.id == name), None)
 
 
-def _said_of(name: str, ruleset: Ruleset | None, say: Callable[[Rule, Ruleset], str]) -> str | None:
+def _said_of(name: str, ruleset: Ruleset | None) -> str | None:
     rule = None if ruleset is None else _rule(name, ruleset)
-    return None if rule is None or ruleset is None else say(rule, ruleset)
+    return None if rule is None or ruleset is None else gives(rule, ruleset)
 
 
 def _limits_said(rule: Rule, ruleset: Ruleset) -> str:
@@ -260,16 +261,46 @@ def _limits_said(rule: Rule, ruleset: Ruleset) -> str:
     return f"the limit {named[0]}" if len(named) == 1 else f"one of the limits {listed(named)}" if named else ""
 
 
+def _changed(name: str, present: Ruleset | None, draft: Ruleset) -> list[str]:
+    """The parts of a rule that both sides have and say otherwise, beside what it gives."""
+    old, new = None if present is None else _rule(name, present), _rule(name, draft)
+    if present is None or old is None or new is None:
+        return []
+    before, after = _parts(old, present), _parts(new, draft)
+    return [part for part, said in after.items() if before[part] != said]
+
+
+def _parts(rule: Rule, ruleset: Ruleset) -> dict[str, object]:
+    """What decides the points of a rule beside what it gives, its own and the programme's."""
+    multipliers = [
+        other
+        for other in ruleset.rules
+        if isinstance(other, MultiplierRule) and rule in other.multiplied(ruleset.rules)
+    ]
+    elsewhere = GIVING | {"id", "limits", *_DEFAULTS}
+    return {
+        "the conditions": [getattr(rule, field) for field in type(rule).model_fields if field not in elsewhere],
+        "the limits": limits_of(rule, ruleset),
+        "the multipliers": (multipliers, ruleset.stacking if len(multipliers) > 1 else None),
+        "the rounding": getattr(rule, "rounding", None) or ruleset.rounding,
+        "the expiry": getattr(rule, "expiry", None) or ruleset.expiry,
+        "the lines that count": ruleset.exclude_lines,
+        "the currency": ruleset.currency,
+        "the time zone": ruleset.timezone,
+    }
+
+
 def _moves(name: str, present: Ruleset | None, draft: Ruleset) -> int:
     """Whether a rule gives more or less by its rate alone: all else that decides its points is the same."""
-    old = None if present is None else _rule(name, present)
-    new = _rule(name, draft)
-    if old is None or new is None or present is None or _rate(old) is None or type(old) is not type(new):
+    old, new = None if present is None else _rule(name, present), _rule(name, draft)
+    if old is None or new is None or type(old) is not type(new):
         return 0
-    differ = {field for field in type(new).model_fields if getattr(new, field) != getattr(old, field)} - {"expiry"}
-    if not differ <= {"points", "per_minor", "daily"} or _around(old, present) != _around(new, draft):
+    before, after = _rate(old), _rate(new)
+    differ = {field for field in GIVING & set(type(new).model_fields) if getattr(new, field) != getattr(old, field)}
+    if before is None or after is None or not differ <= {"points", "per_minor", "daily"}:
         return 0
-    before, after = _rate(old) or Fraction(0), _rate(new) or Fraction(0)
+    if set(_changed(name, present, draft)) - {"the expiry"}:
+        return 0
     return (after > before) - (after < before)
 
 
@@ -280,21 +311,3 @@ def _rate(rule: Rule) -> Fraction | None:
     if isinstance(rule, FixedRule):
         return Fraction(rule.points)
     return Fraction(rule.daily) if isinstance(rule, StreakRule) else None
-
-
-def _around(rule: Rule, ruleset: Ruleset) -> tuple[object, ...]:
-    """What decides a rule's points beside the rule itself."""
-    multipliers = [
-        other
-        for other in ruleset.rules
-        if isinstance(other, MultiplierRule) and rule in other.multiplied(ruleset.rules)
-    ]
-    return (
-        ruleset.currency,
-        ruleset.timezone,
-        ruleset.rounding,
-        ruleset.exclude_lines,
-        limits_of(rule, ruleset),
-        multipliers,
-        ruleset.stacking if len(multipliers) > 1 else None,
-    )

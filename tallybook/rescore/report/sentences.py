@@ -8,6 +8,7 @@ from typing import Final
 from processors.replay.rescore.differences import Cause as Why
 from processors.replay.rescore.differences import MemberDifference
 from tallybook.rescore.report.figures import Cause
+from tallybook.rescore.report.rule_words import listed
 from tallybook.rescore.report.rules_compared import RuleFacts
 from tallybook.screen import counted
 
@@ -110,9 +111,11 @@ def _why(cause: Cause, facts: RuleFacts) -> str:
         return ", which the draft does not have"
     if facts.present is None:
         return f", which only the draft has: {facts.draft}"
+    parts = f"of which the draft changes {listed(facts.changed)}" if facts.changed else ""
     if facts.draft and facts.present and facts.draft != facts.present:
-        return f", which gives {facts.draft} instead of {facts.present}"
-    return ", which the draft changes"
+        too = f", and {parts} too" if parts else ""
+        return f", which gives {facts.draft} instead of {facts.present}{too}"
+    return f", {parts or 'which the draft changes'}"
 
 
 def _is_against(cause: Cause, facts: RuleFacts) -> bool:

@@ -9,14 +9,16 @@ from tests.support.rescore_runs import member
 
 DAY = "the limit “day” (500 points a day)"
 FACTS = {
-    "base": RuleFacts("1 point per 1.00 EUR", "1 point per 2.00 EUR", DAY, moves=-1),
-    "more": RuleFacts("1 point per 1.00 EUR", "2 points per 1.00 EUR", DAY, moves=1),
-    "beans": RuleFacts("20 points for each unit", "20 points for each unit", DAY),
+    "base": RuleFacts("1 point per 1.00 EUR", "1 point per 2.00 EUR", limits=DAY, moves=-1),
+    "more": RuleFacts("1 point per 1.00 EUR", "2 points per 1.00 EUR", limits=DAY, moves=1),
+    "beans": RuleFacts("20 points for each unit", "20 points for each unit", limits=DAY),
     "plain": RuleFacts("5 points for each share", "5 points for each share"),
     "visits": RuleFacts("5 points a day", "5 points a day", is_streak=True),
-    "capped": RuleFacts("5 points a day", "5 points a day", DAY, is_streak=True),
+    "capped": RuleFacts("5 points a day", "5 points a day", limits=DAY, is_streak=True),
     "gone": RuleFacts("5 points for each review", None),
     "new": RuleFacts(None, "7 points for each share"),
+    "same": RuleFacts("1 point per 1.00 EUR", "1 point per 1.00 EUR", ("the limits", "the multipliers")),
+    "both": RuleFacts("1 point per 1.00 EUR", "2 points per 1.00 EUR", ("the limits",)),
     "mixed": RuleFacts("", "1 point per 2.00 EUR"),
 }
 
@@ -32,6 +34,7 @@ def cause(rule_id: str, why: str, fact: str, lines: int, points: tuple[int, int]
     return Cause(rule_id, why, fact, (change > 0) - (change < 0), is_lots, lines, before, after)
 
 
+TWICE = "which gives 2 points per 1.00 EUR instead of 1 point per 1.00 EUR"
 SAME = "which stays the same, because"
 FULL = "the account holds as many single awards as it may, on one side alone"
 RUN = "the member's run of days with a check-in was another"
@@ -65,6 +68,14 @@ IN_DRAFT = "which gives 1 point per 2.00 EUR instead of 1 point per 1.00 EUR."
         (
             cause("mixed", "direct", "PurchaseRecorded", 1, (4, 2)),
             "1 purchase earns 2 points less under “mixed”, which the draft changes.",
+        ),
+        (
+            cause("same", "direct", "PurchaseRecorded", 1, (4, 2)),
+            "1 purchase earns 2 points less under “same”, of which the draft changes the limits and the multipliers.",
+        ),
+        (
+            cause("both", "direct", "PurchaseRecorded", 1, (2, 3)),
+            f"1 purchase earns 1 point more under “both”, {TWICE}, and of which the draft changes the limits too.",
         ),
         (
             cause("beans", "knock_on", "PurchaseRecorded", 3, (60, 45)),
