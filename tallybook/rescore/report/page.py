@@ -124,8 +124,8 @@ def _tried(zone: Zone, compared: Sequence[Compared]) -> list[_Tried]:
 
 
 def _versions(compared: Compared) -> str:
-    instead = "" if compared.present is None else f" (draft) instead of version {compared.present.version} (present)"
-    return f"Version {compared.draft.version}{instead}"
+    present = "" if compared.present is None else f"; the present rules are version {compared.present.version}"
+    return f"The draft is version {compared.draft.version}{present}"
 
 
 def _proof(plan: Plan, found: Summary) -> str:
@@ -187,9 +187,19 @@ def _headline(plan: Plan, figures: Figures) -> list[_Figure]:
     same = f"; {alike:,} more have the same balance" if alike else ""
     shown = []
     if found.down:
-        shown.append(_Figure("Average loss", counted(figures.losses.average, "point"), _middle(figures.losses)))
+        shown.append(
+            _Figure(
+                "Average loss",
+                counted(figures.losses.average, "point"),
+                f"among those who lose{_middle(figures.losses)}",
+            )
+        )
     if found.up:
-        shown.append(_Figure("Average gain", counted(figures.gains.average, "point"), _middle(figures.gains)))
+        shown.append(
+            _Figure(
+                "Average gain", counted(figures.gains.average, "point"), f"among those who gain{_middle(figures.gains)}"
+            )
+        )
     decisions = sum(cut.postings for cut in plan.cuts)
     of_all = f"of {counted(decisions, 'decision')} on record" if plan.selection.is_everybody else ""
     shown += [
@@ -212,7 +222,7 @@ def _headline(plan: Plan, figures: Figures) -> list[_Figure]:
 
 
 def _middle(spread: Spread) -> str:
-    return "of those affected" + ("" if spread.median is None else f"; median {spread.median:,}")
+    return "" if spread.median is None else f"; median {spread.median:,}"
 
 
 def _rule_row(rule: RuleChange, point_value: str) -> dict[str, str]:

@@ -63,8 +63,12 @@ def _rules(figures: Figures) -> Chart:
 
 
 def _beside(bars: Sequence[Bar]) -> str:
-    hidden = hidden_side(bars)
-    return f" What is {hidden} is too little to be drawn: its numbers alone stand there." if hidden else ""
+    hidden = _hidden(bars)
+    return f" {hidden} are too small to be drawn; their numbers stand beside." if hidden else ""
+
+
+def _hidden(bars: Sequence[Bar]) -> str:
+    return {"more": "Gains", "less": "Losses"}.get(hidden_side(bars), "")
 
 
 def _weeks(plan: Plan, draft: Draft, figures: Figures) -> Chart:
@@ -80,7 +84,7 @@ def _weeks(plan: Plan, draft: Draft, figures: Figures) -> Chart:
     hidden = hidden_side(bars)
     if hidden:
         points = sum(getattr(bar, "up" if hidden == "more" else "down") for bar in bars)
-        parts.append(f"What is {hidden}, {counted(points, 'point')} in all, is too little to be drawn.")
+        parts.append(f"{_hidden(bars)}, {counted(points, 'point')} in all, are too small to be drawn.")
     return Chart(
         f"Points by week{more}",
         " ".join(part for part in parts if part),
@@ -111,7 +115,7 @@ def _sizes(figures: Figures) -> Chart:
     told = f"The most common change is {most.label}{' points' if most.sign else ''}: {counted(most.members, 'member')}."
     untouched = found.accounts - found.members
     parts = [
-        "How many members (the length of a bar) would lose or gain how many points (beside it).",
+        "Each bar counts the members who would lose, or gain, as many points as stand beside it.",
         "The steps grow with the points." if len(figures.sizes) > 1 else "",
         told,
         f"Members who are not affected have no bar: {untouched:,} ({share(untouched, found.accounts)}).",

@@ -5,6 +5,7 @@ import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from processors.replay.rescore.differences import Cause, LotsLeft
@@ -108,13 +109,13 @@ def test_every_number_is_there(text: str) -> None:
         "With the draft, 1 (3 %) of 40 members would have had fewer points on 1 March 2026;",
         "; 1 (3 %) would have had more.",
         "The liability would have been 2,534 points (less than 1 %) lower, worth 25.34 EUR.",
-        "Average loss 3,054 points of those affected; median 3,054",
-        "Average gain 520 points of those affected; median 520",
+        "Average loss 3,054 points among those who lose; median 3,054",
+        "Average gain 520 points among those who gain; median 520",
         "Members not affected 38 of 40; 95 %",
         "Purchases and other facts that earn otherwise 1 of 10 decisions on record",
         "1,000,000 → 997,466 present rules → draft",
         "−25.34 EUR at 0.01 EUR a point",
-        "All figures are those of 1 March 2026",
+        "All figures are those of 1 March 2026, up to which the books were read.",
         "begun 2 March 2026, 10:30",
         "balance 13,664 → 10,610 points, worth −30.54 EUR",
         "balance 20 → 540 points, worth 5.20 EUR",
@@ -129,7 +130,7 @@ def test_every_number_is_there(text: str) -> None:
 def test_what_was_tried_is_said_in_words(text: str) -> None:
     said = Page(text).text
     assert "Period: 1 January to 1 March 2026 (Europe/Berlin)." in said
-    assert "Version 2 (draft) instead of version 1 (present)." in said
+    assert "The draft is version 2; the present rules are version 1." in said
     assert "“base” : 1 point per 2.00 EUR instead of 1 point per 1.00 EUR." in said
     assert "The other 3 rules, all limits and the expiry of points are the same in both." in said
 
@@ -139,7 +140,7 @@ def test_each_time_with_other_rules_is_told(tmp_path: Path) -> None:
     other = RULES.replace("per_minor: 200", "per_minor: 300")
     said = Page(page_of(tmp_path, plan(draft("two", span(RULES, FROM, february), span(other, march))))).text
     assert "Period: 1 January to 31 January 2026; 11 February to 1 March 2026 (Europe/Berlin)." in said
-    assert "1 January to 31 January 2026: Version 2 (draft) instead of version 1 (present)." in said
+    assert "1 January to 31 January 2026: The draft is version 2; the present rules are version 1." in said
     assert "1 point per 3.00 EUR instead of 1 point per 1.00 EUR." in said
 
 
@@ -251,6 +252,30 @@ def test_without_a_point_value_the_page_says_how_to_give_one(tmp_path: Path) -> 
     assert "Worth of the change not known no value of a point was given to this run" in said
     assert '--point-value "0.01 EUR"' in said
     assert "The liability would have been 2,534 points (less than 1 %) lower." in said
+
+
+def test_a_side_that_is_too_small_is_not_drawn_but_told(tmp_path: Path) -> None:
+    lines = [line("anna", 90_000, 0), line("ben", 0, 40)]
+    page = Page(page_of(tmp_path, plan(), lines, [member("anna", 90_000, 0), member("ben", 0, 40)]))
+    assert "Gains, 40 points in all, are too small to be drawn." in page.text
+    assert "Gains are too small to be drawn; their numbers stand beside." in page.text
+    assert "2026-01-05 −90,000 +40 −89,960" in page.text
+
+
+def test_weeks_that_are_not_whole_are_told(tmp_path: Path) -> None:
+    # The period begins on Thursday, 1 January, and the books end with Sunday, 1 March.
+    first, last = (parse_instant(f"{day}T12:00:00Z") for day in ("2026-01-02", "2026-03-01"))
+    lines = [line("anna", 10, 5, occurred_at=first), line("anna", 10, 5, occurred_at=last)]
+    said = Page(page_of(tmp_path, plan(), lines, [member("anna", 20, 10)])).text
+    assert "The first bar begins on 1 January 2026, with the period." in said
+    assert "The last bar ends" not in said
+
+
+def test_a_last_week_that_is_not_whole_is_told(tmp_path: Path) -> None:
+    saturday = msgspec.structs.replace(plan(), last_tick=parse_instant("2026-02-28T12:00:00Z"))
+    friday = parse_instant("2026-02-27T12:00:00Z")
+    said = Page(page_of(tmp_path, saturday, [line("anna", 10, 5, occurred_at=friday)], [member("anna", 20, 15)])).text
+    assert "The last bar ends on 28 February 2026." in said
 
 
 def test_nothing_changes(tmp_path: Path) -> None:
