@@ -37,7 +37,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/scenarios/test_rescoring.py",
         "tests/property/test_two_worlds.py",
     ),
-    "runs": (*PYTEST, *(f"tests/unit/tallybook/rescore/test_{name}.py" for name in ("plan", "runs", "why"))),
+    "runs": (*PYTEST, *(f"tests/unit/tallybook/rescore/test_{name}.py" for name in ("plan", "present", "runs", "why"))),
     "some streams": (*RUN, "streams", "--count", "20", "--brief"),
 }
 JUDGES: dict[str, tuple[str, ...]] = {
