@@ -10,6 +10,7 @@ import msgspec
 
 from processors.decider.kinds.fixed import FixedRule
 from processors.decider.kinds.multiplier import MultiplierRule
+from processors.decider.kinds.referral import ReferralRule
 from processors.decider.kinds.registry import Rule
 from processors.decider.kinds.spend import SpendRule
 from processors.decider.kinds.streak import StreakRule
@@ -207,15 +208,15 @@ class RuleFacts(msgspec.Struct, frozen=True):
     """What both sides say of one rule, where it is the same at all times; "" where it is not, None without the rule.
 
     `changed` are the parts of it that differ beside what it gives. `limits` are those that cut it on both sides, in
-    words. `moves` says that the draft gives more (1) or less (-1) for the same fact before limits cut it, as everything
-    else is the same; 0 where that cannot be told.
+    words; `memory` says what else it knows of a member. `moves` says that the draft gives more (1) or less (-1) for the
+    same fact before limits cut it, as everything else is the same; 0 where that cannot be told.
     """
 
     present: str | None
     draft: str | None
     changed: tuple[str, ...] = ()
     limits: str = ""
-    is_streak: bool = False
+    memory: str = ""
     moves: int = 0
 
 
@@ -229,7 +230,15 @@ def facts_of_rules(compared: Sequence[Compared], present: RuleTimeline) -> dict[
     rulesets = [load_published(published.text) for _, published in present.changes() if published is not None]
     rulesets += [draft for _, draft in pairs]
     names = dict.fromkeys(rule.id for ruleset in rulesets for rule in ruleset.rules)
-    return {name: _facts_of(name, pairs, rulesets) for name in names}
+    found = {name: _facts_of(name, pairs, rulesets) for name in names}
+    if all(each.present is None or _around(each.present) == _around(each.draft) for each in compared):
+        return found
+    return {name: msgspec.structs.replace(facts, moves=0) for name, facts in found.items()}
+
+
+def _around(published: RulesetPublished) -> tuple[object, ...]:
+    """What decides beside the text of the rules."""
+    return published.semantics, published.tzif
 
 
 def _facts_of(name: str, pairs: Sequence[tuple[Ruleset | None, Ruleset]], rulesets: Sequence[Ruleset]) -> RuleFacts:
@@ -242,9 +251,16 @@ def _facts_of(name: str, pairs: Sequence[tuple[Ruleset | None, Ruleset]], rulese
         draft=after[0] if len(set(after)) == 1 else "",
         changed=tuple(dict.fromkeys(part for present, draft in pairs for part in _changed(name, present, draft))),
         limits=limits.pop() if len(limits) == 1 else "",
-        is_streak=any(isinstance(rule, StreakRule) for rule, _ in found),
+        memory=next((said for rule, _ in found if (said := _memory(rule))), ""),
         moves=moves.pop() if len(moves) == 1 else 0,
     )
+
+
+def _memory(rule: Rule) -> str:
+    """How an account may have been another for a rule, beside its limits."""
+    if isinstance(rule, StreakRule):
+        return "the member's run of days with a check-in was another"
+    return "the referral was settled before on one side alone" if isinstance(rule, ReferralRule) else ""
 
 
 def _rule(name: str, ruleset: Ruleset) -> Rule | None:

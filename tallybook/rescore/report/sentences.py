@@ -128,9 +128,8 @@ def _before_it(cause: Cause, facts: RuleFacts) -> str:
     if cause.is_lots:
         return "the account holds as many single awards as it may, on one side alone"
     less = "less" if cause.sign > 0 else "more"
-    if facts.limits and cause.sign and not facts.is_streak:
-        return f"{less} of {facts.limits} was used up before"
-    if facts.is_streak:
-        limit = f", or {less} of {facts.limits} was used up before" if facts.limits and cause.sign else ""
-        return f"the member's run of days with a check-in was another{limit}"
+    limit = f"{less} of {facts.limits} was used up before" if facts.limits and cause.sign else ""
+    known = [each for each in (facts.memory, limit) if each]
+    if known:
+        return ", or ".join(known)
     return "what the member had earned before was another, such as how much of a limit was used up"

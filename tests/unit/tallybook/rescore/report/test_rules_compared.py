@@ -1,5 +1,6 @@
 """What differs between the present rules and a draft: every field in words, and what follows from it for a rule."""
 
+import msgspec
 import pytest
 
 from processors.decider.rules.timeline import RuleTimeline
@@ -230,11 +231,21 @@ def test_another_expiry_does_not_hide_that_a_rule_gives_less() -> None:
     assert (found.changed, found.moves) == (("the expiry",), -1)
 
 
+def test_under_another_behaviour_of_the_decider_nothing_is_concluded_from_a_rate() -> None:
+    text = SHOP.replace("per_minor: 100", "per_minor: 200")
+    other = msgspec.structs.replace(publication(SHOP), semantics=2)
+    found = compare_rules(present(other), draft("d", span(text)), LAST_TICK)
+    assert found[0].changes[-1].said == "1 instead of 2."
+    assert facts(other, text).moves == 0
+
+
 def test_a_rule_that_is_not_the_same_at_all_times_is_not_said() -> None:
     timeline, tried = two_times()
     found = facts_of_rules(compare_rules(timeline, tried, LAST_TICK), timeline)
     assert (found["base"].present, found["base"].draft, found["base"].moves) == ("", "1 point per 2.00 EUR", 0)
-    assert found["visits"].is_streak
+    assert found["visits"].memory == "the member's run of days with a check-in was another"
+    assert found["friends"].memory == "the referral was settled before on one side alone"
+    assert found["base"].memory == ""
 
 
 def test_a_rule_of_one_side_alone_is_known_there() -> None:

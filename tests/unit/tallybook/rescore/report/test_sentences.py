@@ -8,13 +8,14 @@ from tallybook.rescore.report.sentences import MAX_NOTES, minus, notes, outcome,
 from tests.support.rescore_runs import member
 
 DAY = "the limit “day” (500 points a day)"
+RUN = "the member's run of days with a check-in was another"
 FACTS = {
     "base": RuleFacts("1 point per 1.00 EUR", "1 point per 2.00 EUR", limits=DAY, moves=-1),
     "more": RuleFacts("1 point per 1.00 EUR", "2 points per 1.00 EUR", limits=DAY, moves=1),
     "beans": RuleFacts("20 points for each unit", "20 points for each unit", limits=DAY),
     "plain": RuleFacts("5 points for each share", "5 points for each share"),
-    "visits": RuleFacts("5 points a day", "5 points a day", is_streak=True),
-    "capped": RuleFacts("5 points a day", "5 points a day", limits=DAY, is_streak=True),
+    "visits": RuleFacts("5 points a day", "5 points a day", memory=RUN),
+    "capped": RuleFacts("5 points a day", "5 points a day", limits=DAY, memory=RUN),
     "gone": RuleFacts("5 points for each review", None),
     "new": RuleFacts(None, "7 points for each share"),
     "same": RuleFacts("1 point per 1.00 EUR", "1 point per 1.00 EUR", ("the limits", "the multipliers")),
@@ -37,7 +38,6 @@ def cause(rule_id: str, why: str, fact: str, lines: int, points: tuple[int, int]
 TWICE = "which gives 2 points per 1.00 EUR instead of 1 point per 1.00 EUR"
 SAME = "which stays the same, because"
 FULL = "the account holds as many single awards as it may, on one side alone"
-RUN = "the member's run of days with a check-in was another"
 OTHER = "what the member had earned before was another, such as how much of a limit was used up"
 IN_DRAFT = "which gives 1 point per 2.00 EUR instead of 1 point per 1.00 EUR."
 
