@@ -55,7 +55,7 @@ class OpenRound:
     def take(self, item: Arrived, fact: PublishedFact, source: NamedInput, before: int = 0) -> None:
         """Take a fact; `before` is the number of the reject that its record had before (0: none)."""
         self.facts.append(Taken(fact, source.sha256, item.record))
-        if self._refusals is not None:
+        if self._refusals is not None and (before or self._resubmit_of):
             self._mended += self._refusals.mend(before)
             self._mended += self._refusals.mend(self._resubmit_of)
 
