@@ -191,7 +191,7 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
     """
     slots = plan.of_order
     apart = [at for at, cell in enumerate(first.read) if cell != other.read[at]]
-    at = apart[0]
+    at = next((each for each in apart if plan.is_blank(other.said[each])), apart[0])
     columns = [column for each in apart if slots[each].field in KEY_FIELDS for column in slots[each].columns]
     hint = "make them agree, or check group_by"
     if plan.is_blank(other.said[at]):

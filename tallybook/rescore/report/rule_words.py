@@ -87,7 +87,7 @@ def described(rule: Rule, ruleset: Ruleset) -> str:
 
 
 def limits_of(rule: Rule, ruleset: Ruleset) -> list[Limit]:
-    """The limits that cut a rule; a multiplier has none."""
+    per = {"lifetime": "in a lifetime", "order": "an order"}.get(limit.per, f"a {limit.per}")
     if isinstance(rule, MultiplierRule):
         return []
     limits = {limit.id: limit for limit in ruleset.limits}
