@@ -12,7 +12,10 @@ PointValue = Annotated[
     str, typer.Option("--point-value", help="What a point is worth, such as '0.01 EUR'; without it no money.")
 ]
 MappingOption = Annotated[
-    Path | None, typer.Option("--mapping", help="A YAML file that says which column is which field (CSV and Parquet).")
+    Path | None,
+    typer.Option(
+        "--mapping", help="Which column is which field (CSV, Parquet): a YAML file, or preset:NAME for a known export."
+    ),
 ]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="What the files are, where neither content nor name tells.")

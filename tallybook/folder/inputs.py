@@ -9,12 +9,10 @@ from typing import Final
 
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
-from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping, parse_mapping
+from processors.intake.mapping import ENDS_AT, FIRST_CELL
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import UnknownFields
-from processors.ruleset.parse import decode_ruleset
-from processors.ruleset.yaml_text import read_yaml
-from tallybook.folder.folder import FolderRefused
+from tallybook.folder.mapping_files import read_mapping
 from tallybook.screen import counted
 
 STANDARD_INPUT: Final = "-"
@@ -39,26 +37,6 @@ def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | Non
             else:
                 inputs.append(open_input(Path(name), form, columns, shown=name))
         yield inputs
-
-
-def read_mapping(file: Path) -> ColumnMapping:
-    """Read a column mapping from its YAML file.
-
-    Raises:
-        FolderRefused: the file is not there, or no YAML.
-        MappingRefused: it has a setting that no mapping can have.
-    """
-    try:
-        text = decode_ruleset(file.read_bytes(), str(file))
-    except OSError as error:
-        raise FolderRefused(f"{file}: {error.strerror}. Name the YAML file of the column mapping.") from error
-    if not text.strip():
-        raise FolderRefused(f"{file}: the mapping is empty: it has settings such as type, source, fields and lines")
-    tree = read_yaml(text)
-    if tree.faults:
-        fault = tree.faults[0]
-        raise FolderRefused(f"{file}:{fault.place.line}:{fault.place.column}: {fault.message} ({fault.hint})")
-    return parse_mapping(tree.data, str(file))
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:

@@ -13,7 +13,8 @@ from processors.intake.mapping import ColumnMapping
 from schemas.instants import format_instant
 from tallybook.clock import Clock
 from tallybook.folder.folder import Folder, FolderRefused
-from tallybook.folder.inputs import read_mapping, unknown_lines
+from tallybook.folder.inputs import unknown_lines
+from tallybook.folder.mapping_files import read_mapping
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.session import Session, writing_session
