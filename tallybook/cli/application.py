@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command_name
 
 from tallybook.cli import books as commands_books
+from tallybook.cli import mapping as commands_mapping
 from tallybook.cli import prove as commands_prove
 from tallybook.cli import read as commands_read
 from tallybook.cli import rejects as commands_rejects
@@ -60,6 +61,7 @@ app = typer.Typer(
 
 for module in (commands_start, commands_books, commands_read, commands_prove, commands_stream, commands_topics):
     module.register(app)
+app.add_typer(commands_mapping.app, name="mapping")
 app.add_typer(commands_rejects.app, name="rejects")
 app.add_typer(commands_rules.app, name="rules")
 app.add_typer(commands_rescore.app, name="rescore")

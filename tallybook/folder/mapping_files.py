@@ -18,12 +18,18 @@ def read_mapping(named: Path) -> ColumnMapping:
         MappingRefused: there is no such preset, or a setting is wrong or missing.
     """
     name = str(named)
-    if name.startswith(PREFIX):
-        return _of_preset({"preset": name.removeprefix(PREFIX)}, name)
-    document = _yaml_of(named)
+    is_preset = name.startswith(PREFIX)
+    return mapping_of({"preset": name.removeprefix(PREFIX)} if is_preset else _yaml_of(named), name)
+
+
+def mapping_of(document: object, where: str) -> ColumnMapping:
+    """The mapping that a parsed YAML document holds, which may name a preset; `where` is its file, for messages.
+
+    Raises MappingRefused.
+    """
     if isinstance(document, dict) and "preset" in document:
-        return _of_preset(document, name)
-    return parse_mapping(document, name)
+        return _of_preset(document, where)
+    return parse_mapping(document, where)
 
 
 def read_presets() -> dict[str, Preset]:

@@ -1,0 +1,94 @@
+"""Looks at the beginning of a text file: its encoding, its delimiter, its header and its first rows."""
+
+import codecs
+import itertools
+from io import BytesIO
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from processors.intake.formats.csv_rows import csv_rows
+from processors.intake.input_records import InputRefused
+
+HEAD_BYTES: Final = 256 * 1024
+MAX_ROWS: Final = 500
+DELIMITERS: Final = (",", ";", "\t", "|")
+_BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# GB18030 has two bytes for a Chinese letter, both of them at or above this in the letters that texts are made of.
+_COMMON: Final = 0xA1
+
+
+class Table(NamedTuple):
+    """What a file begins with; `rows` have as many cells as the header, those that have not are in `odd` alone."""
+
+    encoding: str
+    delimiter: str
+    header: list[str]
+    rows: list[list[str]]
+    odd: list[list[str]]
+
+
+def look_at(path: Path, shown: str) -> Table:
+    """The beginning of a file; `shown` is its name in messages. Raises InputRefused for what is no table in text."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+            is_whole = not stream.read(1)
+    except OSError as error:
+        raise InputRefused(shown, 0, f"the file cannot be read: {error.strerror}", "Check the path") from error
+    if head.startswith((b"PAR1", b"Obj\x01", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) or head.lstrip()[:1] in {b"{", b"["}:
+        hint = "Parquet, Avro and JSON name their own columns; save an Excel workbook as CSV UTF-8"
+        raise InputRefused(shown, 0, "this is no CSV file", hint)
+    encoding = encoding_of(head)
+    if encoding is None:
+        hint = "Save the file as CSV UTF-8, or tell the program that writes it to do so"
+        raise InputRefused(shown, 0, "its text is neither UTF-8 nor UTF-16 nor GB18030", hint)
+    text = _decoded(head, encoding)
+    if not is_whole:
+        text = text[: text.rfind("\n") + 1] or text
+    return _best(text, encoding, shown)
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding that the first bytes of a file are in, of those that a mapping can name; None if it is none."""
+    for bom, encoding in _BOMS:
+        if head.startswith(bom):
+            return encoding
+    if head[1:2] == b"\x00" or head[:1] == b"\x00":
+        return "utf-16"
+    if _is(head, "utf-8"):
+        return "utf-8"
+    pairs = [(one, two) for one, two in itertools.pairwise(head) if one >= 0x80]
+    common = sum(1 for _, two in pairs if two >= _COMMON)
+    return "gb18030" if _is(head, "gb18030") and common * 2 >= len(pairs) else None
+
+
+def _is(head: bytes, encoding: str) -> bool:
+    """Whether bytes, the last of them perhaps half a letter, are text in an encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head, False)  # noqa: FBT003 - `final` has no name there
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(head: bytes, encoding: str) -> str:
+    if encoding == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
+    return codecs.getincrementaldecoder(encoding)().decode(head, False).lstrip("\ufeff")  # noqa: FBT003 - as above
+
+
+def _best(text: str, encoding: str, shown: str) -> Table:
+    """The table with the delimiter that gives the header most cells, where at least the next rows have as many."""
+    tables = [table for mark in DELIMITERS if (table := _table(text, encoding, mark)) is not None]
+    if not tables:
+        raise InputRefused(shown, 0, "the file is empty", "Give a file with a header and some rows")
+    return max(tables, key=lambda table: (len(table.header) > 1 and bool(table.rows), len(table.header)))
+
+
+def _table(text: str, encoding: str, delimiter: str) -> Table | None:
+    rows = [row.cells for row, _ in zip(csv_rows(BytesIO(text.encode()), delimiter), range(MAX_ROWS + 1), strict=False)]
+    if not rows:
+        return None
+    header = [cell.strip() for cell in rows[0]]
+    whole = [cells for cells in rows[1:] if len(cells) == len(header)]
+    return Table(encoding, delimiter, header, whole, [cells for cells in rows[1:] if len(cells) != len(header)])

@@ -1,0 +1,285 @@
+"""Proposes a mapping for a table: a preset that fits it, or the columns whose names and cells tell what they are."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from processors.intake.presets.preset import Preset
+from processors.intake.suggest.cells_seen import (
+    currency_of,
+    date_order,
+    decimal_mark,
+    has_clock,
+    has_offset,
+    is_number,
+    zone_of,
+)
+from processors.intake.suggest.known_names import FOOTER, NO_SALE, plain, rank_of
+from processors.intake.suggest.look import Table
+
+FILE_AND_ROW: Final = ["@file", "@row"]
+_MEANINGS: Final = (
+    "order", "when", "member", "currency", "store", "till", "tender", "channel", "kind",
+    "quantity", "price", "discount", "amount", "sku", "category", "brand",
+)  # fmt: skip
+_MUST_BE_NUMBERS: Final = {"quantity", "price", "discount", "amount"}
+
+
+@dataclass
+class Proposal:
+    """The settings of a mapping, what is unsure about them by path, and remarks about the file."""
+
+    settings: dict[str, Any]
+    unsure: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def doubt(self, path: str, told: str) -> None:
+        """Note that a setting is unsure, if there is something to tell."""
+        if told:
+            self.unsure[path] = told
+
+
+def fitting_preset(header: Iterable[str], presets: Mapping[str, Preset]) -> str | None:
+    """The name of the preset whose export has such a header, of several the one that is recognised by most columns."""
+    columns = {column.strip() for column in header}
+    fitting = [name for name, preset in presets.items() if columns.issuperset(preset.recognised_by)]
+    return max(fitting, key=lambda name: len(presets[name].recognised_by), default=None)
+
+
+def propose(table: Table, presets: Mapping[str, Preset], source: str) -> Proposal:
+    """A mapping for a table; `source` is a name for the system that it comes from, made of the file's."""
+    name = fitting_preset(table.header, presets)
+    proposal = _by_preset(table, name, presets[name]) if name else _by_names(table, source)
+    _read_as_text(table, proposal, presets[name].mapping if name else {})
+    return proposal
+
+
+def _by_preset(table: Table, name: str, preset: Preset) -> Proposal:
+    proposal = Proposal({"preset": name}, remarks=[f"This is an export of {preset.title}."])
+    if "timezone" in preset.needs:
+        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"))
+        proposal.settings["timezone"] = zone
+        proposal.doubt("timezone", doubt)
+    if "constants.currency" in preset.needs:
+        amounts = _columns_of(preset.mapping["lines"]["amount_minor"])
+        currency, doubt = currency_of(table.header, [cell for column in amounts for cell in _cells(table, column)])
+        proposal.settings["constants"] = {"currency": currency}
+        proposal.doubt("constants.currency", doubt)
+    when = _columns_of(preset.mapping["fields"]["occurred_at"])[0]
+    order, doubt = date_order(_cells(table, when))
+    if order not in {preset.mapping.get("date_order", "ymd"), "ymd"}:
+        proposal.settings["date_order"] = order
+        proposal.doubt("date_order", doubt)
+    member = preset.mapping["fields"].get("member_id")
+    if isinstance(member, str):
+        _look_for_masks(table, member, proposal, "preset")
+    return proposal
+
+
+def _by_names(table: Table, source: str) -> Proposal:
+    found = _found(table)
+    proposal = Proposal(
+        {"type": "PurchaseRecorded", "source": source}, {"source": "a name of your own for this till or shop"}
+    )
+    settings = proposal.settings
+    fields: dict[str, Any] = {}
+    _name_the_key(table, found, fields, proposal)
+    _name_the_time(table, found, fields, proposal)
+    for meaning, name in (("member", "member_id"), ("store", "store_id"), ("tender", "tender"), ("channel", "channel")):
+        if meaning in found:
+            fields[name] = found[meaning]
+    if "member" in found:
+        _look_for_masks(table, found["member"], proposal, "fields.member_id")
+    else:
+        proposal.remarks.append("No column seems to name the member: without member_id every order is a guest's.")
+    settings["fields"] = fields
+    amounts = [cell for meaning in ("amount", "price") for cell in _cells(table, found.get(meaning))]
+    if "currency" in found:
+        fields["currency"] = found["currency"]
+    else:
+        currency, doubt = currency_of(table.header, amounts)
+        settings["constants"] = {"currency": currency}
+        proposal.doubt("constants.currency", doubt)
+    _name_the_lines(table, found, proposal)
+    mark, doubt = decimal_mark(amounts)
+    if mark != "." or doubt:
+        settings["decimal"] = mark
+        proposal.doubt("decimal", doubt)
+    settings["group_by"] = fields["event_id"]
+    _leave_out(table, found, proposal)
+    if _has_blank_heads(table, fields):
+        settings["fill"] = True
+    return proposal
+
+
+def _found(table: Table) -> dict[str, str]:
+    """The column of each meaning: that of the surest name; a column has one meaning."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for meaning in _MEANINGS:
+        ranked = sorted(
+            (rank, at, column)
+            for at, column in enumerate(table.header)
+            if column not in taken
+            and (rank := rank_of(meaning, column)) is not None
+            and (meaning not in _MUST_BE_NUMBERS or is_number(_cells(table, column)))
+        )
+        if ranked:
+            found[meaning] = ranked[0][2]
+            taken.add(ranked[0][2])
+    return found
+
+
+def _name_the_key(table: Table, found: Mapping[str, str], fields: dict[str, Any], proposal: Proposal) -> None:
+    if "order" not in found:
+        fields["event_id"] = fields["order_id"] = FILE_AND_ROW
+        proposal.doubt("fields.event_id", "no column seems to number the orders, so every row is an order of its own")
+        return
+    key: Any = found["order"]
+    more = [found[meaning] for meaning in ("store", "till") if meaning in found and _splits(table, key, found[meaning])]
+    if "when" in found and _splits(table, key, found["when"], until=10):
+        more.append(found["when"])
+    if more:
+        key = [*more, key]
+        proposal.doubt(
+            "fields.event_id", "the same number comes again elsewhere or on another day, so it takes these columns"
+        )
+    fields["event_id"] = fields["order_id"] = key
+
+
+def _name_the_time(table: Table, found: Mapping[str, str], fields: dict[str, Any], proposal: Proposal) -> None:
+    if "when" not in found:
+        fields["occurred_at"] = table.header[0]
+        proposal.doubt("fields.occurred_at", "no column seems to hold the time: name the one that does")
+        return
+    when = found["when"]
+    cells = _cells(table, when)
+    fields["occurred_at"] = when
+    clocks = [column for column in table.header if column != when and rank_of("clock", column) is not None]
+    if clocks and not has_clock(cells):
+        fields["occurred_at"] = [when, clocks[0]]
+    elif not has_clock(cells):
+        proposal.doubt("fields.occurred_at", "there are dates only: every order counts as made at midnight")
+    if not has_offset(cells):
+        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"))
+        proposal.settings["timezone"] = zone
+        proposal.doubt("timezone", doubt)
+    order, doubt = date_order(cells)
+    if order != "ymd":
+        proposal.settings["date_order"] = order
+        proposal.doubt("date_order", doubt)
+
+
+def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal) -> None:
+    lines: dict[str, Any] = {}
+    scale: dict[str, Any] = {"amount_minor": "currency"}
+    if "sku" in found:
+        lines["sku"] = found["sku"]
+    else:
+        proposal.settings["line_constants"] = {"sku": "order"}
+        proposal.doubt("line_constants.sku", "no column seems to name the product")
+    for meaning, name in (("category", "category"), ("brand", "brand"), ("quantity", "quantity_milli")):
+        if meaning in found:
+            lines[name] = found[meaning]
+    if "quantity" in found:
+        scale["quantity_milli"] = 1000
+    amount, quantity, price = (found.get(meaning) for meaning in ("amount", "quantity", "price"))
+    if quantity and price and (amount is None or _is_of_the_order(table, amount, found.get("order"), price)):
+        lines["amount_minor"] = {"times": [quantity, price]}
+        if "discount" in found and not _is_of_the_order(table, found["discount"], found.get("order"), price):
+            lines["amount_minor"]["minus"] = [found["discount"]]
+    else:
+        lines["amount_minor"] = amount or price or table.header[-1]
+        if amount is None:
+            proposal.doubt("lines.amount_minor", "it must be what was paid for the whole line")
+    proposal.settings["lines"] = lines
+    proposal.settings["scale"] = scale
+
+
+def _leave_out(table: Table, found: Mapping[str, str], proposal: Proposal) -> None:
+    left: dict[str, list[str]] = {}
+    if "kind" in found:
+        values = dict.fromkeys(cell for cell in _cells(table, found["kind"]) if rank_of(NO_SALE, cell) is not None)
+        if values:
+            left[found["kind"]] = list(values)
+    firsts = dict.fromkeys(
+        cells[0].strip() for cells in (*table.rows, *table.odd) if cells and rank_of(FOOTER, cells[0]) is not None
+    )
+    if firsts:
+        left["*first"] = list(firsts)
+    if left:
+        proposal.settings["leave_out"] = left
+
+
+def _read_as_text(table: Table, proposal: Proposal, below: Mapping[str, Any]) -> None:
+    for name, seen, usual in (("delimiter", table.delimiter, ","), ("encoding", table.encoding, "utf-8")):
+        if seen != below.get(name, usual):
+            proposal.settings[name] = "tab" if seen == "\t" else seen
+
+
+def _look_for_masks(table: Table, column: str, proposal: Proposal, path: str) -> None:
+    if any("*" in cell for cell in _cells(table, column)):
+        told = f"{column} is masked with stars, so that different people may look the same: name a column that is not"
+        proposal.doubt(path, told)
+
+
+def _splits(table: Table, key: str, column: str, until: int | None = None) -> bool:
+    """Whether rows of one key have different values in a column (of its first `until` letters)."""
+    if key == column:
+        return False
+    values = defaultdict(set)
+    for one, other in zip(_all(table, key), _all(table, column), strict=True):
+        if one and other:
+            values[one].add(other[:until])
+    return any(len(of_key) > 1 for of_key in values.values())
+
+
+def _is_of_the_order(table: Table, column: str, key: str | None, price: str) -> bool:
+    """Whether a column holds one amount of the whole order, where the prices of its rows differ."""
+    if key is None:
+        return False
+    of_order: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for one, amount, each in zip(_all(table, key), _all(table, column), _all(table, price), strict=True):
+        of_order[one].append((amount, each))
+    several = [rows for rows in of_order.values() if len({each for _, each in rows}) > 1]
+    return bool(several) and all(len({amount for amount, _ in rows if amount}) == 1 for rows in several)
+
+
+def _has_blank_heads(table: Table, fields: Mapping[str, Any]) -> bool:
+    """Whether rows below an order's first one leave its cells blank."""
+    key = fields["event_id"]
+    heads = [column for name in ("occurred_at", "member_id", "currency") for column in _columns_of(fields.get(name))]
+    if not isinstance(key, str):
+        return False
+    last, head = "", [""] * len(heads)
+    for one, *now in zip(_all(table, key), *(_all(table, column) for column in heads), strict=True):
+        if one != last:
+            last, head = one, now
+        elif any(above and not here for above, here in zip(head, now, strict=True)):
+            return True
+    return False
+
+
+def _cells(table: Table, column: str | None) -> list[str]:
+    """The cells of a column that say something."""
+    return [cell for cell in _all(table, column) if cell] if column in table.header else []
+
+
+def _all(table: Table, column: str | None) -> list[str]:
+    at = table.header.index(column) if column in table.header else None
+    return [] if at is None else [cells[at].strip() for cells in table.rows]
+
+
+def _columns_of(named: Any) -> Sequence[str]:
+    """The columns that a field names, whichever way."""
+    if isinstance(named, Mapping):
+        return [column for part in named.values() for column in _columns_of(part)]
+    return [named] if isinstance(named, str) else list(named or ())
+
+
+def source_name(file_name: str) -> str:
+    """A source made of a file's name: its letters, digits and hyphens."""
+    stem = file_name.rpartition("/")[2].partition(".")[0]
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem).strip("-").lower()
+    return kept[:40].strip("-") or plain("shop")

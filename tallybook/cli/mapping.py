@@ -1,0 +1,28 @@
+"""The command that helps with column mappings: `mapping suggest` proposes one for a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Propose which column of a CSV file is which field.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `mapping` a group, although it has one command."""
+
+
+@app.command()
+def suggest(file: Annotated[Path, typer.Argument(help="A CSV file as a till or a shop exports it.")]) -> None:
+    """Propose a mapping for a CSV file, as YAML, with the first event that it would make.
+
+    Looks at the names of the columns and at the first rows, and names the preset that fits, if one does. What is unsure
+    is marked: look at it before you use it.
+
+    Example: tallybook mapping suggest sales.csv > sales.yaml
+    """
+    from tallybook.folder.suggest_mapping import suggest_mapping
+
+    sys.stdout.write(suggest_mapping(file))
