@@ -39,17 +39,16 @@ def look_at(path: Path, shown: str) -> Table:
         hint = "Parquet, Avro and JSON name their own columns; save an Excel workbook as CSV UTF-8"
         raise InputRefused(shown, 0, "this is no CSV file", hint)
     encoding = encoding_of(head)
-    if encoding is None:
-        hint = "Save the file as CSV UTF-8, or tell the program that writes it to do so"
-        raise InputRefused(shown, 0, "its text is neither UTF-8 nor UTF-16 nor GB18030", hint)
+    if encoding != "utf-16" and b"\x00" in head:
+        raise InputRefused(shown, 0, "this is no text", "Save it as CSV UTF-8")
     text = _decoded(head, encoding)
     if not is_whole:
         text = text[: text.rfind("\n") + 1] or text
     return _best(text, encoding, shown)
 
 
-def encoding_of(head: bytes) -> str | None:
-    """The encoding that the first bytes of a file are in, of those that a mapping can name; None if it is none."""
+def encoding_of(head: bytes) -> str:
+    """The encoding that the first bytes of a file are in, of those that a mapping can name."""
     for bom, encoding in _BOMS:
         if head.startswith(bom):
             return encoding
@@ -59,7 +58,7 @@ def encoding_of(head: bytes) -> str | None:
         return "utf-8"
     pairs = [(one, two) for one, two in itertools.pairwise(head) if one >= 0x80]
     common = sum(1 for _, two in pairs if two >= _COMMON)
-    return "gb18030" if _is(head, "gb18030") and common * 2 >= len(pairs) else None
+    return "gb18030" if _is(head, "gb18030") and common * 2 >= len(pairs) else "windows-1252"
 
 
 def _is(head: bytes, encoding: str) -> bool:
@@ -74,7 +73,7 @@ def _is(head: bytes, encoding: str) -> bool:
 def _decoded(head: bytes, encoding: str) -> str:
     if encoding == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
-    return codecs.getincrementaldecoder(encoding)().decode(head, False).lstrip("\ufeff")  # noqa: FBT003 - as above
+    return codecs.getincrementaldecoder(encoding)("replace").decode(head, False).lstrip("\ufeff")  # noqa: FBT003 - as above
 
 
 def _best(text: str, encoding: str, shown: str) -> Table:

@@ -106,7 +106,8 @@ def _by_names(table: Table, source: str) -> Proposal:
     if mark != "." or doubt:
         settings["decimal"] = mark
         proposal.doubt("decimal", doubt)
-    settings["group_by"] = fields["event_id"]
+    if fields["event_id"] != FILE_AND_ROW:
+        settings["group_by"] = fields["event_id"]
     _leave_out(table, found, proposal)
     if _has_blank_heads(table, fields):
         settings["fill"] = True
@@ -203,13 +204,17 @@ def _leave_out(table: Table, found: Mapping[str, str], proposal: Proposal) -> No
         values = dict.fromkeys(cell for cell in _cells(table, found["kind"]) if rank_of(NO_SALE, cell) is not None)
         if values:
             left[found["kind"]] = list(values)
-    firsts = dict.fromkeys(
-        cells[0].strip() for cells in (*table.rows, *table.odd) if cells and rank_of(FOOTER, cells[0]) is not None
-    )
-    if firsts:
-        left["*first"] = list(firsts)
+    if footers := _footers(table.rows):
+        left["*first"] = footers
     if left:
         proposal.settings["leave_out"] = left
+    if footers := _footers(table.odd):
+        proposal.settings["ends_at"] = footers
+
+
+def _footers(rows: Iterable[Sequence[str]]) -> list[str]:
+    """The first cells of rows that add up others."""
+    return list(dict.fromkeys(cells[0].strip() for cells in rows if cells and rank_of(FOOTER, cells[0]) is not None))
 
 
 def _read_as_text(table: Table, proposal: Proposal, below: Mapping[str, Any]) -> None:
