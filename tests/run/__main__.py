@@ -54,6 +54,12 @@ COMMANDS: Final = {
         {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
         is_seeded=True,
     ),
+    "exports": Command(
+        "tests.exports.run",
+        "import COUNT exports of known orders, in every dialect and cut at random: the same ledger each time",
+        {"seed": "1", "count": 1_000, "processes": 1, "brief": False},
+        is_seeded=True,
+    ),
     "simulate": Command(
         "tests.simulation.run",
         "run the intake, scoring and projection of a folder COUNT times, with all going wrong that can",
