@@ -1,4 +1,4 @@
-"""The ways in which systems write one history of orders: marks, encodings, guards, dates, layouts, and other formats."""
+"""The ways in which systems write one history of orders: marks, encodings, guards, dates, layouts, other formats."""
 
 import csv
 import io
@@ -48,8 +48,8 @@ def amount(minor: int, *, mark: str = ".", thousands: str = "") -> str:
 class Dialect:
     """One way to write orders. `rows` are those of an order, `document` a whole file of such rows.
 
-    `settings` are those of the mapping; None for a format that names its own fields. `extra` are rows of no order, which
-    the mapping leaves out. Each row is whatever `document` writes.
+    `settings` are those of the mapping; None for a format that names its own fields. `extra` are rows of no order,
+    which the mapping leaves out. Each row is whatever `document` writes.
     """
 
     name: str
@@ -297,15 +297,21 @@ DIALECTS: Final = (
     csv_dialect(
         "Chinese, GB18030",
         Csv(
-            time=lambda at: "{0.year}/{0.month}/{0.day} {0.hour}:{0:%M}".format(local(at, SHANGHAI)), encoding="gb18030",
-            names=_CHINESE, settings={"timezone": "Asia/Shanghai", "encoding": "gb18030"},
+            time=lambda at: "{0.year}/{0.month}/{0.day} {0.hour}:{0:%M}".format(local(at, SHANGHAI)),
+            encoding="gb18030", names=_CHINESE, settings={"timezone": "Asia/Shanghai", "encoding": "gb18030"},
         ),
     ),
-    csv_dialect("UTF-16, tabs", Csv(delimiter="\t", encoding="utf-16", settings={"encoding": "utf-16", "delimiter": "tab"})),
+    csv_dialect(
+        "UTF-16, tabs",
+        Csv(delimiter="\t", encoding="utf-16", settings={"encoding": "utf-16", "delimiter": "tab"}),
+    ),
     csv_dialect("formula guards", Csv(guard=lambda text: f'="{text}"', quoting=csv.QUOTE_ALL)),
     csv_dialect(
         "backticks and totals",
-        Csv(guard_all=lambda text: f"`{text}", footer=(["总交易单数", "总额"], ["`3", "`12.00"]), settings={"ends_at": ["总交易单数"]}),
+        Csv(
+            guard_all=lambda text: f"`{text}", footer=(["总交易单数", "总额"], ["`3", "`12.00"]),
+            settings={"ends_at": ["总交易单数"]},
+        ),
     ),
     csv_dialect("apostrophes", Csv(guard=lambda text: f"'{text}", quoting=csv.QUOTE_ALL)),
     csv_dialect("tabs before ids", Csv(guard=lambda text: f"\t{text}")),

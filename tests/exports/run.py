@@ -21,7 +21,7 @@ from processors.intake.mapping import ColumnMapping, parse_mapping
 from processors.intake.merge import gather
 from schemas.canonical import next_ledger_digest
 from schemas.pages import Reject
-from schemas.posting import Posting, Reason
+from schemas.posting import Reason
 from tallybook.folder.import_files import Imported, Importer
 from tests.exports.dialects import DIALECTS, Dialect
 from tests.exports.history import NOW, Order, history_of
@@ -100,9 +100,6 @@ def _pieces(rows: Sequence[Any], rng: Random) -> Iterator[Sequence[Any]]:
         yield rows[begin:end]
 
 
-# ------------------------------------------------------------------------------------------------ importing
-
-
 def outcome_of(commands: Sequence[Sequence[bytes]], dialect: Dialect) -> Outcome:
     """Import the documents of each command into new books."""
     books = new_books(opened_at=NOW, partitions=PARTITIONS)
@@ -142,17 +139,13 @@ def _held(books: MemoryBooks) -> Outcome:
         digest = b""
         for posting in postings_of(log, partition):
             if posting.reason != Reason.DUPLICATE:
-                digest = next_ledger_digest(digest, _alone(posting))
+                digest = next_ledger_digest(digest, posting)
                 points.setdefault(posting.member_id, []).extend(
-                    (entry.type, entry.rule, entry.points, entry.effective_at, entry.expires_at)
+                    (entry.type, entry.rule_id, entry.points, entry.effective_at, entry.expires_at)
                     for entry in posting.entries
                 )
         digests.append(digest.hex())
     return Outcome(" ".join(digests), points, tuple(rejects_of(log)))
-
-
-def _alone(posting: Posting) -> Posting:
-    return posting
 
 
 @lru_cache(maxsize=8)
