@@ -186,9 +186,10 @@ def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal) 
     if "quantity" in found:
         scale["quantity_milli"] = 1000
     amount, quantity, price = (found.get(meaning) for meaning in ("amount", "quantity", "price"))
-    if quantity and price and (amount is None or _is_of_the_order(table, amount, found.get("order"), price)):
+    key = _columns_of(proposal.settings["fields"]["event_id"])
+    if quantity and price and (amount is None or _is_of_the_order(table, amount, key, [quantity, price])):
         lines["amount_minor"] = {"times": [quantity, price]}
-        if "discount" in found and not _is_of_the_order(table, found["discount"], found.get("order"), price):
+        if "discount" in found and not _is_of_the_order(table, found["discount"], key, [quantity, price]):
             lines["amount_minor"]["minus"] = [found["discount"]]
     else:
         lines["amount_minor"] = amount or price or table.header[-1]
@@ -240,14 +241,14 @@ def _splits(table: Table, key: str, column: str, until: int | None = None) -> bo
     return any(len(of_key) > 1 for of_key in values.values())
 
 
-def _is_of_the_order(table: Table, column: str, key: str | None, price: str) -> bool:
-    """Whether a column holds one amount of the whole order, where the prices of its rows differ."""
-    if key is None:
-        return False
-    of_order: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for one, amount, each in zip(_all(table, key), _all(table, column), _all(table, price), strict=True):
-        of_order[one].append((amount, each))
-    several = [rows for rows in of_order.values() if len({each for _, each in rows}) > 1]
+def _is_of_the_order(table: Table, column: str, key: Sequence[str], of_lines: Sequence[str]) -> bool:
+    """Whether a column holds one amount of the whole order, although the rows of an order differ in other columns."""
+    orders: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    for cells in table.rows:
+        said = {name: cell.strip() for name, cell in zip(table.header, cells, strict=True)}
+        order = tuple(said.get(name, "") for name in key)
+        orders[order].append((said[column], tuple(said[name] for name in of_lines)))
+    several = [rows for rows in orders.values() if len({line for _, line in rows}) > 1]
     return bool(several) and all(len({amount for amount, _ in rows if amount}) == 1 for rows in several)
 
 

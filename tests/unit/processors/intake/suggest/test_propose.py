@@ -92,7 +92,7 @@ def test_numbers_that_begin_anew_at_each_till_and_an_order_s_own_total(tmp_path:
     assert proposal.settings["fields"]["event_id"] == key
     assert proposal.settings["group_by"] == key
     assert "comes again" in proposal.unsure["fields.event_id"]
-    assert proposal.settings["lines"]["amount_minor"] == {"times": ["Qty", "Unit Price"]}
+    assert proposal.settings["lines"]["amount_minor"] == {"times": ["Qty", "Unit Price"], "minus": ["Discount"]}
     assert proposal.settings["date_order"] == "mdy"
 
 
