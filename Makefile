@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv, and says first what that takes. GNU make 3.81 is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test prove lint histories simulate streams faults crash chaos outages fuzz bench bench-kafka bench-real bench-rescore requirements clean
+.PHONY: help demo demo-kafka test prove lint histories simulate streams exports faults crash chaos outages fuzz bench bench-kafka bench-real bench-rescore requirements clean
 
 SETUP  = @scripts/setup.sh
 PYTHON_HERE = .venv/bin/python
@@ -26,6 +26,7 @@ help:
 	@echo 'make histories    random histories against the reference ledger: N=$(N) of them, from SEED=$(SEED), by PROCESSES=$(PROCESSES)'
 	@echo 'make simulate     whole runs in which everything goes wrong that can: N=$(N) of them, from SEED=$(SEED)'
 	@echo 'make streams      whole deployments on a Kafka in memory: N=$(N) of them, from SEED=$(SEED)'
+	@echo 'make exports      known orders in every dialect that exports have, cut at random: N=1000 of them, from SEED=$(SEED)'
 	@echo 'make faults       put known faults into decider and plumbing, one by one; each must be caught'
 	@echo 'make crash        kill the real commands KILLS=$(KILLS) times; nothing may be lost or doubled (a quarter of an hour)'
 	@echo 'make chaos        a whole deployment on a real Kafka, struck BLOWS=$(BLOWS) times; SEED=$(SEED) draws the blows'
@@ -54,7 +55,8 @@ lint:
 	$(SETUP) dev
 	@$(PYTHON_HERE) scripts/stages.py lint
 
-histories simulate streams:
+exports: N = 1000
+histories simulate streams exports:
 	$(SETUP) dev
 	@$(RUN) $@ --count $(N) --seed $(SEED) --processes $(PROCESSES)
 

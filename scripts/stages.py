@@ -30,6 +30,7 @@ FEW_HISTORIES = 1_000  # in `make test`
 HISTORIES_IN_CI = 5_000
 SIMULATIONS_IN_CI = 2_500
 STREAMS_IN_CI = 200
+EXPORTS_IN_CI = 1_000
 RESCORED_IN_CI = 300
 FUZZ_SECONDS_IN_CI = 10
 FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at their times
@@ -116,6 +117,7 @@ STAGES: dict[str, list[Step]] = {
         run("histories", HISTORIES_IN_CI, *SPREAD),
         run("simulate", SIMULATIONS_IN_CI, *SPREAD),
         run("streams", STREAMS_IN_CI, *SPREAD),
+        run("exports", EXPORTS_IN_CI, *SPREAD),
         run("rescore", RESCORED_IN_CI, *SPREAD),
         run("late", RESCORED_IN_CI, *SPREAD),
     ],
