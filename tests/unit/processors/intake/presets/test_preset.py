@@ -85,3 +85,18 @@ def test_a_missing_setting_is_refused_with_a_file_to_write() -> None:
         "  timezone: America/New_York",
         "  constants: {currency: USD}",
     )
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_a_mapping_once_its_needs_are_given(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "mapping.yaml"
+    file.write_text(f"preset: {name}\nsource: my-shop\ntimezone: Asia/Tokyo\nconstants: {{currency: JPY}}\n", "utf-8")
+    mapping = read_mapping(file)
+    assert (mapping.source, mapping.timezone) == ("my-shop", "Asia/Tokyo")
+    assert mapping.constants["currency"] == "JPY"
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_stands_in_the_page_for_publishers(name: str, repository: Path) -> None:
+    page = (repository / "docs" / "publishers.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | [{read_presets()[name].title}](#" in page
