@@ -1,8 +1,8 @@
 """Imports one history in the dialect, the cut and the order of rows that a seed chooses: the ledger must be the same.
 
-Seed n takes history n // 27 in dialect n % 27, so that every dialect writes every history. In one command the postings
-are those of the plain JSON lines, repeats apart. Over several commands, each of later orders than the one before, every
-member gets the same points at the same instants.
+Every dialect writes every history. In one command the postings are those of the plain JSON lines, repeats apart; or an
+order is refused that names the lines which are not clear. Over several commands, each of later orders than the one
+before, every member gets the same points at the same instants.
 """
 
 import tempfile
@@ -31,6 +31,8 @@ from tests.support.small_imports import new_books, rounds_of
 from tests.support.whole_books import postings_of, rejects_of
 
 PARTITIONS: Final = 1
+# Rows of one order in two files may be further rows or the same again: where no other order tells, it is refused.
+UNCLEAR: Final = "it is not clear whether these are further rows or the same again"
 ORDERS_OF_ROWS: Final = ("by time", "orders shuffled", "rows interleaved")
 
 
@@ -66,6 +68,9 @@ def plan_of(seed: int) -> Plan:
         files = [dialect.document(piece) for piece in _pieces(rows, rng)]
         if len(files) > 1:
             happened.append("orders cut into files")
+        elif rng.random() < 0.3:
+            files.insert(0, dialect.document(rows[: rng.randrange(1, len(rows))]))
+            happened.append("a file and the same file grown")
         if rng.random() < 0.2:
             files.insert(rng.randrange(len(files) + 1), rng.choice(files))
             happened.append("a file twice in a command")
@@ -156,13 +161,17 @@ def expected(number: int) -> Outcome:
     return outcome_of([[lines]], plain)
 
 
-def wrong_in(plan: Plan) -> str:
-    """What is wrong with the run of a plan; empty if nothing is."""
+def wrong_in(plan: Plan, seen: Counter[str] | None = None) -> str:
+    """What is wrong with the run of a plan; empty if nothing is. Refusals are counted in `seen`."""
     right = expected(plan.history)
     found = outcome_of(plan.commands, plan.dialect)
+    for reject in found.rejects:
+        if not (reject.at_line and UNCLEAR in reject.message):
+            return f"refused: {reject.input_name}, line {reject.at_line}: {reject.reason}: {reject.message}"
     if found.rejects:
-        first = found.rejects[0]
-        return f"refused: {first.input_name}, line {first.at_line}: {first.reason}: {first.message}"
+        if seen is not None:
+            seen["runs in which an order was not clear"] += 1
+        return ""
     if len(plan.commands) == 1 and found.digest != right.digest:
         return "the ledger is another one"
     for member in sorted(right.points.keys() | found.points.keys()):
@@ -174,7 +183,7 @@ def wrong_in(plan: Plan) -> str:
 def _holds(seed: int, seen: Counter[str]) -> bool:
     plan = plan_of(seed)
     seen.update(set(plan.happened))
-    return not wrong_in(plan)
+    return not wrong_in(plan, seen)
 
 
 def _story(seed: int) -> str:
@@ -196,6 +205,7 @@ SEEDED: Final = Seeded(
         *ORDERS_OF_ROWS,
         "orders cut into files",
         "a file twice in a command",
+        "a file and the same file grown",
         "a file of an earlier command again",
         "several commands",
     ),
