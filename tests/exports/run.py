@@ -68,7 +68,7 @@ def plan_of(seed: int) -> Plan:
         files = [dialect.document(piece) for piece in _pieces(rows, rng)]
         if len(files) > 1:
             happened.append("orders cut into files")
-        elif rng.random() < 0.3:
+        elif len(rows) > 1 and rng.random() < 0.3:
             files.insert(0, dialect.document(rows[: rng.randrange(1, len(rows))]))
             happened.append("a file and the same file grown")
         if rng.random() < 0.2:
