@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tallybook.folder.folder import Folder
+
 app = typer.Typer(no_args_is_help=True, help="Propose which column of a CSV file is which field.")
 
 
@@ -15,14 +17,18 @@ def _group() -> None:
 
 
 @app.command()
-def suggest(file: Annotated[Path, typer.Argument(help="A CSV file as a till or a shop exports it.")]) -> None:
+def suggest(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV file as a till or a shop exports it.")],
+) -> None:
     """Propose a mapping for a CSV file, as YAML, with the first event that it would make.
 
-    Looks at the names of the columns and at the first rows, and names the preset that fits, if one does. What is unsure
-    is marked: look at it before you use it.
+    Looks at the names of the columns and at the first rows, and names the preset that fits, if one does. What the file
+    does not tell, such as its currency, is that of the folder's rules. What is unsure is marked: look at it before you
+    use it.
 
     Example: tallybook mapping suggest sales.csv > sales.yaml
     """
     from tallybook.folder.suggest_mapping import suggest_mapping
 
-    sys.stdout.write(suggest_mapping(file))
+    sys.stdout.write(suggest_mapping(file, Folder(context.obj)))

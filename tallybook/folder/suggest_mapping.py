@@ -8,25 +8,39 @@ import msgspec
 from processors.intake.input_files import open_input
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import MappingRefused
+from processors.intake.suggest.cells_seen import Home
 from processors.intake.suggest.look import look_at
 from processors.intake.suggest.propose import propose, source_name
 from processors.intake.suggest.yaml_text import as_yaml
 from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
+from tallybook.folder.folder import Folder, read_ruleset
 from tallybook.folder.mapping_files import mapping_of, read_presets
 
 MAX_RECORDS: Final = 200
 
 
-def suggest_mapping(file: Path) -> str:
+def suggest_mapping(file: Path, folder: Folder) -> str:
     """The YAML of a mapping that fits a CSV file, with the file's first event in comments below it.
 
-    Raises InputRefused for a file that is no CSV.
+    What the file does not tell is that of the folder's rules, if it has any.
+
+    Raises:
+        InputRefused: the file is no CSV.
+        RulesetRefused: the folder's rules have errors.
     """
     table = look_at(file, str(file))
-    text = as_yaml(propose(table, read_presets(), source_name(file.name)), file.name)
+    text = as_yaml(propose(table, read_presets(), source_name(file.name), _home(folder)), file.name)
     return text + "".join(f"# {line}".rstrip() + "\n" for line in _first_event(file, text))
+
+
+def _home(folder: Folder) -> Home | None:
+    files = folder.ruleset_files()
+    if not files:
+        return None
+    _, ruleset = read_ruleset(files[-1])
+    return Home(ruleset.currency, ruleset.timezone)
 
 
 def _first_event(file: Path, text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.currencies import DECIMALS
 
@@ -74,7 +74,14 @@ def is_number(cells: Sequence[str]) -> bool:
     return bool(cells) and 2 * len(numbers) > len(cells)
 
 
-def currency_of(names: Sequence[str], cells: Iterable[str]) -> tuple[str, str]:
+class Home(NamedTuple):
+    """Where a programme is at home: its rules' currency and time zone, where a file tells none."""
+
+    currency: str
+    timezone: str
+
+
+def currency_of(names: Sequence[str], cells: Iterable[str], home: Home | None = None) -> tuple[str, str]:
     """The currency that names of columns or signs in cells tell, and a doubt about it, which may be empty."""
     for text in (*names, *cells):
         if code := next((code for code in _CODE.findall(text) if code in DECIMALS), None):
@@ -86,15 +93,18 @@ def currency_of(names: Sequence[str], cells: Iterable[str]) -> tuple[str, str]:
             return ("JPY", "") if language_of(names) == "ja" else ("CNY", "the sign ¥ may be that of JPY")
         if "$" in text:
             return "USD", "the sign $ may be that of another dollar"
-    at_home = _AT_HOME.get(language_of(names), ("EUR", ""))[0]
-    return at_home, "the file does not tell its currency"
+    if home is not None:
+        return home.currency, "the file does not tell its currency; this is that of the rules in this folder"
+    return _AT_HOME.get(language_of(names), ("EUR", ""))[0], "the file does not tell its currency"
 
 
-def zone_of(names: Sequence[str], cells: Iterable[str]) -> tuple[str, str]:
+def zone_of(names: Sequence[str], cells: Iterable[str], home: Home | None = None) -> tuple[str, str]:
     """The time zone that a column of zones tells, or where such a file is at home, and a doubt about it."""
     for cell in cells:
         if zone := _ZONES.get(cell.split(" ", 1)[0].lower()):
             return zone, ""
+    if home is not None:
+        return home.timezone, "the file does not tell the zone of its clock; this is that of the rules in this folder"
     return _AT_HOME.get(language_of(names), ("", "UTC"))[1], "the file does not tell the zone of its clock"
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from processors.intake.presets.preset import Preset
 from processors.intake.suggest.cells_seen import (
+    Home,
     currency_of,
     date_order,
     decimal_mark,
@@ -15,10 +16,11 @@ from processors.intake.suggest.cells_seen import (
     is_number,
     zone_of,
 )
-from processors.intake.suggest.known_names import FOOTER, NO_SALE, plain, rank_of
+from processors.intake.suggest.known_names import FOOTER, NO_SALE, rank_of
 from processors.intake.suggest.look import Table
 
 FILE_AND_ROW: Final = ["@file", "@row"]
+SHORT_NUMBER: Final = 5  # a number of an order with so many digits may begin anew each day, or at each till
 _MEANINGS: Final = (
     "order", "when", "member", "currency", "store", "till", "tender", "channel", "kind",
     "quantity", "price", "discount", "amount", "sku", "category", "brand",
@@ -47,23 +49,25 @@ def fitting_preset(header: Iterable[str], presets: Mapping[str, Preset]) -> str 
     return max(fitting, key=lambda name: len(presets[name].recognised_by), default=None)
 
 
-def propose(table: Table, presets: Mapping[str, Preset], source: str) -> Proposal:
-    """A mapping for a table; `source` is a name for the system that it comes from, made of the file's."""
+def propose(table: Table, presets: Mapping[str, Preset], source: str, home: Home | None = None) -> Proposal:
+    """A mapping for a table; `source` is a name for the system that it comes from, `home` what its programme says."""
     name = fitting_preset(table.header, presets)
-    proposal = _by_preset(table, name, presets[name]) if name else _by_names(table, source)
+    proposal = _by_preset(table, name, presets[name], home) if name else _by_names(table, source, home)
     _read_as_text(table, proposal, presets[name].mapping if name else {})
+    _compare_currency(proposal, home)
     return proposal
 
 
-def _by_preset(table: Table, name: str, preset: Preset) -> Proposal:
+def _by_preset(table: Table, name: str, preset: Preset, home: Home | None) -> Proposal:
     proposal = Proposal({"preset": name}, remarks=[f"This is an export of {preset.title}."])
     if "timezone" in preset.needs:
-        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"))
+        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"), home)
         proposal.settings["timezone"] = zone
         proposal.doubt("timezone", doubt)
     if "constants.currency" in preset.needs:
         amounts = _columns_of(preset.mapping["lines"]["amount_minor"])
-        currency, doubt = currency_of(table.header, [cell for column in amounts for cell in _cells(table, column)])
+        cells = [cell for column in amounts for cell in _cells(table, column)]
+        currency, doubt = currency_of(table.header, cells, home)
         proposal.settings["constants"] = {"currency": currency}
         proposal.doubt("constants.currency", doubt)
     when = _columns_of(preset.mapping["fields"]["occurred_at"])[0]
@@ -77,7 +81,7 @@ def _by_preset(table: Table, name: str, preset: Preset) -> Proposal:
     return proposal
 
 
-def _by_names(table: Table, source: str) -> Proposal:
+def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
     found = _found(table)
     proposal = Proposal(
         {"type": "PurchaseRecorded", "source": source}, {"source": "a name of your own for this till or shop"}
@@ -85,7 +89,7 @@ def _by_names(table: Table, source: str) -> Proposal:
     settings = proposal.settings
     fields: dict[str, Any] = {}
     _name_the_key(table, found, fields, proposal)
-    _name_the_time(table, found, fields, proposal)
+    _name_the_time(table, found, fields, proposal, home)
     for meaning, name in (("member", "member_id"), ("store", "store_id"), ("tender", "tender"), ("channel", "channel")):
         if meaning in found:
             fields[name] = found[meaning]
@@ -98,7 +102,7 @@ def _by_names(table: Table, source: str) -> Proposal:
     if "currency" in found:
         fields["currency"] = found["currency"]
     else:
-        currency, doubt = currency_of(table.header, amounts)
+        currency, doubt = currency_of(table.header, amounts, home)
         settings["constants"] = {"currency": currency}
         proposal.doubt("constants.currency", doubt)
     _name_the_lines(table, found, proposal)
@@ -144,12 +148,18 @@ def _name_the_key(table: Table, found: Mapping[str, str], fields: dict[str, Any]
     if more:
         key = [*more, key]
         proposal.doubt(
-            "fields.event_id", "the same number comes again elsewhere or on another day, so it takes these columns"
+            "fields.event_id", "the same number comes again elsewhere or on another day: hence these columns"
         )
+    elif all(cell.isdigit() and len(cell) <= SHORT_NUMBER for cell in _cells(table, key)):
+        apart = [found[meaning] for meaning in ("store", "till", "when") if meaning in found]
+        told = f"if such short numbers begin anew, each day or at each till, write [{', '.join([*apart, key])}]"
+        proposal.doubt("fields.event_id", f"{told} here, in order_id and in group_by")
     fields["event_id"] = fields["order_id"] = key
 
 
-def _name_the_time(table: Table, found: Mapping[str, str], fields: dict[str, Any], proposal: Proposal) -> None:
+def _name_the_time(
+    table: Table, found: Mapping[str, str], fields: dict[str, Any], proposal: Proposal, home: Home | None
+) -> None:
     if "when" not in found:
         fields["occurred_at"] = table.header[0]
         proposal.doubt("fields.occurred_at", "no column seems to hold the time: name the one that does")
@@ -163,7 +173,7 @@ def _name_the_time(table: Table, found: Mapping[str, str], fields: dict[str, Any
     elif not has_clock(cells):
         proposal.doubt("fields.occurred_at", "there are dates only: every order counts as made at midnight")
     if not has_offset(cells):
-        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"))
+        zone, doubt = zone_of(table.header, _cells(table, "Time Zone"), home)
         proposal.settings["timezone"] = zone
         proposal.doubt("timezone", doubt)
     order, doubt = date_order(cells)
@@ -216,6 +226,13 @@ def _leave_out(table: Table, found: Mapping[str, str], proposal: Proposal) -> No
 def _footers(rows: Iterable[Sequence[str]]) -> list[str]:
     """The first cells of rows that add up others."""
     return list(dict.fromkeys(cells[0].strip() for cells in rows if cells and rank_of(FOOTER, cells[0]) is not None))
+
+
+def _compare_currency(proposal: Proposal, home: Home | None) -> None:
+    currency = proposal.settings.get("constants", {}).get("currency")
+    if home is not None and currency is not None and currency != home.currency:
+        told = f"The rules in this folder pay for {home.currency} alone: orders in {currency} earn nothing by them."
+        proposal.remarks.append(told)
 
 
 def _read_as_text(table: Table, proposal: Proposal, below: Mapping[str, Any]) -> None:
@@ -285,7 +302,7 @@ def _columns_of(named: Any) -> Sequence[str]:
 
 
 def source_name(file_name: str) -> str:
-    """A source made of a file's name: its letters, digits and hyphens."""
+    """A source made of the letters of a file's name; without its digits, as the next file has the same source."""
     stem = file_name.rpartition("/")[2].partition(".")[0]
-    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem).strip("-").lower()
-    return kept[:40].strip("-") or plain("shop")
+    words = "".join(letter if letter.isascii() and letter.isalpha() else " " for letter in stem).lower().split()
+    return "-".join(words)[:40].strip("-") or "shop"

@@ -70,6 +70,37 @@ def test_every_preset_has_a_sample_here() -> None:
     assert sorted(EXPORTS) == list(preset_names())
 
 
+def test_a_mapping_by_a_preset_s_name_alone(sample: Path, tmp_path: Path) -> None:
+    checked = run(tmp_path, "check", str(sample / "shopify.csv"), "--mapping", "preset:shopify", "--json")
+    assert checked.json()["refused"] == 0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("preset:shopfy", "is shopify meant?"),
+        ("preset:square", "constants: {currency: USD}"),
+        ("no-such.yaml", "preset:shopify"),
+    ],
+)
+def test_a_mapping_that_is_not_there_is_told_what_there_is(
+    mapping: str, told: str, sample: Path, tmp_path: Path
+) -> None:
+    for command in ("check", "import"):
+        books = books_in(tmp_path / command, "USD")
+        refused = run(books, command, str(sample / "square.csv"), "--mapping", mapping)
+        assert refused.code == 3
+        assert told in " ".join(refused.err.split())
+
+
+def test_what_is_no_csv_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"type": "CheckedIn"}\n', encoding="utf-8")
+    assert "this is no CSV file" in run(tmp_path, "mapping", "suggest", str(file)).err
+    assert "such file" in run(tmp_path, "mapping", "suggest", str(tmp_path / "none.csv")).err
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_is_suggested_its_preset_and_imported(name: str, sample: Path, tmp_path: Path) -> None:
     export = EXPORTS[name]

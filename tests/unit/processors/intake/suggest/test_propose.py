@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from processors.intake.suggest.cells_seen import currency_of, date_order, decimal_mark, zone_of
+from processors.intake.suggest.cells_seen import Home, currency_of, date_order, decimal_mark, zone_of
 from processors.intake.suggest.look import encoding_of, look_at
 from processors.intake.suggest.propose import Proposal, propose, source_name
 from processors.intake.suggest.yaml_text import as_yaml
@@ -94,6 +94,25 @@ def test_numbers_that_begin_anew_at_each_till_and_an_order_s_own_total(tmp_path:
     assert "comes again" in proposal.unsure["fields.event_id"]
     assert proposal.settings["lines"]["amount_minor"] == {"times": ["Qty", "Unit Price"], "minus": ["Discount"]}
     assert proposal.settings["date_order"] == "mdy"
+
+
+def test_short_numbers_may_begin_anew(tmp_path: Path) -> None:
+    text = "till;receipt;time;card;article;paid\n1;0001;2025-11-01 09:15:00;anna;espresso;25.00\n"
+    assert "[till, time, receipt]" in proposed(tmp_path, text).unsure["fields.event_id"]
+
+
+def test_what_the_file_does_not_tell_is_that_of_the_programme(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text("order id,date,member,amount\nA-1,2025-11-02 09:00,anna,5.00\n", encoding="utf-8")
+    settings = propose(look_at(file, "sales.csv"), {}, "sales", Home("CHF", "Europe/Zurich")).settings
+    assert (settings["constants"], settings["timezone"]) == ({"currency": "CHF"}, "Europe/Zurich")
+
+
+def test_another_currency_than_the_programme_s_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text("order id,date,member,amount\nA-1,2025-11-02 09:00,anna,$5.00\n", encoding="utf-8")
+    remarks = propose(look_at(file, "sales.csv"), {}, "sales", Home("CHF", "Europe/Zurich")).remarks
+    assert remarks == ["The rules in this folder pay for CHF alone: orders in USD earn nothing by them."]
 
 
 def test_an_export_without_order_numbers_has_an_order_in_each_row(tmp_path: Path) -> None:
@@ -190,6 +209,6 @@ def test_the_encoding(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == encoding.removesuffix("-le")
 
 
-@pytest.mark.parametrize(("name", "source"), [("Shop Export (3).csv", "shop-export--3"), ("订单.csv", "shop")])
+@pytest.mark.parametrize(("name", "source"), [("Shop Export 2025-11 (3).csv", "shop-export"), ("订单.csv", "shop")])
 def test_a_source_is_made_of_the_file_s_name(name: str, source: str) -> None:
     assert source_name(name) == source
