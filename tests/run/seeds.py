@@ -41,7 +41,7 @@ def run_seeds(module: str, given: Given) -> list[str]:
     started = time.monotonic()
     seen, broken = _run_all(module, given, first)
     seconds = time.monotonic() - started
-    done = seen.pop("seeds")
+    done = seen.pop("seeds", 0)
     if not given.brief:
         for name in [*seeded.must_happen, *sorted(set(seen) - set(seeded.must_happen))]:
             say(f"{seen[name]:>14,}  {name}")
