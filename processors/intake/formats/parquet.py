@@ -14,7 +14,7 @@ from processors.intake.formats.parquet_columns import Columns, columns_read, doc
 from processors.intake.formats.row_choice import RowChoice
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.input_records import InputRefused, Read, as_json, refused
-from processors.intake.mapping import FIRST_CELL, ColumnMapping
+from processors.intake.mapping import FIRST_CELL, PLACE_COLUMNS, ColumnMapping
 from processors.intake.refusal import Problem, Refusal, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 
@@ -144,7 +144,8 @@ class ParquetReader:
     def _chosen_by(self, mapping: ColumnMapping) -> list[str]:
         """The columns by which rows are chosen; the first one of the file before the others."""
         named = [name for name in (*mapping.only, *mapping.leave_out) if name != FIRST_CELL]
-        return [self._file.schema_arrow.names[0], *named]
+        keys = [name for name in mapping.group_by or () if name not in PLACE_COLUMNS] if mapping.fill else []
+        return [self._file.schema_arrow.names[0], *named, *keys]
 
     def _chosen(self, plan: Plan, rows: Any, numbers: Sequence[int], choice: RowChoice) -> tuple[Any, Sequence[int]]:
         """The rows that the mapping takes, and their numbers in the file."""

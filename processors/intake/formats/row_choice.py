@@ -12,7 +12,8 @@ from processors.intake.unknown_fields import UnknownFields
 class RowChoice:
     """Chooses among the rows of one file; `positions` says which of a row's cells each column is, from 0.
 
-    Rows that are left out are counted in `unknown`, by column and value.
+    Rows that are left out are counted in `unknown`, by column and value. Where the mapping has `fill`, a blank cell
+    says what the order's rows above say: an order is taken whole, or left out whole.
     """
 
     def __init__(self, mapping: ColumnMapping, positions: dict[str, int], unknown: UnknownFields | None) -> None:
@@ -21,6 +22,9 @@ class RowChoice:
         self._out = [(column, at[column], frozenset(values)) for column, values in mapping.leave_out.items()]
         self._ends_at = frozenset(mapping.ends_at)
         self._unknown = unknown
+        self._keys = [at[column] for column in mapping.group_by or () if column in at] if mapping.fill else []
+        self._key: list[str] = []
+        self._above: dict[int, str] = {}
         self.has_ended = False
 
     @property
@@ -35,13 +39,28 @@ class RowChoice:
             self.has_ended = True
             return self._left_out(ENDS_AT, "the table ends")
         whole = len(cells) == width
+        if whole and self._keys:
+            self._go_on_with(cells)
         for column, at, values in self._out:
-            if (whole or column == FIRST_CELL) and self._said(cells[at]) in values:
-                return self._left_out(column, self._said(cells[at]))
+            if (whole or column == FIRST_CELL) and (said := self._filled(cells, at, column)) in values:
+                return self._left_out(column, said)
         for column, at, values in self._only:
-            if whole and self._said(cells[at]) not in values:
-                return self._left_out(column, self._said(cells[at]))
+            if whole and (said := self._filled(cells, at, column)) not in values:
+                return self._left_out(column, said)
         return True
+
+    def _go_on_with(self, cells: Sequence[Any]) -> None:
+        """Forget what the rows above say where another order begins."""
+        key = [self._said(cells[at]) for at in self._keys]
+        if any(key) and key != self._key:
+            self._key = key
+            self._above.clear()
+
+    def _filled(self, cells: Sequence[Any], at: int, column: str) -> str:
+        said = self._said(cells[at])
+        if said and self._keys:
+            self._above.setdefault(at, said)
+        return said or ("" if column == FIRST_CELL else self._above.get(at, ""))
 
     def _left_out(self, column: str, value: str) -> bool:
         if self._unknown is not None:

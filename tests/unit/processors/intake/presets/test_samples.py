@@ -12,8 +12,8 @@ from schemas.facts import PurchaseRecorded
 from schemas.instants import format_instant
 from tallybook.folder.mapping_files import mapping_of
 
-ZONE = {"timezone": "Europe/Berlin"}
-US = {"timezone": "America/New_York", "constants": {"currency": "USD"}}
+ZONE: dict[str, object] = {"timezone": "Europe/Berlin"}
+US: dict[str, object] = {"timezone": "America/New_York", "constants": {"currency": "USD"}}
 
 
 class Bought(NamedTuple):
@@ -33,7 +33,7 @@ SAMPLES: dict[str, tuple[dict[str, object], dict[str, Bought], int]] = {
             "#1002": Bought("c-18@shop.example", "2025-11-02T16:00:00Z", "USD", (("MUG-1", 3500),)),
             "#1003": Bought(None, "2025-11-02T17:30:00Z", "USD", (("STK-9", 800),)),
         },
-        0,
+        2,
     ),
     "square": (
         US,
