@@ -32,7 +32,7 @@ from tests.support.whole_books import postings_of, rejects_of
 
 PARTITIONS: Final = 1
 # Rows of one order in two files may be further rows or the same again: where no other order tells, it is refused.
-UNCLEAR: Final = "it is not clear whether these are further rows or the same again"
+UNCLEAR: Final = "it is not clear whether"
 ORDERS_OF_ROWS: Final = ("by time", "orders shuffled", "rows interleaved")
 
 
