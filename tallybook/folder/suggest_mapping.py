@@ -1,7 +1,8 @@
 """Proposes a mapping for a file as YAML, and adds as comments the first event that it would make of the file."""
 
+import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -9,16 +10,16 @@ from processors.intake.input_files import open_input
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import MappingRefused
 from processors.intake.suggest.cells_seen import Home
-from processors.intake.suggest.look import look_at
+from processors.intake.suggest.look import look_at, whole_lines
 from processors.intake.suggest.propose import propose, source_name
 from processors.intake.suggest.yaml_text import as_yaml
+from processors.intake.unknown_fields import UnknownFields
 from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, read_ruleset
+from tallybook.folder.inputs import unknown_lines
 from tallybook.folder.mapping_files import mapping_of, read_presets
-
-MAX_RECORDS: Final = 200
 
 
 def suggest_mapping(file: Path, folder: Folder) -> str:
@@ -44,16 +45,20 @@ def _home(folder: Folder) -> Home | None:
 
 
 def _first_event(file: Path, text: str) -> list[str]:
-    """What a mapping would make of the first records of a file, in lines."""
+    """What a mapping would make of the beginning of a file, in lines."""
+    unknown = UnknownFields()
     try:
         mapping = mapping_of(read_yaml(text).data, "this mapping")
-        records = open_input(file, "csv", mapping, shown=file.name).records()
-        read = [one for one, _ in zip(records, range(MAX_RECORDS), strict=False)]
+        with tempfile.TemporaryDirectory(prefix="tallybook-") as scratch:
+            beginning = Path(scratch) / "beginning.csv"
+            beginning.write_bytes(whole_lines(file))
+            read = list(open_input(beginning, "csv", mapping, file.name).records(unknown))
     except (MappingRefused, InputRefused) as refused:
         return ["", "It cannot be used as it stands:", *str(refused).splitlines()]
     fact = next((one.fact for one in read if one.fact is not None), None)
     lines = ["", "The first event that it makes:", *_as_lines(fact)] if fact is not None else []
-    return [*lines, *_refused(read)]
+    left_out = unknown_lines(unknown)
+    return [*lines, *([""] if left_out else []), *left_out, *_refused(read)]
 
 
 def _as_lines(fact: PublishedFact) -> list[str]:
@@ -66,6 +71,6 @@ def _refused(read: list[Read]) -> list[str]:
     refused = [one for one in read if one.refusal is not None]
     if not refused or refused[0].refusal is None:
         return []
-    many = f"Of the first {len(read):,} records {len(refused):,} would be refused"
+    many = f"Of the first {len(read):,} orders {len(refused):,} would be refused"
     first = refused[0].refusal
     return ["", f"{many}, the first of them in line {refused[0].at_line}:", f"{first.reason}: {first.message}"]

@@ -27,6 +27,16 @@ class Table(NamedTuple):
     odd: list[list[str]]
 
 
+def whole_lines(path: Path) -> bytes:
+    """The first lines of a file, as far as they are looked at; all of a short file."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+        if not stream.read(1):
+            return head
+    end = head.rfind(b"\n") + 1
+    return head[: end + end % 2 if encoding_of(head) == "utf-16" else end] if end else head
+
+
 def look_at(path: Path, shown: str) -> Table:
     """The beginning of a file; `shown` is its name in messages. Raises InputRefused for what is no table in text."""
     try:
@@ -52,7 +62,7 @@ def encoding_of(head: bytes) -> str:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
             return encoding
-    if head[1:2] == b"\x00" or head[:1] == b"\x00":
+    if b"\x00" in head and _is(head, _byte_order(head)):
         return "utf-16"
     if _is(head, "utf-8"):
         return "utf-8"
@@ -70,9 +80,14 @@ def _is(head: bytes, encoding: str) -> bool:
     return True
 
 
+def _byte_order(head: bytes) -> str:
+    """UTF-16 without a mark: most letters of a table have a zero byte, before or after the other one."""
+    return "utf-16-be" if head[::2].count(0) > head[1::2].count(0) else "utf-16-le"
+
+
 def _decoded(head: bytes, encoding: str) -> str:
     if encoding == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
+        encoding = _byte_order(head)
     return codecs.getincrementaldecoder(encoding)("replace").decode(head, False).lstrip("\ufeff")  # noqa: FBT003 - as above
 
 

@@ -111,6 +111,7 @@ def test_an_export_is_suggested_its_preset_and_imported(name: str, sample: Path,
     assert f"preset: {name}\n" in suggested.out
     assert '#   "type": "PurchaseRecorded",' in suggested.out
     assert "would be refused" not in suggested.out
+    assert export.left_out in suggested.out
     mapping.write_text(suggested.out, encoding="utf-8")
 
     imported = run(books, "import", str(file), "--mapping", str(mapping))

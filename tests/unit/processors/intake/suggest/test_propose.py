@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from processors.intake.suggest.cells_seen import Home, currency_of, date_order, decimal_mark, zone_of
-from processors.intake.suggest.look import encoding_of, look_at
+from processors.intake.suggest.look import HEAD_BYTES, encoding_of, look_at, whole_lines
 from processors.intake.suggest.propose import Proposal, propose, source_name
 from processors.intake.suggest.yaml_text import as_yaml
 from processors.ruleset.yaml_text import read_yaml
@@ -207,6 +207,16 @@ def test_the_zone_of_a_north_american_till() -> None:
 )
 def test_the_encoding(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == encoding.removesuffix("-le")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "gb18030"])
+def test_of_a_long_file_only_whole_lines_are_looked_at(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "long.csv"
+    file.write_bytes(("订单编号,金额\n" + "A-1,5.00\n" * 40_000).encode(encoding))
+    beginning = whole_lines(file)
+    assert HEAD_BYTES - 100 < len(beginning) <= HEAD_BYTES
+    assert beginning.decode(encoding).endswith("A-1,5.00\n")
+    assert {tuple(row) for row in look_at(file, "long.csv").rows} == {("A-1", "5.00")}
 
 
 @pytest.mark.parametrize(("name", "source"), [("Shop Export 2025-11 (3).csv", "shop-export"), ("订单.csv", "shop")])
