@@ -197,8 +197,11 @@ def _json(order: Order) -> list[bytes]:
 
 
 def _loose_json(order: Order) -> list[bytes]:
-    """JSON as other serializers write it: nulls, other order, blanks, letters beyond ASCII escaped."""
+    """JSON as other serializers write it: nulls, other order, numbers with a point or as text, letters escaped."""
     document = {"referrer_id": None, "tender": None, **msgspec.to_builtins(order.fact())}
+    for line in document["lines"]:
+        line["amount_minor"] = float(line["amount_minor"])
+        line["quantity_milli"] = str(line.get("quantity_milli", 1000))
     document["occurred_at"] = f"{local(order.at):%Y-%m-%d %H:%M:%S}+00:00".replace(" ", "T")
     return [json.dumps(dict(sorted(document.items()))).encode()]
 
