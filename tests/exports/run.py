@@ -72,7 +72,8 @@ def plan_of(seed: int) -> Plan:
             files.insert(0, dialect.document(rows[: rng.randrange(1, len(rows))]))
             happened.append("a file and the same file grown")
         if rng.random() < 0.2:
-            files.insert(rng.randrange(len(files) + 1), rng.choice(files))
+            at = rng.randrange(len(files))
+            files.insert(rng.randrange(at + 1, len(files) + 1), files[at])  # cells below may be blank: never before it
             happened.append("a file twice in a command")
         if commands and rng.random() < 0.3:
             files.append(rng.choice(commands[-1]))
