@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from schemas.currencies import DECIMALS
 
 _DATE: Final = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{2}|\d{4})(?!\d)")
+_YEAR_FIRST: Final = re.compile(r"^\s*(\d{4}\D\d{1,2}\D\d{1,2}|\d{8}(\d{6})?\s*$|\d{8}T?\s*\d)")
 _HAS_ZONE: Final = re.compile(r"(Z|[+-]\d{2}(:?\d{2})?|UTC|GMT)\s*$", re.IGNORECASE)
 _HAS_CLOCK: Final = re.compile(r"\d:\d{2}")
 _COMMA_DECIMAL: Final = re.compile(r"^\d{1,3}(\.\d{3})+,\d+$|^\d+,(\d{1,2}|\d{4,})$")
@@ -43,6 +44,11 @@ def date_order(cells: Iterable[str]) -> tuple[str, str]:
     one, mark, other, year = found[0]
     order = "dmy" if mark == "." else "mdy" if mark == "/" else "dmy"
     return order, f"whether {one}{mark}{other}{mark}{year} begins with the day (dmy) or the month (mdy), no row tells"
+
+
+def is_date(cells: Sequence[str]) -> bool:
+    """Whether most cells begin with a date."""
+    return 2 * sum(1 for cell in cells if _DATE.match(cell) or _YEAR_FIRST.match(cell)) > len(cells)
 
 
 def has_offset(cells: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from processors.intake.suggest.cells_seen import (
     decimal_mark,
     has_clock,
     has_offset,
+    is_date,
     is_number,
     zone_of,
 )
@@ -129,6 +130,7 @@ def _found(table: Table) -> dict[str, str]:
             if column not in taken
             and (rank := rank_of(meaning, column)) is not None
             and (meaning not in _MUST_BE_NUMBERS or is_number(_cells(table, column)))
+            and (meaning != "when" or is_date(_cells(table, column)))
         )
         if ranked:
             found[meaning] = ranked[0][2]
@@ -142,14 +144,16 @@ def _name_the_key(table: Table, found: Mapping[str, str], fields: dict[str, Any]
         proposal.doubt("fields.event_id", "no column seems to number the orders, so every row is an order of its own")
         return
     key: Any = found["order"]
-    more = [found[meaning] for meaning in ("store", "till") if meaning in found and _splits(table, key, found[meaning])]
-    if "when" in found and _splits(table, key, found["when"], until=10):
-        more.append(found["when"])
-    if more:
-        key = [*more, key]
-        proposal.doubt(
-            "fields.event_id", "the same number comes again elsewhere or on another day: hence these columns"
-        )
+    places = [found[meaning] for meaning in ("store", "till") if meaning in found]
+    when = found.get("when")
+    comes_again = any(_splits(table, key, place) for place in places)
+    on_another_day = when is not None and _splits(table, key, when, until=10)
+    if comes_again or on_another_day:
+        # A column of dates alone never tells two rows of one order apart, a column of times might.
+        is_day = when is not None and not has_clock(_cells(table, when))
+        key = [*places, *([when] if on_another_day or is_day else []), key]
+        told = "the same number comes again at another till or on another day: hence these columns"
+        proposal.doubt("fields.event_id", told)
     elif all(cell.isdigit() and len(cell) <= SHORT_NUMBER for cell in _cells(table, key)):
         apart = [found[meaning] for meaning in ("store", "till", "when") if meaning in found]
         told = f"if such short numbers begin anew, each day or at each till, write [{', '.join([*apart, key])}]"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from processors.intake.suggest.cells_seen import Home, currency_of, date_order, decimal_mark, zone_of
+from processors.intake.suggest.cells_seen import Home, currency_of, date_order, decimal_mark, is_date, zone_of
 from processors.intake.suggest.look import HEAD_BYTES, encoding_of, look_at, whole_lines
 from processors.intake.suggest.propose import Proposal, propose, source_name
 from processors.intake.suggest.yaml_text import as_yaml
@@ -88,12 +88,26 @@ def test_a_chinese_shop_with_a_refund_and_a_total(tmp_path: Path, encoding: str)
 
 def test_numbers_that_begin_anew_at_each_till_and_an_order_s_own_total(tmp_path: Path) -> None:
     proposal = proposed(tmp_path, ENGLISH)
-    key = ["Till", "Receipt No"]
+    key = ["Store", "Till", "Receipt No"]
     assert proposal.settings["fields"]["event_id"] == key
     assert proposal.settings["group_by"] == key
     assert "comes again" in proposal.unsure["fields.event_id"]
     assert proposal.settings["lines"]["amount_minor"] == {"times": ["Qty", "Unit Price"], "minus": ["Discount"]}
     assert proposal.settings["date_order"] == "mdy"
+
+
+def test_date_and_time_in_two_columns_that_are_both_called_time(tmp_path: Path) -> None:
+    text = "小票号,时间,日期,会员号,金额\nA1,9:05,2025/11/2,8001,36.00\n"
+    assert proposed(tmp_path, text).settings["fields"]["occurred_at"] == ["日期", "时间"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["2025-11-02", "2025/11/2 9:05", "2025年11月2日", "02.11.2025 09:15", "11/02/25", "20251102", "20251102091500"],
+)
+def test_a_date_is_known_by_its_looks(cell: str) -> None:
+    assert is_date([cell])
+    assert not is_date(["9:05", "12.50", "7001"])
 
 
 def test_short_numbers_may_begin_anew(tmp_path: Path) -> None:
