@@ -78,7 +78,7 @@ def _by_preset(table: Table, name: str, preset: Preset, home: Home | None) -> Pr
         proposal.doubt("date_order", doubt)
     member = preset.mapping["fields"].get("member_id")
     if isinstance(member, str):
-        _look_for_masks(table, member, proposal, "preset")
+        _look_at_members(table, member, proposal, "preset")
     return proposal
 
 
@@ -95,7 +95,7 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
         if meaning in found:
             fields[name] = found[meaning]
     if "member" in found:
-        _look_for_masks(table, found["member"], proposal, "fields.member_id")
+        _look_at_members(table, found["member"], proposal, "fields.member_id")
     else:
         proposal.remarks.append("No column seems to name the member: without member_id every order is a guest's.")
     settings["fields"] = fields
@@ -245,7 +245,12 @@ def _read_as_text(table: Table, proposal: Proposal, below: Mapping[str, Any]) ->
             proposal.settings[name] = "tab" if seen == "\t" else seen
 
 
-def _look_for_masks(table: Table, column: str, proposal: Proposal, path: str) -> None:
+def _look_at_members(table: Table, column: str, proposal: Proposal, path: str) -> None:
+    if any("@" in cell for cell in _cells(table, column)):
+        told = (
+            f"{column} holds mail addresses: members are better known by an id of yours, as the books keep it for ever"
+        )
+        proposal.doubt(path, told)
     if any("*" in cell for cell in _cells(table, column)):
         told = f"{column} is masked with stars, so that different people may look the same: name a column that is not"
         proposal.doubt(path, told)

@@ -145,6 +145,7 @@ def test_blank_cells_below_the_first_row_are_filled(tmp_path: Path) -> None:
 def test_a_masked_member_is_warned_of(tmp_path: Path) -> None:
     text = "order id,date,member,amount\no1,2025-11-02 09:00,a**a,5.00\n"
     assert "masked" in proposed(tmp_path, text).unsure["fields.member_id"]
+    assert "mail addresses" in proposed(tmp_path, text.replace("a**a", "a@b.example")).unsure["fields.member_id"]
 
 
 @pytest.mark.parametrize("text", [GERMAN, CHINESE, ENGLISH], ids=["German", "Chinese", "English"])
