@@ -87,7 +87,7 @@ def described(rule: Rule, ruleset: Ruleset) -> str:
 
 
 def limits_of(rule: Rule, ruleset: Ruleset) -> list[Limit]:
-    per = {"lifetime": "in a lifetime", "order": "an order"}.get(limit.per, f"a {limit.per}")
+    """The limits that cut a rule; a multiplier has none."""
     if isinstance(rule, MultiplierRule):
         return []
     limits = {limit.id: limit for limit in ruleset.limits}
@@ -97,7 +97,7 @@ def limits_of(rule: Rule, ruleset: Ruleset) -> list[Limit]:
 def limit_words(limit: Limit) -> str:
     """What a limit allows, such as `500 points a day`."""
     most = counted(limit.points, "point") if limit.points is not None else counted(limit.times or 0, "time")
-    per = "in a lifetime" if limit.per == "lifetime" else f"a {limit.per}"
+    per = {"lifetime": "in a lifetime", "order": "an order"}.get(limit.per, f"a {limit.per}")
     whole = ", whole awards only" if limit.when_reached == "refuse" else ""
     return f"{most} {per}{_EACH.get(limit.each or '', '')}{whole}"
 
