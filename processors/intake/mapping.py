@@ -46,17 +46,19 @@ Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
 
 _KINDS: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
 _NOT_MAPPED: Final = {"lines", "attributes"}
-# Other names of encodings, each read by one that has all of its characters.
+# The names of encodings without their hyphens, each read by one that has all of its characters.
 _ENCODINGS: Final[dict[str, Encoding]] = {
     "utf8": "utf-8",
     "utf16": "utf-16",
-    "utf-16le": "utf-16",
-    "utf-16be": "utf-16",
+    "utf16le": "utf-16",
+    "utf16be": "utf-16",
+    "gb18030": "gb18030",
     "gbk": "gb18030",
     "gb2312": "gb18030",
+    "windows1252": "windows-1252",
     "cp1252": "windows-1252",
-    "latin-1": "windows-1252",
-    "iso-8859-1": "windows-1252",
+    "latin1": "windows-1252",
+    "iso88591": "windows-1252",
 }
 
 
@@ -118,8 +120,7 @@ def _is_tab(value: object) -> object:
 def _encoding(value: object) -> object:
     if not isinstance(value, str):
         return value
-    name = value.lower().replace("_", "-")
-    return _ENCODINGS.get(name, name)
+    return _ENCODINGS.get(value.lower().replace("_", "").replace("-", ""), value)
 
 
 def _column(value: object) -> str:
@@ -373,6 +374,8 @@ def _misgrouped(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
         if ROW not in named:
             shown = f"[{', '.join(named)}]" if len(named) > 1 else (*named, "the column of event_id")[0]
             yield "group_by", f"an order may have several rows: add group_by: {shown}"
+    elif ROW in named and ROW not in mapping.group_by:
+        yield "fields.event_id", f"has {ROW}, so the rows of one order would differ in it: leave out {ROW}, or group_by"
     elif isinstance(event_id, str | AllOf) and set(named) < set(mapping.group_by):
         wanted = f"[{', '.join(mapping.group_by)}]"
         yield (

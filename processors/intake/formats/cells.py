@@ -71,7 +71,7 @@ def text(value: Any, field: str, column: str) -> str:
         try:
             return value.decode()
         except UnicodeDecodeError as error:
-            message = f"{field} is {quoted(value)} in column {quoted(column)}: the bytes are not UTF-8"
+            message = f"{field} is {quoted(value)} in column {quoted(column)}: the bytes are not UTF-8: write text"
             raise Problem("malformed", message, field) from error
     if isinstance(value, int | Decimal | UUID):
         return str(value)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from processors.intake.door import Door, refusal_of
 from processors.intake.formats.cells import (
     ID_FIELDS,
@@ -29,7 +31,7 @@ from processors.intake.mapping import (
     integer_fields,
     kind_of,
 )
-from processors.intake.refusal import Problem, Refusal, quoted
+from processors.intake.refusal import MAX_MESSAGE, Problem, Refusal, quoted
 from schemas.bounds import MAX_LINES
 from schemas.currencies import DECIMALS
 from schemas.facts import PurchaseLine
@@ -116,7 +118,7 @@ class Plan:
             return refused(record, order.at_line, refusal_of(problem, event), raw, size=size)
         said = as_json(event)
         headers = {"event": said.decode()} if len(said) <= MAX_KEPT_BYTES else None
-        return refused(record, order.at_line, admitted, raw, headers=headers, size=size)
+        return refused(record, order.at_line, self._with_column(admitted), raw, headers=headers, size=size)
 
     def key_of(self, cells: Sequence[Any]) -> str | None:
         """The order that a row says it belongs to, by its cells of the columns in `group_by`; None if it says none.
@@ -130,6 +132,16 @@ class Plan:
             return cell if said is _DOUBTFUL else said or None
         parts = [self._key_part(cell) for cell in cells]
         return joined("order_id", parts) if any(parts) else None
+
+    def _with_column(self, refusal: Refusal) -> Refusal:
+        """A refusal of the door that names the column of its field as well."""
+        name = refusal.field.rpartition(".")[2]
+        slots = self.lines if refusal.field.startswith("lines[") else (*self.head, *self.attributes)
+        column = next((slot.column for slot in slots if slot.field == name), None)
+        if column is None:
+            return refusal
+        place = f"column {quoted(column)}{' is blank' if refusal.reason == 'missing_field' else ''}"
+        return msgspec.structs.replace(refusal, message=f"{refusal.message} ({place})"[:MAX_MESSAGE])
 
     def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
         """The cells read from `values`, one for each slot; a Problem for each that cannot be read."""

@@ -393,3 +393,17 @@ def test_what_spreadsheets_write_around_a_table(tmp_path: Path) -> None:
     assert fact.event_id == "o-1"
     with pytest.raises(InputRefused, match="CR alone"):
         read_file(tmp_path / "a.csv", table.replace("\n", "\r"), mapping())
+
+
+def test_what_the_door_refuses_names_the_column(tmp_path: Path) -> None:
+    how = mapping(attributes={"note": "Bemerkung"})
+    content = (
+        "order,member,time,sku,paid,Bemerkung\n"
+        f"o-1,anna,{AT},tea,,ok\no-2,anna,{AT},tea,2.50,{'x' * 501}\n,anna,{AT},tea,2.50,ok\n"
+    )
+    reads = read_file(tmp_path / "a.csv", content, how)
+    assert [problem(read).partition(" (")[2] for read in reads] == [
+        "column 'paid' is blank)",
+        "column 'Bemerkung')",
+        "column 'order' is blank)",
+    ]

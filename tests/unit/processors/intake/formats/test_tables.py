@@ -147,6 +147,7 @@ def test_a_time_without_offset_needs_a_zone() -> None:
         ({"delimiter": "::"}, "delimiter", "'::'"),
         ({"delimiter": ["tab"]}, "delimiter", "not ['tab']"),
         ({"group_by": ["till", "order"]}, "fields.event_id", "write event_id: [till, order]"),
+        ({"fields": {**ORDERS["fields"], "event_id": ["order", "@row"]}}, "fields.event_id", "leave out @row"),
         ({"group_by": []}, "group_by", "at most 8 columns"),
         ({"group_by": None, "fields": {**ORDERS["fields"], "event_id": ["till", "no"]}}, "group_by", "[till, no]"),
         ({"fields": {**ORDERS["fields"], "event_id": ["a", ""]}}, "fields.event_id", "name of a column"),
