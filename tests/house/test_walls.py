@@ -25,7 +25,7 @@ CLIENTS = {
     "fsspec": 1,
     "jinja2": 1,
     "prometheus_client": 1,
-    "pyarrow": 1,
+    "pyarrow": 2,  # files, and the columns in them
     "pydantic_settings": 1,
     "pygal": 1,
     "urllib3": 1,

@@ -81,7 +81,7 @@ class Clock:
             plain = cell.isoformat() if isinstance(cell, date | time) else cell
             plain = str(plain) if isinstance(plain, int) and not isinstance(plain, bool) else plain
             plain = cleaned(plain) if isinstance(plain, str) else plain
-            parts.append(None if plain in self._nulls or plain != plain else plain)  # noqa: PLR0124 - finds NaN
+            parts.append(None if plain in self._nulls or plain != plain else plain)  # noqa: PLR0124 - finds NaN, which tables without nulls hold
         if parts == [None, None]:
             return None
         written_day, written_clock = parts
