@@ -199,7 +199,7 @@ class _Gathering:
                 one = self._inputs[index]
                 if one.format == "csv" and not one.ends_in_a_line:
                     self._survey.notes.append(
-                        f"{one.shown}: the last row has no line end: if the file is still being written, import it again "
+                        f"{one.shown}: the last row has no line end: if the file is still written to, import it again "
                         "when it is whole"
                     )
                 for _ in whole.take(number, one.pieces):

@@ -45,8 +45,10 @@ MAX_NOTES: Final = 20
 ENOUGH_ORDERS: Final = 4
 # Pairs of files for which it is counted how their orders compare; the rest are counted together.
 MAX_PAIRS: Final = 100_000
-_by_key: Final = attrgetter("key")
 _by_place: Final = attrgetter("key", "rank", "row")
+
+# A cell that was read from several columns: a list once it lay in a temporary file.
+_SEVERAL: Final = (tuple, list)
 
 Pair = tuple[int, int]
 
@@ -74,6 +76,14 @@ class _Group(msgspec.Struct):
     def key(self) -> str:
         return self.pieces[0].key
 
+    def take(self, piece: Fragment) -> None:
+        """Take in the next piece; beyond MAX_ORDER_ROWS rows it is only counted."""
+        if piece.broken < 0:
+            self.parts.setdefault(piece.rank, piece.row)
+        if self.rows < MAX_ORDER_ROWS:
+            self.pieces.append(piece)
+        self.rows += piece.rows
+
 
 class WholeOrders:
     """Takes the pieces of files, and gives the orders of all of them at the door.
@@ -94,10 +104,10 @@ class WholeOrders:
         self._columns = mapping.columns()
         self._fills = mapping.fill
         self._last_key = ""
-        self._held_bytes = held_bytes
-        self._folder = folder
         self._names = names
         self._door = door
+        self._held_bytes = held_bytes = held_bytes // 2  # while they are drained, the sort by time is filled
+        self._folder = folder
         self._pieces = ExternalSort(_by_place, encode_fragment, decode_fragment, held_bytes=held_bytes, folder=folder)
         # Orders that cannot be told before all have been seen, and what is found out for that.
         self._undecided = ExternalSort(None, _encode_group, _decode_group, held_bytes=held_bytes, folder=folder)
@@ -140,18 +150,25 @@ class WholeOrders:
 
     def orders(self) -> Iterator[WholeOrder]:
         """All orders, each once."""
-        for key, pieces in groupby(self._pieces.drain(), _by_key):
-            if key:
-                group = self._group(pieces)
-                if group is not None:
-                    yield self._order(group)
-                continue
-            for piece in pieces:
-                alone = _Group([piece], {piece.rank: piece.row}, 1)
+        pieces = self._pieces.drain()
+        piece = next(pieces, None)
+        while piece is not None:
+            following = next(pieces, None)
+            if not piece.key or following is None or following.key != piece.key:  # as nearly all are
                 if piece.broken < 0:
-                    yield self._order(alone)
-                else:
-                    self._undecided.add(alone, piece.held_bytes)
+                    yield self._in_one_piece(piece)
+                elif not piece.key:
+                    self._undecided.add(_Group([piece], {piece.rank: piece.row}, 1), piece.held_bytes)
+                piece = following
+                continue
+            group = _Group([], {})
+            while following is not None and following.key == piece.key:
+                group.take(piece)
+                piece, following = following, next(pieces, None)
+            group.take(piece)
+            if self._is_decided(group):
+                yield self._order(group)
+            piece = following
         self._all = (self._repeats.total(), self._cuts.total())
         for group in self._undecided.drain():
             if group.key or not self._matched[group.pieces[0].broken]:
@@ -208,29 +225,20 @@ class WholeOrders:
             piece.broken, piece.is_beside = number, is_beside
             self._pieces.add(piece, piece.held_bytes)
 
-    def _group(self, pieces: Iterable[Fragment]) -> _Group | None:
-        """The pieces of one order if it can be told already what becomes of it; else they are put aside."""
-        group = _Group([], {})
-        for piece in pieces:
-            if piece.broken < 0:
-                group.parts.setdefault(piece.rank, piece.row)
-            group.rows += piece.rows
-            if group.rows - piece.rows < MAX_ORDER_ROWS:
-                group.pieces.append(piece)
+    def _is_decided(self, group: _Group) -> bool:
+        """Whether it can be told already what becomes of an order; else it is put aside, or there is none."""
         if not group.parts:
-            return None  # it is only what a broken row might have meant
-        beside = False
+            return False  # it is only what a broken row might have meant
         certain = {piece.broken for piece in group.pieces if piece.broken >= 0 and not piece.is_beside}
         for number in certain:
             self._matched[number] = 1
         group.pieces = [piece for piece in group.pieces if not (piece.is_beside and piece.broken in certain)]
-        beside = any(piece.is_beside for piece in group.pieces)
-        if not beside and len(group.parts) == 1:
-            return group
+        if len(group.parts) == 1 and not any(piece.is_beside for piece in group.pieces):
+            return True
         if len(group.parts) > 1:
             self._compare_files(group)
         self._undecided.add(group, sum(piece.held_bytes for piece in group.pieces))
-        return None
+        return False
 
     def _compare_files(self, group: _Group) -> None:
         """Count how an order's rows in two files compare: files that repeat each other, or that were cut."""
@@ -245,6 +253,16 @@ class WholeOrders:
         pair = (one[0].rank, other[0].rank)
         return pair if pair in self._repeats or len(self._repeats) < MAX_PAIRS else (-1, -1)
 
+    def _in_one_piece(self, piece: Fragment) -> WholeOrder:
+        """The order of one piece at the door, in less time than `_order` takes."""
+        order = EventRows(piece.at_line, piece.head)
+        order.problem = piece.problem
+        order.lines = piece.lines
+        read = self._plan.read(piece.row, order, self._door)
+        if read.refusal is not None:
+            read = self._kept(read, [piece])
+        return WholeOrder(read, piece.rank, _instant_of(read, piece), ())
+
     def _order(self, group: _Group) -> WholeOrder:
         """The order at the door."""
         good = [piece for piece in group.pieces if piece.broken < 0]
@@ -257,14 +275,9 @@ class WholeOrders:
             order.lines = [line for piece in good for line in piece.lines][:MAX_ROWS]
         read = self._plan.read(first.row, order, self._door)
         if read.refusal is not None:
-            read = self._kept(read, group)
+            read = self._kept(read, group.pieces)
         parts = tuple(group.parts.items()) if len(group.parts) > 1 else ()
-        at = EARLIEST_AT if first.occurred_at is None else first.occurred_at
-        if read.fact is not None:
-            at = read.fact.occurred_at
-        elif read.refusal is not None and read.refusal.occurred_at is not None:
-            at = read.refusal.occurred_at
-        return WholeOrder(read, first.rank, at, parts)
+        return WholeOrder(read, first.rank, _instant_of(read, first), parts)
 
     def _problem(self, group: _Group, good: list[Fragment], first: Fragment) -> Problem | None:
         """What is wrong with an order before its cells are looked at."""
@@ -330,7 +343,7 @@ class WholeOrders:
 
     @staticmethod
     def _at_the_cut(found: str, one: list[Fragment], other: list[Fragment], repeats: int) -> str:
-        """The same for an order that ends one file and begins the next one, which goes on if nothing speaks against it."""
+        """The same for an order that ends one file and begins the next: it goes on if nothing speaks against it."""
         if found == "partly":
             return "unclear" if repeats else "joined"
         first, second = _lines_of(one), _lines_of(other)
@@ -347,10 +360,10 @@ class WholeOrders:
         )
         return Problem("duplicate_row", message)
 
-    def _kept(self, read: Read, group: _Group) -> Read:
+    def _kept(self, read: Read, pieces: list[Fragment]) -> Read:
         """A refused order with all its rows, as far as they are kept."""
-        rows = [raw for piece in group.pieces for raw in piece.raw if raw is not None]
-        size = sum(piece.size for piece in group.pieces) + len(group.pieces) - 1
+        rows = [raw for piece in pieces for raw in piece.raw if raw is not None]
+        size = sum(piece.size for piece in pieces) + len(pieces) - 1
         documents = [dict(zip(self._columns, row, strict=True)) for row in rows if not isinstance(row, bytes)]
         if len(documents) == len(rows):
             raw = as_json(documents) if rows else b""
@@ -361,6 +374,15 @@ class WholeOrders:
         if refusal is None:
             raise ValueError("only a refused order is kept")
         return refused(read.record, read.at_line, refusal, raw, headers=read.headers, size=max(size, len(raw)))
+
+
+def _instant_of(read: Read, first: Fragment) -> int:
+    """The instant that an order is sorted by: its own if it gives one."""
+    if read.fact is not None:
+        return read.fact.occurred_at
+    if read.refusal is not None and read.refusal.occurred_at is not None:
+        return read.refusal.occurred_at
+    return EARLIEST_AT if first.occurred_at is None else first.occurred_at
 
 
 def _within_bounds(rows: Iterable[bytes]) -> bytes:
@@ -391,7 +413,9 @@ def _lines_of(pieces: list[Fragment]) -> list[tuple[Any, ...]]:
 
 
 def _comparable(line: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(repr(cell) if isinstance(cell, Problem | list) else cell for cell in line)
+    return tuple(
+        repr(tuple(cell)) if type(cell) in _SEVERAL else str(cell) if type(cell) is Problem else cell for cell in line
+    )
 
 
 def _compared(one: list[Fragment], other: list[Fragment]) -> str:

@@ -167,6 +167,7 @@ class CsvReader:
             at = _positions(header, mapping, name)
             self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.of_order])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
+            self._key_cells = _picker([[at[column]] for column in mapping.group_by or ()])
             self._keys = [at[column] for column in mapping.group_by or ()]
             self._time = next((slot for slot in self._plan.head if slot.field == "occurred_at"), None)
             self._times = [at[column] for column in self._time.columns] if self._time else []
@@ -186,7 +187,7 @@ class CsvReader:
         yield from Fragments(self._plan, self._head_of).read(self._table_rows())
 
     def _taken_rows(self) -> Iterator[tuple[int, Row]]:
-        """The rows that the mapping takes, and their numbers; with their place in two more cells if it asks for that."""
+        """The rows that the mapping takes, their numbers, and with two cells more their place if it asks for that."""
         if not self._width:
             return
         takes = self._choice.takes if self._choice.is_needed else None
@@ -202,13 +203,13 @@ class CsvReader:
             yield number, row
 
     def _table_rows(self) -> Iterator[TableRow]:
-        key_of, keys = self._plan.key_of, self._keys
+        key_of, key_cells = self._plan.key_of, self._key_cells
         for number, row in self._taken_rows():
             if row.problem is not None:
                 yield self._broken_row(number, row, row.problem)
                 continue
             cells = row.cells
-            key = key_of([cells[at] for at in keys])
+            key = key_of(key_cells(cells))
             yield TableRow(number, row.at_line, key, self._head_cells(cells), self._line_of(cells), row.raw, row.size)
 
     def _head_of(self, said: Sequence[Any]) -> Sequence[Any]:

@@ -14,8 +14,10 @@ from schemas.bounds import MAX_EVENT_BYTES
 
 # Broken rows that wait for the next good one, to learn which order comes after them.
 MAX_WAITING: Final = 1_000
-FRAGMENT_BYTES: Final = 400
-CELL_BYTES: Final = 40
+FRAGMENT_BYTES: Final = 200
+CELL_BYTES: Final = 16
+_AS_MESSAGE: Final = b"m"
+_PICKLED: Final = b"p"
 # Fields whose columns can tell apart two orders of the same number.
 KEY_FIELDS: Final = ("store_id", "occurred_at")
 
@@ -39,13 +41,13 @@ class TableRow(NamedTuple):
     candidates: Sequence[str] = ()
 
 
-class Fragment(msgspec.Struct, gc=False):
+class Fragment(msgspec.Struct, array_like=True, gc=False):
     """Rows of one order that follow each other in one file: `rows` of them, from row number `row` on.
 
     `rank` counts the files as they were given. `head` holds the head's cells as they were read, `said` as they stand in
     the file; `lines` and `raw` what was read and kept of each row, within bounds, and `size` the bytes of all.
-    `occurred_at` is the instant that the rows give, in UTC ms. `begins` and `ends` say that the rows are the first or the
-    last ones of their file.
+    `occurred_at` is the instant that the rows give, in UTC ms. `begins` and `ends` say that the rows are the first or
+    the last ones of their file.
     """
 
     key: str
@@ -70,8 +72,12 @@ class Fragment(msgspec.Struct, gc=False):
     @property
     def held_bytes(self) -> int:
         """About how many bytes it takes in memory."""
-        cells = len(self.head) + len(self.said) + (len(self.lines) * len(self.lines[0]) if self.lines else 0)
-        return FRAGMENT_BYTES + self.size + CELL_BYTES * cells
+        lines = self.lines
+        return (
+            FRAGMENT_BYTES
+            + self.size
+            + CELL_BYTES * (2 * len(self.head) + len(lines) * (len(lines[0]) if lines else 0))
+        )
 
 
 class BrokenRow(NamedTuple):
@@ -193,8 +199,9 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
     apart = [at for at, cell in enumerate(first.read) if cell != other.read[at]]
     at = next((each for each in apart if plan.is_blank(other.said[each])), apart[0])
     columns = [column for each in apart if slots[each].field in KEY_FIELDS for column in slots[each].columns]
+    column, one, two = difference(slots[at], first.said[at], other.said[at])
     hint = "make them agree, or check group_by"
-    if plan.is_blank(other.said[at]):
+    if plan.is_blank(two):
         hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
     elif columns:
         names = ", ".join(dict.fromkeys([*(plan.mapping.group_by or ()), *columns]))
@@ -202,7 +209,6 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
             "make them agree; or where numbers begin anew, each day or at each till, name more columns in group_by and "
             f"in event_id, such as [{names}]"
         )
-    column, one, two = difference(slots[at], first.said[at], other.said[at])
     message = (
         f"{where} are rows of one order, but {quoted(column)} is {quoted(one)} in one and {quoted(two)} in the other: "
         f"{hint}"
@@ -212,9 +218,21 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
 
 def encode_fragment(fragment: Fragment) -> bytes:
     """A fragment as bytes for a temporary file; its cells may be of any type that a table has."""
-    return pickle.dumps(msgspec.structs.astuple(fragment), pickle.HIGHEST_PROTOCOL)
+    # Rows of text hold what MessagePack gives back as it was: texts, numbers and nulls, but for what could not be read.
+    if fragment.problem is None and fragment.raw and type(fragment.raw[0]) is bytes:
+        try:
+            return _AS_MESSAGE + _encode(fragment)
+        except (TypeError, OverflowError):
+            pass
+    return _PICKLED + pickle.dumps(msgspec.structs.astuple(fragment), pickle.HIGHEST_PROTOCOL)
 
 
 def decode_fragment(content: bytes) -> Fragment:
     """The fragment that `encode_fragment` wrote."""
-    return Fragment(*pickle.loads(content))  # noqa: S301 - this process wrote it, into a file that has no name
+    if content.startswith(_AS_MESSAGE):
+        return _decode(content[1:])
+    return Fragment(*pickle.loads(content[1:]))  # noqa: S301 - this process wrote it, into a file that has no name
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Fragment).decode

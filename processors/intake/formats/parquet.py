@@ -20,6 +20,7 @@ from processors.intake.unknown_fields import UnknownFields, nearest_name
 
 BATCH_ROWS: Final = 65_536
 RECORD_BYTES: Final = 200
+ROW_BYTES: Final = 50
 _NESTED: Final = (
     pa.types.is_list,
     pa.types.is_large_list,
@@ -73,7 +74,7 @@ class ParquetReader:
         self._file.close()
 
     def records(self, door: Door) -> Iterator[Read]:
-        """The events of a file whose rows are not grouped; where it cannot be read on, the rest is one refused record."""
+        """The events of a file whose rows are not grouped; where it cannot be read on, one record is refused."""
         try:
             if self._mapping is None:
                 yield from self._documents(door)
@@ -85,7 +86,7 @@ class ParquetReader:
             yield refused(self._record, self._record, Refusal(problem.reason, problem.message), b"")
 
     def pieces(self) -> Iterator[Piece]:
-        """The pieces of the orders of a file whose rows are grouped; where it cannot be read on, a broken row is last."""
+        """The pieces of the orders of a file whose rows are grouped; where it cannot be read on, the last row is broken."""
         if self._mapping is not None:
             plan = Plan(self._mapping)
             yield from Fragments(plan, lambda said: said).read(self._table_rows(plan, self._mapping))
@@ -98,7 +99,7 @@ class ParquetReader:
                     numbers, columns.keys(), columns.heads(), columns.lines(), raws, strict=True
                 ):
                     self._record = number
-                    yield TableRow(number, number, key, said, line, raw, RECORD_BYTES)
+                    yield TableRow(number, number, key, said, line, raw, ROW_BYTES)
         except (pa.ArrowException, OSError) as error:
             number = self._record + 1
             yield TableRow(number, number, None, (), (), None, 0, _unreadable("row", number, error))

@@ -25,7 +25,13 @@ ORDERS: Final[dict[str, Any]] = {
     "source": "till",
     "timezone": "Europe/Berlin",
     "delimiter": ";",
-    "fields": {"event_id": "receipt", "order_id": "receipt", "occurred_at": "time", "store_id": "branch", "member_id": "card"},
+    "fields": {
+        "event_id": "receipt",
+        "order_id": "receipt",
+        "occurred_at": "time",
+        "store_id": "branch",
+        "member_id": "card",
+    },
     "constants": {"currency": "EUR"},
     "lines": {"sku": "article", "quantity_milli": "pieces", "amount_minor": "paid"},
     "scale": {"amount_minor": 100, "quantity_milli": 1000},
@@ -115,7 +121,7 @@ def test_shuffled_and_cut_orders_are_those_of_the_sorted_file(tmp_path: Path, se
     chance = Random(seed)
     orders = [
         [
-            f"{number};2026-11-01 {9 + number // 60:02}:{number % 60:02}:00;b1;m-{number % 7};sku-{line};1;{line + 1}.00"
+            f"{number};2026-11-01 {9 + number // 60:02}:{number % 60:02}:00;b1;m-{number % 7};s-{line};1;{line + 1}.00"
             for line in range(chance.randint(1, 5))
         ]
         for number in range(100)

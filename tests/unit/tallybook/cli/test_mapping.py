@@ -33,7 +33,8 @@ class Export(NamedTuple):
 
 
 EXPORTS = {
-    # 2 mugs of 20.00 and a tee of 20.00; then 2 mugs, 5.00 off the order; a sticker for a guest; an order of two rows not yet paid.
+    # 2 mugs of 20.00 and a tee of 20.00; then 2 mugs, 5.00 off the order; a sticker for a guest; an order of two rows
+    # that is not paid yet.
     "shopify": Export("USD", {"c-17@shop.example": 60, "c-18@shop.example": 35}, "pending"),
     # 4.50 + 5.40; 1,000.00; the refund of 4.50 is not taken.
     "square": Export("USD", {"CUST1": 9, "CUST2": 1000}, "Refund"),
