@@ -86,7 +86,7 @@ class ParquetReader:
             yield refused(self._record, self._record, Refusal(problem.reason, problem.message), b"")
 
     def pieces(self) -> Iterator[Piece]:
-        """The pieces of the orders of a file whose rows are grouped; where it cannot be read on, the last row is broken."""
+        """The pieces of the orders of a file whose rows are grouped; where reading fails, the last one is broken."""
         if self._mapping is not None:
             plan = Plan(self._mapping)
             yield from Fragments(plan, lambda said: said).read(self._table_rows(plan, self._mapping))
