@@ -19,10 +19,20 @@ MAX_TICKS: Final = 8
 
 
 def lines_of(history: histories.History, *, in_order: bool) -> list[JournalLine]:
-    """What a history tells beside ticks, in its own order or in order of time."""
+    """What a history tells beside ticks, in its own order or in order of time.
+
+    A key that comes again more than a horizon later is left out: whether it is still known is for the ticks to say.
+    """
     items = (item for item in history.items if isinstance(item, JournalLine))
     lines = [line for line in items if not isinstance(line.fact, ClockTicked)]
-    return sorted(lines, key=when) if in_order else lines
+    first: dict[tuple[str | None, str, str], int] = {}
+    kept: list[JournalLine] = []
+    for line in sorted(lines, key=when) if in_order else lines:
+        fact = line.fact
+        key = (line.member_id, getattr(fact, "source", ""), getattr(fact, "event_id", ""))
+        if not key[2] or when(line) - first.setdefault(key, when(line)) <= history.opened.horizon_ms:
+            kept.append(line)
+    return kept
 
 
 def when(line: JournalLine) -> int:
