@@ -356,33 +356,31 @@ def _check_purchase(shape: Any) -> None:
     if shape.currency not in DECIMALS:
         message = f"currency {quoted(shape.currency)} is no ISO 4217 code: write three capital letters such as EUR"
         raise Problem("unknown_currency", message, "currency")
-    total = taken = pieces = 0
-    for line in shape.lines:
-        amount, quantity = line.amount_minor, line.quantity_milli
-        total += amount
-        if amount > 0:
-            taken += amount
-        if quantity > 0:
-            pieces += quantity
-        elif quantity < 0 < amount:
-            raise _negative_quantity(shape.lines)
-    # What is above 0 is bounded by itself, as a rule may count it without what the other lines take off.
-    _check_sum("amount_minor", taken, MAX_AMOUNT_MINOR)
-    _check_sum("quantity_milli", pieces, MAX_QUANTITY_MILLI)
-    if total < 0:
-        amount = format_minor(total, shape.currency)
+    amounts = [line.amount_minor for line in shape.lines]
+    quantities = [line.quantity_milli for line in shape.lines]
+    if amounts and (min(amounts) < 0 or min(quantities) < 0):
+        _check_below_zero(shape, amounts, quantities)
+        # What is above 0 is bounded by itself, as a rule may count it without what the other lines take off.
+        amounts = [max(0, amount) for amount in amounts]
+        quantities = [max(0, quantity) for quantity in quantities]
+    if len(amounts) > 1:
+        _check_sum("amount_minor", sum(amounts), MAX_AMOUNT_MINOR)
+        _check_sum("quantity_milli", sum(quantities), MAX_QUANTITY_MILLI)
+
+
+def _check_below_zero(shape: Any, amounts: list[int], quantities: list[int]) -> None:
+    for place, (amount, quantity) in enumerate(zip(amounts, quantities, strict=True)):
+        if quantity < 0 < amount:
+            path = f"lines[{place}].quantity_milli"
+            message = (
+                f"{path} is {quantity} and the line's amount_minor is {amount}: write the quantity without a minus, "
+                "or the amount with one if the line takes something off the order"
+            )
+            raise Problem("out_of_range", message, path)
+    if sum(amounts) < 0:
+        total = format_minor(sum(amounts), shape.currency)
         hint = "send what was bought, and leave the order out if more was given back (returns are not taken yet)"
-        raise Problem("negative_order", f"the lines of the order add up to {amount}, which is below 0: {hint}", "lines")
-
-
-def _negative_quantity(lines: Any) -> Problem:
-    place, line = next((n, line) for n, line in enumerate(lines) if line.quantity_milli < 0 < line.amount_minor)
-    path = f"lines[{place}].quantity_milli"
-    message = (
-        f"{path} is {line.quantity_milli} and the line's amount_minor is {line.amount_minor}: write the quantity "
-        "without a minus, or the amount with one if the line takes something off the order"
-    )
-    return Problem("out_of_range", message, path)
+        raise Problem("negative_order", f"the lines of the order add up to {total}, which is below 0: {hint}", "lines")
 
 
 def _check_sum(field: str, total: int, most: int) -> None:
