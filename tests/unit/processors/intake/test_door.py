@@ -92,7 +92,7 @@ def test_an_order_may_have_lines_that_take_something_off() -> None:
     assert order_total_minor(fact) == 6000
     assert admit(PURCHASE | {"lines": lines}) == fact
     nothing_left = [{"sku": "a", "amount_minor": 500}, {"sku": "voucher", "amount_minor": -500}]
-    assert isinstance(admitted(admit_json(json_of(PURCHASE, lines=nothing_left))), PurchaseRecorded)
+    assert len(plain(admitted(admit_json(json_of(PURCHASE, lines=nothing_left))))["lines"]) == 2
 
 
 @pytest.mark.parametrize(
