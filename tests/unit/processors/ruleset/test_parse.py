@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from processors.ruleset.parse import MAX_ERRORS, RulesetRefused, decode_ruleset, parse_ruleset, ruleset_hash
 from processors.ruleset.yaml_text import MAX_ANCHORS, MAX_BYTES, MAX_DEPTH
 from processors.zones import zone_data, zone_names
+from schemas.facts import RulesetPublished
+from tallybook.rules.timeline import Publication
 from tests.support.ruleset_documents import BASE, document, errors_of, parsed
 
 SHIPPED = Path(__file__).parents[4] / "rulesets"
@@ -185,3 +187,13 @@ def test_the_marked_line_is_warned_of_and_no_other(file: Path) -> None:
     assert {warning.line for warning in warnings} == marked, "\n".join(map(str, warnings))
     assert any(fragment in warning.message for warning in warnings)
     assert all(warning.hint for warning in warnings)
+
+
+def test_a_title_is_free_text_without_control_characters() -> None:
+    text = (SHIPPED / "starter" / "1.yaml").read_text(encoding="utf-8")
+    titled = text + 'title: "Kaffeeklub 咖啡俱乐部 ☕"\n'
+    assert parse_ruleset(titled, "1.yaml")[0].title == "Kaffeeklub 咖啡俱乐部 ☕"
+    assert Publication(RulesetPublished("1", "", 0, 1, titled, "UTC", b""), 0).title == "Kaffeeklub 咖啡俱乐部 ☕"
+    assert Publication(RulesetPublished("1", "", 0, 1, text, "UTC", b""), 0).row()["title"] == ""
+    (error,) = errors_of(text + 'title: "two\\nlines"\n')
+    assert error.path == "title"
