@@ -21,8 +21,8 @@ from processors.intake.fact_shapes import (
     AnyShape,
     are_plain,
     build,
-    keeps_bounds,
     keys_of,
+    texts_in_bounds,
     texts_of,
 )
 from processors.intake.normal_form import normal_form
@@ -340,7 +340,8 @@ def _is_whole(fact: PublishedFact) -> bool:
     """Whether a fact of the right types surely is one that the door admits; False leaves that open."""
     if not (_is_taken(fact.occurred_at) and _is_plain_source(fact.source)):
         return False
-    if not (keeps_bounds(fact) and are_plain(texts_of(fact))):
+    texts = texts_in_bounds(fact)
+    if texts is None or not are_plain(texts):
         return False
     if isinstance(fact, ReferralMade):
         return fact.referrer_id != fact.referee_id

@@ -3,7 +3,7 @@
 Text patterns (no control characters) cost more than all other checks of a fact together. They are left out here, as the
 door looks at all texts of a record at once (`are_plain`). `occurred_at` may still be text here.
 
-A fact from Avro has its types already; `keeps_bounds` looks at the rest of what the schema asks, in generated code too.
+A fact from Avro has its types already; `texts_in_bounds` looks at the rest of what the schema asks.
 """
 
 import re
@@ -25,6 +25,7 @@ _BOUNDS: Final = ("ge", "le", "min_length", "max_length")
 FIRST_INEXACT: Final = 2**53
 # Defaults by the names that they have: encoders leave out what is the default, not what equals it.
 _DEFAULTS: Final[dict[object, str]] = {ONE_UNIT_MILLI: "ONE_UNIT_MILLI"}
+_ATTRIBUTE: Final = "texts += f\"{key}|{text or ' '}|\""
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
 # A number as spreadsheets and programs write a long one that they have rounded: 4.98765E+15, 4,98765E+15, 4.98765E15.
 _SCIENTIFIC: Final = r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}"
@@ -44,13 +45,12 @@ def keys_of(shape: Any) -> int:
     return _KEYS_OF[type(shape)](shape)
 
 
-def keeps_bounds(fact: PublishedFact) -> bool:
-    """Whether a fact of the right types keeps the bounds of its fields.
+def texts_in_bounds(fact: PublishedFact) -> str | None:
+    """All texts of a fact of the right types, as `texts_of` has them; None if a field is out of its bounds.
 
-    Its texts are looked at by `are_plain`; what no field alone can show, and the pattern of `source`, are left to
-    the door.
+    What no field alone can show, and the pattern of `source`, are left to the door.
     """
-    return _BOUNDS_OF[type(fact)](fact)
+    return _TEXTS_IN_BOUNDS[type(fact)](fact)
 
 
 def texts_of(fact: Any) -> str:
@@ -134,22 +134,28 @@ class _BoundsSource:
     """The source of one function that looks at the fields of a struct, and at those of the structs it lists."""
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
-        self.lines = ["def keeps_bounds(fact):"]
+        self.lines = ["def texts_in_bounds(fact):", "    texts = '|'"]
         self._struct(struct_type(kind), "fact", 1)
-        self.lines.append("    return True")
+        self.lines.append("    return texts")
 
     def _line(self, depth: int, line: str) -> None:
         self.lines.append("    " * depth + line)
 
     def _refuse_unless(self, tests: list[str], depth: int) -> None:
         self._line(depth, f"if not ({' and '.join(tests)}):")
-        self._line(depth + 1, "return False")
+        self._line(depth + 1, "return None")
 
     def _struct(self, described: inspect.StructType, value: str, depth: int) -> None:
         names = [f"{value}_{field.name}" for field in described.fields]
         self._line(depth, f"{', '.join(names)}, = fields_of({value})")
         checks = [(name, field.type) for name, field in zip(names, described.fields, strict=True)]
         self._refuse_unless([test for name, kind in checks for test in _tests(kind, name)], depth)
+        texts = [
+            f"{{{name} or ''}}" if _is_optional(kind) else f"{{{name}}}"
+            for name, kind in checks
+            if isinstance(given_type(kind), inspect.StrType)
+        ]
+        self._line(depth, f'texts += f"{"|".join(texts)}|"')
         for name, kind in checks:
             if isinstance(kind, inspect.VarTupleType) and isinstance(kind.item_type, inspect.StructType):
                 self._line(depth, f"for line in {name}:")
@@ -157,6 +163,7 @@ class _BoundsSource:
             elif isinstance(kind, inspect.DictType):
                 self._line(depth, f"for key, text in {name}.items():")
                 self._refuse_unless([*_tests(kind.key_type, "key"), *_tests(kind.value_type, "text")], depth + 1)
+                self._line(depth + 1, _ATTRIBUTE)
 
 
 def _texts_source(kind: type[PublishedFact]) -> str:
@@ -166,7 +173,7 @@ def _texts_source(kind: type[PublishedFact]) -> str:
             lines += ["    for line in fact.lines:", f'        texts += f"{_bars(PurchaseLine, "line")}|"']
         elif isinstance(field.type, inspect.DictType):
             lines.append(f"    for key, text in (fact.{field.name} or {{}}).items():")
-            lines.append("        texts += f\"{key}|{text or ' '}|\"")
+            lines.append(f"        {_ATTRIBUTE}")
     return "\n".join([*lines, "    return texts"])
 
 
@@ -244,26 +251,22 @@ def _tests(kind: inspect.Type, name: str) -> list[str]:
     return [f"({name} is None or {test})" for test in tests] if _is_optional(kind) else tests
 
 
-def _bounds_of(kind: type[PublishedFact]) -> Callable[[Any], bool]:
-    source = "\n".join(_BoundsSource(kind).lines)
-    compiled: Callable[[Any], bool] = define(
-        f"bounds of {kind.__name__}", source, {"fields_of": msgspec.structs.astuple}
-    )["keeps_bounds"]
-    return compiled
-
-
 def _compiled(
     name: str, source: Callable[[type[PublishedFact]], str], kind: type[PublishedFact]
 ) -> Callable[[Any], Any]:
     names = {one.__name__: one for one in (*PUBLISHED_TYPES, PurchaseLine)} | {
         "UNSET": msgspec.UNSET,
         "ONE_UNIT_MILLI": ONE_UNIT_MILLI,
+        "fields_of": msgspec.structs.astuple,
     }
     compiled: Callable[[Any], Any] = define(f"{name} of {kind.__name__}", source(kind), names)[name]
     return compiled
 
 
-_BOUNDS_OF: Final[dict[type, Callable[[Any], bool]]] = {kind: _bounds_of(kind) for kind in PUBLISHED_TYPES}
+_TEXTS_IN_BOUNDS: Final[dict[type, Callable[[Any], str | None]]] = {
+    kind: _compiled("texts_in_bounds", lambda kind: "\n".join(_BoundsSource(kind).lines), kind)
+    for kind in PUBLISHED_TYPES
+}
 _TEXTS_OF: Final[dict[type, Callable[[Any], str]]] = {
     kind: _compiled("texts_of", _texts_source, kind) for kind in PUBLISHED_TYPES
 }
