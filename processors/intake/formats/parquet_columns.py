@@ -160,6 +160,8 @@ def _in_python(column: Any) -> list[Any]:
         if pa.types.is_timestamp(kind) and kind.unit == "ns":
             column = column.cast(pa.timestamp("us", tz=kind.tz), safe=False)
         return list(column.to_pylist())
+    except UnicodeDecodeError:  # text that is none, to be refused cell by cell
+        return list(column.cast(pa.large_binary()).to_pylist())
     except (ValueError, OverflowError):  # a day beyond the calendar
         return list(column.cast(pa.string()).to_pylist())
 

@@ -352,7 +352,8 @@ def test_rows_of_parquet_are_chosen_and_numbered_as_those_of_csv(tmp_path: Path)
 
 
 def test_types_of_no_use_are_refused_and_nothing_is_called_damaged(tmp_path: Path) -> None:
-    for column in (pa.array([1, 2], pa.duration("s")), pa.array([b"\xff" * 16] * 2, pa.binary(16))):
+    no_text = pa.array([b"caf\xe9", b"\xff"]).view(pa.string())
+    for column in (pa.array([1, 2], pa.duration("s")), pa.array([b"\xff" * 16] * 2, pa.binary(16)), no_text):
         reads = parquet(tmp_path / "a.parquet", ORDERS, member=column)
         assert {read.refusal.reason for read in reads if read.refusal} <= {"wrong_type", "malformed"}
         assert len([read for read in reads if read.refusal]) == 2
