@@ -1,7 +1,7 @@
 """Converts instants between text and UTC milliseconds; a time without a zone is refused, and no zone is guessed.
 
 Format: RFC 3339 section 5.6 ("T" may be a space, as its note allows), and what databases and programs make of it:
-offsets such as +00 or -0500, a blank before the offset, no seconds.
+offsets such as +00 or -0500, a blank before the offset, no seconds, the zone's name after the offset (RFC 9557).
 """
 
 import re
@@ -22,7 +22,8 @@ _SHOWN: Final = 60
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
 _NEAR: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))? ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))? ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)(?:\[[\w/+-]{1,40}\])?",
+    re.ASCII,
 )
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d\d))?)?|[Zz]", re.ASCII)
 _LEAP_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:60.*", re.ASCII)

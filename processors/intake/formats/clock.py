@@ -27,7 +27,9 @@ _CLOCK: Final = (
     r"(?:\s?(?P<after>[AaPp]\.?[Mm]\.?))?"
 )
 _TIGHT_CLOCK: Final = r"(?P<th>[0-9]{2})(?P<tm>[0-9]{2})(?P<ts>[0-9]{2})?"
-_OFFSET: Final = r"(?:\s?(?P<offset>Z|z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|UTC|GMT))?"
+_OFFSET: Final = (
+    r"(?:\s?(?P<offset>Z|z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|UTC|GMT)(?:\[[A-Za-z0-9_/+-]{1,40}\])?)?"
+)
 _WRITTEN: Final = re.compile(
     rf"(?:{_FIGURES}|{_HAN}|{_COMPACT})(?:(?:[Tt]|,?\s{{1,3}}|(?<=\u65e5))?(?:{_CLOCK}|{_TIGHT_CLOCK}){_OFFSET})?"
 )

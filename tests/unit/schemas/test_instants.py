@@ -33,6 +33,7 @@ NOON = 1_794_312_000_000
         ("2026-11-10T13:00:00+0100", NOON),
         ("2026-11-10T17:30+05:30", NOON),  # Java leaves out seconds that are 0
         ("2026-11-10T12:00Z", NOON),
+        ("2026-11-10T13:00+01:00[Europe/Berlin]", NOON),  # the offset decides
         ("2026-11-10 12:00:00 UTC", NOON),
         ("2026-11-10T12:00:00,5Z", NOON + 500),  # ISO 8601 would rather have a comma
         ("2024-02-29T00:00:00Z", 1_709_164_800_000),
