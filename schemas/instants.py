@@ -22,7 +22,8 @@ _SHOWN: Final = 60
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?([.,]\d+)?", re.ASCII)
 _NEAR: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))? ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)(?:\[[\w/+-]{1,40}\])?",
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?"
+    r" ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)(?:\[[\w/+-]{1,40}\])?",
     re.ASCII,
 )
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d\d))?)?|[Zz]", re.ASCII)
