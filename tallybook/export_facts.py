@@ -1,6 +1,7 @@
 """Writes the published facts of any books as JSON lines, and the published rules, for an import into a new folder."""
 
 import heapq
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -71,18 +72,19 @@ def export_to_file(log: LogReader, file: Path, tick: Tick) -> Exported:
 
 
 def export_rulesets(log: LogReader, folder: Path) -> list[str]:
-    """Write each published version to PROGRAMME/VERSION.yaml in a folder; says in lines what was in force from when.
+    """Write each published version to PROGRAMME/VERSION.yaml in a folder; gives the commands that publish them again.
 
     Raises:
         FolderRefused: such a file is there with another text.
     """
-    lines = []
+    commands = []
     for publication in published_in(log):
         fact = publication.fact
         file = folder / load_published(fact.text).programme / f"{fact.version}.yaml"
         _write_text(file, fact)
-        lines.append(f"{file}: in force from {format_instant(fact.effective_from)}")
-    return lines
+        since = format_instant(fact.effective_from)
+        commands.append(f"tallybook -C NEW rules publish {shlex.quote(str(file))} --effective-from {since}")
+    return commands
 
 
 def _write_text(file: Path, published: RulesetPublished) -> None:

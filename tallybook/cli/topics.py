@@ -267,9 +267,14 @@ def export(
         show_json({"facts": done.facts, "partitions": opened.partitions, "horizon_days": days, "rulesets": rules})
         return
     tell = note if to_standard_output else say
-    for line in (f"{done.facts:,} facts exported", *rules):
-        tell(line)
-    tell(f"Next: tallybook init NEW --partitions {opened.partitions} --horizon {days}, with the same rules, and import")
+    tell(f"{done.facts:,} facts exported")
+    tell(f"Next: tallybook init NEW --partitions {opened.partitions} --horizon {days}")
+    if rules:
+        tell(f"put the rules of {rulesets} in place of those in NEW/rulesets, then:")
+    for command in rules:
+        tell(f"  {command}")
+    if not to_standard_output:
+        tell(f"  tallybook -C NEW import {file}")
 
 
 @books_app.command()

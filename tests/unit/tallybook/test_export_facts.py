@@ -92,7 +92,11 @@ def test_rules_are_exported_as_they_were_published(tmp_path: Path) -> None:
     assert told.code == Exit.DONE
     texts = {str(file.relative_to(rules)): file.read_text("utf-8") for file in rules.rglob("*.yaml")}
     assert texts == {"corner-shop/1.yaml": RULES, "corner-shop/2.yaml": RULES_2}
-    assert "2.yaml: in force from 2026-11-30T23:00:00Z" in told.out
+    published = [line for line in told.out.splitlines() if "rules publish" in line]
+    assert [line.rpartition("/")[2] for line in published] == [
+        "1.yaml --effective-from 2000-01-01T00:00:00Z",
+        "2.yaml --effective-from 2026-11-30T23:00:00Z",
+    ]
     (rules / "corner-shop" / "1.yaml").write_text("mine", encoding="utf-8")
     refused = run(folder, "books", "export", str(tmp_path / "more.jsonl"), "--rulesets", str(rules))
     assert refused.code == Exit.REFUSED
