@@ -1,5 +1,6 @@
 """Each audit finds nothing in right books, and finds the fault that it is there for."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from projections.clickhouse.client import ClickHouse
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
 from schemas.facts import PurchaseRecorded, ReviewSubmitted
-from schemas.posting import FIRST_EDITION
+from schemas.posting import FIRST_EDITION, Working
 from tests.sql.bookkeeper import Bookkeeper, ms, small_programme
 from tests.sql.projected_books import rescored
 
@@ -364,12 +365,16 @@ def test_a_receipt_of_two_members_is_found_whether_or_not_it_was_a_guest_before(
     assert (found["key"], found["member_ids"]) == ("pos/9001", ["ann", "bert"])
 
 
-def order_events(store: ClickHouse, *earned: dict[str, int]) -> list[object]:
-    """What the audit says of an order whose events earned so much, by rule."""
+def order_events(store: ClickHouse, *earned: dict[str, int], worth: Sequence[int] = ()) -> list[object]:
+    """What the audit says of an order whose events earned so much, by rule (`worth`: points of each before limits)."""
     book = Bookkeeper()
     for n, points in enumerate(earned):
         fact = PurchaseRecorded("shop", f"event-{n}", ms("2026-11-01T09:00") + n, "9001", "EUR", (), "ann")
-        book.fact(fact, "ann", earned=points, reason=None if points else "limit_reached")
+        more = {}
+        if worth:
+            arithmetic = ("base", worth[n], "event", "1", str(worth[n]), worth[n])
+            more["workings"] = (Working(*arithmetic, points["base"]),)
+        book.fact(fact, "ann", earned=points, reason=None if points else "limit_reached", **more)
     review = ReviewSubmitted("shop", "review-1", ms("2026-11-02T09:00"), "ann", "tea", order_id="9001")
     book.fact(review, "ann", earned={"base": 3})
     project(book.books(), store, FIRST_EDITION)
@@ -388,6 +393,15 @@ def test_an_order_of_several_events_that_is_paid_once_is_right(store: ClickHouse
 
 def test_an_order_whose_events_are_paid_by_different_rules_is_right(store: ClickHouse) -> None:
     assert order_events(store, {"ordered": 5}, {"base": 100}) == []
+
+
+def test_an_order_that_grows_up_to_the_limit_of_an_order_is_right(store: ClickHouse) -> None:
+    assert order_events(store, {"base": 60}, {"base": 40}, worth=[60, 100]) == []
+
+
+def test_an_order_that_grows_and_is_paid_for_more_than_it_is_worth_is_found(store: ClickHouse) -> None:
+    paid = order_events(store, {"base": 60}, {"base": 41}, worth=[60, 100])
+    assert paid == [("9001", ["event-0", "event-1"], 101)]
 
 
 def test_what_was_acknowledged_passes_until_more_is_found(store: ClickHouse) -> None:
