@@ -1,5 +1,6 @@
 -- Law: a rule pays an order once, however many events tell of it (created, paid, updated; two tills): for all of them
--- together no more than for the greatest of them alone, before limits. A limit `per: order` sees to it.
+-- together no more than for the greatest of them alone, before limits. A limit `per: order` sees to it. One order id in
+-- one source is one order, whoever earned by it; so it is in several sources, if the same member earned.
 -- Acknowledged by: key
 -- Rows: orders for which a rule paid several events more than that, with the events and the points of all of them.
 WITH awards AS
@@ -7,26 +8,34 @@ WITH awards AS
     SELECT source, order_id, event_id, member_id, seq, rule_id, points FROM tallybook_rows.ledger FINAL
     WHERE edition = (SELECT any(edition) FROM tallybook_rows.current_edition FINAL)
         AND entry_type = 'PointsAwarded' AND fact_type = 'PurchaseRecorded'
-        -- Few orders have several events; only these are looked at closely.
-        AND (source, order_id) IN (
-            SELECT source, order_id FROM tallybook_rows.ledger FINAL
-            WHERE edition = (SELECT any(edition) FROM tallybook_rows.current_edition FINAL)
-                AND entry_type = 'PointsAwarded' AND fact_type = 'PurchaseRecorded'
-            GROUP BY source, order_id, rule_id
-            HAVING min(event_id) != max(event_id)
+        -- Few orders have several events; only these are looked at closely. Hashes, as there are as many as facts.
+        AND cityHash64(order_id) IN (
+            SELECT cityHash64(order_id) AS order_hash FROM tallybook_rows.ledger
+            WHERE entry_type = 'PointsAwarded' AND fact_type = 'PurchaseRecorded'
+            GROUP BY order_hash
+            HAVING min(cityHash64(source, event_id)) != max(cityHash64(source, event_id))
         )
 )
 SELECT
-    concat(source, '/', order_id) AS key,
-    source,
+    if(place.1 = 'source', concat(place.2, '/', order_id), concat('*/', order_id, '/', place.2)) AS key,
+    arrayStringConcat(arraySlice(arraySort(groupUniqArrayArray(by_rule.sources)), 1, 100), ', ') AS source,
     order_id,
-    arraySlice(arraySort(groupUniqArray(member_id)), 1, 100) AS member_ids,
-    arraySlice(arraySort(groupUniqArray(event_id)), 1, 100) AS event_ids,
-    uniqExact(event_id) AS events,
-    sum(points) AS points
-FROM awards
-WHERE (source, order_id) IN (
-    SELECT award.source, award.order_id
+    arraySlice(arraySort(groupUniqArrayArray(by_rule.members)), 1, 100) AS member_ids,
+    arraySlice(arraySort(arrayDistinct(arrayMap(each -> each.2, groupUniqArrayArray(by_rule.keys) AS all_keys))), 1, 100)
+        AS event_ids,
+    length(all_keys) AS events,
+    sum(by_rule.points) AS points
+FROM
+(
+    -- Each award stands in its source, and in its member's several sources (of which `place` is the member).
+    SELECT
+        arrayJoin([('source', toString(award.source)), ('member', award.member_id)]) AS place,
+        award.order_id AS order_id,
+        groupUniqArray(toString(award.source)) AS sources,
+        groupUniqArray(award.member_id) AS members,
+        groupUniqArray((toString(award.source), award.event_id)) AS keys,
+        sum(award.points) AS points,
+        length(keys) > 1 AND points > max(working.rounded) AND (place.1 = 'source' OR length(sources) > 1) AS is_wrong
     FROM awards AS award
     LEFT JOIN
     (
@@ -35,9 +44,9 @@ WHERE (source, order_id) IN (
             AND (member_id, seq) IN (SELECT member_id, seq FROM awards)
     ) AS working
         ON award.member_id = working.member_id AND award.seq = working.seq AND award.rule_id = working.rule_id
-    GROUP BY award.source, award.order_id, award.rule_id
-    HAVING min(award.event_id) != max(award.event_id) AND sum(award.points) > max(working.rounded)
-)
-GROUP BY source, order_id
-ORDER BY source, order_id
+    GROUP BY place, order_id, award.rule_id
+) AS by_rule
+GROUP BY place, order_id
+HAVING max(by_rule.is_wrong)
+ORDER BY order_id, key
 LIMIT {most_rows:UInt32}

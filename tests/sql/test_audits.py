@@ -395,6 +395,17 @@ def test_an_order_whose_events_are_paid_by_different_rules_is_right(store: Click
     assert order_events(store, {"ordered": 5}, {"base": 100}) == []
 
 
+def test_an_order_that_two_tills_tell_of_is_found_for_one_member(store: ClickHouse) -> None:
+    book = Bookkeeper()
+    for source, member, order in [("till-1", "ann", "1"), ("till-2", "ann", "1"), ("till-3", "bob", "1")]:
+        fact = PurchaseRecorded(source, "receipt-1", ms("2026-11-01T09:00"), order, "EUR", (), member)
+        book.fact(fact, member, earned={"base": 10})
+    project(book.books(), store, FIRST_EDITION)
+    (row,) = run_audit(sql_file("audits", "orders_paid_twice"), store).rows
+    assert (row["key"], row["source"], row["points"]) == ("*/1/ann", "till-1, till-2", 20)
+    assert (row["member_ids"], row["event_ids"], row["events"]) == (["ann"], ["receipt-1"], 2)
+
+
 def test_an_order_that_grows_up_to_the_limit_of_an_order_is_right(store: ClickHouse) -> None:
     assert order_events(store, {"base": 60}, {"base": 40}, worth=[60, 100]) == []
 
