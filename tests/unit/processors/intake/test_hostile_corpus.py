@@ -95,7 +95,7 @@ def test_corpus_is_large_and_meets_every_reason() -> None:
         expected = json.loads(path.with_suffix(".expected").read_text())
         reasons.update(one["reason"] for one in expected.get("outcomes", ()) if one != "good")
     assert len(corpus()) >= MIN_CASES
-    # A conflict is found when a record is compared with the journal, not at the door.
+    # The large cases are made by the tests, and a conflict shows only beside the books.
     assert {reason for reason in get_args(RejectReason) if not reasons[reason]} == {"too_large", "conflict"}
     assert "too_large" in {case.outcomes[0]["reason"] for case in large_cases()}
 
