@@ -54,8 +54,8 @@ def import_(
 ) -> None:
     """Take files into the books: validate, journal, decide, and bring the tables up to date.
 
-    Importing a file again does nothing; a file that grew brings in what is new. Refused records are kept: see
-    `tallybook rejects list`.
+    Importing a file again judges only what was refused; a file that grew brings in what is new. Refused records are
+    kept: see `tallybook rejects list`. Ends with 4 if there are any, or conflicts: see `tallybook status`.
 
     Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
     """

@@ -8,6 +8,7 @@ from books.files.consumed import Past
 from books.log import CommittedRounds
 from processors.intake.refusal import event_of, same_refusal
 from schemas.pages import RefusedAgain, Reject
+from tallybook.screen import note
 
 # An older refusal that comes again is kept as one reject more, which does no harm.
 MAX_REFUSALS_KNOWN: Final = 200_000
@@ -45,6 +46,10 @@ class Refusals:
                 if number not in self._mended and record not in records and left:
                     records[record] = number
                     left -= 1
+        if not left:
+            note(
+                f"only {MAX_JUDGED_AGAIN:,} of the refused records are judged again: mend these, then send it once more"
+            )
         return {name: records for name, records in found.items() if records}
 
     def standing(self, reject: Reject, *, is_attempt: bool) -> int:
