@@ -83,7 +83,7 @@ def run(
 
     With --follow it does not end: what appears is taken in as it comes, ticks are written by the clock, and the tables
     follow within a second. Files that are in move to inbox/taken, those that cannot be read to inbox/refused. Write a
-    file under a name that ends in .part, and rename it when it is whole.
+    file under a name that ends in .part, and rename it when it is whole. It ends with 4 if there were conflicts.
 
     Example: cp pos-today.jsonl inbox/ && tallybook run
 
