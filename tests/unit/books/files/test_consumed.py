@@ -9,7 +9,7 @@ import msgspec
 from books.files.consumed import FILE, ConsumedCache
 from books.files.reader import FileLogReader
 from books.log import CommittedRounds
-from schemas.pages import InputConsumed, RoundCommitted
+from schemas.pages import InputConsumed, RefusedAgain, RoundCommitted
 from tests.fakes.books import FOLDER, MemoryBooks
 from tests.fakes.disk import DiedError, FakeDisk
 from tests.support.book_samples import OPENED, round_of
@@ -40,12 +40,28 @@ def go_on(books: MemoryBooks, random: Random, commits: int) -> None:
     for number in range(commits):
         names = random.sample("abcdef", random.randrange(3))
         inputs = tuple(InputConsumed(name * 64, number, number, random.random() < 0.3, f"{name}.csv") for name in names)
-        writer.commit(msgspec.structs.replace(round_of(1), inputs=inputs))
+        mended = tuple(random.sample(range(1, 9), random.randrange(2)))
+        again = tuple(RefusedAgain(name * 64, number + 1, random.randrange(1, 9)) for name in names[:1])
+        writer.commit(msgspec.structs.replace(round_of(1), inputs=inputs, mended=mended, refused_again=again))
     writer.close()
 
 
 def read_all(log: CommittedRounds) -> list[InputConsumed]:
     return list({(one.sha256, one.as_is): one for commit in log.commits() for one in commit.inputs}.values())
+
+
+def test_a_summary_says_the_same_of_refused_records_too(tmp_path: Path) -> None:
+    random = Random(6)
+    books, cache, seen = books_with(12), ConsumedCache(tmp_path / "cache"), 0
+    for _ in range(5):
+        found, commits = cache.past(books.read()), list(books.read().commits())
+        assert found.mended == {number for commit in commits for number in commit.mended}
+        again = [one for commit in commits for one in commit.refused_again if one.reject not in found.mended]
+        assert found.refused_again == again
+        seen += len(again) * len(found.mended)
+        cache.save(books.read())
+        go_on(books, random, 3)
+    assert seen > 0
 
 
 def test_a_summary_and_what_came_after_it_say_what_all_commits_say(tmp_path: Path) -> None:
