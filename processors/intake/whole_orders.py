@@ -32,7 +32,7 @@ from processors.intake.formats.fragments import (
     encode_fragment,
 )
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
-from processors.intake.input_records import Read, as_json, refused
+from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import UnknownFields
@@ -218,9 +218,12 @@ class WholeOrders:
         beside = [key for key in dict.fromkeys((broken.before, broken.after)) if key is not None and row.key is None]
         sure = row.candidates if row.key is None else [row.key]
         keys = [(key, False) for key in sure] + [(key, True) for key in beside or [""]]
+        # Each of these orders keeps the row if it is refused; of long rows with many candidates, only the beginning.
+        several = len(sure) + len(beside)
+        raw = row.raw[: MAX_KEPT_BYTES // several] if isinstance(row.raw, bytes) and several > 1 else row.raw
         for key, is_beside in keys:
             piece = Fragment(
-                key, rank, row.number, row.at_line, row.at_line, at, (), (), [], [row.raw], row.size, 1, row.problem
+                key, rank, row.number, row.at_line, row.at_line, at, (), (), [], [raw], row.size, 1, row.problem
             )
             piece.broken, piece.is_beside = number, is_beside
             self._pieces.add(piece, piece.held_bytes)

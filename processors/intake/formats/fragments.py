@@ -12,8 +12,9 @@ from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
 from processors.intake.refusal import Problem, quoted
 from schemas.bounds import MAX_EVENT_BYTES
 
-# Broken rows that wait for the next good one, to learn which order comes after them.
+# Broken rows that wait for the next good one, to learn which order comes after them; and their bytes.
 MAX_WAITING: Final = 1_000
+MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
 FRAGMENT_BYTES: Final = 200
 CELL_BYTES: Final = 16
 _AS_MESSAGE: Final = b"m"
@@ -106,6 +107,7 @@ class Fragments:
         self._is_first = True
         self._last_key: str | None = None
         self._waiting: list[TableRow] = []
+        self._waiting_bytes = 0
 
     def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
         """All pieces, in the order of the file."""
@@ -127,7 +129,8 @@ class Fragments:
                 self._open = self._begun(row, key)
             else:
                 self._waiting.append(row)
-                if len(self._waiting) > MAX_WAITING:
+                self._waiting_bytes += row.size
+                if len(self._waiting) > MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
                     yield from self._settled(None)
             self._is_first = False
         if self._open is not None:
@@ -181,6 +184,7 @@ class Fragments:
             else:
                 yield self._begun(row, "")
         self._waiting.clear()
+        self._waiting_bytes = 0
 
 
 class Heads(NamedTuple):
