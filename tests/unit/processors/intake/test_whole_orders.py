@@ -26,11 +26,7 @@ ORDERS: Final[dict[str, Any]] = {
     "timezone": "Europe/Berlin",
     "delimiter": ";",
     "fields": {
-        "event_id": "receipt",
-        "order_id": "receipt",
-        "occurred_at": "time",
-        "store_id": "branch",
-        "member_id": "card",
+        "event_id": "receipt", "order_id": "receipt", "occurred_at": "time", "store_id": "branch", "member_id": "card",
     },
     "constants": {"currency": "EUR"},
     "lines": {"sku": "article", "quantity_milli": "pieces", "amount_minor": "paid"},
@@ -323,3 +319,15 @@ def test_a_refused_order_has_the_instant_of_the_rows_before_it(tmp_path: Path) -
     taken = read_rows(tmp_path, [timeless.replace("7002", "6999"), CARL, timeless, ANNA])
     instants: Mapping[int, int] = {one.record: one.occurred_at for one in taken.arrived}
     assert instants[1] == instants[2] == instants[3] > instants[4]
+
+
+def test_a_broken_row_that_may_belong_to_many_orders_is_held_within_bounds(tmp_path: Path) -> None:
+    """Such a row is kept with each of them; a long one only with its beginning."""
+    keys = [str(number) for number in range(7100, 7200)]
+    rows = [f"{key};2026-11-01 09:15:00;b1;anna;bun;1;1.00" for key in keys]
+    broken = f'?;?;{";".join(keys)};"{"x" * 100_000}'
+    taken = read_rows(tmp_path, [*rows, broken, CARL])
+    assert taken.orders.keys() == {"7003"}
+    assert len(taken.refused) == len(keys)
+    assert sum(len(one.raw) for one in taken.arrived) < 2 * len(broken)
+    assert all(one.headers["truncated"] == "true" for one in taken.arrived if one.refusal is not None)
