@@ -109,7 +109,7 @@ def test_an_export_is_suggested_its_preset_and_imported(name: str, sample: Path,
     file, mapping = sample / f"{name}.csv", tmp_path / "mapping.yaml"
 
     suggested = run(books, "mapping", "suggest", str(file))
-    assert f"preset: {name}\n" in suggested.out
+    assert f"\npreset: {name}" in suggested.out
     assert '#   "type": "PurchaseRecorded",' in suggested.out
     assert "would be refused" not in suggested.out
     assert export.left_out in suggested.out
