@@ -84,7 +84,7 @@ def example(name: str, paths: Iterable[str], values: Mapping[str, str] | None = 
 
 
 def _laid_over(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others over them: a group of settings key by key, anything else as a whole; a blank takes one out.
+    """Settings with others over them: a group of settings key by key, anything else as a whole; "" takes one out.
 
     A field that now has a constant has no column any more, and the other way round.
     """
@@ -97,11 +97,11 @@ def _laid_over(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
         for given, freed in ((one, other), (other, one)):
             if isinstance(settings.get(freed), dict) and isinstance(own.get(given), Mapping):
                 settings[freed] = {key: at for key, at in settings[freed].items() if key not in own[given]}
-    return {name: _without_blanks(value) for name, value in settings.items() if value is not None and value != ""}
+    return {name: _without_blanks(value) for name, value in settings.items() if value != ""}
 
 
 def _without_blanks(value: Any) -> Any:
-    return {key: at for key, at in value.items() if at is not None and at != ""} if isinstance(value, dict) else value
+    return {key: at for key, at in value.items() if at != ""} if isinstance(value, dict) else value
 
 
 def _at(settings: Mapping[str, Any], path: str) -> Any:

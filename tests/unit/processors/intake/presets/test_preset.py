@@ -32,8 +32,8 @@ def test_settings_of_a_shop_lie_over_those_of_the_preset() -> None:
     }
 
 
-def test_a_blank_takes_a_setting_out() -> None:
-    assert TILL.settings({"fields": {"store_id": None}, "delimiter": None}) == {
+def test_an_empty_text_takes_a_setting_out() -> None:
+    assert TILL.settings({"fields": {"store_id": ""}, "delimiter": ""}) == {
         "type": "PurchaseRecorded",
         "fields": {"event_id": "receipt", "member_id": "card"},
         "constants": {"channel": "store"},
