@@ -87,9 +87,9 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
     series = [
         _Series(name, colour, [each.members or None if each.sign == sign else None for each in rows])
         for name, colour, sign in (
-            ("members who lose", LESS_COLOUR, -1),
+            ("lose", LESS_COLOUR, -1),
             ("same balance", SAME_COLOUR, 0),
-            ("members who gain", MORE_COLOUR, 1),
+            ("gain", MORE_COLOUR, 1),
         )
     ]
     labels = [each.label for each in rows]
