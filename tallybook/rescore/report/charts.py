@@ -88,7 +88,7 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
         _Series(name, colour, [each.members or None if each.sign == sign else None for each in rows])
         for name, colour, sign in (
             ("lose", LESS_COLOUR, -1),
-            ("same balance", SAME_COLOUR, 0),
+            ("same", SAME_COLOUR, 0),
             ("gain", MORE_COLOUR, 1),
         )
     ]
