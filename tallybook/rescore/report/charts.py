@@ -24,7 +24,7 @@ etree.to_etree()  # the same whether lxml is installed or not
 
 WIDTH: Final = 460  # so that its letters can still be read on a telephone
 ROW_HEIGHT: Final = 25
-FRAME_HEIGHT: Final = 125  # the axis, what it counts, and the legend
+FRAME_HEIGHT: Final = 90  # the axis and the legend
 COLUMNS_HEIGHT: Final = 320
 MAX_VALUES_SHOWN: Final = 8  # above columns
 MAX_TICKS_ACROSS: Final = 4
@@ -93,7 +93,7 @@ def sizes_chart(classes: Sequence[SizeClass], described: str) -> str:
         )
     ]
     labels = [each.label for each in rows]
-    return _rows("by-size", "Members by size of change", described, labels, series, plus=False, of="members")
+    return _rows("by-size", "Members by size of change", described, labels, series, plus=False)
 
 
 def months_chart(months: Sequence[Month], described: str) -> str:
@@ -114,19 +114,12 @@ def _both_sides(bars: Sequence[Bar]) -> list[_Series]:
 
 
 def _rows(
-    name: str,
-    title: str,
-    described: str,
-    labels: Sequence[str],
-    series: Sequence[_Series],
-    *,
-    plus: bool = True,
-    of: str = "points",
+    name: str, title: str, described: str, labels: Sequence[str], series: Sequence[_Series], *, plus: bool = True
 ) -> str:
-    """Draw bars that lie, each with its value beside its end; `of` says what the values count."""
+    """Draw bars that lie, each with its value beside its end."""
     shown = [each for each in series if any(each.values)]
     chart = _new(pygal.HorizontalStackedBar, name, shown, ROW_HEIGHT * len(labels) + FRAME_HEIGHT)
-    chart.x_labels, chart.x_title = list(labels), of
+    chart.x_labels = list(labels)
     write = _writer(shown, plus=plus)
     chart.range, chart.y_labels = _axis(shown, MAX_TICKS_ACROSS, *_beside(shown, labels, write))
     chart.print_values, chart.print_values_position = True, "top"
@@ -169,7 +162,6 @@ def _new(kind: type[Any], name: str, series: Sequence[_Series], height: int) -> 
         label_font_size=LETTER_SIZE,
         major_label_font_size=LETTER_SIZE,
         legend_font_size=LETTER_SIZE,
-        title_font_size=LETTER_SIZE,
         value_font_size=LETTER_SIZE,
         guide_stroke_color=GRID,
         major_guide_stroke_color=GRID,
