@@ -81,7 +81,7 @@ def test_explain_never_says_that_nothing_is_left_while_a_part_is_missing(folder:
         b'{"type":"CheckedIn","source":"app","event_id":"e","occurred_at":"2026-11-14T11:00:00Z","member_id":"anna"}'
     )
     refused = tmp_path / "refused.jsonl"
-    refused.write_bytes(whole.replace(b'"member_id"', b'"store_id":7,"member_id"'))
+    refused.write_bytes(whole.replace(b'"member_id"', b'"store_id":[7],"member_id"'))
     assert run(folder, "import", str(refused), "--no-project").code == 4
     (tmp_path / "taken.jsonl").write_bytes(whole)
     assert run(folder, "import", str(tmp_path / "taken.jsonl"), "--no-project").code == 0
