@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.avro.containers import SYNC_BYTES
 from schemas.facts import PublishedFact, ReferralMade
 from tallybook.exit_codes import Exit
 from tests.support.command_line import run
@@ -94,7 +95,7 @@ def test_rules_are_exported_as_they_were_published(tmp_path: Path) -> None:
     assert texts == {"corner-shop/1.yaml": RULES, "corner-shop/2.yaml": RULES_2}
     published = [line for line in told.out.splitlines() if "rules publish" in line]
     assert [line.rpartition("/")[2] for line in published] == [
-        "1.yaml --effective-from 2000-01-01T00:00:00Z",
+        "1.yaml --effective-from 1970-01-01T00:00:00Z",
         "2.yaml --effective-from 2026-11-30T23:00:00Z",
     ]
     (rules / "corner-shop" / "1.yaml").write_text("mine", encoding="utf-8")
@@ -115,7 +116,7 @@ def test_a_file_that_is_there_is_left_alone(read_only: Path, tmp_path: Path) -> 
 def test_books_that_cannot_be_read_leave_no_file(folder: Path, tmp_path: Path) -> None:
     book = folder / "books" / "journal" / "00.avro"
     content = bytearray(book.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    content[-SYNC_BYTES - 20] ^= 0xFF  # in the last block, before the marker that ends it
     book.write_bytes(bytes(content))
     refused = run(folder, "books", "export", str(tmp_path / "facts.jsonl"))
     assert refused.code == Exit.REFUSED

@@ -386,6 +386,6 @@ def test_it_is_not_said_that_all_is_done_while_points_are_missing(tmp_path: Path
     build_folder(tmp_path / "shop", days, rejects)
     for event_id in ("p-part", "p-other"):
         said = run(tmp_path / "shop", "explain", event_id).out
-        assert "something else came in under this id" in said
+        assert "An event of this source and id was taken in" in said
         assert "nothing is left to do" not in said
-        assert "send it as an event with an id of its own" in said
+        assert "send that as an event with an id of its own" in said
