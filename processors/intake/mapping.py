@@ -34,6 +34,7 @@ MAX_PROBLEMS: Final = 20
 ROW: Final = "@row"
 FILE: Final = "@file"
 PLACE_COLUMNS: Final = frozenset({ROW, FILE})
+_WIDE_COMMAS: Final = "\uff0c\u3001"
 # In `only` and `leave_out`: the first cell of a row, whatever its column is called.
 FIRST_CELL: Final = "*first"
 ENDS_AT: Final = "ends_at"
@@ -329,10 +330,20 @@ def _misfits(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
             if given_here:
                 yield path, "only a PurchaseRecorded has lines"
     yield from _misscaled(mapping, kind)
-    for column in mapping.only.keys() & mapping.leave_out.keys():
-        yield f"leave_out.{column}", "stands in only as well: leave one of them out"
+    yield from _misfiltered(mapping)
     if mapping.timezone is not None and mapping.timezone not in zone_names():
         yield "timezone", f"{quoted(mapping.timezone)} is no IANA time zone such as Europe/Berlin"
+
+
+def _misfiltered(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
+    for path, filters in (("only", mapping.only), ("leave_out", mapping.leave_out)):
+        for column, values in filters.items():
+            for value in values:
+                if any(mark in value for mark in _WIDE_COMMAS):
+                    hint = "write each value by itself, with an ordinary comma between them"
+                    yield f"{path}.{column}", f"{quoted(value)} is one value, as its comma is a wide one: {hint}"
+    for column in mapping.only.keys() & mapping.leave_out.keys():
+        yield f"leave_out.{column}", "stands in only as well: leave one of them out"
 
 
 def _misnamed(path: str, names: Iterable[str], kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:

@@ -125,7 +125,7 @@ def _print_expiring(found: dict[str, Any]) -> None:
     for lot in found["expiring"]:
         say(f"  {lot['remaining']:,} from {lot['rule_id']} can be used until {lot['last_day']} (lot {lot['lot']})")
     if found["expiring_later"]:
-        say(f"  … and {found['expiring_later']:,} more, which can be used longer")
+        say(f"  … and {found['expiring_later']:,} more lots that can be used as long, or longer")
 
 
 def _as_of(instant: str | None) -> str:

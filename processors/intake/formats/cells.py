@@ -21,10 +21,11 @@ ID_FIELDS: Final = frozenset({
 _INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
 _GUARDS: Final = frozenset("='`")
-# What databases, programs and spreadsheets write where there is no value: as an id it would be one of many people.
+# What databases, spreadsheets and cashiers write where there is no value: as an id it would be one of many people.
 _NOTHING: Final = frozenset({
     "NULL", "null", "(null)", "\\N", "None", "nil", "NaN", "nan", "<NA>", "undefined", "N/A", "n/a",
     "#N/A", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#DIV/0!", "#NUM!",
+    "-", "--", "---", "/", "?", "无", "暂无", "散客", "非会员", "匿名",
 })  # fmt: skip
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.

@@ -158,8 +158,9 @@ class Fragments:
         )
 
     def _add(self, fragment: Fragment, row: TableRow) -> None:
-        if row.said != fragment.said and fragment.problem is None:
-            head = self._head_of(self._plan.filled(fragment.said, row.said))
+        said = self._plan.filled(fragment.said, row.said)
+        if said != fragment.said and fragment.problem is None:
+            head = self._head_of(said)
             if self._plan.differ(fragment.head, head):
                 other = Heads(head, row.said)
                 where = f"lines {fragment.last_line} and {row.at_line}"
@@ -206,7 +207,9 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
     column, one, two = difference(slots[at], first.said[at], other.said[at])
     hint = "make them agree, or check group_by"
     if plan.is_blank(two):
-        hint = "if a blank cell means what the order's first row says, write fill: true in the mapping"
+        hint = "if these are two orders, name more columns in group_by and in event_id"
+        if not plan.mapping.fill:
+            hint = f"if a blank cell means what the order's first row says, write fill: true in the mapping; {hint}"
     elif columns:
         names = ", ".join(dict.fromkeys([*(plan.mapping.group_by or ()), *columns]))
         hint = (

@@ -250,6 +250,11 @@ class Plan:
             if isinstance(found, Problem):
                 order.problem = Problem(found.reason, found.message, "lines")
                 return
+            if sign < 0 and (found or 0) < 0:
+                hint = "name it in plus: of spread, not in minus:"
+                message = f"{quoted(column)} is {quoted(value)}, which is below 0 already: {hint}"
+                order.problem = Problem("out_of_range", message, "lines")
+                return
             total += sign * (found or 0)
         if not total:
             return

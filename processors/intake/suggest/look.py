@@ -74,7 +74,7 @@ def encoding_of(head: bytes) -> str:
 def _is(head: bytes, encoding: str) -> bool:
     """Whether bytes, the last of them perhaps half a letter, are text in an encoding."""
     try:
-        codecs.getincrementaldecoder(encoding)().decode(head, False)  # noqa: FBT003 - `final` has no name there
+        codecs.getincrementaldecoder(encoding)().decode(head, final=False)
     except UnicodeDecodeError:
         return False
     return True
@@ -88,7 +88,7 @@ def _byte_order(head: bytes) -> str:
 def _decoded(head: bytes, encoding: str) -> str:
     if encoding == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = _byte_order(head)
-    return codecs.getincrementaldecoder(encoding)("replace").decode(head, False).lstrip("\ufeff")  # noqa: FBT003 - as above
+    return codecs.getincrementaldecoder(encoding)("replace").decode(head, final=False).lstrip("\ufeff")
 
 
 def _best(text: str, encoding: str, shown: str) -> Table:

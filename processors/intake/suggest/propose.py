@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from processors.intake.presets.preset import Preset
@@ -27,6 +28,7 @@ _MEANINGS: Final = (
     "quantity", "price", "discount", "amount", "sku", "category", "brand",
 )  # fmt: skip
 _MUST_BE_NUMBERS: Final = {"quantity", "price", "discount", "amount"}
+POSITION: Final = "pos"  # a point of sale; or the position of a row in its receipt, which counts 1, 2, 3
 
 
 @dataclass
@@ -131,6 +133,7 @@ def _found(table: Table) -> dict[str, str]:
             and (rank := rank_of(meaning, column)) is not None
             and (meaning not in _MUST_BE_NUMBERS or is_number(_cells(table, column)))
             and (meaning != "when" or is_date(_cells(table, column)))
+            and not (column.lower() == POSITION and _counts_rows(_cells(table, column)))
         )
         if ranked:
             found[meaning] = ranked[0][2]
@@ -219,6 +222,8 @@ def _leave_out(table: Table, found: Mapping[str, str], proposal: Proposal) -> No
         values = dict.fromkeys(cell for cell in _cells(table, found["kind"]) if rank_of(NO_SALE, cell) is not None)
         if values:
             left[found["kind"]] = list(values)
+            told = "such rows alone are left out: what they take back stays paid; add what other files say"
+            proposal.doubt("leave_out", told)
     if footers := _footers(table.rows):
         left["*first"] = footers
     if left:
@@ -267,6 +272,16 @@ def _splits(table: Table, key: str, column: str, until: int | None = None) -> bo
     return any(len(of_key) > 1 for of_key in values.values())
 
 
+def _counts_rows(cells: Sequence[str]) -> bool:
+    """Whether a column counts the rows of each order: 1, 2, 3, and 1 again."""
+    if not all(cell.isdecimal() for cell in cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    pairs = list(pairwise(numbers))
+    is_counted = numbers[:1] == [1] and all(after in {1, before + 1} for before, after in pairs)
+    return is_counted and numbers.count(1) > 1 and any(after > before for before, after in pairs)
+
+
 def _is_of_the_order(table: Table, column: str, key: Sequence[str], of_lines: Sequence[str]) -> bool:
     """Whether a column holds one amount of the whole order, although the rows of an order differ in other columns."""
     orders: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
@@ -286,9 +301,9 @@ def _has_blank_heads(table: Table, fields: Mapping[str, Any]) -> bool:
         return False
     last, head = "", [""] * len(heads)
     for one, *now in zip(_all(table, key), *(_all(table, column) for column in heads), strict=True):
-        if one != last:
+        if one and one != last:
             last, head = one, now
-        elif any(above and not here for above, here in zip(head, now, strict=True)):
+        elif (not one and last) or any(above and not here for above, here in zip(head, now, strict=True)):
             return True
     return False
 

@@ -408,3 +408,40 @@ def test_what_the_door_refuses_names_the_column(tmp_path: Path) -> None:
         "column 'Bemerkung')",
         "column 'order' is blank)",
     ]
+
+
+FILLED: Final[dict[str, Any]] = {
+    **ORDERS,
+    "delimiter": ";",
+    "fields": {"event_id": "number", "order_id": "number", "occurred_at": "time", "member_id": "card"},
+    "lines": {"sku": "article", "amount_minor": "paid"},
+    "group_by": "number",
+    "fill": True,
+    "spread": {"minus": ["coupon"]},
+}
+
+
+def test_a_bad_cell_of_the_first_row_is_told_as_such_where_the_cells_below_are_blank(tmp_path: Path) -> None:
+    content = "number;time;card;article;paid;coupon\n1;2026/2/30 10:52;anna;tea;5.00;\n;;;cup;2.00;\n"
+    (read,) = read_file(tmp_path / "orders.csv", content, mapping(**FILLED))
+    assert read.refusal is not None
+    assert (read.refusal.reason, read.refusal.field) == ("invalid_time", "occurred_at")
+    assert "2026/2/30 10:52" in problem(read)
+
+
+def test_a_coupon_below_0_is_not_taken_off_twice(tmp_path: Path) -> None:
+    content = "number;time;card;article;paid;coupon\n1;2026-11-02 10:52:00;anna;tea;10.00;-2.00\n"
+    (read,) = read_file(tmp_path / "orders.csv", content, mapping(**FILLED))
+    assert "'coupon' is '-2.00', which is below 0 already: name it in plus: of spread" in problem(read)
+    plus = {**FILLED, "spread": {"plus": ["coupon"]}}
+    (order,) = purchases(read_file(tmp_path / "orders.csv", content, mapping(**plus)))
+    assert amounts(order) == [800]
+
+
+@pytest.mark.parametrize("nobody", ["-", "--", "/", "无", "散客"])
+def test_a_mark_for_nobody_is_no_member(tmp_path: Path, nobody: str) -> None:
+    content = f"number;time;card;article;paid;coupon\n1;2026-11-02 10:52:00;{nobody};tea;10.00;\n"
+    (read,) = read_file(tmp_path / "orders.csv", content, mapping(**FILLED))
+    assert f"null_values: ['{nobody}']" in problem(read)
+    (order,) = purchases(read_file(tmp_path / "orders.csv", content, mapping(**FILLED, null_values=[nobody])))
+    assert order.member_id is None

@@ -83,7 +83,7 @@ def test_a_chinese_shop_with_a_refund_and_a_total(tmp_path: Path, encoding: str)
         "leave_out": {"状态": ["已退款"], "*first": ["合计"]},
         **said,
     }
-    assert set(proposal.unsure) == {"source", "timezone"}
+    assert set(proposal.unsure) == {"source", "timezone", "leave_out"}
 
 
 def test_numbers_that_begin_anew_at_each_till_and_an_order_s_own_total(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_order_of_a_date(cells: list[str], order: str, is_sure: bool) -> Non
         (["12,50", "12.50"], ".", False),
     ],
 )
-def test_the_decimal_mark(cells: list[str], mark: str, is_sure: bool) -> None:  # noqa: FBT001 - as above
+def test_the_decimal_mark(cells: list[str], mark: str, is_sure: bool) -> None:  # noqa: FBT001 - a case of a table
     found, doubt = decimal_mark(cells)
     assert (found, not doubt) == (mark, is_sure)
 
@@ -237,3 +237,26 @@ def test_of_a_long_file_only_whole_lines_are_looked_at(tmp_path: Path, encoding:
 @pytest.mark.parametrize(("name", "source"), [("Shop Export 2025-11 (3).csv", "shop-export"), ("订单.csv", "shop")])
 def test_a_source_is_made_of_the_file_s_name(name: str, source: str) -> None:
     assert source_name(name) == source
+
+
+POSITIONS = """\
+Filiale;Kasse;BonNr;Pos;Datum;Uhrzeit;ArtNr;Bezeichnung;Betrag;KundenkartenNr
+F1;1;0001;1;23.11.2026;07:05;2010;Brötchen;1,20;0000815042
+F1;1;0001;2;23.11.2026;07:05;2011;Kaffee;2,50;0000815042
+F1;2;0001;1;23.11.2026;07:06;2010;Brötchen;0,60;
+F1;1;0001;1;24.11.2026;07:02;2010;Brötchen;0,60;0004711823
+"""
+
+
+def test_the_position_of_a_row_in_its_receipt_is_no_till(tmp_path: Path) -> None:
+    settings = proposed(tmp_path, POSITIONS).settings
+    assert settings["fields"]["event_id"] == ["Filiale", "Kasse", "Datum", "BonNr"]
+    assert settings["fields"]["member_id"] == "KundenkartenNr"
+    assert settings["lines"]["sku"] == "ArtNr"
+    without_tills = proposed(tmp_path, POSITIONS.replace("Kasse", "Fach")).settings
+    assert without_tills["fields"]["event_id"] == ["Filiale", "Datum", "BonNr"]
+
+
+def test_numbers_that_are_blank_below_the_first_row_are_filled(tmp_path: Path) -> None:
+    text = CHINESE.replace("A2,2025/11/2 9:06,,", ",,,")
+    assert proposed(tmp_path, text).settings["fill"] is True
