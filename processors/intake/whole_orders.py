@@ -136,15 +136,15 @@ class WholeOrders:
                 given = next((at for at in found if at is not None), EARLIEST_AT)
             previous = previous if given is None else given
             if isinstance(piece, Fragment):
-                if (
-                    self._fills
-                ):  # a blank cell says what the row above says, which may be the last one of the file before
-                    piece.key = self._last_key = piece.key or self._last_key
+                if self._fills:
+                    # A blank cell says what the row above says, which may be the last one of the file before.
+                    self._last_key = piece.key = self._last_key if piece.leads else piece.key
                 piece.rank = rank
                 piece.occurred_at = previous
                 self._rows[rank] += piece.rows
                 self._pieces.add(piece, piece.held_bytes)
             else:
+                self._last_key = ""
                 self._take_broken(rank, piece, previous)
             yield None
 

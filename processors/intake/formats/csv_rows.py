@@ -210,7 +210,9 @@ class CsvReader:
                 continue
             cells = row.cells
             key = key_of(key_cells(cells))
-            yield TableRow(number, row.at_line, key, self._head_cells(cells), self._line_of(cells), row.raw, row.size)
+            said, line = self._head_cells(cells), self._line_of(cells)
+            is_orphan = self._choice.is_orphan
+            yield TableRow(number, row.at_line, key, said, line, row.raw, row.size, is_orphan=is_orphan)
 
     def _head_of(self, said: Sequence[Any]) -> Sequence[Any]:
         return self._plan.cells_of(self._plan.of_order, said)
@@ -230,7 +232,7 @@ class CsvReader:
         is_shifted = len(row.cells) != self._width and problem.message == self._shifted(row).message
         broken = TableRow(number, row.at_line, None, (), (), row.raw, row.size, problem)
         first, last = min(self._keys), max(self._keys)
-        is_first = last == 0 and is_shifted and off > 0
+        is_first = last == 0 and is_shifted and off > 0 and (not self._times or self._is_time(cells, 0))
         if is_first or (self._times and last < min(self._times) and self._is_time(cells, 0)):
             return broken._replace(key=self._key_at(cells, self._keys))
         if is_shifted and self._times and max(self._times) < first and self._is_time(cells, off):

@@ -29,6 +29,7 @@ class TableRow(NamedTuple):
     `number` counts the rows from 1, `at_line` is the line it begins at. `said` holds the head's cells as they stand,
     `line` those of the line as they were read. `key` is None where a row names no order. A broken row has a problem
     and no cells; it has a key only where that is certain, else `candidates` are the orders that it may belong to.
+    `is_orphan` says of a row that names no order that the row above, which does, is not taken.
     """
 
     number: int
@@ -40,6 +41,7 @@ class TableRow(NamedTuple):
     size: int
     problem: Problem | None = None
     candidates: Sequence[str] = ()
+    is_orphan: bool = False
 
 
 class Fragment(msgspec.Struct, array_like=True, gc=False):
@@ -69,6 +71,8 @@ class Fragment(msgspec.Struct, array_like=True, gc=False):
     # Of a broken row: its number among all broken rows, and whether `key` is only the order that stands beside it.
     broken: int = -1
     is_beside: bool = False
+    # Whether it names no order, and no row above it in its file does, or is broken.
+    leads: bool = False
 
     @property
     def held_bytes(self) -> int:
@@ -106,6 +110,8 @@ class Fragments:
         self._open: Fragment | None = None
         self._is_first = True
         self._last_key: str | None = None
+        self._key_above: str | None = None  # that of the row directly above, if it is sure
+        self._first_that_says: int | None = None  # the number of the first row that names an order, or is broken
         self._waiting: list[TableRow] = []
         self._waiting_bytes = 0
 
@@ -113,8 +119,11 @@ class Fragments:
         """All pieces, in the order of the file."""
         for row in rows:
             key = row.key
-            if key is None and self._fills and row.problem is None:
-                key = self._last_key  # a blank cell says what the row above says
+            if key is None and self._fills and row.problem is None and not row.is_orphan:
+                key = self._key_above  # a blank cell says what the row above says
+            self._key_above = key if row.problem is None else None
+            if self._first_that_says is None and (key is not None or row.problem is not None or row.is_orphan):
+                self._first_that_says = row.number
             fragment = self._open
             if fragment is not None and key == fragment.key and row.problem is None:
                 self._add(fragment, row)
@@ -183,7 +192,9 @@ class Fragments:
                 message = f"line {row.at_line} names no order, and stands between the rows of one: give it its key"
                 yield BrokenRow(row._replace(problem=Problem("missing_field", message)), before, after)
             else:
-                yield self._begun(row, "")
+                alone = self._begun(row, "")
+                alone.leads = self._first_that_says is None or row.number < self._first_that_says
+                yield alone
         self._waiting.clear()
         self._waiting_bytes = 0
 

@@ -82,6 +82,73 @@ def read_rows(scratch: Path, *files: Sequence[str], **options: Any) -> Taken:
     return read([write(scratch / f"page{at}.csv", rows) for at, rows in enumerate(files, 1)], **options)
 
 
+FILLED = {
+    "delimiter": ",",
+    "fields": {"event_id": "o", "order_id": "o", "occurred_at": "t", "member_id": "m"},
+    "lines": {"sku": "k", "amount_minor": "a"},
+    "group_by": "o",
+    "fill": True,
+}
+T = "2026-11-01 10:00:00"
+
+
+def filled(scratch: Path, *files: Sequence[str], header: str = "o,t,m,k,a", **settings: Any) -> Taken:
+    """Give files of these rows to one command, where a blank cell says what the row above says."""
+    paths = [write(scratch / f"page{at}.csv", rows, header) for at, rows in enumerate(files, 1)]
+    return read(paths, mapping(**FILLED, **settings))
+
+
+# ------------------------------------------------------------------------------------------- rows that name no order
+
+
+def test_a_row_that_names_no_order_goes_on_with_the_row_above(tmp_path: Path) -> None:
+    rows = [f"A,{T},anna,k1,1.00", ",,,k2,2.00", f"B,{T},bob,b1,4.00"]
+    for files in ([rows], [rows[:1], rows[1:]]):
+        assert filled(tmp_path, *files).orders == {"A": [("k1", 100), ("k2", 200)], "B": [("b1", 400)]}
+
+
+BELOW_A_BROKEN_ROW = [
+    [f"B,{T},bob,b1,b,2.00"],
+    [f"B,{T},bob"],
+    [f'B,{T},"bob,b1,2.00'],
+    ["B", f",{T},anna,b1,2.00", "B,,,b3,1.00"],
+]
+
+
+@pytest.mark.parametrize("broken", BELOW_A_BROKEN_ROW)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_row_below_a_broken_one_is_not_of_the_order_before_it(tmp_path: Path, broken: list[str], cut: bool) -> None:  # noqa: FBT001 - a case of a table
+    first, last = [f"A,{T},anna,a1,1.00", *broken], [",,,b2,4.00", f"C,{T},cy,c1,8.00"]
+    taken = filled(tmp_path, *([first, last] if cut else [[*first, *last]]))
+    assert taken.orders == {"A": [("a1", 100)], "C": [("c1", 800)]}
+    assert taken.refused
+
+
+def test_a_row_below_one_that_is_left_out_is_not_of_the_order_before_it(tmp_path: Path) -> None:
+    rows = [f"A,{T},anna,a1,1.00,item", f"B,{T},bob,SHIP,5.00,ship", ",,,b2,4.00,item"]
+    taken = filled(tmp_path, rows, header="o,t,m,k,a,s", leave_out={"s": ["ship"]})
+    assert taken.orders == {"A": [("a1", 100)]}
+    assert len(taken.refused) == 1
+
+
+def test_an_order_is_chosen_by_its_first_row_wherever_the_others_stand(tmp_path: Path) -> None:
+    header = "o,t,m,k,a,s"
+    paid = [f"A,{T},anna,a1,1.00,paid", f"B,{T},anna,b1,16.00,paid", "A,,,a2,2.00,"]
+    taken = filled(tmp_path, paid, header=header, only={"s": ["paid"]})
+    assert taken.orders == {"A": [("a1", 100), ("a2", 200)], "B": [("b1", 1600)]}
+    pending = [f"A,{T},anna,a1,1.00,pending", f"B,{T},anna,b1,16.00,paid", f"A,{T},anna,a2,2.00,"]
+    taken = filled(tmp_path, pending, header=header, leave_out={"s": ["pending"]})
+    assert taken.orders == {"B": [("b1", 1600)]}
+    assert not taken.refused
+
+
+def test_a_cell_too_many_before_the_key_makes_another_cell_of_it(tmp_path: Path) -> None:
+    rows = [f"A,{T},anna,k1,1.00", f"x,A,{T},anna,k2,2.00", f"A,{T},anna,k3,4.00"]
+    taken = filled(tmp_path, rows)
+    assert taken.orders == {}
+    assert taken.refused.keys() == {"A"}
+
+
 # ------------------------------------------------------------------------------------------------ rows that stand apart
 
 
