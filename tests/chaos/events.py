@@ -160,7 +160,7 @@ class Events:
             (b"{not JSON", "malformed"),
             (rng.randbytes(30).replace(b"\0", b"x").replace(b"\xc3", b"x").join((b"x", b"")), "malformed"),
             (_json({key: text for key, text in document.items() if key != "member_id"}), "missing_field"),
-            (_json(document | {"member_id": 7}), "wrong_type"),
+            (_json(document | {"member_id": [7]}), "wrong_type"),
             (_json(document | {"occurred_at": now + DAY_MS}), "too_early"),
             (_json(document | {"occurred_at": "1999-12-31T00:00:00Z"}), "too_old"),
             (_json(document | {"type": "Danced"}), "unknown_type"),
