@@ -37,7 +37,7 @@ def comparable(rejects: Sequence[Reject], as_they_came: set[str]) -> list[Reject
     for reject in rejects:
         each = msgspec.structs.replace(reject, number=0)
         if reject.input in as_they_came:
-            each = msgspec.structs.replace(each, message="", raw=b"", received_at=0)
+            each = msgspec.structs.replace(each, message="", raw=b"", received_at=0, resubmit_of=0)
             if each in found:
                 continue
         found.append(each)
