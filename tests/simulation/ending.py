@@ -31,15 +31,21 @@ def as_undisturbed(plan: Plan, reader: FileLogReader) -> None:
 def comparable(rejects: Sequence[Reject], as_they_came: set[str]) -> list[Reject]:
     """Of what was taken in as it came, the rest is judged at a later tick after a restart, and the words name it.
 
-    A record that is refused again then, in other words, is another reject; it counts once, and numbers are left out.
+    A record that is refused again then, in other words, is another reject, which names the first one: that counts
+    alone. Numbers go up by one, and are left out.
     """
     found: list[Reject] = []
-    for reject in rejects:
+    for number, reject in enumerate(rejects, 1):
+        require(reject.number == number, "rejects are numbered one after the other")
         each = msgspec.structs.replace(reject, number=0)
         if reject.input in as_they_came:
-            each = msgspec.structs.replace(each, message="", raw=b"", received_at=0, resubmit_of=0)
-            if each in found:
+            if reject.resubmit_of:
+                first = rejects[reject.resubmit_of - 1]
+                require(
+                    (first.input, first.record) == (reject.input, reject.record), "it names the reject of its record"
+                )
                 continue
+            each = msgspec.structs.replace(each, message="", raw=b"", received_at=0)
         found.append(each)
     return found
 
