@@ -89,24 +89,47 @@ version: "1"
 timezone: Europe/Berlin
 currency: EUR
 rules:
-  - {id: base, kind: spend, points: 1, per_minor: 100}
+  - id: base
+    kind: spend
+    points: 1
+    per_minor: 100
 """
+
+OPENED = JournalOpened("shop", 1, 1, 0, 10 * DAY_MS, 30 * DAY_MS)
+
+
+def told_of(rules: str, *facts: JournalFact) -> Told:
+    """What is said of books with these rules from the beginning, and these facts after them."""
+    all_of_them = [published(rules, "Europe/Berlin", version="1", effective_from=0), *facts]
+    lines = [JournalLine(fact, 0, getattr(fact, "member_id", None)) for fact in all_of_them]
+    return Told(History(0, "by hand", OPENED, (JournalLine(OPENED, 0), *lines)))
 
 
 def test_a_name_that_was_forgotten_is_new_in_order_too() -> None:
     """In order no tick lies between the two purchases of one name, and yet the books paid both."""
-    opened = JournalOpened("shop", 1, 1, 0, 10 * DAY_MS, 30 * DAY_MS)
-    facts: list[JournalFact] = [
-        published(RULES, "Europe/Berlin", version="1", effective_from=0),
+    told = told_of(
+        RULES,
         purchase("e1", "11-02T09:00", "anna", 1_000),
         purchase("e2", "11-12T09:00", "anna", 1_000),
         ClockTicked(at("11-13T00:00")),
         purchase("e1", "11-05T09:00", "anna", 2_000),
-    ]
-    members = [getattr(fact, "member_id", None) for fact in facts]
-    lines = [JournalLine(fact, 0, member_id) for fact, member_id in zip(facts, members, strict=True)]
-    told = Told(History(0, "by hand", opened, (JournalLine(opened, 0), *lines)))
+    )
     assert told.machine.account("anna").balance == 40
     assert told.found.late.facts == 1
     assert told.members == []
     assert told.rows == []
+
+
+def test_facts_are_decided_in_the_order_in_which_they_happened() -> None:
+    """The purchase of nine o'clock came after that of eleven, which had used up the day's limit."""
+    told = told_of(
+        f"{RULES}    limits: [ten]\nlimits:\n  - {{id: ten, points: 10, per: day}}\n",
+        purchase("eleven", "11-02T11:00", "anna", 1_000),
+        ClockTicked(at("11-02T12:00")),
+        purchase("nine", "11-02T09:00", "anna", 1_000),
+    )
+    assert told.machine.account("anna").balance == 10
+    assert sorted((row.event_id, row.points_before, row.points_after) for row in told.rows) == [
+        ("eleven", 10, 0),
+        ("nine", 0, 10),
+    ]
