@@ -9,6 +9,7 @@ anything failed.
 import argparse
 import dataclasses
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -54,10 +55,11 @@ class Step:
 
 @dataclasses.dataclass
 class Outcome:
-    """What a stage came to: seconds, the tests counted by result, the commands that failed, the reasons for skips."""
+    """What a stage came to: its seconds, those of CPU, the tests by result, what failed, and the reasons for skips."""
 
     name: str
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     counts: Counter[str] = dataclasses.field(default_factory=Counter)
     failed: list[str] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)
@@ -191,11 +193,17 @@ def run_stage(name: str, scratch: Path) -> Outcome:
     """Run all steps of a stage, also those after a failed one."""
     print(f"\n== {name}", flush=True)
     outcome = Outcome(name)
-    started = time.monotonic()
+    started, used = time.monotonic(), cpu_of_children()
     for step in STAGES[name]:
         run_step(step, outcome, scratch)
-    outcome.seconds = time.monotonic() - started
+    outcome.seconds, outcome.cpu_seconds = time.monotonic() - started, cpu_of_children() - used
     return outcome
+
+
+def cpu_of_children() -> float:
+    """The CPU seconds of all processes that this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def tell(counts: Counter[str]) -> str:
@@ -207,10 +215,10 @@ def tell(counts: Counter[str]) -> str:
 def report(outcomes: list[Outcome], install_seconds: float) -> int:
     """Print the table and the closing line; the exit code."""
     total = install_seconds + sum(outcome.seconds for outcome in outcomes)
-    print(f"\n{'stage':<12}{'seconds':>8}  result")
-    print(f"{'install':<12}{install_seconds:>8.1f}  ready")
+    print(f"\n{'stage':<12}{'seconds':>8}{'of CPU':>8}  result")
+    print(f"{'install':<12}{install_seconds:>8.1f}{'':>8}  ready")
     for outcome in outcomes:
-        print(f"{outcome.name:<12}{outcome.seconds:>8.1f}  {outcome.verdict()}")
+        print(f"{outcome.name:<12}{outcome.seconds:>8.1f}{outcome.cpu_seconds:>8.1f}  {outcome.verdict()}")
     counts = sum((outcome.counts for outcome in outcomes), Counter[str]())
     broken = [outcome.name for outcome in outcomes if outcome.failed]
     words = tell(counts) or "no tests"
