@@ -29,7 +29,7 @@ COMMAND_TIMEOUT_SECONDS = 3_600
 FAULTS_IN_CI = {"decider": 3, "plumbing": 2, "streaming": 1, "rescoring": 1}
 FEW_HISTORIES = 1_000  # in `make test`
 HISTORIES_IN_CI = 5_000
-SIMULATIONS_IN_CI = 2_500
+SIMULATIONS_IN_CI = 1_500
 STREAMS_IN_CI = 200
 EXPORTS_IN_CI = 1_000
 RESCORED_IN_CI = 300
@@ -38,6 +38,7 @@ FACTS_IN_CI = 300  # of each benchmark: they are to run, and nobody looks at the
 KILLS_IN_CI = 12
 BLOWS_IN_CI = 6
 A_LOCAL_KAFKA = ("java", "mvn")  # what starts one; tests that can use another say so themselves
+SLOWEST_SHOWN = 12  # tests of each stage
 MAX_PROCESSES = 4
 PROCESSES = str(min(os.cpu_count() or 1, MAX_PROCESSES))
 SPREAD_BY_FILE = ("-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder")
@@ -173,7 +174,7 @@ def run_step(step: Step, outcome: Outcome, scratch: Path) -> None:
     command = list(step.command)
     report = scratch / f"{outcome.name}.xml"
     if command[0] == "pytest":
-        command.append(f"--junitxml={report}")
+        command += [f"--junitxml={report}", f"--durations={SLOWEST_SHOWN}"]
     command[0] = sys.executable if command[0] == "python" else str(BIN / command[0])
     try:
         code = subprocess.run(
