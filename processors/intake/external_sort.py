@@ -28,7 +28,9 @@ class Arrived(msgspec.Struct, array_like=True, gc=False):
 
     `occurred_at` (UTC ms) is the instant that it is sorted by. `input_index` counts the inputs as they were given, from
     0; `rank` their SHA-256 in order, which breaks ties. `parts` names all its places (input_index, record) that were
-    not taken in before, where an order has rows in several inputs; else it is empty. The rest is as the reader gave it.
+    not taken in before, where an order has rows in several inputs; else it is empty. `again` is the place, from 1, of
+    such an order among those of which rows were read before (0: it is none of them), and `was_read` says that all its
+    rows were. The rest is as the reader gave it.
     """
 
     occurred_at: int
@@ -41,6 +43,8 @@ class Arrived(msgspec.Struct, array_like=True, gc=False):
     raw: bytes
     headers: dict[str, str]
     parts: tuple[tuple[int, int], ...] = ()
+    again: int = 0
+    was_read: bool = False
 
 
 class _Stored(Arrived):

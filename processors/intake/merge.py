@@ -24,12 +24,15 @@ from processors.intake.mapping import ColumnMapping
 from processors.intake.unknown_fields import UnknownFields
 from processors.intake.whole_orders import WholeOrders
 from schemas.bounds import EARLIEST_AT
+from schemas.facts import PublishedFact
 from schemas.pages import InputConsumed
 
 RECORDS_PER_REPORT: Final = 1_000
 
 # By the SHA-256 of an input, its records that were refused before and are judged again, although it was read further.
 RefusedBefore = Mapping[str, Container[int]]
+# Notes an order of which rows were read before, and gives its place, from 1, among all that it noted.
+NoteOrder = Callable[[PublishedFact], int]
 
 
 class Survey(msgspec.Struct):
@@ -78,6 +81,7 @@ def gather(
     folder: Path | None = None,
     on_read: Callable[[int], object] = lambda _: None,
     judge: Judge | None = None,
+    note_order: NoteOrder | None = None,
 ) -> Iterator[Gathered]:
     """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
 
@@ -87,10 +91,20 @@ def gather(
     `older_than` (UTC ms) is the instant before which the survey counts facts as older. More than `held_bytes` go to
     temporary files in `folder`. `on_read` is told now and then how many more records were read. What `judge` refuses
     is kept with the bytes as they came (a fact that is refused later is kept as canonical JSON only).
+    That the rows of an order were read before does not say that it came whole, if they lie in several inputs: such
+    orders are noted by `note_order`, and given.
     Raises InputRefused.
     """
     survey, unknown = Survey(), UnknownFields()
-    gathering = _Gathering(inputs, survey, Door(unknown, judge), consumed=consumed, refused=refused, older=older_than)
+    gathering = _Gathering(
+        inputs,
+        survey,
+        Door(unknown, judge),
+        consumed=consumed,
+        refused=refused,
+        older=older_than,
+        note_order=note_order,
+    )
     # Orders of several rows come in the order of their keys.
     as_given = by_arrival if any(one.is_grouped for one in inputs) else None
     records = sort_of_arrivals(as_given if as_is else by_time, held_bytes, folder)
@@ -148,12 +162,14 @@ class _Gathering:
         consumed: Sequence[InputConsumed],
         refused: RefusedBefore,
         older: int | None,
+        note_order: NoteOrder | None,
     ) -> None:
         self._inputs = inputs
         self._survey = survey
         self._door = door
         self._refused = refused
         self._older_than = older
+        self._note_order = note_order
         self._ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
         self._before: dict[str, list[InputConsumed]] = {}
         for past in consumed:
@@ -208,15 +224,25 @@ class _Gathering:
                 index = indexes[number]
                 places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]
                 new = [place for place in places if not self._is_known(place[0], at, place[1])]
-                if not new:
+                again = self._noted(read) if parts and len(new) < len(parts) else None
+                if not new and again is None:
                     self._survey.already += 1
                     continue
                 self._survey.count(read, self._older_than)
                 arrived = _arrived(at, self._ranks[self._inputs[index].sha256], index, read)
                 if parts:
                     arrived.parts = tuple(new)
+                    arrived.again, arrived.was_read = again or 0, not new
                 yield arrived, read.size
             self._survey.notes += whole.notes()
+
+    def _noted(self, read: Read) -> int | None:
+        """The place of an order that has to be compared with the journal; 0 if its refusal says so already."""
+        if self._note_order is None:
+            return None
+        if read.fact is not None:
+            return self._note_order(read.fact)
+        return 0 if read.refusal is not None and read.refusal.looked_up else None
 
     def _is_known(self, index: int, at: int, record: int) -> bool:
         """Whether a record was taken in before."""

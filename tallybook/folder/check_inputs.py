@@ -28,7 +28,11 @@ from tallybook.folder.refusals import Refusals
 from tallybook.screen import progress
 
 BOOKS: Final = "the books"
-WORDS: Final = {Known.CONFLICT: "conflict: other content", Known.OTHER_MEMBER: "another member"}
+WORDS: Final = {
+    Known.CONFLICT: "conflict: other content",
+    Known.CONFLICT_AGAIN: "conflict: other content",
+    Known.OTHER_MEMBER: "another member",
+}
 
 
 class Checked(msgspec.Struct):
@@ -87,10 +91,15 @@ class _Check:
     def done(self) -> Checked:
         """Check everything."""
         checked, facts, older = self._checked, array("Q"), array("Q")
-        with self._gather(judge=partial(self._judged, self._keys.add)) as gathered:
+        keys, read = self._keys, array("Q")
+        note_order = partial(keys.add, in_any_order=True)
+        with self._gather(
+            judge=partial(self._judged, keys.add), note_order=lambda fact: note_order(fact) + 1
+        ) as gathered:
             for item in gathered.arrivals:
                 if item.fact is not None:
-                    facts.append(self._keys.add(item.fact))
+                    place = item.again - 1 if item.again else keys.add(item.fact)
+                    (read if item.was_read else facts).append(place)
                 elif item.refusal is not None and item.refusal.looked_up:
                     older.append(item.refusal.looked_up - 1)
                 elif item.refusal is not None:
@@ -101,11 +110,13 @@ class _Check:
             repeated = [f"{name} has the same content as another input: left out" for name in survey.repeated]
             checked.notes = repeated + survey.notes
         with progress("looking keys up in the journal", None) as tick:
-            self._keys.look_up(self._log, tick)
-        known = Counter(map(self._keys.known, facts))
-        known_older = Counter(map(self._keys.known, older))
+            keys.look_up(self._log, tick)
+        known = Counter(map(keys.known, facts))
+        # Of an order whose rows were all read before, only that it conflicts is news.
+        known += Counter(one if one >= Known.CONFLICT else Known.SAME for one in map(keys.known, read))
+        known_older = Counter(map(keys.known, older))
         checked.again += known[Known.SAME] + known_older[Known.SAME]
-        checked.conflicts = known[Known.CONFLICT] + known_older[Known.CONFLICT]
+        checked.conflicts = known[Known.CONFLICT] + known[Known.CONFLICT_AGAIN] + known_older[Known.CONFLICT]
         checked.other_members = known[Known.OTHER_MEMBER]
         too_old = len(older) - known_older[Known.SAME] - known_older[Known.CONFLICT]
         if checked.conflicts or checked.other_members or too_old:
@@ -124,11 +135,13 @@ class _Check:
             return first
 
         wanted, said = self._keys.contradicted(), dict[int, str]()
-        with self._gather(judge=partial(self._judged, next_place)) as gathered:
+        with self._gather(
+            judge=partial(self._judged, next_place), note_order=lambda fact: next_place(fact) + 1
+        ) as gathered:
             for item in gathered.arrivals:
                 fact, refusal = item.fact, item.refusal
                 if fact is not None:
-                    place = next_place(fact)
+                    place = item.again - 1 if item.again else next_place(fact)
                 elif refusal is not None and refusal.looked_up:
                     place = refusal.looked_up - 1
                 else:
@@ -138,7 +151,7 @@ class _Check:
                 known, against = self._keys.known(place), self._keys.against(place)
                 if refusal is not None and known not in TAKEN_IN:
                     self._checked.refusals.append(self._refused(item, refusal))
-                elif known > Known.SAME and against is not None:
+                elif against is not None and known > (Known.OTHER_MEMBER if item.was_read else Known.SAME):
                     self._checked.contradictions.append(self._row(item, known, said.get(against, BOOKS)))
 
     def _judged(self, place_of: Callable[[PublishedFact], int], fact: PublishedFact) -> Refusal | None:

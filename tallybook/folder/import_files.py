@@ -24,6 +24,7 @@ from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.inputs import opened_inputs, unknown_lines
+from tallybook.folder.journal_keys import Known
 from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
@@ -161,6 +162,7 @@ def import_inputs(
                 older_than=older_than,
                 on_read=tick,
                 judge=older.judge,
+                note_order=older.note_order,
             ) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
@@ -210,7 +212,7 @@ class Importer:
 
     `now` (UTC ms) is the door's clock: nothing that happened after it is taken. `resubmit_of` is the number of the
     reject that the inputs mend. `refused` has the records that were read before and are judged again, with the reject
-    of each; `older` says which of those before the horizon are in the journal.
+    of each; `older` says which of those before the horizon, and of the orders that come again, are in the journal.
     """
 
     def __init__(
@@ -265,6 +267,8 @@ class Importer:
         refusal, before, standing = item.refusal, 0, 0
         if self._refused:
             before = self._refused.get(source.sha256, {}).get(item.record, 0)
+        if item.again and not before and self._is_known(item):
+            return
         if item.fact is not None:
             at = item.fact.occurred_at
             refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
@@ -282,8 +286,24 @@ class Importer:
         if refusal is not None:
             standing = self._refuse(item, refusal, source, before)
         # What was read before lies before the mark, and a reject that is refused again may be sent once more.
-        if not before and not (standing and self._resubmit_of):
+        if not before and not item.was_read and not (standing and self._resubmit_of):
             self._note_read(item)
+
+    def _is_known(self, item: Arrived) -> bool:
+        """Whether nothing is to be done for an order of which rows were read before.
+
+        If its rows came apart from each other, the books do not hold it whole: that is told as often as it comes again.
+        """
+        known = Known.NEW if self._older is None else self._older.known(item.again)
+        if known is Known.CONFLICT_AGAIN:
+            self.done.conflicts += 1
+        elif known is Known.SAME or (item.was_read and known is not Known.CONFLICT):
+            self.done.already += 1
+        else:
+            return False
+        if not item.was_read:
+            self._note_read(item)
+        return True
 
     def _note_read(self, item: Arrived) -> None:
         """Note that an input was read up to a record, or that every input was that has new rows of an order.

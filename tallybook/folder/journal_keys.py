@@ -9,10 +9,12 @@ from collections.abc import Callable, Container, Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+import msgspec
+
 from books.log import LogReader
 from schemas.bounds import DAY_MS
 from schemas.canonical import content_hash
-from schemas.facts import MemberFact, PublishedFact, RefereePurchased, ReferralMade, members_of
+from schemas.facts import MemberFact, PublishedFact, PurchaseRecorded, RefereePurchased, ReferralMade, members_of
 
 KEYS_A_PASS: Final = 250_000  # looked up by one reading of the journal, at some 200 bytes each
 MAX_BOOKED: Final = 64  # facts of one key that a record is compared with
@@ -26,24 +28,34 @@ CONFLICTS: Final = (
 CONFLICTS_SHOWN_BY: Final = f'tallybook sql "{CONFLICTS}", and tallybook explain EVENT_ID for one'
 
 _HASH_BITS: Final = (1 << 64) - 1
+_TWO_LINES: Final = 2
 _NOBODY: Final = 0  # stands for the member of a guest's purchase
-_SAME_RECORD, _OF_TWO = 1, 2  # an entry belongs to the record before it; a referral is in two accounts
+# An entry belongs to the record before it; a referral is in two accounts; the lines may stand in any order.
+_SAME_RECORD, _OF_TWO, _IN_ANY_ORDER = 1, 2, 4
 
 
 class Known(IntEnum):
-    """What is known under a record's key: nothing, the same content, another member's fact, or other content."""
+    """What is known under a record's key: nothing, the same content, another member's fact, or other content.
+
+    CONFLICT_AGAIN says that the journal holds a line with the record's content too, which conflicted already.
+    """
 
     NEW = 0
     SAME = 1
     OTHER_MEMBER = 2
     CONFLICT = 3
+    CONFLICT_AGAIN = 4
 
 
 class Booked(NamedTuple):
-    """A fact that stands under a key: when it happened, its content and member, and its place (or IN_THE_BOOKS)."""
+    """A fact that stands under a key: when it happened, its content and member, and its place (or IN_THE_BOOKS).
+
+    `unordered` is the content whatever the order of its lines.
+    """
 
     at: int
     content: int
+    unordered: int
     member: int
     place: int
     is_of_two: bool
@@ -61,20 +73,26 @@ class JournalKeys:
         self._horizon_ms = horizon_ms
         self._keys = array("Q")
         self._contents = array("Q")
+        self._unordered = array("Q")
         self._members = array("Q")
         self._instants = array("q")
         self._flags = bytearray()
         self._found = bytearray()
         self._against: dict[int, int] = {}
 
-    def add(self, fact: PublishedFact) -> int:
-        """Add a record; its place, from 0, by which `known` is asked."""
+    def add(self, fact: PublishedFact, *, in_any_order: bool = False) -> int:
+        """Add a record; its place, from 0, by which `known` is asked.
+
+        `in_any_order` says that the same lines in another order are the same content, as before the horizon.
+        """
         place, members = len(self._keys), members_of(fact)
         key, content = _key(fact), _content(fact)
-        flags = _OF_TWO if len(members) > 1 else 0
+        unordered = _unordered(fact) if in_any_order or fact.occurred_at < self._horizon_at else content
+        flags = (_OF_TWO if len(members) > 1 else 0) | (_IN_ANY_ORDER if in_any_order else 0)
         for member_id in members:
             self._keys.append(key)
             self._contents.append(content)
+            self._unordered.append(unordered)
             self._members.append(_member(member_id))
             self._instants.append(fact.occurred_at)
             self._flags.append(flags)
@@ -123,30 +141,32 @@ class JournalKeys:
         return place
 
     def _compare(self, places: list[int], booked: list[Booked]) -> None:
-        contents = {(line.member, line.content) for line in booked}
+        contents = {(line.member, line.unordered) for line in booked}
         seen = list(booked)
         for place in sorted(places, key=lambda one: (self._instants[one], one)):
             at, content, member = self._instants[place], self._contents[place], self._members[place]
-            is_of_two = bool(self._flags[place] & _OF_TWO)
+            is_of_two, in_any_order = self._flags[place] & _OF_TWO > 0, self._flags[place] & _IN_ANY_ORDER > 0
+            unordered = self._unordered[place]
             own = [line for line in seen if line.member == member]
             if at < self._horizon_at:
                 if own:
-                    known = Known.SAME if (member, content) in contents else Known.CONFLICT
+                    known = Known.SAME if (member, unordered) in contents else Known.CONFLICT
                     self._note(place, known, IN_THE_BOOKS)
                 continue
             bound = at // DAY_MS * DAY_MS - self._horizon_ms
             first = next((line for line in own if line.at >= bound), None)
-            if first is not None and content == first.content:
+            if first is not None and (content == first.content or (in_any_order and unordered == first.unordered)):
                 self._note(place, Known.SAME, first.place)
                 continue
             if first is not None and member != _NOBODY:  # the decider keeps no account of guests
-                self._note(place, Known.CONFLICT, first.place)
+                is_told = in_any_order and (member, unordered) in contents
+                self._note(place, Known.CONFLICT_AGAIN if is_told else Known.CONFLICT, first.place)
                 continue
             other = next((line for line in seen if _are_two(line, member, is_of_two)), None)
             if other is not None:
                 self._note(place, Known.OTHER_MEMBER, other.place)
             if len(seen) < MAX_BOOKED:
-                seen.append(Booked(at, content, member, place, is_of_two))
+                seen.append(Booked(at, content, unordered, member, place, is_of_two))
 
     def _note(self, place: int, known: Known, against: int) -> None:
         self._found[place] = known
@@ -169,7 +189,8 @@ def _lines(log: LogReader, wanted: Container[int], on_line: Callable[[int], obje
                 if isinstance(fact, MemberFact) and (key := _key(fact)) in wanted:
                     is_of_two = isinstance(fact, ReferralMade | RefereePurchased)
                     member = _member(line.member_id)
-                    yield key, Booked(fact.occurred_at, _content(fact), member, IN_THE_BOOKS, is_of_two)
+                    contents = _content(fact), _unordered(fact)
+                    yield key, Booked(fact.occurred_at, *contents, member, IN_THE_BOOKS, is_of_two)
 
 
 def _key(fact: MemberFact) -> int:
@@ -182,3 +203,10 @@ def _member(member_id: str | None) -> int:
 
 def _content(fact: MemberFact) -> int:
     return int.from_bytes(content_hash(fact))
+
+
+def _unordered(fact: MemberFact) -> int:
+    """The content of a fact whatever the order of its lines."""
+    if not isinstance(fact, PurchaseRecorded) or len(fact.lines) < _TWO_LINES:
+        return _content(fact)
+    return _content(msgspec.structs.replace(fact, lines=tuple(sorted(fact.lines, key=msgspec.json.encode))))

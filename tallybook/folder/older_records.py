@@ -1,4 +1,4 @@
-"""Judges the records before the horizon: those that the journal holds are told apart from those that come too late."""
+"""Asks the journal for records that it may hold: those before the horizon, and orders whose rows were read before."""
 
 from functools import partial
 from typing import Final
@@ -15,7 +15,6 @@ from tallybook.folder.journal_keys import JournalKeys, Known
 from tallybook.screen import progress
 
 TAKEN_IN: Final = (Known.SAME, Known.CONFLICT)
-_NO_BOUND: Final = 1 << 62  # all that is collected here lies before the horizon
 
 
 class OlderRecords:
@@ -23,7 +22,8 @@ class OlderRecords:
 
     def __init__(self, last_tick: int, horizon_ms: int, now: int) -> None:
         self._judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
-        self._keys = JournalKeys(_NO_BOUND)
+        self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
+        self._has_orders = False
 
     def judge(self, fact: PublishedFact) -> Refusal | None:
         """Judge a fact; what is too old is noted. However often a fact is judged, the journal says the same of it."""
@@ -32,11 +32,20 @@ class OlderRecords:
             return refusal
         return msgspec.structs.replace(refusal, looked_up=self._keys.add(fact) + 1)
 
+    def note_order(self, fact: PublishedFact) -> int:
+        """Note an order some rows of which were read before; its place, from 1, by which `known` is asked."""
+        self._has_orders = True
+        return self._keys.add(fact, in_any_order=True) + 1
+
+    def known(self, place: int) -> Known:
+        """What is known of a noted order, in whichever order its files were given."""
+        return self._keys.known(place - 1)
+
     def look_up(self, log: LogReader, survey: Survey) -> int:
         """Look all of them up in the journal, if there are any; how many records are too old and not there."""
-        if not survey.looked_up:
+        if not survey.looked_up and not self._has_orders:
             return survey.older
-        with progress("looking old records up in the journal", None) as tick:
+        with progress("looking records up in the journal", None) as tick:
             self._keys.look_up(log, tick)
         return survey.older - sum(1 for place in survey.looked_up if self._keys.known(place - 1) in TAKEN_IN)
 

@@ -34,6 +34,7 @@ from schemas.facts import (
 from schemas.pages import BookLength, JournalLine, JournalPage, Reject, RoundCommitted
 from schemas.posting import FIRST_EDITION, Posting
 from tallybook.folder.import_files import Imported, Importer
+from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.recovered_partitions import new_scorers
 from tallybook.folder.refusals import Refusals
 from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
@@ -122,13 +123,19 @@ def take(
         past = NO_CACHE.past(log)
         refusals = Refusals(log, past)
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
-        with gather(inputs, as_is=as_is, consumed=past.consumed, refused=refused) as gathered:
+        horizon_ms = log.opened().horizon_ms
+        older = OlderRecords(rounds.last_tick, horizon_ms, NOW)
+        with gather(
+            inputs, as_is=as_is, consumed=past.consumed, refused=refused, note_order=older.note_order
+        ) as gathered:
+            older.look_up(log, gathered.survey)
             importer = Importer(
                 rounds,
                 inputs,
                 now=NOW,
-                horizon_ms=log.opened().horizon_ms,
+                horizon_ms=horizon_ms,
                 as_is=as_is,
+                older=older,
                 refusals=refusals,
                 refused=refused,
                 commit_facts=commit_facts,

@@ -53,6 +53,24 @@ def test_an_import_with_a_conflict_ends_with_4_and_everybody_says_so(folder: Pat
     assert (again.code, "taken in before" in again.out) == (0, True)
 
 
+def test_an_order_that_came_in_two_commands_is_no_success_in_one(folder: Path, tmp_path: Path) -> None:
+    for name, rows in (("x.csv", [ANNA, BERT]), ("y.csv", [GRINDER])):
+        (tmp_path / name).write_text(HEAD + "".join(rows), encoding="utf-8")
+    (tmp_path / "m.yaml").write_text(MAPPING, encoding="utf-8")
+    x, y, mapping = str(tmp_path / "x.csv"), str(tmp_path / "y.csv"), str(tmp_path / "m.yaml")
+    assert run(folder, "import", x, "--mapping", mapping, "--no-project").code == 0
+    assert run(folder, "import", y, "--mapping", mapping, "--no-project").code == 4
+    for files in ((x, y), (y, x), (x, y)):
+        foreseen = run(folder, "check", *files, "--mapping", mapping, "--json")
+        assert (foreseen.code, foreseen.json()["again"], foreseen.json()["conflicts"]) == (4, 1, 1)
+        assert [row["event_id"] for row in foreseen.json()["contradictions"]] == ["7002"]
+        done = run(folder, "import", *files, "--mapping", mapping, "--no-project")
+        assert done.code == 4
+        assert "1 record taken in before" in done.out, "the receipt of anna alone"
+        assert "1 conflict: " in done.out
+    assert len(run(folder, "explain", "7002", "--json").json()["events"][0]["later_contents"]) == 2
+
+
 def test_run_ends_with_4_too(folder: Path, files: tuple[str, str, str]) -> None:
     first, second, mapping = files
     (folder / "inbox").mkdir(exist_ok=True)

@@ -105,7 +105,27 @@ def test_further_rows_in_a_later_command_are_a_conflict(shop: Shop) -> None:
     shop.take(first)
     done = shop.take(first, second)
     assert (done.records, done.conflicts) == (2, 1), "the order has changed, and is not passed over"
-    assert shop.take(first, second).records == 0
+
+
+def test_an_order_whose_rows_came_apart_is_never_called_taken_in(shop: Shop) -> None:
+    first, second = shop.file(ANNA, BERT), shop.file(BERT_TOO, CARL)
+    shop.take(first)
+    assert shop.take(second).conflicts == 1
+    for files, facts in (([first, second], 1), ([second, first], 0), ([first, second], 0)):
+        done = shop.take(*files)
+        assert (done.facts, done.conflicts, done.already) == (facts, 1, 0), "kept beside its parts once, told each time"
+        assert done.has_alarm
+
+
+@pytest.mark.parametrize("as_is", [False, True])
+def test_an_order_is_the_same_in_whichever_order_its_files_are_given(shop: Shop, *, as_is: bool) -> None:
+    first, second = shop.file(ANNA, BERT), shop.file(BERT_TOO, CARL)
+    shop.take(first, second, as_is=as_is)
+    grown = shop.file(BERT_TOO, CARL, ANNA_TOO.replace("7001", "7004"))
+    done = shop.take(grown, first, as_is=as_is)
+    assert (done.facts, done.conflicts) == (2, 0), "a repeat of 7003, and 7004"
+    assert shop.take(first, grown, as_is=as_is).facts == 0
+    assert shop.orders().keys() == {"7001", "7002", "7003", "7004"}
 
 
 @pytest.mark.parametrize("seed", range(6))
