@@ -25,7 +25,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "self_referral": "a member cannot refer itself",
     "negative_order": "the lines of an order add up to less than 0",
     "bad_frame": "not an Avro frame of a known schema",
-    "duplicate_row": "rows of one order disagree, or it is not clear whether they came twice",
+    "duplicate_row": "rows of one order disagree or are missing, or it is not clear whether they came twice",
     "damaged": "the rest of a damaged file",
     "conflict": "beyond the horizon, and another event with its source and id is in the books",
 }

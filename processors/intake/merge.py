@@ -230,6 +230,7 @@ class _Gathering:
                     continue
                 self._survey.count(read, self._older_than)
                 arrived = _arrived(at, self._ranks[self._inputs[index].sha256], index, read)
+                arrived.is_order = True
                 if parts:
                     arrived.parts = tuple(new)
                     arrived.again, arrived.was_read = again or 0, not new

@@ -35,7 +35,10 @@ _UNSEEN: Final = re.compile(
 )
 MAX_MESSAGE: Final = 500
 EVENT_HEADER: Final = "event"  # of a kept row: the event as JSON that was made of it
-SAME_REFUSAL_BYTES: Final = 8
+# Of a kept order whose rows lay in several files: how many they were, and the names of the files as a list in JSON.
+ROWS_HEADER: Final = "rows"
+FILES_HEADER: Final = "files"
+SAME_REFUSAL_BYTES = 8
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -34,13 +34,16 @@ from processors.intake.formats.fragments import (
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
-from processors.intake.refusal import Problem, quoted
+from processors.intake.refusal import FILES_HEADER, MAX_MESSAGE, ROWS_HEADER, Problem, quoted
 from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import EARLIEST_AT, MAX_EVENT_BYTES
 
 # Rows of one order that are held while its files are compared; an order has fewer.
 MAX_ORDER_ROWS: Final = 20 * MAX_ROWS
 MAX_NOTES: Final = 20
+# Of the files of a refused order, so many are named with what is kept, and in its message.
+MAX_FILES_NAMED: Final = 50
+MAX_NAMES_SHOWN: Final = 3
 # So many orders that two files share, or that were cut for each one that was not, say what the files are.
 ENOUGH_ORDERS: Final = 4
 # Pairs of files for which it is counted how their orders compare; the rest are counted together.
@@ -190,6 +193,7 @@ class WholeOrders:
                     read.refusal,
                     read.raw,
                     read.headers,
+                    is_order=True,
                 )
                 records.add(arrived, read.size + ARRIVED_BYTES)
             yield from records.drain()
@@ -226,6 +230,7 @@ class WholeOrders:
                 key, rank, row.number, row.at_line, row.at_line, at, (), (), [], [raw], row.size, 1, row.problem
             )
             piece.broken, piece.is_beside = number, is_beside
+            piece.is_sure = not is_beside and len(sure) == 1
             self._pieces.add(piece, piece.held_bytes)
 
     def _is_decided(self, group: _Group) -> bool:
@@ -279,6 +284,8 @@ class WholeOrders:
         read = self._plan.read(first.row, order, self._door)
         if read.refusal is not None:
             read = self._kept(read, group.pieces)
+            if group.key:
+                self._say_files(read, group)
         parts = tuple(group.parts.items()) if len(group.parts) > 1 else ()
         return WholeOrder(read, first.rank, _instant_of(read, first), parts)
 
@@ -362,6 +369,23 @@ class WholeOrders:
             "exports, give the newer one alone"
         )
         return Problem("duplicate_row", message)
+
+    def _say_files(self, read: Read, group: _Group) -> None:
+        """Say of a refused order that goes on from file to file where its rows stand: all of them must come again."""
+        pieces = [piece for piece in group.pieces if piece.is_sure]
+        names = [Path(self._names[rank]).name for rank in sorted({piece.rank for piece in pieces})]
+        if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in pairwise(_files_of(group))):
+            return
+        read.headers |= {
+            ROWS_HEADER: str(sum(piece.rows for piece in pieces)),
+            FILES_HEADER: as_json(names[:MAX_FILES_NAMED]).decode(),
+        }
+        shown = ", ".join(quoted(name) for name in names[:MAX_NAMES_SHOWN])
+        more = ", …" if len(names) > MAX_NAMES_SHOWN else ""
+        hint = f". Its rows stand in {shown}{more}: give all these files again, in one command, under these names"
+        if read.refusal is not None:
+            message = read.refusal.message.rstrip(".")[: MAX_MESSAGE - len(hint)] + hint
+            read.refusal = msgspec.structs.replace(read.refusal, message=message[:MAX_MESSAGE])
 
     def _kept(self, read: Read, pieces: list[Fragment]) -> Read:
         """A refused order with all its rows, as far as they are kept."""

@@ -25,6 +25,7 @@ from tallybook.folder.inputs import unknown_lines
 from tallybook.folder.journal_keys import JournalKeys, Known
 from tallybook.folder.older_records import TAKEN_IN
 from tallybook.folder.refusals import Refusals
+from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.screen import progress
 
 BOOKS: Final = "the books"
@@ -84,6 +85,7 @@ class _Check:
         self._judge = partial(judge_time, received_at=now, last_tick=last_tick, horizon_ms=horizon_ms, now=now)
         read = past.read_among(one.sha256 for one in inputs)
         refused = {} if log is None else Refusals(log, past).of_inputs(read)
+        self._in_parts = None if log is None else RefusedInParts(log, past)
         self._gather = partial(gather, inputs, consumed=past.consumed, refused=refused)
         self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
         self._checked = Checked()
@@ -97,7 +99,10 @@ class _Check:
             judge=partial(self._judged, keys.add), note_order=lambda fact: note_order(fact) + 1
         ) as gathered:
             for item in gathered.arrivals:
-                if item.fact is not None:
+                in_part = self._refusal_in_part(item)
+                if in_part is not None:
+                    checked.refusals.append(self._refused(item, in_part))
+                elif item.fact is not None:
                     place = item.again - 1 if item.again else keys.add(item.fact)
                     (read if item.was_read else facts).append(place)
                 elif item.refusal is not None and item.refusal.looked_up:
@@ -140,6 +145,8 @@ class _Check:
         ) as gathered:
             for item in gathered.arrivals:
                 fact, refusal = item.fact, item.refusal
+                if self._refusal_in_part(item) is not None:
+                    continue
                 if fact is not None:
                     place = item.again - 1 if item.again else next_place(fact)
                 elif refusal is not None and refusal.looked_up:
@@ -153,6 +160,10 @@ class _Check:
                     self._checked.refusals.append(self._refused(item, refusal))
                 elif against is not None and known > (Known.OTHER_MEMBER if item.was_read else Known.SAME):
                     self._checked.contradictions.append(self._row(item, known, said.get(against, BOOKS)))
+
+    def _refusal_in_part(self, item: Arrived) -> Refusal | None:
+        names = (one.name for one in self._inputs)
+        return None if self._in_parts is None else self._in_parts.refusal_of(item, names)
 
     def _judged(self, place_of: Callable[[PublishedFact], int], fact: PublishedFact) -> Refusal | None:
         """Judge a fact by its time; one that is too old is compared with the journal."""

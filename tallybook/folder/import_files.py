@@ -29,6 +29,7 @@ from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
+from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.screen import counted, progress
 
@@ -151,6 +152,7 @@ def import_inputs(
             refusals=refusals,
             refused=refused,
             older=older,
+            in_parts=RefusedInParts(session.log, past),
         )
         with (
             progress("reading", None) as tick,
@@ -227,6 +229,7 @@ class Importer:
         refusals: Refusals | None = None,
         refused: Mapping[str, Mapping[int, int]] = MappingProxyType({}),
         older: OlderRecords | None = None,
+        in_parts: RefusedInParts | None = None,
         commit_facts: int = COMMIT_FACTS,
     ) -> None:
         self._rounds = rounds
@@ -239,6 +242,8 @@ class Importer:
         self._resubmit_of = resubmit_of
         self._refused = refused
         self._older = older
+        self._in_parts = in_parts
+        self._names = {one.name for one in inputs}
         self._round_ends_at = 0
         self._latest_at = 0
         self._uncommitted = 0
@@ -269,7 +274,9 @@ class Importer:
             before = self._refused.get(source.sha256, {}).get(item.record, 0)
         if item.again and not before and self._is_known(item):
             return
-        if item.fact is not None:
+        if self._in_parts is not None and refusal is None:
+            refusal = self._in_parts.refusal_of(item, self._names)
+        if item.fact is not None and refusal is None:
             at = item.fact.occurred_at
             refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None and at >= self._round_ends_at:
@@ -278,16 +285,23 @@ class Importer:
                 self._round_ends_at = (max(at, self._rounds.last_tick) // DAY_MS + 1) * DAY_MS  # the next midnight
                 refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None:
-                self._round.take(item, item.fact, source, before)
+                self._round.take(item, item.fact, source, before, self._before_of_others(item))
                 self._latest_at = max(self._latest_at, at)
         if refusal is not None and self._older is not None:
             refusal = self._older.judged_again(refusal)
             self.done.already += refusal is None
         if refusal is not None:
             standing = self._refuse(item, refusal, source, before)
-        # What was read before lies before the mark, and a reject that is refused again may be sent once more.
-        if not before and not item.was_read and not (standing and self._resubmit_of):
+        # A reject that is refused again may be sent once more.
+        if not item.was_read and not (standing and self._resubmit_of):
             self._note_read(item)
+
+    def _before_of_others(self, item: Arrived) -> list[int]:
+        """The rejects of an order's further files, which it had where they were given alone."""
+        if not self._refused:
+            return []
+        found = [self._refused.get(self._inputs[index].sha256, {}).get(record, 0) for index, record in item.parts]
+        return [number for number in found if number]
 
     def _is_known(self, item: Arrived) -> bool:
         """Whether nothing is to be done for an order of which rows were read before.
@@ -311,6 +325,8 @@ class Importer:
         As inputs come in their own order, a row further on says nothing of those before it: it is noted at the end.
         """
         for index, record in item.parts or ((item.input_index, item.record),):
+            if record in self._refused.get(self._inputs[index].sha256, ()):
+                continue  # what was read before lies before the mark
             if self._as_is and index != item.input_index:
                 self._parts[index] = max(record, self._parts.get(index, 0))
             else:

@@ -1,5 +1,6 @@
 """Collects a round on its way into the books: facts taken, records refused, and how far each input was read."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -52,12 +53,14 @@ class OpenRound:
         """Whether the rejects take so much memory that they have to be written before the round ends."""
         return self._reject_bytes >= MAX_REJECT_BYTES
 
-    def take(self, item: Arrived, fact: PublishedFact, source: NamedInput, before: int = 0) -> None:
-        """Take a fact; `before` is the number of the reject that its record had before (0: none)."""
+    def take(
+        self, item: Arrived, fact: PublishedFact, source: NamedInput, before: int = 0, others: Sequence[int] = ()
+    ) -> None:
+        """Take a fact; `before` is the reject that its record had before (0: none), `others` are more of them."""
         self.facts.append(Taken(fact, source.sha256, item.record))
-        if self._refusals is not None and (before or self._resubmit_of):
-            self._mended += self._refusals.mend(before)
-            self._mended += self._refusals.mend(self._resubmit_of)
+        if self._refusals is not None and (before or others or self._resubmit_of):
+            for number in (before, *others, self._resubmit_of):
+                self._mended += self._refusals.mend(number)
 
     def refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, received_at: int = 0, before: int = 0) -> int:
         """Keep a refused record, received at an instant (UTC ms; 0: at the one at which the rejects are written).

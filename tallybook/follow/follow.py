@@ -17,6 +17,7 @@ from tallybook.folder.inputs import unknown_lines
 from tallybook.folder.mapping_files import read_mapping
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
+from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.folder.session import Session, writing_session
 from tallybook.follow.follower import Followed, Follower, received_until
 from tallybook.follow.inbox import REFUSED, Inbox, Say
@@ -99,6 +100,7 @@ def _follower(
         say=say,
         mapping=columns,
         refusals=Refusals(session.log, past),
+        in_parts=RefusedInParts(session.log, past),
         on_commit=tables.on_commit,
     )
 

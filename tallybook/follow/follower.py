@@ -21,6 +21,7 @@ from schemas.instants import format_instant
 from schemas.pages import InputConsumed
 from tallybook.folder.open_round import OpenRound
 from tallybook.folder.refusals import Refusals
+from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.follow.inbox import Inbox, Say, Waiting
 from tallybook.follow.older_in_file import OlderInFile
 
@@ -94,6 +95,7 @@ class Follower:
         say: Say,
         mapping: ColumnMapping | None = None,
         refusals: Refusals | None = None,
+        in_parts: RefusedInParts | None = None,
         on_commit: Callable[[], object] = lambda: None,
     ) -> None:
         self._rounds = rounds
@@ -110,6 +112,7 @@ class Follower:
         self._reading: _Reading | None = None
         self._horizon_ms = horizon_ms
         self._refusals = refusals
+        self._in_parts = in_parts
         self._round = OpenRound(rounds, as_is=True, refusals=refusals)
         self._finished: list[_Finished] = []
         self._began: int | None = None
@@ -245,15 +248,16 @@ class Follower:
 
     def _take(self, item: Arrived, reading: _Reading) -> None:
         one, before, standing = reading.input, reading.refused.get(item.record, 0), 0
-        if item.fact is not None:
+        refusal = None if item.refusal is None else reading.older.judged_again(item.refusal)
+        if self._in_parts is not None and refusal is None:
+            refusal = self._in_parts.refusal_of(item, [one.name])
+        if refusal is not None:
+            standing = self._round.refuse(item, refusal, one, received_at=self._now, before=before)
+            self.done.refused_again += standing > 0
+        elif item.fact is not None:
             self._round.take(item, item.fact, one, before)
-        elif item.refusal is not None:
-            refusal = reading.older.judged_again(item.refusal)
-            if refusal is None:
-                self.done.already += 1
-            else:
-                standing = self._round.refuse(item, refusal, one, received_at=self._now, before=before)
-                self.done.refused_again += standing > 0
+        else:
+            self.done.already += 1
         if before and standing:
             return  # it was read before, and nothing has changed
         if self._began is None:

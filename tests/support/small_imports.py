@@ -37,6 +37,7 @@ from tallybook.folder.import_files import Imported, Importer
 from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.recovered_partitions import new_scorers
 from tallybook.folder.refusals import Refusals
+from tallybook.folder.refused_in_parts import RefusedInParts
 from tests.fakes.books import FOLDER, HOLDER, MemoryBooks
 from tests.reference.local_time import HOUR_MS
 from tests.support.deciders import load, published
@@ -136,6 +137,7 @@ def take(
                 horizon_ms=horizon_ms,
                 as_is=as_is,
                 older=older,
+                in_parts=RefusedInParts(log, past),
                 refusals=refusals,
                 refused=refused,
                 commit_facts=commit_facts,

@@ -71,6 +71,27 @@ def test_an_order_that_came_in_two_commands_is_no_success_in_one(folder: Path, t
     assert len(run(folder, "explain", "7002", "--json").json()["events"][0]["later_contents"]) == 2
 
 
+def test_a_part_of_a_refused_order_is_refused_by_all_commands(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING, encoding="utf-8")
+    x, y, mapping = tmp_path / "x.csv", tmp_path / "y.csv", ["--mapping", str(tmp_path / "m.yaml")]
+    x.write_text(HEAD + ANNA + BERT, encoding="utf-8")
+    y.write_text(HEAD + GRINDER.replace("300.00", "?"), encoding="utf-8")
+    assert run(folder, "import", str(x), str(y), *mapping, "--no-project").code == 4
+    y.write_text(HEAD + GRINDER, encoding="utf-8")
+    foreseen = run(folder, "check", str(y), *mapping, "--json")
+    assert (foreseen.code, foreseen.json()["taken"]) == (4, 0)
+    (refusal,) = foreseen.json()["refusals"]
+    assert "has 1 here, without those in 'x.csv': give all these files in one command" in refusal["message"]
+    assert run(folder, "import", str(y), *mapping, "--no-project").code == 4
+    (folder / "inbox").mkdir(exist_ok=True)
+    (folder / "inbox" / "y.csv").write_bytes(y.read_bytes())
+    assert run(folder, "run", *mapping).code == 4
+    assert run(folder, "check", str(x), str(y), *mapping).code == 0
+    assert run(folder, "import", str(x), str(y), *mapping, "--no-project").code == 0
+    (event,) = run(folder, "explain", "7002", "--json").json()["events"]
+    assert "later_contents" not in event or not event["later_contents"]
+
+
 def test_run_ends_with_4_too(folder: Path, files: tuple[str, str, str]) -> None:
     first, second, mapping = files
     (folder / "inbox").mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from books.files.consumed import NO_CACHE
 from processors.intake.mapping import parse_mapping
 from schemas.facts import PurchaseRecorded
 from tests.fakes.books import MemoryBooks
@@ -46,7 +47,11 @@ class Shop:
         self._names = count()
 
     def file(self, *rows: str) -> Path:
-        path = self._scratch / f"export-{next(self._names)}.csv"
+        return self.file_named(f"export-{next(self._names)}.csv", *rows)
+
+    def file_named(self, name: str, *rows: str) -> Path:
+        path = self._scratch / str(next(self._names)) / name
+        path.parent.mkdir()
         path.write_text("".join(f"{row}\n" for row in (HEADER, *rows)))
         return path
 
@@ -94,6 +99,45 @@ def test_a_file_whose_rows_all_belong_to_orders_of_another_is_known_again(shop: 
         shop.books = new_books()
         assert shop.take(first, second, as_is=as_is).facts == 3
         assert shop.take(second, as_is=as_is).records == 0
+
+
+def test_a_mended_file_alone_brings_in_no_part_of_an_order(shop: Shop) -> None:
+    first, wrong = shop.file(ANNA, BERT), shop.file(BERT_TOO.replace("300", "?"), CARL)
+    assert shop.take(first, wrong).rejects == 1
+    (kept,) = rejects_of(shop.books.read())
+    assert kept.message.endswith(
+        f"Its rows stand in '{first.name}', '{wrong.name}': "
+        "give all these files again, in one command, under these names"
+    )
+    mended = shop.file_named(wrong.name, BERT_TOO, CARL)
+    for alone in (first, mended, mended):
+        done = shop.take(alone)
+        assert (done.facts - done.duplicates, done.has_alarm) == (0, True), alone
+        assert "7002" not in shop.orders()
+    messages = [reject.message for reject in rejects_of(shop.books.read())]
+    assert len(messages) == 3, "of each file alone one, however often it is given"
+    assert f"(reject 1), and has 1 here, without those in '{first.name}'" in messages[2]
+    done = shop.take(first, mended)
+    assert (done.rejects, done.refused_again, done.conflicts) == (0, 0, 0)
+    assert shop.orders()["7002"] == [1_000, 30_000]
+    assert NO_CACHE.past(shop.books.read()).mended == {1, 2, 3}
+    assert [shop.take(*files).has_alarm for files in ([first], [mended], [mended, first])] == [False] * 3
+
+
+def test_an_order_that_turned_out_to_be_two_comes_in_with_all_its_files(shop: Shop) -> None:
+    first, wrong = shop.file(ANNA, BERT), shop.file(CARL.replace("7003", "7002"))
+    assert shop.take(first, wrong).rejects == 1
+    mended = shop.file_named(wrong.name, CARL)
+    assert shop.take(first, mended).rejects == 0
+    assert shop.orders() == {"7001": [2_500], "7002": [1_000], "7003": [1_000]}
+
+
+def test_of_two_exports_the_newer_one_may_come_alone(shop: Shop) -> None:
+    older, newer = shop.file(ANNA, CARL, BERT, BERT_TOO), shop.file(ANNA, CARL, BERT.replace("10.00", "?"))
+    assert shop.take(older, newer).rejects == 1
+    mended = shop.file_named(newer.name, ANNA, CARL, BERT.replace("10.00", "8.00"))
+    assert shop.take(mended).rejects == 0
+    assert shop.orders()["7002"] == [800]
 
 
 def test_further_rows_in_a_later_command_are_a_conflict(shop: Shop) -> None:
