@@ -19,6 +19,7 @@ from processors.intake.formats.avro import check_container, read_avro_container
 from processors.intake.formats.csv_rows import CsvReader
 from processors.intake.formats.fragments import Piece
 from processors.intake.formats.json_lines import read_json_lines
+from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.text_encodings import UTF_16_MARKS
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ColumnMapping
@@ -98,19 +99,19 @@ class Input:
         """Whether several rows make one order, so that it is read by `pieces`."""
         return self.mapping is not None and self.mapping.group_by is not None
 
-    def pieces(self, unknown: UnknownFields | None = None) -> Iterator[Piece]:
+    def pieces(self, unknown: UnknownFields | None = None, above: RowsAbove | None = None) -> Iterator[Piece]:
         """The pieces of orders, from the beginning of a file whose rows are grouped.
 
-        Rows that the mapping leaves out are counted in `unknown`. Raises InputRefused if the file is no longer what it
-        was when it was opened.
+        Rows that the mapping leaves out are counted in `unknown`; `above` is what the rows of the files before it said.
+        Raises InputRefused if the file is no longer what it was when it was opened.
         """
         with self.path.open("rb") as stream:
             self._check_unchanged(stream)
             if self.size and self.format == "csv":
-                yield from self._csv(stream, unknown).pieces()
+                yield from self._csv(stream, unknown, above).pieces()
             elif self.size:
                 with closing(self._parquet(unknown)) as reader:
-                    yield from reader.pieces()
+                    yield from reader.pieces(above)
             self._check_unchanged(stream)
 
     def _whole_orders(self, door: Door) -> Iterator[Read]:
@@ -147,8 +148,8 @@ class Input:
             elif self.format == "parquet":
                 self._parquet(None).close()
 
-    def _csv(self, stream: BinaryIO, unknown: UnknownFields | None) -> CsvReader:
-        return CsvReader(stream, _needed(self.mapping, self.shown), self.shown, self.name, unknown)
+    def _csv(self, stream: BinaryIO, unknown: UnknownFields | None, above: RowsAbove | None = None) -> CsvReader:
+        return CsvReader(stream, _needed(self.mapping, self.shown), self.shown, self.name, unknown, above)
 
     def _parquet(self, unknown: UnknownFields | None) -> ParquetReader:
         from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays

@@ -31,6 +31,7 @@ from processors.intake.formats.fragments import (
     disagreement,
     encode_fragment,
 )
+from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
@@ -54,6 +55,7 @@ _by_place: Final = attrgetter("key", "rank", "row")
 _SEVERAL: Final = (tuple, list)
 
 Pair = tuple[int, int]
+PiecesOf = Callable[[UnknownFields | None, RowsAbove], Iterator[Piece]]
 
 
 class WholeOrder(NamedTuple):
@@ -107,6 +109,8 @@ class WholeOrders:
         self._columns = mapping.columns()
         self._fills = mapping.fill
         self._last_key = ""
+        self._sure_key = ""  # that of the last row that surely names its order, with no broken row after it
+        self._above = RowsAbove()
         self._names = names
         self._door = door
         self._held_bytes = held_bytes = held_bytes // 2  # while they are drained, the sort by time is filled
@@ -126,29 +130,33 @@ class WholeOrders:
         self._pieces.close()
         self._undecided.close()
 
-    def take(self, rank: int, pieces_of: Callable[[UnknownFields | None], Iterator[Piece]]) -> Iterator[None]:
+    def take(self, rank: int, pieces_of: PiecesOf) -> Iterator[None]:
         """Take in the file of this rank, one piece at each step. A piece without an instant has that of the one before.
 
         At the head of the file it has the first that any gives, for which the file is read once more.
         """
         previous: int | None = None
-        for piece in pieces_of(self._door.unknown):
+        for piece in pieces_of(self._door.unknown, self._above):
             given = piece.occurred_at if isinstance(piece, Fragment) else None
             if given is None and previous is None:
-                found = (each.occurred_at for each in pieces_of(None) if isinstance(each, Fragment))
+                found = (each.occurred_at for each in pieces_of(None, RowsAbove()) if isinstance(each, Fragment))
                 given = next((at for at in found if at is not None), EARLIEST_AT)
             previous = previous if given is None else given
             if isinstance(piece, Fragment):
                 if self._fills:
                     # A blank cell says what the row above says, which may be the last one of the file before.
                     self._last_key = piece.key = self._last_key if piece.leads else piece.key
+                    self._sure_key = self._sure_key if piece.is_doubtful else piece.key
                 piece.rank = rank
                 piece.occurred_at = previous
                 self._rows[rank] += piece.rows
                 self._pieces.add(piece, piece.held_bytes)
             else:
-                self._last_key = ""
+                if piece.before is None and self._last_key:
+                    piece = piece._replace(before=self._last_key)  # noqa: PLW2901 - the last row of the file before
                 self._take_broken(rank, piece, previous)
+                self._last_key = ""
+                self._sure_key = self._sure_key if piece.row.is_doubtful else ""
             yield None
 
     def orders(self) -> Iterator[WholeOrder]:
@@ -221,6 +229,8 @@ class WholeOrders:
         row = broken.row
         beside = [key for key in dict.fromkeys((broken.before, broken.after)) if key is not None and row.key is None]
         sure = row.candidates if row.key is None else [row.key]
+        if row.is_doubtful:
+            beside, sure = [], [*sure, self._sure_key] if self._sure_key else sure
         keys = [(key, False) for key in sure] + [(key, True) for key in beside or [""]]
         # Each of these orders keeps the row if it is refused; of long rows with many candidates, only the beginning.
         several = len(sure) + len(beside)

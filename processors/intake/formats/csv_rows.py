@@ -13,7 +13,7 @@ from processors.intake.door import Door
 from processors.intake.formats.cells import cleaned
 from processors.intake.formats.fragments import Fragments, Piece, TableRow
 from processors.intake.formats.json_lines import Line, text_lines
-from processors.intake.formats.row_choice import RowChoice
+from processors.intake.formats.row_choice import RowChoice, RowsAbove
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, suggested
 from processors.intake.input_records import InputRefused, Read
@@ -147,20 +147,23 @@ def _never_closed(number: int, found: str = "") -> Problem:
 class CsvReader:
     """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
-    Rows that the mapping leaves out are counted in `unknown`. Raises InputRefused if the header does not fit it.
+    Rows that the mapping leaves out are counted in `unknown`; `above` is what the files before it said. Raises
+    InputRefused if the header does not fit it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - with one caller
         self,
         stream: BinaryIO,
         mapping: ColumnMapping,
         name: str,
         file: str = "",
         unknown: UnknownFields | None = None,
+        above: RowsAbove | None = None,
     ) -> None:
         self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding)
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
+        self._above = above
         header = next((row for row in self._rows if not _SEPARATOR_SAID.fullmatch(row.raw)), None)
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
@@ -171,7 +174,7 @@ class CsvReader:
             self._keys = [at[column] for column in mapping.group_by or ()]
             self._time = next((slot for slot in self._plan.head if slot.field == "occurred_at"), None)
             self._times = [at[column] for column in self._time.columns] if self._time else []
-            self._choice = RowChoice(mapping, at, unknown)
+            self._choice = RowChoice(mapping, at, unknown, above)
 
     def records(self, door: Door) -> Iterator[Read]:
         """The records of a file whose rows are not grouped, in its order."""
@@ -184,7 +187,7 @@ class CsvReader:
 
     def pieces(self) -> Iterator[Piece]:
         """The pieces of the orders of a file whose rows are grouped, in its order."""
-        yield from Fragments(self._plan, self._head_of).read(self._table_rows())
+        yield from Fragments(self._plan, self._head_of, self._above).read(self._table_rows())
 
     def _taken_rows(self) -> Iterator[tuple[int, Row]]:
         """The rows that the mapping takes, their numbers, and with two cells more their place if it asks for that."""

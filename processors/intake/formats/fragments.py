@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
 from processors.intake.refusal import Problem, quoted
 from schemas.bounds import MAX_EVENT_BYTES
@@ -29,7 +30,8 @@ class TableRow(NamedTuple):
     `number` counts the rows from 1, `at_line` is the line it begins at. `said` holds the head's cells as they stand,
     `line` those of the line as they were read. `key` is None where a row names no order. A broken row has a problem
     and no cells; it has a key only where that is certain, else `candidates` are the orders that it may belong to.
-    `is_orphan` says of a row that names no order that the row above, which does, is not taken.
+    `is_orphan` says of a row that names no order that the row above, which does, is not taken; `is_doubtful` that the
+    row above, which does and is its only candidate, may be no order.
     """
 
     number: int
@@ -42,6 +44,7 @@ class TableRow(NamedTuple):
     problem: Problem | None = None
     candidates: Sequence[str] = ()
     is_orphan: bool = False
+    is_doubtful: bool = False
 
 
 class Fragment(msgspec.Struct, array_like=True, gc=False):
@@ -75,6 +78,8 @@ class Fragment(msgspec.Struct, array_like=True, gc=False):
     is_sure: bool = True
     # Whether it names no order, and no row above it in its file does, or is broken.
     leads: bool = False
+    # Whether its first row may be none of an order, such as a page's subtotal.
+    is_doubtful: bool = False
 
     @property
     def held_bytes(self) -> int:
@@ -102,10 +107,19 @@ Piece = Fragment | BrokenRow
 
 
 class Fragments:
-    """Makes the pieces of one file from its rows; `head_of` reads the cells of a head."""
+    """Makes the pieces of one file from its rows; `head_of` reads the cells of a head.
 
-    def __init__(self, plan: Plan, head_of: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    With `fill`, a row that names no order goes on with the row above. Where that one names a new order, and says hardly
+    anything of it, it may be a page's subtotal that stands among the rows of the order before: then the rows below it
+    belong to either of the two. `above` is what the rows of the files before said.
+    """
+
+    def __init__(
+        self, plan: Plan, head_of: Callable[[Sequence[Any]], Sequence[Any]], above: RowsAbove | None = None
+    ) -> None:
         self._plan = plan
+        self._above = RowsAbove() if above is None else above
+        self._product_at = next((at for at, slot in enumerate(plan.lines) if slot.field == "sku"), None)
         self._head_of = head_of
         self._instant_at = next((at for at, slot in enumerate(plan.head) if slot.field == "occurred_at"), None)
         self._fills = plan.mapping.fill
@@ -120,9 +134,9 @@ class Fragments:
     def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
         """All pieces, in the order of the file."""
         for row in rows:
+            if self._fills and row.problem is None and not row.is_orphan:
+                row = self._filled(row)  # noqa: PLW2901 - its blank cells say what the row above says
             key = row.key
-            if key is None and self._fills and row.problem is None and not row.is_orphan:
-                key = self._key_above  # a blank cell says what the row above says
             self._key_above = key if row.problem is None else None
             if self._first_that_says is None and (key is not None or row.problem is not None or row.is_orphan):
                 self._first_that_says = row.number
@@ -149,6 +163,42 @@ class Fragments:
             yield self._open
         yield from self._settled(None)
 
+    def _filled(self, row: TableRow) -> TableRow:
+        """A row with the key that it says, or that the row above says."""
+        above, key = self._above, row.key
+        if key is None:
+            if above.doubted is not None:
+                return self._between(row, above.doubted)
+            return row if self._key_above is None else row._replace(key=self._key_above)
+        is_new = above.names(key)
+        if key != self._key_above:
+            above.doubted = key if is_new and self._may_be_none(row) else None
+        return row
+
+    def _may_be_none(self, row: TableRow) -> bool:
+        """Whether a row that names an order has no time, or neither a product nor anything else of an order's head."""
+        if self._instant_at is None:
+            return False
+        keys = self._plan.mapping.group_by or ()
+        says = [0, 0]  # cells of the time, and others
+        for at, (slot, said) in enumerate(zip(self._plan.head, row.said, strict=False)):
+            for column, cell in zip(slot.columns, said if isinstance(said, tuple) else (said,), strict=False):
+                if column not in keys and cell != column and not self._plan.is_blank(cell):
+                    says[at != self._instant_at] += 1
+        has_product = self._product_at is None or row.line[self._product_at] is not None
+        times, others = says
+        return not times or (not has_product and not others)
+
+    def _between(self, row: TableRow, doubted: str) -> TableRow:
+        columns = self._plan.mapping.group_by or ()
+        by = f"leave_out: {{{columns[0]}: [{doubted}]}}" if len(columns) == 1 else "leave_out"
+        message = (
+            f"line {row.at_line} names no order, and the row above it that does, {quoted(doubted)}, has no time or no "
+            f"product: if that one is no order (a subtotal, a page's header), leave it out in the mapping, {by}; else "
+            "mend it"
+        )
+        return row._replace(problem=Problem("missing_field", message), candidates=[doubted], is_doubtful=True)
+
     def _begun(self, row: TableRow, key: str) -> Fragment:
         head = self._head_of(row.said)
         instant = None if self._instant_at is None else head[self._instant_at]
@@ -166,6 +216,7 @@ class Fragments:
             row.size,
             1,
             begins=self._is_first,
+            is_doubtful=bool(key) and self._above.doubted == key,
         )
 
     def _add(self, fragment: Fragment, row: TableRow) -> None:

@@ -1,6 +1,6 @@
 """Reads Parquet files through a column mapping, or (without one) with the fields of a fact as columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from processors.intake.door import Door
 from processors.intake.formats.fragments import Fragments, Piece, TableRow
 from processors.intake.formats.parquet_columns import Columns, columns_read, documents
-from processors.intake.formats.row_choice import RowChoice
+from processors.intake.formats.row_choice import RowChoice, RowsAbove, head_columns
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.input_records import InputRefused, Read, as_json, refused
 from processors.intake.mapping import FIRST_CELL, PLACE_COLUMNS, ColumnMapping
@@ -85,21 +85,26 @@ class ParquetReader:
             problem = _unreadable("record", self._record, error)
             yield refused(self._record, self._record, Refusal(problem.reason, problem.message), b"")
 
-    def pieces(self) -> Iterator[Piece]:
-        """The pieces of the orders of a file whose rows are grouped; where reading fails, the last one is broken."""
+    def pieces(self, above: RowsAbove | None = None) -> Iterator[Piece]:
+        """The pieces of the orders of a file whose rows are grouped; where reading fails, the last one is broken.
+
+        `above` is what the rows of the files before it said.
+        """
         if self._mapping is not None:
             plan = Plan(self._mapping)
-            yield from Fragments(plan, lambda said: said).read(self._table_rows(plan, self._mapping))
+            rows = self._table_rows(plan, self._mapping, above)
+            yield from Fragments(plan, lambda said: said, above).read(rows)
 
-    def _table_rows(self, plan: Plan, mapping: ColumnMapping) -> Iterator[TableRow]:
+    def _table_rows(self, plan: Plan, mapping: ColumnMapping, above: RowsAbove | None) -> Iterator[TableRow]:
         try:
-            for columns, numbers in self._batches(plan, mapping):
+            for columns, numbers, orphans in self._batches(plan, mapping, above):
                 raws = columns.raws(mapping.columns())
                 for number, key, said, line, raw in zip(
                     numbers, columns.keys(), columns.heads(), columns.lines(), raws, strict=True
                 ):
                     self._record = number
-                    yield TableRow(number, number, key, said, line, raw, ROW_BYTES)
+                    is_orphan = number in orphans
+                    yield TableRow(number, number, key, said, line, raw, ROW_BYTES, is_orphan=is_orphan)
         except (pa.ArrowException, OSError) as error:
             number = self._record + 1
             yield TableRow(number, number, None, (), (), None, 0, _unreadable("row", number, error))
@@ -115,7 +120,7 @@ class ParquetReader:
                     yield Read(self._record, self._record, admitted, None, b"", RECORD_BYTES)
 
     def _single_rows(self, plan: Plan, mapping: ColumnMapping, door: Door) -> Iterator[Read]:
-        for columns, numbers in self._batches(plan, mapping):
+        for columns, numbers, _ in self._batches(plan, mapping):
             raws = columns.raws(mapping.columns())
             for number, head, line, raw in zip(numbers, columns.heads(), columns.lines(), raws, strict=True):
                 self._record = number
@@ -127,38 +132,43 @@ class ParquetReader:
                     read = refused(number, number, read.refusal, kept, headers=read.headers)
                 yield read
 
-    def _batches(self, plan: Plan, mapping: ColumnMapping) -> Iterator[tuple[Columns, Sequence[int]]]:
-        """The rows that the mapping takes, and their numbers in the file."""
-        choice, begin = self._choice(mapping), 1
+    def _batches(
+        self, plan: Plan, mapping: ColumnMapping, above: RowsAbove | None = None
+    ) -> Iterator[tuple[Columns, Sequence[int], Container[int]]]:
+        """The rows that the mapping takes, their numbers in the file, and those of its orphans (see RowChoice)."""
+        positions = {column: at for at, column in enumerate(self._chosen_by(mapping))}
+        choice, begin = RowChoice(mapping, positions, self._unknown, above), 1
         for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=self._columns(mapping)):
-            rows, numbers = self._chosen(plan, batch, range(begin, begin + batch.num_rows), choice)
+            rows, numbers, orphans = self._chosen(plan, batch, range(begin, begin + batch.num_rows), choice)
             begin += batch.num_rows
-            yield Columns(plan, rows, numbers, self._file_name), numbers
+            yield Columns(plan, rows, numbers, self._file_name), numbers, orphans
 
     def _columns(self, mapping: ColumnMapping) -> list[str]:
         return columns_read(mapping, self._file.schema_arrow)
 
-    def _choice(self, mapping: ColumnMapping) -> RowChoice:
-        positions = {column: at for at, column in enumerate(self._chosen_by(mapping))}
-        return RowChoice(mapping, positions, self._unknown)
-
     def _chosen_by(self, mapping: ColumnMapping) -> list[str]:
         """The columns by which rows are chosen; the first one of the file before the others."""
         named = [name for name in (*mapping.only, *mapping.leave_out) if name != FIRST_CELL]
-        keys = [name for name in mapping.group_by or () if name not in PLACE_COLUMNS] if mapping.fill else []
-        return [self._file.schema_arrow.names[0], *named, *keys]
+        keys = [*(mapping.group_by or ()), *head_columns(mapping)] if mapping.fill else []
+        return [self._file.schema_arrow.names[0], *named, *(name for name in keys if name not in PLACE_COLUMNS)]
 
-    def _chosen(self, plan: Plan, rows: Any, numbers: Sequence[int], choice: RowChoice) -> tuple[Any, Sequence[int]]:
-        """The rows that the mapping takes, and their numbers in the file."""
+    def _chosen(
+        self, plan: Plan, rows: Any, numbers: Sequence[int], choice: RowChoice
+    ) -> tuple[Any, Sequence[int], Container[int]]:
+        """The rows that the mapping takes, their numbers in the file, and those of the orphans among them."""
         if not choice.is_needed:
-            return rows, numbers
+            return rows, numbers, ()
         columns = Columns(plan, rows, numbers, self._file_name)
         by = [
             columns.values(name) if name in rows.schema.names else [None] * rows.num_rows
             for name in self._chosen_by(plan.mapping)
         ]
-        taken = [choice.takes(cells, len(by)) for cells in zip(*by, strict=True)]
-        return rows.filter(pa.array(taken, pa.bool_())), list(compress(numbers, taken))
+        taken, orphans = [], set()
+        for number, cells in zip(numbers, zip(*by, strict=True), strict=True):
+            taken.append(choice.takes(cells, len(by)))
+            if choice.is_orphan:
+                orphans.add(number)
+        return rows.filter(pa.array(taken, pa.bool_())), list(compress(numbers, taken)), orphans
 
 
 def _check_columns(schema: Any, mapping: ColumnMapping, name: str) -> None:

@@ -4,34 +4,80 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from processors.intake.formats.cells import cleaned, text
-from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping
+from processors.intake.mapping import ENDS_AT, FIRST_CELL, ColumnMapping, columns_of
 from processors.intake.refusal import Problem
 from processors.intake.unknown_fields import UnknownFields
 
 # Orders of which is remembered what their rows said, for rows of theirs that stand further down.
 MAX_ORDERS_REMEMBERED: Final = 50_000
 
+Key = tuple[str, ...]
+
+
+class RowsAbove:
+    """Remembers what the rows of one command's files said so far, where a blank cell says what the rows above say.
+
+    `left_out` says that the last row that names an order was left out. `doubted` is the key of the last row that names
+    one, if it may be none (see Fragments).
+    """
+
+    def __init__(self) -> None:
+        self.key: Key = ()
+        self.said: dict[str, str] = {}
+        self.left_out = False
+        self.doubted: str | None = None
+        self._orders: dict[Key, dict[str, str]] = {}
+        self._named: dict[str, None] = {}
+
+    def knows(self, key: Key) -> bool:
+        """Whether a row above says that it belongs to an order."""
+        return key in self._orders
+
+    def go_on_with(self, key: Key) -> None:
+        """Take up what the rows of an order said above."""
+        if key != self.key:
+            self.key = key
+            self.said = self._orders.setdefault(key, {})
+            if len(self._orders) > MAX_ORDERS_REMEMBERED:
+                del self._orders[next(iter(self._orders))]
+
+    def names(self, order: str) -> bool:
+        """Note that a row that is taken names an order; whether it is the first one that does."""
+        if order in self._named:
+            return False
+        self._named[order] = None
+        if len(self._named) > MAX_ORDERS_REMEMBERED:
+            del self._named[next(iter(self._named))]
+        return True
+
 
 class RowChoice:
     """Chooses among the rows of one file; `positions` says which of a row's cells each column is, from 0.
 
     Rows that are left out are counted in `unknown`, by column and value. Where the mapping has `fill`, a blank cell
-    says what the order's rows above say: an order is taken whole, or left out whole. `is_orphan` says of the last row
-    that it was taken and names no order, while the row that does so above it was left out.
+    says what the order's rows above say, in the files before too (`above`): an order is taken whole, or left out whole.
+    A row that is no order's, such as a page's subtotal, changes nothing for the rows below it. `is_orphan` says of the
+    last row that it was taken and names no order, while the row that does so above it was left out.
     """
 
-    def __init__(self, mapping: ColumnMapping, positions: dict[str, int], unknown: UnknownFields | None) -> None:
+    def __init__(
+        self,
+        mapping: ColumnMapping,
+        positions: dict[str, int],
+        unknown: UnknownFields | None,
+        above: RowsAbove | None = None,
+    ) -> None:
         at = positions | {FIRST_CELL: 0}
         self._only = [(column, at[column], frozenset(values)) for column, values in mapping.only.items()]
         self._out = [(column, at[column], frozenset(values)) for column, values in mapping.leave_out.items()]
         self._ends_at = frozenset(mapping.ends_at)
         self._unknown = unknown
         self._keys = [at[column] for column in mapping.group_by or () if column in at] if mapping.fill else []
-        self._key: tuple[str, ...] = ()
-        self._above: dict[int, str] = {}
-        self._orders: dict[tuple[str, ...], dict[int, str]] = {}
+        self._heads = [(column, at[column]) for column in head_columns(mapping) if column in at]
+        self._blanks = frozenset(["", *mapping.null_values])
+        self._above = RowsAbove() if above is None else above
+        self._said_above: dict[str, str] = {}
         self._names_an_order = True
-        self._order_left_out = False
         self.is_orphan = False
         self.has_ended = False
 
@@ -44,9 +90,9 @@ class RowChoice:
         """Whether a row is taken. Of a row that has not `width` cells only the first cell is looked at."""
         self._names_an_order = True
         taken = self._takes(cells, width)
-        self.is_orphan = taken and not self._names_an_order and self._order_left_out
+        self.is_orphan = taken and not self._names_an_order and self._above.left_out
         if self._names_an_order:
-            self._order_left_out = not taken
+            self._above.left_out = not taken
         return taken
 
     def _takes(self, cells: Sequence[Any], width: int) -> bool:
@@ -55,31 +101,49 @@ class RowChoice:
             self.has_ended = True
             return self._left_out(ENDS_AT, "the table ends")
         whole = len(cells) == width
-        if whole and self._keys:
-            self._go_on_with(cells)
+        if self._keys:
+            self._go_on_with(cells, whole=whole)
         for column, at, values in self._out:
-            if (whole or column == FIRST_CELL) and (said := self._filled(cells, at, column)) in values:
+            if (whole or at == 0) and (said := self._filled(cells, at, column)) in values:
                 return self._left_out(column, said)
         for column, at, values in self._only:
             if whole and (said := self._filled(cells, at, column)) not in values:
                 return self._left_out(column, said)
         return True
 
-    def _go_on_with(self, cells: Sequence[Any]) -> None:
+    def _go_on_with(self, cells: Sequence[Any], *, whole: bool) -> None:
         """Take up what the rows of this order said above; a row without a key goes on with the one before."""
+        self._said_above = self._above.said
+        if not whole:
+            self._names_an_order = not self._is_left_out_by_key(cells, whole=False) and any(map(self._said, cells[1:]))
+            return
         key = tuple([self._said(cells[at]) for at in self._keys])
         self._names_an_order = any(key)
-        if self._names_an_order and key != self._key:
-            self._key = key
-            self._above = self._orders.setdefault(key, {})
-            if len(self._orders) > MAX_ORDERS_REMEMBERED:
-                del self._orders[next(iter(self._orders))]
+        if not self._names_an_order:
+            return
+        if self._is_left_out_by_key(cells, whole=True) or (not self._above.knows(key) and self._heads_no_order(cells)):
+            self._names_an_order = False
+            self._said_above = {}
+        else:
+            self._above.go_on_with(key)
+            self._said_above = self._above.said
+
+    def _is_left_out_by_key(self, cells: Sequence[Any], *, whole: bool) -> bool:
+        """Whether a row is left out for what stands in place of its key, which then is none."""
+        return any(
+            at in self._keys and (whole or at == 0) and self._said(cells[at]) in values for _, at, values in self._out
+        )
+
+    def _heads_no_order(self, cells: Sequence[Any]) -> bool:
+        """Whether a row says nothing of an order but a key, or repeats the header."""
+        said = [(column, self._said(cells[at])) for column, at in self._heads]
+        return bool(said) and all(cell in self._blanks or cell == column for column, cell in said)
 
     def _filled(self, cells: Sequence[Any], at: int, column: str) -> str:
         said = self._said(cells[at])
         if said and self._keys:
-            self._above.setdefault(at, said)
-        return said or ("" if column == FIRST_CELL else self._above.get(at, ""))
+            self._said_above.setdefault(column, said)
+        return said or ("" if column == FIRST_CELL else self._said_above.get(column, ""))
 
     def _left_out(self, column: str, value: str) -> bool:
         if self._unknown is not None:
@@ -94,3 +158,9 @@ class RowChoice:
             return cleaned(text(cell, "", ""))
         except Problem:
             return repr(cell)
+
+
+def head_columns(mapping: ColumnMapping) -> list[str]:
+    """The columns of an order's head, without those of its key."""
+    columns = dict.fromkeys(column for source in mapping.fields.values() for column in columns_of(source))
+    return [column for column in columns if column not in (mapping.group_by or ())] if mapping.fill else []

@@ -149,6 +149,133 @@ def test_a_cell_too_many_before_the_key_makes_another_cell_of_it(tmp_path: Path)
     assert taken.refused.keys() == {"A"}
 
 
+# ------------------------------------------------------------------------------------- rows among those of one order
+
+SUBTOTALS = [
+    ["本页小计,,,,1.00"],
+    ["Subtotal,,,,"],
+    ["Page 2,,,,"],
+    ["Subtotal,2026-11-01,,,1.00"],
+    ["本页小计,,,1件,1.00", "第2页,,,,", "o,t,m,k,a"],
+    ["第 2 页"],
+]
+
+
+@pytest.mark.parametrize("rows", SUBTOTALS)
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_an_order_around_a_subtotal_is_not_taken_without_the_rows_below(
+    tmp_path: Path, rows: list[str], cut: int
+) -> None:
+    all_rows = [f"Z,{T},zoe,z1,8.00", f"A,{T},anna,a1,1.00", *rows, ",,,a2,2.00", ",,,a3,4.00", f"C,{T},cy,c1,8.00"]
+    at = {0: 0, 1: 2, 2: 2 + len(rows)}[cut]
+    files = [all_rows[:at], all_rows[at:]] if at else [all_rows]
+    taken = filled(tmp_path, *files)
+    assert "A" not in taken.orders
+    assert taken.orders["Z"] == [("z1", 800)]
+    kept = [one.raw.decode() for one in taken.arrived if one.refusal is not None]
+    assert all(any(row in raw for raw in kept) for row in [*rows, *all_rows[-3:-1]])
+    left_out = [row.partition(",")[0] for row in rows]
+    for column in ("o", "*first"):
+        taken = filled(tmp_path, *files, leave_out={column: left_out})
+        assert taken.orders == {
+            "Z": [("z1", 800)],
+            "A": [("a1", 100), ("a2", 200), ("a3", 400)],
+            "C": [("c1", 800)],
+        }
+        assert not taken.refused
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_subtotal_among_orders_with_keys_of_two_columns_is_none_of_them(tmp_path: Path, form: str) -> None:
+    header = "store,number,day,clock,m,k,a"
+    key, when = ["store", "number"], ["day", "clock"]
+    fields = {"event_id": key, "order_id": key, "occurred_at": when, "member_id": "m"}
+    how = FILLED | {"fields": fields, "group_by": key}
+    rows = [
+        "s1,1,2026-11-01,10:00,anna,a1,1.00",
+        ",Subtotal,,,,,1.00",
+        ",,,,,a2,2.00",
+        "s1,2,2026-11-01,11:00,cy,c1,8.00",
+    ]
+    path = table(tmp_path, form, 0, header, rows)
+    taken = read([path], mapping(**how))
+    assert taken.orders == {"s1/2": [("c1", 800)]}
+    assert "leave it out in the mapping, leave_out; else" in taken.refused["s1/1"].message
+    taken = read([path], mapping(**how, leave_out={"number": ["Subtotal"]}))
+    assert taken.orders == {"s1/1": [("a1", 100), ("a2", 200)], "s1/2": [("c1", 800)]}
+    assert not taken.refused
+
+
+def test_a_refusal_names_the_row_that_may_be_a_subtotal_and_the_setting_that_leaves_it_out(tmp_path: Path) -> None:
+    taken = filled(tmp_path, [f"A,{T},anna,a1,1.00", "本页小计,,,,1.00", ",,,a2,2.00"])
+    assert taken.refused["A"].message == (
+        "line 4 names no order, and the row above it that does, '本页小计', has no time or no product: if that one is "
+        "no order (a subtotal, a page's header), leave it out in the mapping, leave_out: {o: [本页小计]}; else mend it"
+    )
+
+
+def test_an_order_whose_first_row_is_wrong_does_not_spoil_the_one_before(tmp_path: Path) -> None:
+    for wrong in (f"B,{T},bob,,2.00", f"B,{T},bob,b1,?", "B,yesterday,bob,b1,2.00"):
+        taken = filled(tmp_path, [f"A,{T},anna,a1,1.00", wrong, ",,,b2,2.00", f"C,{T},cy,c1,8.00"])
+        assert taken.orders == {"A": [("a1", 100)], "C": [("c1", 800)]}
+        assert taken.refused.keys() == {"B"}
+
+
+@pytest.mark.parametrize("choice", [{"only": {"s": ["paid"]}}, {"leave_out": {"s": ["pending"]}}])
+@pytest.mark.parametrize("cut", [0, 2, 3, 4])
+def test_rows_around_a_subtotal_are_chosen_as_the_first_row_of_their_order(
+    tmp_path: Path, choice: dict[str, Any], cut: int
+) -> None:
+    rows = [f"Z,{T},zoe,z1,8.00,paid", f"A,{T},anna,a1,1.00,pending", ",,,a2,2.00,", "小计,,,,3.00,", ",,,a3,4.00,"]
+    leave_out = choice.get("leave_out", {}) | {"o": ["小计"]}
+    taken = filled(tmp_path, rows[:cut], rows[cut:], header="o,t,m,k,a,s", **choice | {"leave_out": leave_out})
+    assert taken.orders == {"Z": [("z1", 800)]}
+    assert not taken.refused
+    rows[1] = rows[1].replace("pending", "paid")
+    taken = filled(tmp_path, rows[:cut], rows[cut:], header="o,t,m,k,a,s", **choice)
+    whole = {"Z": [("z1", 800)], "A": [("a1", 100), ("a2", 200), ("a3", 400)]}
+    assert taken.orders == (whole if "only" in choice else {"Z": [("z1", 800)]}), "only leaves the subtotal out"
+
+
+# -------------------------------------------------------------------------- orders that are left out, and cut by files
+
+
+@pytest.mark.parametrize("choice", [{"only": {"s": ["paid", ""]}}, {"leave_out": {"s": ["pending"]}}])
+@pytest.mark.parametrize("key", ["P", ""])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_pending_order_that_is_cut_is_left_out_in_both_files(
+    tmp_path: Path, choice: dict[str, Any], key: str, form: str
+) -> None:
+    first = [f"Z,{T},zoe,z1,8.00,paid", f"P,{T},pia,p1,1.00,pending", f"{key},,,p2,2.00,"]
+    second = [f"{key},,,p3,4.00,", f"{key},,,p4,4.00,", f"C,{T},cy,c1,8.00,paid", ",,,c2,1.00,"]
+    paths = [table(tmp_path, form, at, "o,t,m,k,a,s", rows) for at, rows in enumerate((first, second))]
+    taken = read(paths, mapping(**FILLED, **choice))
+    assert taken.orders == {"Z": [("z1", 800)], "C": [("c1", 800), ("c2", 100)]}
+    assert not taken.refused
+
+
+@pytest.mark.parametrize("cut", [0, 2])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_row_below_one_that_is_left_out_is_nobodys_in_all_formats(tmp_path: Path, form: str, cut: int) -> None:
+    rows = [f"A,{T},anna,a1,1.00,item", f"B,{T},bob,SHIP,5.00,ship", ",,,b2,4.00,item", f"C,{T},cy,c1,8.00,item"]
+    files = [rows[:cut], rows[cut:]] if cut else [rows]
+    paths = [table(tmp_path, form, at, "o,t,m,k,a,s", each) for at, each in enumerate(files)]
+    taken = read(paths, mapping(**FILLED, leave_out={"s": ["ship"]}))
+    assert taken.orders == {"A": [("a1", 100)], "C": [("c1", 800)]}
+    assert len(taken.refused) == 1
+
+
+def table(scratch: Path, form: str, number: int, header: str, rows: Sequence[str]) -> Path:
+    """A file of these rows, in which an empty cell of Parquet is null."""
+    if form == "csv":
+        return write(scratch / f"page{number}.csv", rows, header)
+    cells = zip(*(row.split(",") for row in rows), strict=True)
+    columns = {name: [cell or None for cell in column] for name, column in zip(header.split(","), cells, strict=True)}
+    schema = pa.schema({name: pa.string() for name in columns})
+    pq.write_table(pa.table(columns, schema=schema), scratch / f"page{number}.parquet")
+    return scratch / f"page{number}.parquet"
+
+
 # ------------------------------------------------------------------------------------------------ rows that stand apart
 
 
