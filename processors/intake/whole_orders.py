@@ -124,6 +124,7 @@ class WholeOrders:
         self._all = (0, 0)
         self._rows: Counter[int] = Counter()
         self._counted_once: Counter[Pair] = Counter()
+        self._counted_twice: Counter[Pair] = Counter()
 
     def close(self) -> None:
         """Forget everything."""
@@ -220,6 +221,16 @@ class WholeOrders:
                 notes.append(f"{second}: {are} the same as in {first}: counted once")
         if len(self._counted_once) > MAX_NOTES:
             notes.append(f"… and rows of {len(self._counted_once) - MAX_NOTES:,} more pairs of files, counted once too")
+        for (one, other), rows in sorted(self._counted_twice.items())[:MAX_NOTES]:
+            are = "1 row is" if rows == 1 else f"{rows:,} rows are"
+            notes.append(
+                f"{self._names[other]}: {are} the same as in {self._names[one]}, in an order that goes on from one file "
+                "to the other: counted twice. If the files overlap there, take what comes again out of one of them"
+            )
+        if len(self._counted_twice) > MAX_NOTES:
+            notes.append(
+                f"… and rows of {len(self._counted_twice) - MAX_NOTES:,} more pairs of files, counted twice too"
+            )
         return notes
 
     def _take_broken(self, rank: int, broken: BrokenRow, at: int | None) -> None:
@@ -328,18 +339,17 @@ class WholeOrders:
         """The lines of an order that has rows in several files: all of them, or those that are repeated once."""
         files = [list(pieces) for _, pieces in groupby(good, attrgetter("rank"))]
         lines = [line for piece in files[0] for line in piece.lines]
-        once: Counter[Pair] = Counter()
+        once, twice = Counter[Pair](), Counter[Pair]()
         for one, other in pairwise(files):
             relation = self._relation(one, other)
             added = [line for piece in other for line in piece.lines]
             if relation == "unclear":
                 return lines[:MAX_ROWS], self._unclear(key, one, other)
-            if relation == "repeated":
-                new = _without(added, lines)
-                once[one[0].rank, other[0].rank] += len(added) - len(new)
-                added = new
-            lines += added
+            new = _without(added, lines)
+            (once if relation == "repeated" else twice)[one[0].rank, other[0].rank] += len(added) - len(new)
+            lines += new if relation == "repeated" else added
         self._counted_once += once
+        self._counted_twice += twice
         return lines[:MAX_ROWS], None
 
     def _relation(self, one: list[Fragment], other: list[Fragment]) -> str:

@@ -440,6 +440,18 @@ def test_equal_rows_on_both_sides_of_a_cut_are_not_guessed_at(tmp_path: Path) ->
     assert "exported again" in taken.refused["7002"].message
 
 
+@pytest.mark.parametrize("first", [[ANNA, BERT, BERT_TOO], [ANNA, BERT_TOO, BERT_TOO]])
+@pytest.mark.parametrize("second", [[BERT_TOO, BERT, CARL], [BERT_TOO, CARL]])
+def test_a_row_that_ends_one_file_and_begins_the_next_counts_twice_with_a_note(
+    tmp_path: Path, first: list[str], second: list[str]
+) -> None:
+    taken = read_rows(tmp_path, first, second)
+    assert len(taken.orders["7002"]) == len(first) + len(second) - 2
+    (note,) = taken.notes
+    assert note.startswith(("page2.csv: 1 row is the same as in page1.csv", "page2.csv: 2 rows are the same"))
+    assert "counted twice. If the files overlap there, take what comes again out of one of them" in note
+
+
 def test_an_order_that_another_export_has_changed_is_refused(tmp_path: Path) -> None:
     changed = BERT.replace("1.00", "8.00")
     taken = read_rows(tmp_path, [ANNA, BERT, CARL], [ANNA, changed, CARL])
