@@ -33,6 +33,8 @@ RECORDS_PER_REPORT: Final = 1_000
 RefusedBefore = Mapping[str, Container[int]]
 # Notes an order of which rows were read before, and gives its place, from 1, among all that it noted.
 NoteOrder = Callable[[PublishedFact], int]
+# Whether the order of this source and event id was refused, and waits for all its files to come again.
+IsAwaited = Callable[[str, str], bool]
 
 
 class Survey(msgspec.Struct):
@@ -82,6 +84,7 @@ def gather(
     on_read: Callable[[int], object] = lambda _: None,
     judge: Judge | None = None,
     note_order: NoteOrder | None = None,
+    is_awaited: IsAwaited = lambda _, __: False,
 ) -> Iterator[Gathered]:
     """Reads all inputs and puts their records in order: by (instant, SHA-256, record), or if `as_is` as they come.
 
@@ -92,7 +95,7 @@ def gather(
     temporary files in `folder`. `on_read` is told now and then how many more records were read. What `judge` refuses
     is kept with the bytes as they came (a fact that is refused later is kept as canonical JSON only).
     That the rows of an order were read before does not say that it came whole, if they lie in several inputs: such
-    orders are noted by `note_order`, and given.
+    orders are noted by `note_order`, and given. So are those of which `is_awaited` says that they were refused.
     Raises InputRefused.
     """
     survey, unknown = Survey(), UnknownFields()
@@ -104,6 +107,7 @@ def gather(
         refused=refused,
         older=older_than,
         note_order=note_order,
+        is_awaited=is_awaited,
     )
     # Orders of several rows come in the order of their keys.
     as_given = by_arrival if any(one.is_grouped for one in inputs) else None
@@ -163,6 +167,7 @@ class _Gathering:
         refused: RefusedBefore,
         older: int | None,
         note_order: NoteOrder | None,
+        is_awaited: IsAwaited,
     ) -> None:
         self._inputs = inputs
         self._survey = survey
@@ -170,6 +175,7 @@ class _Gathering:
         self._refused = refused
         self._older_than = older
         self._note_order = note_order
+        self._is_awaited = is_awaited
         self._ranks = {sha256: rank for rank, sha256 in enumerate(sorted({one.sha256 for one in inputs}))}
         self._before: dict[str, list[InputConsumed]] = {}
         for past in consumed:
@@ -225,17 +231,21 @@ class _Gathering:
                 places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]
                 new = [place for place in places if not self._is_known(place[0], at, place[1])]
                 again = self._noted(read) if parts and len(new) < len(parts) else None
-                if not new and again is None:
+                if not new and again is None and not self._was_refused(read):
                     self._survey.already += 1
                     continue
                 self._survey.count(read, self._older_than)
                 arrived = _arrived(at, self._ranks[self._inputs[index].sha256], index, read)
                 arrived.is_order = True
+                arrived.was_read = not new
                 if parts:
-                    arrived.parts = tuple(new)
-                    arrived.again, arrived.was_read = again or 0, not new
+                    arrived.parts, arrived.again = tuple(new), again or 0
                 yield arrived, read.size
             self._survey.notes += whole.notes()
+
+    def _was_refused(self, read: Read) -> bool:
+        said = read.refusal if read.fact is None else read.fact
+        return said is not None and self._is_awaited(said.source, said.event_id)
 
     def _noted(self, read: Read) -> int | None:
         """The place of an order that has to be compared with the journal; 0 if its refusal says so already."""

@@ -224,8 +224,8 @@ class WholeOrders:
         for (one, other), rows in sorted(self._counted_twice.items())[:MAX_NOTES]:
             are = "1 row is" if rows == 1 else f"{rows:,} rows are"
             notes.append(
-                f"{self._names[other]}: {are} the same as in {self._names[one]}, in an order that goes on from one file "
-                "to the other: counted twice. If the files overlap there, take what comes again out of one of them"
+                f"{self._names[other]}: {are} the same as in {self._names[one]}, in an order that goes on from one "
+                "file to the other: counted twice. If the files overlap there, take what comes again out of one of them"
             )
         if len(self._counted_twice) > MAX_NOTES:
             notes.append(

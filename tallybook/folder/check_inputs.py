@@ -87,6 +87,8 @@ class _Check:
         refused = {} if log is None else Refusals(log, past).of_inputs(read)
         self._in_parts = None if log is None else RefusedInParts(log, past)
         self._gather = partial(gather, inputs, consumed=past.consumed, refused=refused)
+        if self._in_parts is not None:
+            self._gather = partial(self._gather, is_awaited=self._in_parts.is_awaited)
         self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
         self._checked = Checked()
 

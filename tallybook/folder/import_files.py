@@ -142,6 +142,7 @@ def import_inputs(
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
         older = OlderRecords(last_tick, horizon_ms, now)
+        in_parts = RefusedInParts(session.log, past)
         importer = Importer(
             session.rounds,
             inputs,
@@ -152,7 +153,7 @@ def import_inputs(
             refusals=refusals,
             refused=refused,
             older=older,
-            in_parts=RefusedInParts(session.log, past),
+            in_parts=in_parts,
         )
         with (
             progress("reading", None) as tick,
@@ -165,6 +166,7 @@ def import_inputs(
                 on_read=tick,
                 judge=older.judge,
                 note_order=older.note_order,
+                is_awaited=in_parts.is_awaited,
             ) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
@@ -285,7 +287,8 @@ class Importer:
                 self._round_ends_at = (max(at, self._rounds.last_tick) // DAY_MS + 1) * DAY_MS  # the next midnight
                 refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
             if refusal is None:
-                self._round.take(item, item.fact, source, before, self._before_of_others(item))
+                others = self._before_of_others(item) if item.is_order else ()
+                self._round.take(item, item.fact, source, before, others)
                 self._latest_at = max(self._latest_at, at)
         if refusal is not None and self._older is not None:
             refusal = self._older.judged_again(refusal)
@@ -297,10 +300,9 @@ class Importer:
             self._note_read(item)
 
     def _before_of_others(self, item: Arrived) -> list[int]:
-        """The rejects of an order's further files, which it had where they were given alone."""
-        if not self._refused:
-            return []
+        """The rejects that an order had with other files, or where its further files were given alone."""
         found = [self._refused.get(self._inputs[index].sha256, {}).get(record, 0) for index, record in item.parts]
+        found.append(0 if self._in_parts is None else self._in_parts.reject_of(item))
         return [number for number in found if number]
 
     def _is_known(self, item: Arrived) -> bool:
@@ -336,7 +338,8 @@ class Importer:
 
     def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, before: int) -> int:
         """Refuse a record; the number of the reject that stands for it already, else 0."""
-        standing = self._round.refuse(item, refusal, source, before=before)
+        waits = self._in_parts.reject_of(item) if self._in_parts is not None and item.was_read else 0
+        standing = waits or self._round.refuse(item, refusal, source, before=before)
         if standing:
             self.done.refused_again += 1
             self.done.standing_reject = self.done.standing_reject or standing

@@ -43,10 +43,8 @@ class RefusedInParts:
         fact = item.fact
         if not item.is_order or not isinstance(fact, PurchaseRecorded):
             return None
-        if self._orders is None:
-            self._orders = dict(self._refused())
-        before = self._orders.get((fact.source, fact.event_id)) if self._orders else None
-        if before is None or before.number in self._mended or len(fact.lines) >= before.rows:
+        before = self._before(fact.source, fact.event_id)
+        if before is None or len(fact.lines) >= before.rows:
             return None
         missing = sorted(set(before.files).difference(Path(name).name for name in names))
         if not missing:
@@ -60,6 +58,22 @@ class RefusedInParts:
         )
         problem = Problem("duplicate_row", message)
         return refusal_of(problem, msgspec.structs.asdict(fact) | {"type": type(fact).__name__})
+
+    def is_awaited(self, source: str, event_id: str) -> bool:
+        """Whether an order was refused with rows in several files, and has not come in since."""
+        return self._before(source, event_id) is not None
+
+    def reject_of(self, item: Arrived) -> int:
+        """The number of the reject that waits for an order; 0 if there is none."""
+        said = item.refusal if item.fact is None else item.fact
+        before = None if said is None or not item.is_order else self._before(said.source, said.event_id)
+        return 0 if before is None else before.number
+
+    def _before(self, source: str, event_id: str) -> _Refused | None:
+        if self._orders is None:
+            self._orders = dict(self._refused())
+        before = self._orders.get((source, event_id)) if self._orders else None
+        return None if before is None or before.number in self._mended else before
 
     def _refused(self) -> Iterator[tuple[tuple[str, str], _Refused]]:
         left = MAX_ORDERS

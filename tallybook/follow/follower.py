@@ -255,7 +255,8 @@ class Follower:
             standing = self._round.refuse(item, refusal, one, received_at=self._now, before=before)
             self.done.refused_again += standing > 0
         elif item.fact is not None:
-            self._round.take(item, item.fact, one, before)
+            waits = 0 if self._in_parts is None else self._in_parts.reject_of(item)
+            self._round.take(item, item.fact, one, before, [waits])
         else:
             self.done.already += 1
         if before and standing:

@@ -126,8 +126,14 @@ def take(
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         horizon_ms = log.opened().horizon_ms
         older = OlderRecords(rounds.last_tick, horizon_ms, NOW)
+        in_parts = RefusedInParts(log, past)
         with gather(
-            inputs, as_is=as_is, consumed=past.consumed, refused=refused, note_order=older.note_order
+            inputs,
+            as_is=as_is,
+            consumed=past.consumed,
+            refused=refused,
+            note_order=older.note_order,
+            is_awaited=in_parts.is_awaited,
         ) as gathered:
             older.look_up(log, gathered.survey)
             importer = Importer(
@@ -137,7 +143,7 @@ def take(
                 horizon_ms=horizon_ms,
                 as_is=as_is,
                 older=older,
-                in_parts=RefusedInParts(log, past),
+                in_parts=in_parts,
                 refusals=refusals,
                 refused=refused,
                 commit_facts=commit_facts,

@@ -110,18 +110,30 @@ def test_a_mended_file_alone_brings_in_no_part_of_an_order(shop: Shop) -> None:
         "give all these files again, in one command, under these names"
     )
     mended = shop.file_named(wrong.name, BERT_TOO, CARL)
-    for alone in (first, mended, mended):
+    for alone in (wrong, wrong, first, mended, mended):
         done = shop.take(alone)
         assert (done.facts - done.duplicates, done.has_alarm) == (0, True), alone
         assert "7002" not in shop.orders()
     messages = [reject.message for reject in rejects_of(shop.books.read())]
-    assert len(messages) == 3, "of each file alone one, however often it is given"
+    assert len(messages) == 3, "of the first file alone, and of the mended one, however often they are given"
     assert f"(reject 1), and has 1 here, without those in '{first.name}'" in messages[2]
     done = shop.take(first, mended)
     assert (done.rejects, done.refused_again, done.conflicts) == (0, 0, 0)
     assert shop.orders()["7002"] == [1_000, 30_000]
     assert NO_CACHE.past(shop.books.read()).mended == {1, 2, 3}
-    assert [shop.take(*files).has_alarm for files in ([first], [mended], [mended, first])] == [False] * 3
+    assert [shop.take(*files).has_alarm for files in ([first], [mended], [wrong], [mended, first])] == [False] * 4
+
+
+def test_an_order_is_whole_where_its_first_file_was_the_wrong_one(shop: Shop) -> None:
+    wrong, second = shop.file(ANNA, BERT.replace("10.00", "?")), shop.file(BERT_TOO, CARL)
+    assert shop.take(wrong, second).rejects == 1
+    done = shop.take(second)
+    assert (done.facts, done.refused_again, done.standing_reject) == (0, 1, 1), "it is not called taken in"
+    mended = shop.file_named(wrong.name, ANNA, BERT)
+    assert (shop.take(mended).rejects, shop.take(mended, second).rejects) == (1, 0)
+    assert shop.orders()["7002"] == [1_000, 30_000]
+    assert NO_CACHE.past(shop.books.read()).mended == {1, 2}
+    assert [shop.take(*files).has_alarm for files in ([second], [mended], [second, mended])] == [False] * 3
 
 
 def test_an_order_that_turned_out_to_be_two_comes_in_with_all_its_files(shop: Shop) -> None:
