@@ -111,7 +111,7 @@ def check(
         found = checked(Folder(context.obj), inputs, now_ms())
     if as_json:
         content: dict[str, Any] = {name: getattr(found, name) for name in found.__struct_fields__}
-        show_json(content | {"refused": len(found.refusals), "taken": found.taken})
+        show_json(content | {"refused": len(found.refusals), "taken": found.taken, "totals": found.totals.as_json()})
     else:
         _show_checked(found)
     if found.refusals or found.contradictions:
@@ -137,8 +137,12 @@ def _show_checked(found: Checked) -> None:
         say(f"{found.taken:,} of {found.records:,} records would be taken in")
     if found.again:
         say(f"{counted(found.again, 'record')} came before, unchanged: without a second effect")
+    for line in found.totals.told(found.timezone):
+        say(line)
     for line in (*found.notes, *found.unknown_fields):
         note(line)
+    for line in found.warnings:
+        say(f"warning: {line}")
 
 
 def demo(

@@ -17,13 +17,17 @@ from processors.intake.external_sort import Arrived
 from processors.intake.input_files import Input
 from processors.intake.merge import gather
 from processors.intake.refusal import Refusal
+from processors.ruleset.parse import RulesetRefused
 from schemas.bounds import DAY_MS, EARLIEST_AT
-from schemas.facts import PublishedFact, members_of
+from schemas.facts import PublishedFact, RulesetPublished, members_of
 from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS
-from tallybook.folder.folder import Folder
+from tallybook.folder.folder import Folder, FolderRefused, read_ruleset
+from tallybook.folder.input_totals import Totals
+from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import unknown_lines
 from tallybook.folder.journal_keys import JournalKeys, Known
 from tallybook.folder.older_records import TAKEN_IN
+from tallybook.folder.publish_rules import newest_ruleset, publication_of, publications_in
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.screen import progress
@@ -41,7 +45,8 @@ class Checked(msgspec.Struct):
 
     `again` came before, unchanged; `conflicts` have other content than a fact of the same key that came before them,
     and `other_members` another member. `refusals` and `contradictions` are rows for people; of the latter at most
-    MAX_AGAINST are given.
+    MAX_AGAINST are given. `totals` adds up what would be taken in and count; `warnings` say what the rules cannot pay for
+    in it. Times are shown local to `timezone`.
     """
 
     records: int = 0
@@ -52,6 +57,9 @@ class Checked(msgspec.Struct):
     contradictions: list[dict[str, Any]] = []
     unknown_fields: list[str] = []
     notes: list[str] = []
+    warnings: list[str] = []
+    totals: Totals = msgspec.field(default_factory=Totals)
+    timezone: str = "UTC"
 
     @property
     def taken(self) -> int:
@@ -71,13 +79,31 @@ def checked(folder: Folder, inputs: Sequence[Input], now: int) -> Checked:
     with ExitStack() as opened:
         log = opened.enter_context(folder.reading()) if folder.books.is_dir() else None
         past = Past([], set(), []) if log is None else folder.consumed_cache().past(log)
-        return _Check(log, past, inputs, now).done()
+        return _Check(log, past, inputs, now, _published(folder, log)).done()
+
+
+def _published(folder: Folder, log: CommittedRounds | None) -> list[RulesetPublished]:
+    """The publications of some books; where there are none, the one that an import would make, if it can."""
+    published = [] if log is None else [fact for fact, _ in publications_in(log)]
+    if published or not folder.ruleset_files():
+        return published
+    try:
+        return [publication_of(*read_ruleset(newest_ruleset(folder)))]
+    except (FolderRefused, RulesetRefused):
+        return []  # an import refuses the rules by name; what is checked here are the files
 
 
 class _Check:
     """Checks inputs once."""
 
-    def __init__(self, log: CommittedRounds | None, past: Past, inputs: Sequence[Input], now: int) -> None:
+    def __init__(
+        self,
+        log: CommittedRounds | None,
+        past: Past,
+        inputs: Sequence[Input],
+        now: int,
+        published: Sequence[RulesetPublished],
+    ) -> None:
         self._log = log
         self._inputs = inputs
         horizon_ms = DEFAULT_HORIZON_DAYS * DAY_MS if log is None else log.opened().horizon_ms
@@ -90,7 +116,8 @@ class _Check:
         if self._in_parts is not None:
             self._gather = partial(self._gather, is_awaited=self._in_parts.is_awaited)
         self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
-        self._checked = Checked()
+        self._warnings = InputWarnings(inputs, published)
+        self._checked = Checked(timezone=published[-1].timezone if published else "UTC")
 
     def done(self) -> Checked:
         """Check everything."""
@@ -100,13 +127,14 @@ class _Check:
         with self._gather(
             judge=partial(self._judged, keys.add), note_order=lambda fact: note_order(fact) + 1
         ) as gathered:
-            for item in gathered.arrivals:
+            for item in self._warnings.watched(gathered.arrivals):
                 in_part = self._refusal_in_part(item)
                 if in_part is not None:
                     checked.refusals.append(self._refused(item, in_part))
                 elif item.fact is not None:
                     place = item.again - 1 if item.again else keys.add(item.fact)
                     (read if item.was_read else facts).append(place)
+                    checked.totals.add(item.fact)
                 elif item.refusal is not None and item.refusal.looked_up:
                     older.append(item.refusal.looked_up - 1)
                 elif item.refusal is not None:
@@ -116,6 +144,7 @@ class _Check:
             checked.unknown_fields = unknown_lines(gathered.unknown)
             repeated = [f"{name} has the same content as another input: left out" for name in survey.repeated]
             checked.notes = repeated + survey.notes
+            checked.warnings = self._warnings.told()
         with progress("looking keys up in the journal", None) as tick:
             keys.look_up(self._log, tick)
         known = Counter(map(keys.known, facts))
@@ -126,14 +155,15 @@ class _Check:
         checked.conflicts = known[Known.CONFLICT] + known[Known.CONFLICT_AGAIN] + known_older[Known.CONFLICT]
         checked.other_members = known[Known.OTHER_MEMBER]
         too_old = len(older) - known_older[Known.SAME] - known_older[Known.CONFLICT]
-        if checked.conflicts or checked.other_members or too_old:
+        if known[Known.SAME] or checked.conflicts or checked.other_members or too_old:
+            checked.totals = Totals()
             self._read_again()
             names = {one.name: number for number, one in enumerate(self._inputs)}
             checked.refusals.sort(key=lambda row: (names[row["input"]], row["record"]))
         return checked
 
     def _read_again(self) -> None:
-        """Read the inputs once more, for the rows of what lies before the horizon, and of what contradicts."""
+        """Read the inputs once more: for the rows of what is too old or contradicts, and to add up what counts."""
         places = count()
 
         def next_place(fact: PublishedFact) -> int:
@@ -162,6 +192,8 @@ class _Check:
                     self._checked.refusals.append(self._refused(item, refusal))
                 elif against is not None and known > (Known.OTHER_MEMBER if item.was_read else Known.SAME):
                     self._checked.contradictions.append(self._row(item, known, said.get(against, BOOKS)))
+                if fact is not None and known in {Known.NEW, Known.OTHER_MEMBER}:
+                    self._checked.totals.add(fact)
 
     def _refusal_in_part(self, item: Arrived) -> Refusal | None:
         names = (one.name for one in self._inputs)

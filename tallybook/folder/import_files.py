@@ -23,6 +23,7 @@ from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, FolderRefused
+from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import opened_inputs, unknown_lines
 from tallybook.folder.journal_keys import Known
 from tallybook.folder.older_records import OlderRecords
@@ -41,7 +42,8 @@ class Imported(RunCounts):
     """Counts what an import brought in; `seconds` is the time spent reading and deciding.
 
     `already` counts records that were taken in before, `refused_again` those that were refused for the reason for which
-    an earlier reject is kept, the first of which is `standing_reject`. `notes` has lines about the inputs.
+    an earlier reject is kept, the first of which is `standing_reject`. `notes` has lines about the inputs, `warnings`
+    what the rules cannot pay for in them.
     """
 
     records: int = 0
@@ -52,6 +54,7 @@ class Imported(RunCounts):
     first_reject: int = 0
     seconds: float = 0.0
     notes: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     @property
     def has_alarm(self) -> bool:
@@ -78,7 +81,7 @@ class Imported(RunCounts):
                 f"{counted(self.refused_again, 'record')} refused again, for the same reason as before: no second "
                 f"reject is kept (see `tallybook rejects show {self.standing_reject}`)"
             )
-        return lines
+        return lines + [f"warning: {warning}" for warning in self.warnings]
 
 
 def _repeats(done: Imported) -> list[str]:
@@ -172,19 +175,23 @@ def import_inputs(
             too_old = older.look_up(session.log, gathered.survey)
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
-            return _take(importer, gathered, ensure_published(session.rounds, folder, now))
+            published = ensure_published(session.rounds, folder, now)
+            return _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
 
 
-def _take(importer: Importer, gathered: Gathered, published: RulesetPublished | None) -> Imported:
+def _take(
+    importer: Importer, gathered: Gathered, published: RulesetPublished | None, warnings: InputWarnings
+) -> Imported:
     survey = gathered.survey
     notes = [f"{name} has the same content as another input: left out" for name in survey.repeated] + survey.notes
     if published is not None:
         since = format_instant(published.effective_from)
         notes.append(f"ruleset {published.version} published, in force from {since}")
     with progress("journalling and scoring", survey.records) as tick:
-        done = importer.take_all(gathered.arrivals, tick)
+        done = importer.take_all(warnings.watched(gathered.arrivals), tick)
     done.already += survey.already
     done.notes = notes + unknown_lines(gathered.unknown)
+    done.warnings = warnings.told()
     return done
 
 

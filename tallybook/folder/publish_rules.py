@@ -1,11 +1,12 @@
 """Puts a ruleset into the journal: once per version, in every partition, and never before what is already scored."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from books.log import LogReader
 from processors.decider.local_time import Zone
 from processors.decider.partition_state import SEMANTICS
 from processors.decider.rules.ruleset import Ruleset
@@ -71,17 +72,30 @@ def publish_ruleset(
     present = in_force(before, effective_from)
     if present is not None and present.ruleset_hash == hashed:
         return None
-    published = RulesetPublished(
+    published = publication_of(text, ruleset, effective_from)
+    rounds.publish(published, now)
+    return published
+
+
+def publication_of(text: str, ruleset: Ruleset, effective_from: int = EARLIEST_AT) -> RulesetPublished:
+    """Make the publication of a ruleset and its text, in force from `effective_from` (UTC ms)."""
+    return RulesetPublished(
         version=ruleset.version,
-        ruleset_hash=hashed,
+        ruleset_hash=ruleset_hash(text),
         effective_from=effective_from,
         semantics=SEMANTICS,
         text=text,
         timezone=ruleset.timezone,
         tzif=zone_data(ruleset.timezone),
     )
-    rounds.publish(published, now)
-    return published
+
+
+def publications_in(log: LogReader) -> Iterator[tuple[RulesetPublished, int]]:
+    """Read every publication, and when it came (UTC ms), in the order of the journal; all partitions hold the same."""
+    for _, page in log.read_journal(0):
+        for line in page.lines:
+            if isinstance(line.fact, RulesetPublished):
+                yield line.fact, line.received_at
 
 
 def ensure_published(rounds: Rounds, folder: Folder, now: int) -> RulesetPublished | None:

@@ -9,7 +9,7 @@ from processors.ruleset.yaml_text import read_yaml
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from tallybook.folder.folder import Folder
-from tallybook.folder.publish_rules import PublicationRefused, require_unedited
+from tallybook.folder.publish_rules import PublicationRefused, publications_in, require_unedited
 from tallybook.open_books import open_books
 
 
@@ -45,10 +45,8 @@ def timeline_of(folder: Folder) -> list[Publication]:
 
 def published_in(log: LogReader) -> Iterator[Publication]:
     """Read every publication in the order of the journal; all partitions hold the same ones."""
-    for _, page in log.read_journal(0):
-        for line in page.lines:
-            if isinstance(line.fact, RulesetPublished):
-                yield Publication(line.fact, line.received_at)
+    for fact, received_at in publications_in(log):
+        yield Publication(fact, received_at)
 
 
 def edited_files(folder: Folder) -> dict[Path, str]:
