@@ -171,5 +171,7 @@ def _unknown(log: LogReader, event: str, member_id: str, source: str, members: s
     hint = nearest(event, events | members)
     return (
         f"neither the journal nor the rejects hold an event {event!r}{where}, and no member has this id.{hint} "
-        "If it was sent, see whether it was taken in: `tallybook status`."
+        "If it was sent, see whether its file was taken in: `tallybook status`. The books do not keep rows that a "
+        "mapping leaves out (only, leave_out, ends_at): `tallybook check FILE --mapping MAPPING` counts them, and says "
+        "for which values."
     )

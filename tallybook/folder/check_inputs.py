@@ -45,8 +45,8 @@ class Checked(msgspec.Struct):
 
     `again` came before, unchanged; `conflicts` have other content than a fact of the same key that came before them,
     and `other_members` another member. `refusals` and `contradictions` are rows for people; of the latter at most
-    MAX_AGAINST are given. `totals` adds up what would be taken in and count; `warnings` say what the rules cannot pay for
-    in it. Times are shown local to `timezone`.
+    MAX_AGAINST are given. `totals` adds up what would be taken in and count; `warnings` say what of it the rules cannot
+    pay for. Times are shown local to `timezone`.
     """
 
     records: int = 0

@@ -59,10 +59,8 @@ class InputWarnings:
     def look_at(self, index: int, fact: PublishedFact) -> None:
         """Look at one fact of the input with this index."""
         at, file = fact.occurred_at, self._files[index]
-        if self._first_at is None or at < self._first_at:
-            self._first_at = at
-        if at > self._last_at:
-            self._last_at = at
+        self._first_at = at if self._first_at is None else min(self._first_at, at)
+        self._last_at = max(self._last_at, at)
         file.facts += 1
         if type(fact) is PurchaseRecorded:
             self._currencies[fact.currency] = self._currencies.get(fact.currency, 0) + 1

@@ -240,6 +240,23 @@ def test_unknown_id_is_refused_with_the_nearest(read_only: Path) -> None:
     assert "Did you mean p-tuesday" in result.err
 
 
+def test_an_order_that_the_mapping_leaves_out_may_be_so(folder: Path, tmp_path: Path) -> None:
+    rows = "id,at,state,total\nleft-7,2026-11-14T10:00:00Z,unpaid,1.00\n"
+    (tmp_path / "shop.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "m.yaml").write_text(
+        "{type: PurchaseRecorded, source: shop, group_by: id, constants: {currency: EUR}, "
+        "leave_out: {state: [unpaid]}, fields: {event_id: id, order_id: id, occurred_at: at}, "
+        "lines: {sku: id, amount_minor: total}, scale: {amount_minor: 100}}",
+        encoding="utf-8",
+    )
+    arguments = [str(tmp_path / "shop.csv"), "--mapping", str(tmp_path / "m.yaml")]
+    assert run(folder, "import", *arguments).code == 0
+    told = run(folder, "explain", "left-7").err
+    assert "do not keep rows that a mapping leaves out (only, leave_out, ends_at)" in told
+    assert "tallybook check FILE --mapping MAPPING" in told
+    assert "1 row left out, as the mapping says: state is 'unpaid'" in run(folder, "check", *arguments).err
+
+
 def test_nothing_to_explain_is_a_wrong_command(read_only: Path) -> None:
     assert run(read_only, "explain").code == 2
 
