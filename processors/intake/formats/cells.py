@@ -30,6 +30,10 @@ _NOTHING: Final = frozenset({
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
+# The wide forms that Chinese and Japanese input gives digits, punctuation and signs of money, and what they stand for.
+_WIDE: Final = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {
+    0x3000: " ", 0xFFE0: "\u00a2", 0xFFE1: "\u00a3", 0xFFE5: "\u00a5", 0xFFE6: "\u20a9",
+}  # fmt: skip
 
 # What joins the parts of an id, and what escapes it within a part; a source may hold neither "/" nor "~".
 _JOINT: Final = ("/", "~")
@@ -58,6 +62,12 @@ def cleaned(cell: str) -> str:
             break
         cell = cell.strip().strip(_BLANKS)
     return cell
+
+
+def narrowed(cell: str) -> str:
+    """The text of a number or a time, cleaned, with wide digits and punctuation as ordinary ones; never for an id."""
+    cell = cleaned(cell)
+    return cell if cell.isascii() else cell.translate(_WIDE)
 
 
 def text(value: Any, field: str, column: str) -> str:

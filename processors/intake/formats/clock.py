@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from processors.decider.local_time import Zone
-from processors.intake.formats.cells import cleaned
+from processors.intake.formats.cells import narrowed
 from processors.intake.refusal import Problem, quoted
 from processors.zones import zone_data
 from schemas.instants import NoInstant, offset_minutes
@@ -82,7 +82,7 @@ class Clock:
         for cell in (day, clock):
             plain = cell.isoformat() if isinstance(cell, date | time) else cell
             plain = str(plain) if isinstance(plain, int) and not isinstance(plain, bool) else plain
-            plain = cleaned(plain) if isinstance(plain, str) else plain
+            plain = narrowed(plain) if isinstance(plain, str) else plain
             parts.append(None if plain in self._nulls or plain != plain else plain)  # noqa: PLR0124 - finds NaN, which tables without nulls hold
         if parts == [None, None]:
             return None
@@ -99,7 +99,7 @@ class Clock:
     def instant(self, value: Any, column: str) -> int | None:
         """The instant that a cell names, in UTC ms; None if it is blank. Raises Problem."""
         if isinstance(value, str):
-            text = cleaned(value)
+            text = narrowed(value)
             return None if text in self._nulls else self._text(value, text, column)
         if value in self._nulls or value != value:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
             return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
-from processors.intake.formats.cells import cleaned
+from processors.intake.formats.cells import narrowed
 from processors.intake.mapping import Computed
 from processors.intake.refusal import Problem, quoted
 from schemas.currencies import DECIMALS, SIGNS
@@ -99,7 +99,7 @@ class Numbers:
         if value in self._nulls or value != value:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
             return None
         if isinstance(value, str):
-            value = cleaned(value)
+            value = narrowed(value)
             if value in self._nulls:
                 return None
             number = self._written(value, scale, currency, field, column)

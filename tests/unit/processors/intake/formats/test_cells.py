@@ -82,6 +82,15 @@ def test_ids_may_be_kept_as_numbers_of_other_types() -> None:
     ]
 
 
+def test_wide_digits_of_an_id_stay_as_they_are() -> None:
+    assert id_text("\uff11\uff12", "member_id", "card") == "\uff11\uff12"
+
+
+def test_digits_that_are_no_wide_ones_are_no_digits() -> None:
+    with pytest.raises(Problem, match="write it as 1234"):
+        amount("5\u00b2")  # 5 squared is not 52
+
+
 def test_one_text_of_several_parts() -> None:
     assert joined("event_id", ["7", "1", "2026-11-02", "0001"]) == "7/1/2026-11-02/0001"
     assert joined("event_id", ["7", "", "0001"]) == "7//0001"
@@ -115,6 +124,10 @@ def test_different_parts_never_make_one_text(field: str, data: st.DataObject) ->
         ("1\u202f234.50", "EUR", 123_450),
         (".50", "EUR", 50),
         ('="12.50"', "EUR", 1_250),
+        ("\uff11\uff12\uff13\uff0e\uff15\uff10", "CNY", 12_350),  # 123.50 in the wide form of Chinese input
+        ("\uffe5\uff11\uff0c\uff12\uff19\uff19\uff0e\uff10\uff10", "CNY", 129_900),
+        ("\uff0d12.50\u5143", "CNY", -1_250),
+        ("\uff0812.50\uff09", "CNY", -1_250),
         ("  ", "EUR", None),
         (12.34, "EUR", 1_234),
         (Decimal("12.340"), "EUR", 1_234),
@@ -235,11 +248,20 @@ def test_the_first_line_gets_what_is_left_over() -> None:
         ("1793524500000", "2026-11-01T09:15:00Z"),
         (1_793_524_500_000, "2026-11-01T09:15:00Z"),
         (20_261_101, "2026-10-31T16:00:00Z"),
+        ("2026-01-05 \uff10\uff19\uff1a\uff10\uff15", "2026-01-05T01:05:00Z"),  # a wide 09:05
+        ("\uff12\uff10\uff12\uff16\uff0f\uff11\uff0f\uff15\u30009\uff1a05", "2026-01-05T01:05:00Z"),
+        ("\uff12\uff10\uff12\uff16\u5e741\u67085\u65e5", "2026-01-04T16:00:00Z"),
         ("  ", "blank"),
     ],
 )
 def test_a_time_as_people_and_programs_write_it(cell: object, expected: str) -> None:
     assert instant(cell) == expected
+
+
+def test_a_wide_date_and_a_wide_time_in_two_cells() -> None:
+    at = Clock("Asia/Shanghai").of_two("\uff12\uff10\uff12\uff16-01-05", "\uff19\uff1a\uff10\uff15", "day", "time")
+    assert at is not None
+    assert format_instant(at) == "2026-01-05T01:05:00Z"
 
 
 @pytest.mark.parametrize(
