@@ -51,12 +51,12 @@ class UnknownFields:
         else:
             self.overflow += 1
 
-    def leave_out(self, column: str, value: str) -> None:
-        """Count one more row that is left out because of this value in this column."""
+    def leave_out(self, column: str, value: str, rows: int = 1) -> None:
+        """Count one more row, or several, left out because of this value in this column."""
         key = (column[:MAX_NAME_SHOWN], value[:MAX_NAME_SHOWN])
         if key not in self._left_out and len(self._left_out) >= MAX_UNKNOWN_FIELDS:
             key = (key[0], "…")
-        self._left_out[key] = self._left_out.get(key, 0) + 1
+        self._left_out[key] = self._left_out.get(key, 0) + rows
 
     def left_out(self) -> list[LeftOut]:
         """The rows that were left out, by column and value, most first."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
-from processors.intake.mapping import ENDS_AT, FIRST_CELL
+from processors.intake.mapping import ABOVE_HEADER, ENDS_AT, FIRST_CELL
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import UnknownFields
 from tallybook.folder.mapping_files import read_mapping
@@ -43,6 +43,9 @@ def unknown_lines(unknown: UnknownFields) -> list[str]:
     """Name each field that no fact has, with the field that was perhaps meant, and the rows that were left out."""
     lines = []
     for left in unknown.left_out():
+        if left.column == ABOVE_HEADER:
+            lines.append(f"{counted(left.count, 'row')} left out above the header, which is in line {left.value}")
+            continue
         where = "the first cell" if left.column == FIRST_CELL else left.column
         why = left.value if left.column == ENDS_AT else f"{where} is {quoted(left.value)}"
         lines.append(f"{counted(left.count, 'row')} left out, as the mapping says: {why}")

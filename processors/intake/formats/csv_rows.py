@@ -17,12 +17,15 @@ from processors.intake.formats.row_choice import RowChoice, RowsAbove
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, suggested
 from processors.intake.input_records import InputRefused, Read
-from processors.intake.mapping import FILE, ROW, ColumnMapping, Encoding
+from processors.intake.mapping import ABOVE_HEADER, FILE, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
 
 MAX_LINES_PER_ROW: Final = 100
+# The header is looked for in so many rows that are not blank: what stands above a table is a shop's name, a period.
+MAX_ROWS_TO_HEADER: Final = 50
+_DELIMITERS: Final = ";\t|,"
 # A first line with which some programs tell a spreadsheet the delimiter.
 _SEPARATOR_SAID: Final = re.compile(rb'"?[sS][eE][pP]=.?"?')
 # Of a broken row, this many cells are tried as the key of its order.
@@ -164,10 +167,12 @@ class CsvReader:
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
         self._above = above
-        header = next((row for row in self._rows if not _SEPARATOR_SAID.fullmatch(row.raw)), None)
+        header, above = _header(self._rows, mapping)
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
             at = _positions(header, mapping, name)
+            if above and unknown is not None:
+                unknown.leave_out(ABOVE_HEADER, str(header.at_line), above)
             self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.of_order])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
             self._key_cells = _picker([[at[column]] for column in mapping.group_by or ()])
@@ -280,6 +285,38 @@ def _picker(positions: list[list[int]]) -> Callable[[Sequence[str]], Sequence[An
     return lambda cells: tuple([pick(cells) for pick in each])
 
 
+def _header(rows: Iterator[Row], mapping: ColumnMapping) -> tuple[Row | None, int]:
+    """The header, and how many rows stand above it: it is the first row that has all columns of the mapping.
+
+    Where no row has them, it is the one that has most of them, cut by whichever delimiter; where none has any, the
+    first one that cannot be read, else the first one of several cells.
+    """
+    wanted = frozenset(mapping.columns())
+    seen: list[Row] = []
+    for row in rows:
+        if _SEPARATOR_SAID.fullmatch(row.raw):
+            continue
+        if row.problem is None and wanted.issubset(map(cleaned, row.cells)):
+            return row, len(seen)
+        seen.append(row)
+        if len(seen) == MAX_ROWS_TO_HEADER:
+            break
+    if not seen:
+        return None, 0
+    found = [0 if row.problem else _found_in(row, wanted) for row in seen]
+    if not any(found):
+        broken = next((row for row in seen if row.problem is not None), None)
+        return broken or next((row for row in seen if len(row.cells) > 1), seen[0]), 0
+    return seen[found.index(max(found))], 0
+
+
+def _found_in(row: Row, wanted: frozenset[str]) -> int:
+    """How many of the wanted columns a row has, by the delimiter that shows most of them."""
+    text = row.raw.decode()
+    cut = (row.cells, *([cell.strip('"') for cell in text.split(mark)] for mark in _DELIMITERS))
+    return max(len(wanted.intersection(map(cleaned, cells))) for cells in cut)
+
+
 def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]:
     """Where the columns of a header stand; raises InputRefused if the mapping names one that is not there."""
     if header.problem is not None:
@@ -296,7 +333,9 @@ def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]
         if column not in columns:
             nearest = nearest_name(column, tuple(columns))
             hint = f"Is {quoted(nearest)} meant? Change the mapping" if nearest else f"It has {_listed(columns)}"
-            other = next((mark for mark in ";\t|," if mark != mapping.delimiter and mark in header.raw.decode()), None)
+            other = next(
+                (mark for mark in _DELIMITERS if mark != mapping.delimiter and mark in header.raw.decode()), None
+            )
             if len(columns) == 1 and other is not None:
                 hint = f"The header looks delimited by {other!r}: say so in the mapping, delimiter: {other!r}"
             raise InputRefused(

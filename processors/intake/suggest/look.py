@@ -2,11 +2,13 @@
 
 import codecs
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from processors.intake.formats.csv_rows import csv_rows
+from processors.intake.formats.csv_rows import MAX_ROWS_TO_HEADER, csv_rows
 from processors.intake.input_records import InputRefused
 
 HEAD_BYTES: Final = 256 * 1024
@@ -103,6 +105,16 @@ def _table(text: str, encoding: str, delimiter: str) -> Table | None:
     rows = [row.cells for row, _ in zip(csv_rows(BytesIO(text.encode()), delimiter), range(MAX_ROWS + 1), strict=False)]
     if not rows:
         return None
-    header = [cell.strip() for cell in rows[0]]
-    whole = [cells for cells in rows[1:] if len(cells) == len(header)]
-    return Table(encoding, delimiter, header, whole, [cells for cells in rows[1:] if len(cells) != len(header)])
+    at = _header_at(rows)
+    header, below = [cell.strip() for cell in rows[at]], rows[at + 1 :]
+    whole = [cells for cells in below if len(cells) == len(header)]
+    return Table(encoding, delimiter, header, whole, [cells for cells in below if len(cells) != len(header)])
+
+
+def _header_at(rows: Sequence[Sequence[str]]) -> int:
+    """Which row is the header: the first one, unless it is a title, which fills less than half of the usual cells."""
+    ((usual, _),) = Counter(map(len, rows)).most_common(1)
+    for at, cells in enumerate(rows[:MAX_ROWS_TO_HEADER]):
+        if 2 * sum(1 for cell in cells if cell.strip()) > usual:
+            return at
+    return 0

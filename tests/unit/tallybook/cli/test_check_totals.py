@@ -149,3 +149,13 @@ def test_orders_in_other_currencies_are_counted(shop: Path, command: str) -> Non
 
 def test_nothing_is_told_of_rules_where_there_are_none(tmp_path: Path) -> None:
     assert warnings(tmp_path, "check", export(tmp_path, THREE)) == []
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_rows_above_the_header_are_told(shop: Path, command: str) -> None:
+    arguments = export(shop, THREE, when="[Tag, Zeit]")
+    titled = "Laden M1\nZeitraum,2026-11\n\n" + (shop / "till.csv").read_text("utf-8")
+    (shop / "till.csv").write_text(titled, encoding="utf-8")
+    ran = run(shop, command, *arguments)
+    assert ran.code == 0
+    assert "2 rows left out above the header, which is in line 4" in (ran.out + ran.err).splitlines()

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from processors.intake.formats.cells import text
 from processors.intake.formats.clock import Clock
-from processors.intake.formats.csv_rows import MAX_LINES_PER_ROW, csv_rows
+from processors.intake.formats.csv_rows import MAX_LINES_PER_ROW, MAX_ROWS_TO_HEADER, csv_rows
 from processors.intake.formats.numbers import Numbers
+from processors.intake.input_files import open_input
 from processors.intake.input_records import InputRefused
 from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.refusal import Problem
+from processors.intake.unknown_fields import UnknownFields
 from schemas.facts import CheckedIn, PurchaseRecorded
 from schemas.instants import format_instant, parse_instant
 from tests.support.fact_samples import HEADER, ORDERS, facts, mapping, plain, read_file
@@ -307,6 +309,48 @@ def test_a_broken_row_spoils_the_order_it_belongs_to_and_no_other(tmp_path: Path
 def test_a_header_alone_and_an_empty_file_hold_no_records(tmp_path: Path) -> None:
     assert read_file(tmp_path / "a.csv", HEADER, mapping()) == []
     assert read_file(tmp_path / "b.csv", "", mapping()) == []
+
+
+TITLES = "Caf\u00e9 Rosa\nPeriod: 2026-11-01 to 2026-11-30,,,,\n\n,,,,\n"
+
+
+def test_a_header_may_stand_below_titles(tmp_path: Path) -> None:
+    reads = read_file(tmp_path / "a.csv", TITLES + HEADER + ROW, mapping())
+    assert [fact.source for fact in facts(reads)] == ["pos"]
+    assert (reads[0].record, reads[0].at_line) == (1, 6), (
+        "rows are counted from the header on, lines from the first one"
+    )
+
+
+def test_rows_above_the_header_are_counted(tmp_path: Path) -> None:
+    unknown = UnknownFields()
+    (tmp_path / "a.csv").write_text(TITLES + HEADER + ROW, encoding="utf-8")
+    facts(list(open_input(tmp_path / "a.csv", mapping=mapping()).records(unknown)))
+    assert [(one.value, one.count) for one in unknown.left_out()] == [("5", 2)]
+
+
+def test_a_column_that_is_missing_below_titles_is_named_where_the_header_stands(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="Is 'members' meant") as refused:
+        read_file(tmp_path / "a.csv", TITLES + HEADER.replace("member", "members") + ROW, mapping())
+    assert refused.value.line == 5
+
+
+def test_another_delimiter_is_told_below_titles_too(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="delimiter: ';'") as refused:
+        read_file(tmp_path / "a.csv", TITLES + (HEADER + ROW).replace(",", ";"), mapping())
+    assert refused.value.line == 5
+
+
+def test_a_header_that_is_too_far_down_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="there is no column 'order'"):
+        read_file(tmp_path / "a.csv", "title\n" * MAX_ROWS_TO_HEADER + HEADER + ROW, mapping())
+
+
+def test_titles_in_another_encoding_are_told(tmp_path: Path) -> None:
+    content = "report\n南京东路店\n".encode("gb18030") + (HEADER + ROW).replace("order", "订单号").encode("gb18030")
+    with pytest.raises(InputRefused, match="encoding: gb18030") as refused:
+        read_file(tmp_path / "a.csv", content, mapping())
+    assert refused.value.line == 2
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def test_a_german_till(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("titles", ["Kiosk M1\nZeitraum;1.11. bis 30.11.2026\n\n", "Kiosk M1;;;;;;;;;\n;;;;;;;;;\n"])
+def test_titles_above_the_header_are_passed_over(tmp_path: Path, titles: str) -> None:
+    assert proposed(tmp_path, titles + GERMAN).settings == proposed(tmp_path, GERMAN).settings
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_a_chinese_shop_with_a_refund_and_a_total(tmp_path: Path, encoding: str) -> None:
     proposal = proposed(tmp_path, CHINESE, encoding)
