@@ -11,6 +11,7 @@ from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder
 from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
 from tallybook.rules.timeline import edited_files, published_in
+from tallybook.screen import counted
 from tallybook.tables.catch_up import postings_missing
 from tallybook.tables.open_tables import opened_tables
 
@@ -80,4 +81,4 @@ def _level(log: LogReader, store: Store) -> str:
     if other_books(log.opened(), store):
         return "of other books: any reading command makes them afresh"
     missing = postings_missing(log, store)
-    return "up to date" if missing <= 0 else f"{missing:,} postings behind: any reading command catches up"
+    return "up to date" if missing <= 0 else f"{counted(missing, 'posting')} behind: any reading command catches up"

@@ -97,9 +97,9 @@ def as_utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def counted(count: int, what: str) -> str:
-    """Say a number of things, such as `1 fact` or `1,234 facts`."""
-    return f"{count:,} {what}{'' if abs(count) == 1 else 's'}"
+def counted(count: int, what: str, many: str = "") -> str:
+    """Say a number of things, such as `1 fact` or `1,234 facts`; `many` is the plural where it has more than an s."""
+    return f"{count:,} {what if abs(count) == 1 else many or f'{what}s'}"
 
 
 def show_json(value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -35,7 +36,7 @@ from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
-from processors.intake.refusal import FILES_HEADER, MAX_MESSAGE, ROWS_HEADER, Problem, quoted
+from processors.intake.refusal import FILES_HEADER, MAX_MESSAGE, ROWS_HEADER, Problem, Refusal, quoted
 from processors.intake.unknown_fields import UnknownFields
 from schemas.bounds import EARLIEST_AT, MAX_EVENT_BYTES
 
@@ -49,6 +50,7 @@ MAX_NAMES_SHOWN: Final = 3
 ENOUGH_ORDERS: Final = 4
 # Pairs of files for which it is counted how their orders compare; the rest are counted together.
 MAX_PAIRS: Final = 100_000
+_OF_A_ROW: Final = re.compile(r"lines\[([0-9]+)\]")
 _by_place: Final = attrgetter("key", "rank", "row")
 
 # A cell that was read from several columns: a list once it lay in a temporary file.
@@ -420,7 +422,27 @@ class WholeOrders:
         refusal = read.refusal
         if refusal is None:
             raise ValueError("only a refused order is kept")
+        line = _line_of(refusal, pieces)
+        if line is not None and line != read.at_line:
+            message = f"line {line}: {refusal.message}"[:MAX_MESSAGE]
+            refusal = msgspec.structs.replace(refusal, message=message)
         return refused(read.record, read.at_line, refusal, raw, headers=read.headers, size=max(size, len(raw)))
+
+
+def _line_of(refusal: Refusal, pieces: list[Fragment]) -> int | None:
+    """The line in its file of the row that a refusal is about; None where that is not known for certain."""
+    found = _OF_A_ROW.match(refusal.field)
+    if found is None or any(piece.broken >= 0 or piece.rank != pieces[0].rank for piece in pieces):
+        return None
+    at = int(found[1])
+    for piece in pieces:
+        if at < len(piece.lines):
+            # A row may have several lines, and rows may be left out between two of an order.
+            more = [1 + (raw.count(b"\n") if isinstance(raw, bytes) else 0) for raw in piece.raw]
+            is_dense = len(more) == piece.rows and piece.at_line + sum(more[:-1]) == piece.last_line
+            return piece.at_line + sum(more[:at]) if is_dense else None
+        at -= len(piece.lines)
+    return None
 
 
 def _instant_of(read: Read, first: Fragment) -> int:

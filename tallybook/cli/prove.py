@@ -91,10 +91,11 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
 
         show_json(msgspec.to_builtins(found))
     else:
-        lines = f"{found.lines:,} journal lines (facts, ticks and openings)"
-        say(f"{lines}, {found.postings:,} postings, {found.entries:,} entries")
+        lines = f"{counted(found.lines, 'journal line')} (facts, ticks and openings)"
+        say(f"{lines}, {counted(found.postings, 'posting')}, {counted(found.entries, 'entry', 'entries')}")
         if found.unscored:
-            say(f"{found.unscored:,} more lines are journalled and not scored yet: they are not in the digests")
+            more = counted(found.unscored, "more line")
+            say(f"{more} in the journal, not scored yet and not in the digests")
         say(f"journal digest {found.journal_digest}")
         say(f"ledger digest  {found.ledger_digest}")
         if found.differences:

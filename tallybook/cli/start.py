@@ -120,23 +120,24 @@ def check(
 
 def _show_checked(found: Checked) -> None:
     refusals, contradictions = found.refusals, found.contradictions
+    of_records = f"of {counted(found.records, 'record')}"
     if refusals:
         columns = ("input", "line", "reason", "field", "message")
         shown = [{name: row[name] for name in columns} for row in refusals[:MAX_REFUSALS_SHOWN]]
-        show_table(f"{len(refusals):,} of {found.records:,} records would be refused", shown)
+        show_table(f"{len(refusals):,} {of_records} would be refused", shown)
         if len(refusals) > MAX_REFUSALS_SHOWN:
             say(f"… and {len(refusals) - MAX_REFUSALS_SHOWN:,} more (all of them with --json)")
     if contradictions:
         names = {"input": "input", "line": "line", "source": "source", "event_id": "event id", "what": "what"}
-        title = f"{found.conflicts + found.other_members:,} of {found.records:,} records name an event that came before"
+        title = f"{found.conflicts + found.other_members:,} {of_records} under the key of an event that came before"
         show_table(title, contradictions[:MAX_REFUSALS_SHOWN], names | {"came_before": "which came before"})
         say(KEYS_ADVICE)
     if found.taken == found.records:
-        say(f"all {found.records:,} records would be taken in")
+        say(f"{'all ' if found.records > 1 else ''}{counted(found.records, 'record')} would be taken in")
     else:
-        say(f"{found.taken:,} of {found.records:,} records would be taken in")
-    if found.again:
-        say(f"{counted(found.again, 'record')} came before, unchanged: without a second effect")
+        told = [("came before unchanged", found.again), ("in conflict", found.conflicts), ("refused", len(refusals))]
+        others = ", ".join(f"{count:,} {what}" for what, count in told if count)
+        say(f"{found.taken:,} {of_records} would be taken in as new; the others: {others}")
     for line in found.totals.told(found.timezone):
         say(line)
     for line in (*found.notes, *found.unknown_fields):

@@ -20,7 +20,7 @@ from tallybook.folder.folder import (
     FolderRefused,
     shipped_programme,
 )
-from tallybook.screen import note, progress, say, show_json, show_table
+from tallybook.screen import counted, note, progress, say, show_json, show_table
 
 if TYPE_CHECKING:  # the Kafka client is slow to load, and is not there in an installation for files alone
     from tallybook.stream.open import Stream
@@ -133,7 +133,7 @@ def _open_books(stream: Stream, partitions: int, horizon_days: int) -> None:
     name, windows = stream.settings.deployment, (horizon_days * DAY_MS, REFERRAL_WINDOW_DAYS * DAY_MS)
     opened = JournalOpened(name, 1, partitions, 0, *windows, now_ms(), BOOKS_VERSION)
     if open_stream(stream.cluster, stream.topics, opened):
-        say(f"books opened: {partitions} partitions, a horizon of {horizon_days} days")
+        say(f"books opened: {counted(partitions, 'partition')}, a horizon of {counted(horizon_days, 'day')}")
     else:
         say("the books are open already")
 
@@ -267,7 +267,7 @@ def export(
         show_json({"facts": done.facts, "partitions": opened.partitions, "horizon_days": days, "rulesets": rules})
         return
     tell = note if to_standard_output else say
-    tell(f"{done.facts:,} facts exported")
+    tell(f"{counted(done.facts, 'fact')} exported")
     tell(f"Next: tallybook init NEW --partitions {opened.partitions} --horizon {days}")
     if rules:
         tell(f"put the rules of {rulesets} in place of those in NEW/rulesets, then:")
@@ -300,7 +300,8 @@ def copy(
         show_json(msgspec.to_builtins(done))
     else:
         say(
-            f"{done.lines:,} lines on {done.pages:,} pages, {done.postings:,} postings, {done.rejects:,} rejects copied"
+            f"{counted(done.lines, 'line')} on {counted(done.pages, 'page')}, {counted(done.postings, 'posting')}, "
+            f"{counted(done.rejects, 'reject')} copied"
         )
         if done.unscored:
             say(f"{done.unscored:,} of the lines are not scored yet")

@@ -167,7 +167,13 @@ def _stations(
         else:
             points = sum(entry.points for entry in posting.entries if not entry.is_due_work)
             what = f"posting {posting.number} of the partition, {posting.seq} of the account{whose}: "
-            stations.append(Station("scored", True, what + (posting.reason or f"{points:+,} points")))
+            stations.append(
+                Station(
+                    "scored",
+                    True,
+                    what + (posting.reason or f"{points:+,} {'point' if abs(points) == 1 else 'points'}"),
+                )
+            )
         stations.append(_projected(is_projected(hit, 0 if posting is None else posting.number), whose))
     return stations
 

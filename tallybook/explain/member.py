@@ -16,6 +16,7 @@ from tallybook.explain.account_walk import AccountWalk, Moment
 from tallybook.explain.model import FactSeen, LimitSeen, LotSeen, MemberExplained, RuleSum
 from tallybook.explain.posting import last_day, limit_seen, most_specific, reason_of
 from tallybook.explain.sentences import arithmetic_line
+from tallybook.screen import counted
 
 
 class _Award(NamedTuple):
@@ -142,7 +143,9 @@ def _limits_now(rules: CompiledRuleset | None, account: Account, at: int) -> lis
 def _notes(account: Account) -> list[str]:
     notes = []
     if account.days:
-        notes.append(f"last check-in day held: {iso_day(account.days[-1])}; {len(account.days)} days are remembered")
+        notes.append(
+            f"last check-in day held: {iso_day(account.days[-1])}; {counted(len(account.days), 'day')} remembered"
+        )
     return notes + [
         f"referred by {claim.referrer_id} at {format_instant(claim.claimed_at)} (claim {claim.rank})"
         for claim in account.claims

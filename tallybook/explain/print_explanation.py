@@ -16,7 +16,7 @@ from tallybook.explain.model import (
     RuleSeen,
 )
 from tallybook.explain.sentences import limit_line
-from tallybook.screen import say, show_table
+from tallybook.screen import counted, say, show_table
 
 MARKS = {True: "✓", False: "·", None: "?"}
 AWARD = "PointsAwarded"
@@ -62,8 +62,8 @@ def print_event(event: EventExplained) -> None:
 
 def print_member(member: MemberExplained) -> None:
     """Print one member for people."""
-    say(f"{member.member_id}: {member.balance:,} points as of {member.as_of or 'before the first tick'}")
-    say(f"  earned {member.earned:,} in all; {member.postings:,} postings in partition {member.partition}")
+    say(f"{member.member_id}: {counted(member.balance, 'point')} as of {member.as_of or 'before the first tick'}")
+    say(f"  earned {member.earned:,} in all; {counted(member.postings, 'posting')} in partition {member.partition}")
     for note in member.notes:
         say(f"  {note}")
     columns = {"rule_id": "rule", "awards": "awards", "awarded": "awarded", "expired": "expired", "left": "left"}

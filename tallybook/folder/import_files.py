@@ -66,8 +66,8 @@ class Imported(RunCounts):
         rate = f" ({self.facts / self.seconds:,.0f} facts/s)" if self.seconds and self.facts else ""
         lines = list(self.notes)
         if self.already:
-            lines.append(f"{counted(self.already, 'record')} taken in before: left out")
-        made = f"{counted(self.postings, 'posting')}, {self.entries:,} {'entry' if self.entries == 1 else 'entries'}"
+            lines.append(f"{counted(self.already, 'record')} taken in before, unchanged: left out")
+        made = f"{counted(self.postings, 'posting')}, {counted(self.entries, 'entry', 'entries')}"
         lines.append(f"{counted(self.facts, 'fact')} taken in{rate}: {made}")
         lines += _repeats(self)
         if self.rejects:
@@ -210,9 +210,9 @@ def _too_old(count: int, survey: Survey, last_tick: int, horizon_ms: int) -> str
     known = survey.older - count
     there = f" ({known:,} more happened before it, and their keys are in the journal already)" if known else ""
     return (
-        f"{count:,} of {survey.records:,} records happened before {format_instant(last_tick - horizon_ms)}, "
-        f"{horizon_ms // DAY_MS} days (the horizon) before this folder's last tick, {format_instant(last_tick)}: "
-        f"they would be refused as too_old{there}. Nothing was changed.\n"
+        f"{count:,} of {counted(survey.records, 'record')} happened before {format_instant(last_tick - horizon_ms)}, "
+        f"{counted(horizon_ms // DAY_MS, 'day')} (the horizon) before this folder's last tick, "
+        f"{format_instant(last_tick)}: they would be refused as too_old{there}. Nothing was changed.\n"
         "Either make a fresh folder with a longer horizon (`tallybook init NEW --horizon DAYS`) or import all files "
         "together into a fresh folder, in one command; or go on without them: --accept-too-old"
     )

@@ -20,6 +20,7 @@ from schemas.instants import format_instant
 from tallybook.folder.folder import Folder, read_ruleset
 from tallybook.folder.inputs import unknown_lines
 from tallybook.folder.mapping_files import mapping_of, read_presets
+from tallybook.screen import counted
 
 
 def suggest_mapping(file: Path, folder: Folder) -> str:
@@ -71,6 +72,6 @@ def _refused(read: list[Read]) -> list[str]:
     refused = [one for one in read if one.refusal is not None]
     if not refused or refused[0].refusal is None:
         return []
-    many = f"Of the first {len(read):,} orders {len(refused):,} would be refused"
+    many = f"{len(refused):,} of the first {counted(len(read), 'order')} would be refused"
     first = refused[0].refusal
-    return ["", f"{many}, the first of them in line {refused[0].at_line}:", f"{first.reason}: {first.message}"]
+    return ["", f"{many}, to begin with that of line {refused[0].at_line}:", f"{first.reason}: {first.message}"]

@@ -193,6 +193,6 @@ class _Following:
         tick = format_instant(self._follower.last_tick) if self._follower.last_tick else "none yet"
         return (
             f"{rate:,.0f} facts/s, {done.facts:,} in all; last commit {committed}; tick {tick}; "
-            f"{self._inbox.waiting:,} files waiting; {done.rejects:,} refused; "
+            f"{counted(self._inbox.waiting, 'file')} waiting; {done.rejects:,} refused; "
             f"{counted(done.conflicts, 'conflict')}"
         )

@@ -25,6 +25,7 @@ from schemas.bounds import DAY_MS
 from schemas.instants import format_instant
 from tallybook.folder.folder import FolderRefused
 from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
+from tallybook.screen import counted
 from tallybook.stream import stuck as stream_progress
 from tallybook.stream.lag import lag_on, projection_positions
 from tallybook.stream.open import Stream, tables_for_reading
@@ -168,7 +169,7 @@ def _tables(stream: Stream, postings: int) -> dict[str, Any]:
         "conflicts": conflicts,
         "conflicts_shown_by": CONFLICTS_SHOWN_BY if conflicts else None,
         "rulesets": ", ".join(reversed(shown)) or None,
-        "tables": f"{behind:,} postings behind" if behind else "up to date",
+        "tables": f"{counted(behind, 'posting')} behind" if behind else "up to date",
     }
 
 

@@ -98,7 +98,7 @@ def print_statement(store: Store, member_id: str, limit: int) -> None:
         }
         for line in found["entries"]
     ]
-    show_table(f"{member_id}: the last {len(rows)} entries", rows)
+    show_table(f"{member_id}: the last {counted(len(rows), 'entry', 'entries')}", rows)
     say(f"{counted(found['balance'], 'point')} {_as_of(found['as_of'])}")
     _print_expiring(found)
 
@@ -125,7 +125,7 @@ def _print_expiring(found: dict[str, Any]) -> None:
     for lot in found["expiring"]:
         say(f"  {lot['remaining']:,} from {lot['rule_id']} can be used until {lot['last_day']} (lot {lot['lot']})")
     if found["expiring_later"]:
-        say(f"  … and {found['expiring_later']:,} more lots that can be used as long, or longer")
+        say(f"  … and {counted(found['expiring_later'], 'more lot')} usable as long, or longer")
 
 
 def _as_of(instant: str | None) -> str:

@@ -267,8 +267,9 @@ class CsvReader:
         return type(self._plan.cells_of([self._time], [values[0] if len(values) == 1 else tuple(values)])[0]) is int
 
     def _shifted(self, row: Row) -> Problem:
+        cells = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
         message = (
-            f"line {row.at_line} has {len(row.cells)} cells where the header has {self._width}: is a delimiter "
+            f"line {row.at_line} has {cells} where the header has {self._width}: is a delimiter "
             "missing, or one too many? Put a text that holds one in quotes"
         )
         return Problem("malformed", message)

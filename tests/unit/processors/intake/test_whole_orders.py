@@ -374,6 +374,22 @@ def moved(row: str) -> str:
     return f"{rest};{receipt}"
 
 
+def test_the_row_of_an_order_that_is_wrong_is_named_by_its_line(tmp_path: Path) -> None:
+    wrong = BERT_TOO.replace("300.00", "x")
+    rows = [ANNA, BERT, ANNA_BUN, '7002;2026-11-01 09:15:10;b1;bert;"sugar\nand milk";1;1.00', wrong, CARL]
+    taken = read_rows(tmp_path, rows)
+    (kept,) = [one for one in taken.arrived if one.refusal is not None]
+    assert kept.at_line == 3, "the order begins there"
+    assert taken.refused["7002"].message.startswith("line 7: amount_minor is 'x' in column 'paid'")
+
+
+def test_a_row_is_not_named_by_its_line_where_that_is_not_sure(tmp_path: Path) -> None:
+    rows = [ANNA, ANNA_BUN.replace("bun", "left out"), ANNA_BUN.replace("1.00", "x")]
+    inputs = [write(tmp_path / "a.csv", rows)]
+    taken = read(inputs, mapping(leave_out={"article": ["left out"]}))
+    assert taken.refused["7001"].message.startswith("amount_minor is 'x' in column 'paid'")
+
+
 def test_a_shifted_row_belongs_to_the_order_that_one_of_its_cells_names(tmp_path: Path) -> None:
     rows = [moved(row) for row in (CARL, ANNA, ANNA_BUN.replace("bun", "machine; large"), BERT)]
     taken = read([write(tmp_path / "a.csv", rows, SHIFTED_HEADER)])

@@ -99,6 +99,22 @@ def test_what_came_before_is_not_added_up_again(shop: Path) -> None:
     assert run(shop, "check", *arguments).code == 0
 
 
+def test_what_came_before_is_told_apart_from_what_is_new(shop: Path) -> None:
+    assert run(shop, "import", *export(shop, THREE, when="[Tag, Zeit]")).code == 0
+    changed = THREE.replace("2.50", "2.60") + "4,2026-11-05,10:00,ben,tea,1.00,EUR\n5,2026-11-05,10:00,ben,tea,x,EUR\n"
+    ran = run(shop, "check", *export(shop, changed, when="[Tag, Zeit]"))
+    told = "1 of 5 records would be taken in as new; the others: 2 came before unchanged, 1 in conflict, 1 refused"
+    assert told in ran.out.splitlines()
+
+
+def test_one_record_is_not_many(shop: Path) -> None:
+    ran = run(shop, "check", *export(shop, "1,2026-11-02,18:00,anna,tea,10.00,EUR\n", when="[Tag, Zeit]"))
+    assert ran.out.splitlines()[0] == "1 record would be taken in"
+    ran = run(shop, "check", *export(shop, "1\n", when="[Tag, Zeit]"))
+    assert ran.out.splitlines()[0] == "1 of 1 record would be refused"
+    assert "line 2 has 1 cell where the header has 7" in " ".join(ran.out.split())
+
+
 def test_a_refused_order_is_not_added_up(shop: Path) -> None:
     ran = run(shop, "check", *export(shop, THREE + "1,2026-11-02,18:00,anna,cup,x,EUR\n", when="[Tag, Zeit]"))
     assert ran.code == 4
