@@ -124,9 +124,9 @@ def admit_fact(fact: PublishedFact, size: int) -> PublishedFact | Refusal:
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an Avro record without those that are null, in its lines too: these were not given.
+    """The fields of a record of Avro or Parquet without those that are null, in its lines too: these were not given.
 
-    A line that is one of several records comes as (name, fields).
+    In Avro a line that is one of several records comes as (name, fields).
     """
     event = {name: value for name, value in fields.items() if value is not None}
     lines = event.get("lines")

@@ -70,7 +70,7 @@ def are_plain(texts: str, *, is_json: bool = False) -> bool:
     """
     if " " in texts and ("| " in texts or " |" in texts):
         return False
-    if ("." in texts or "+" in texts) and _SCIENTIFIC_TEXT.search(texts):
+    if ("." in texts or "+" in texts or "," in texts) and _SCIENTIFIC_TEXT.search(texts):
         return False
     if texts.isascii():
         return is_json or texts.isprintable()

@@ -31,6 +31,21 @@ _MAX_DIGITS: Final = 40
 
 # Blanks of no width, byte order marks and marks for the direction of text, which no eye sees around an id.
 _INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# What `str.strip` takes off, and those.
+_SPACES: Final = (
+    *range(9, 14),
+    *range(28, 33),
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+)
+_BLANKS: Final = "".join(map(chr, _SPACES)) + _INVISIBLE
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}(\.0{1,30})?", re.ASCII)
 # As JavaScript and Java write now: milliseconds of 2001 to 2286, and no other way to write a time has 13 digits.
@@ -59,9 +74,7 @@ def normal_form(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict
 def trimmed(text: str) -> str:
     """A text without blanks, tabs, line breaks and invisible marks around it."""
     bare = text.strip()
-    while bare and (bare[0] in _INVISIBLE or bare[-1] in _INVISIBLE):
-        bare = bare.strip(_INVISIBLE).strip()
-    return bare
+    return bare.strip(_BLANKS) if bare and (bare[0] in _INVISIBLE or bare[-1] in _INVISIBLE) else bare
 
 
 def id_text(value: Any) -> Any:

@@ -7,19 +7,17 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC
+from processors.intake.normal_form import trimmed
 from processors.intake.refusal import Problem, quoted
 
 MAX_CELLS_REMEMBERED: Final = 65_536
-EXACT_DOUBLE: Final = 2**53  # from here on doubles have gaps: two ids may have become one
 MAX_GUARDS: Final = 4
 # Fields that identify something: a cell that may stand for two different ids is refused there.
 ID_FIELDS: Final = frozenset({
     "source", "event_id", "order_id", "member_id", "referrer_id", "referee_id", "store_id", "content_id", "sku",
 })  # fmt: skip
 
-# Blanks that `str.strip` leaves: a byte order mark, blanks of no width, and the marks for the direction of text.
-_INVISIBLE: Final = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_BLANKS: Final = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u2007\u2009\u202f\u3000" + _INVISIBLE
 _GUARDS: Final = frozenset("='`")
 # What databases, spreadsheets and cashiers write where there is no value: as an id it would be one of many people.
 _NOTHING: Final = frozenset({
@@ -28,8 +26,6 @@ _NOTHING: Final = frozenset({
     "-", "--", "---", "/", "?", "无", "暂无", "散客", "非会员", "匿名",
 })  # fmt: skip
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
-# As spreadsheets and programs show large numbers. 7E15 alone may be an id with a letter in it, and is taken.
-_SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
 # The wide forms that Chinese and Japanese input gives digits, punctuation and signs of money, and what they stand for.
 _WIDE: Final = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {
     0x3000: " ", 0xFFE0: "\u00a2", 0xFFE1: "\u00a3", 0xFFE5: "\u00a5", 0xFFE6: "\u20a9",
@@ -46,7 +42,7 @@ class Blurred(float):
 
 def cleaned(cell: str) -> str:
     """A cell without blanks around it, and without what keeps a spreadsheet from counting: ="007", '007, `007."""
-    cell = cell.strip() if cell.isprintable() else cell.strip().strip(_BLANKS)
+    cell = cell.strip() if cell.isprintable() else trimmed(cell)
     if cell[:1] not in _GUARDS:
         return cell
     for _ in range(MAX_GUARDS):
@@ -60,7 +56,7 @@ def cleaned(cell: str) -> str:
             cell = cell[1:-1] if cell[-1] == first and len(cell) > 1 else cell[1:]
         else:
             break
-        cell = cell.strip().strip(_BLANKS)
+        cell = trimmed(cell)
     return cell
 
 
@@ -77,7 +73,7 @@ def text(value: Any, field: str, column: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < EXACT_DOUBLE else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < FIRST_INEXACT else repr(value)
     if isinstance(value, bytes):
         try:
             return value.decode()
@@ -97,8 +93,11 @@ def is_doubtful(cell: str) -> bool:
 
 
 def is_shortened(cell: str) -> bool:
-    """Whether a spreadsheet or a program has shortened an id in scientific notation, such as 4.98765E+15."""
-    return ("." in cell or "+" in cell or "," in cell) and _SCIENTIFIC.fullmatch(cell) is not None
+    """Whether a spreadsheet or a program has shortened an id in scientific notation, such as 4.98765E+15.
+
+    7E15 alone may be an id with a letter in it, and is taken.
+    """
+    return ("." in cell or "+" in cell or "," in cell) and SCIENTIFIC.fullmatch(cell) is not None
 
 
 def id_text(value: Any, field: str, column: str) -> str:
@@ -114,7 +113,7 @@ def id_text(value: Any, field: str, column: str) -> str:
             "without decimals, then export again from the original data"
         )
         raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
-    if isinstance(value, Blurred) or (isinstance(value, float) and not abs(value) < EXACT_DOUBLE):
+    if isinstance(value, Blurred) or (isinstance(value, float) and not abs(value) < FIRST_INEXACT):
         hint = (
             "it is kept as a binary number with a point, which cannot tell neighbouring numbers of this size apart (a "
             "double from 2^53 on): write the ids as text or as whole numbers (int64) where they come from"

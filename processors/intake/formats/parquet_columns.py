@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import pyarrow as pa
 
+from processors.intake.door import without_nulls
 from processors.intake.formats.cells import Blurred
 from processors.intake.formats.rows_to_events import Plan, Slot
 from processors.intake.mapping import FILE, FIRST_CELL, ROW, ColumnMapping
@@ -119,7 +120,7 @@ def documents(batch: Any) -> Iterator[dict[str, Any]]:
             values = _as_uuids(values, kind)
         columns.append([(name, value) for value in values])
     for row in zip(*columns, strict=True):
-        yield {name: _plain(value) for name, value in row if value is not None}
+        yield without_nulls({name: _plain(value) for name, value in row})
 
 
 def _distinct(column: Any) -> tuple[list[Any], list[int]]:
@@ -180,12 +181,12 @@ def _parsed(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON would have it; a nested one without its nulls, which mean that nothing was given."""
+    """A value as JSON would have it."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
+        return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         if value and all(isinstance(one, tuple) for one in value):  # a map comes as pairs
-            return {name: _plain(one) for name, one in value if one is not None}
+            return {name: _plain(one) for name, one in value}
         return [_plain(one) for one in value]
     return _plain_scalar(value)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from processors.intake.door import admit, admit_json
+from processors.intake.normal_form import trimmed
 from schemas.canonical import content_hash
 from schemas.facts import FREE_TEXTS, PUBLISHED_TYPES, PurchaseLine, PurchaseRecorded
 from scripts.event_files import FORMATS, avro_events, json_lines
@@ -90,12 +91,22 @@ def test_a_control_character_within_an_id_is_refused(field: str, written: str) -
     assert (refusal.reason, refusal.field) == ("out_of_range", field)
 
 
-@pytest.mark.parametrize("written", ["4.98765E+15", "4,98765e+15", "4.98765E15", "1E+12", "-1.5e+20", 2.0**53, 1e20])
+@pytest.mark.parametrize(
+    "written", ["4.98765E+15", "4,98765e+15", "4.98765E15", "4,98765E15", "1E+12", "-1.5e+20", 2.0**53, 1e20]
+)
 def test_a_rounded_number_is_refused_as_an_id_with_what_to_do(written: object) -> None:
     refusal = refused(admit_json(json_of(PURCHASE, member_id=written)))
     assert (refusal.reason, refusal.field) == ("wrong_type", "member_id")
     assert "digits" in refusal.message
     assert "Text" in refusal.message or "in quotes" in refusal.message
+
+
+def test_all_blanks_around_a_text_are_taken_off_whatever_their_order() -> None:
+    blanks = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+    around = "\u200b".join(blanks)
+    assert trimmed(f"\u200b{around}a b{around}\ufeff") == "a b"
+    assert trimmed(f"{around}\u2060") == ""
+    assert trimmed("\u200b\u3000" * 500_000) == ""
 
 
 @pytest.mark.parametrize("written", ["1E5", "7E10-B", "E+5", "v1.5", "1.5E", "A1.2E+3"])
