@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
 from schemas.currencies import DECIMALS
@@ -9,6 +10,7 @@ from schemas.currencies import DECIMALS
 _DATE: Final = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{2}|\d{4})(?!\d)")
 _YEAR_FIRST: Final = re.compile(r"^\s*(\d{4}\D\d{1,2}\D\d{1,2}|\d{8}(\d{6})?\s*$|\d{8}T?\s*\d)")
 _HAS_ZONE: Final = re.compile(r"(Z|[+-]\d{2}(:?\d{2})?|UTC|GMT)\s*$", re.IGNORECASE)
+_CLOCK: Final = re.compile(r"\d{1,2}[:\u65f6\u6642h]\d{2}(:\d{2}(\.\d+)?)?(\s?[AaPp]\.?[Mm]\.?)?$")
 _HAS_CLOCK: Final = re.compile(r"\d:\d{2}")
 _COMMA_DECIMAL: Final = re.compile(r"^\d{1,3}(\.\d{3})+,\d+$|^\d+,(\d{1,2}|\d{4,})$")
 _POINT_DECIMAL: Final = re.compile(r"^\d{1,3}(,\d{3})+\.\d+$|^\d+\.(\d{1,2}|\d{4,})$")
@@ -27,8 +29,20 @@ _ZONES: Final = {
     "atlantic": "America/Halifax",
 }
 # Where shops are whose columns have names in such letters or words: currency and zone.
-_AT_HOME: Final = {"zh": ("CNY", "Asia/Shanghai"), "ja": ("JPY", "Asia/Tokyo"), "de": ("EUR", "Europe/Berlin")}
-_GERMAN: Final = frozenset(["datum", "betrag", "menge", "anzahl", "kunde", "artikel", "beleg", "bon", "summe", "preis"])
+_AT_HOME: Final = {
+    "zh": ("CNY", "Asia/Shanghai"),
+    "ja": ("JPY", "Asia/Tokyo"),
+    "de": ("EUR", "Europe/Berlin"),
+    "fr": ("EUR", "Europe/Paris"),
+    "es": ("EUR", "Europe/Madrid"),
+}
+_WORDS: Final = {
+    "de": ("datum", "betrag", "menge", "anzahl", "kunde", "artikel", "beleg", "summe", "preis"),
+    "fr": ("montant", "quantit\u00e9", "commande", "magasin", "remise", "facture", "heure"),
+    "es": ("importe", "cantidad", "pedido", "tienda", "descuento", "factura", "fecha"),
+}
+# Words of Japanese without any of its own letters.
+_JAPANESE: Final = ("番号", "店舗", "会員", "日時", "伝票", "値引", "販売", "区分")
 
 
 def date_order(cells: Iterable[str]) -> tuple[str, str]:
@@ -49,6 +63,16 @@ def date_order(cells: Iterable[str]) -> tuple[str, str]:
 def is_date(cells: Sequence[str]) -> bool:
     """Whether most cells begin with a date."""
     return 2 * sum(1 for cell in cells if _DATE.match(cell) or _YEAR_FIRST.match(cell)) > len(cells)
+
+
+def is_written_date(cells: Sequence[str]) -> bool:
+    """Whether most cells begin with a date that has marks between its parts, as no number has them."""
+    return bool(cells) and is_date(cells) and not any(cell.isdigit() for cell in cells)
+
+
+def is_clock(cells: Sequence[str]) -> bool:
+    """Whether most cells are a time of day alone."""
+    return bool(cells) and 2 * sum(1 for cell in cells if _CLOCK.match(cell)) > len(cells)
 
 
 def has_offset(cells: Sequence[str]) -> bool:
@@ -78,6 +102,18 @@ def is_number(cells: Sequence[str]) -> bool:
     """Whether most cells hold a number and few letters beside it."""
     numbers = [cell for cell in cells if (match := _NUMBER.search(cell)) and len(cell) - len(match.group()) <= 5]
     return bool(cells) and 2 * len(numbers) > len(cells)
+
+
+def number(cell: str, mark: str) -> Decimal | None:
+    """The number in a cell with this decimal mark; None if there is none."""
+    found = _NUMBER.search(cell)
+    if found is None:
+        return None
+    plain = "".join(letter for letter in found.group() if letter.isdigit() or letter == mark).replace(mark, ".")
+    try:
+        return -Decimal(plain) if "-" in cell[: found.start()] else Decimal(plain)
+    except InvalidOperation:
+        return None
 
 
 class Home(NamedTuple):
@@ -115,12 +151,13 @@ def zone_of(names: Sequence[str], cells: Iterable[str], home: Home | None = None
 
 
 def language_of(names: Iterable[str]) -> str:
-    """The language of a header as far as it matters: zh, ja, de or en."""
-    text = "".join(names)
-    if any("\u3040" <= letter <= "\u30ff" for letter in text):
+    """The language of a header as far as it matters: zh, ja, de, fr, es or en."""
+    text = " ".join(names)
+    if any("\u3040" <= letter <= "\u30ff" for letter in text) or any(word in text for word in _JAPANESE):
         return "ja"
     if any("\u4e00" <= letter <= "\u9fff" for letter in text):
         return "zh"
-    return (
-        "de" if any(word in text.lower() for word in _GERMAN) or any(letter in "äöüßÄÖÜ" for letter in text) else "en"
-    )
+    if any(letter in "äöüßÄÖÜ" for letter in text):
+        return "de"
+    found = {language: sum(1 for word in words if word in text.lower()) for language, words in _WORDS.items()}
+    return max(found, key=lambda language: found[language]) if any(found.values()) else "en"

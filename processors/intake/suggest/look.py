@@ -28,6 +28,11 @@ class Table(NamedTuple):
     rows: list[list[str]]
     odd: list[list[str]]
 
+    def cells(self, column: str) -> list[str]:
+        """The cells of a column that the header has, blank ones too."""
+        at = self.header.index(column)
+        return [cells[at].strip() for cells in self.rows]
+
 
 def whole_lines(path: Path) -> bytes:
     """The first lines of a file, as far as they are looked at; all of a short file."""

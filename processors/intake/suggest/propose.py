@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from processors.intake.presets.preset import Preset
+from processors.intake.suggest.amounts import paid_for_lines
 from processors.intake.suggest.cells_seen import (
     Home,
     currency_of,
@@ -14,8 +15,10 @@ from processors.intake.suggest.cells_seen import (
     decimal_mark,
     has_clock,
     has_offset,
+    is_clock,
     is_date,
     is_number,
+    is_written_date,
     zone_of,
 )
 from processors.intake.suggest.known_names import FOOTER, NO_SALE, rank_of
@@ -25,9 +28,9 @@ FILE_AND_ROW: Final = ["@file", "@row"]
 SHORT_NUMBER: Final = 5  # a number of an order with so many digits may begin anew each day, or at each till
 _MEANINGS: Final = (
     "order", "when", "member", "currency", "store", "till", "tender", "channel", "kind",
-    "quantity", "price", "discount", "amount", "sku", "category", "brand",
+    "quantity", "price", "discount", "shipping", "amount", "sku", "category", "brand",
 )  # fmt: skip
-_MUST_BE_NUMBERS: Final = {"quantity", "price", "discount", "amount"}
+_MUST_BE_NUMBERS: Final = {"quantity", "price", "discount", "shipping", "amount"}
 POSITION: Final = "pos"  # a point of sale; or the position of a row in its receipt, which counts 1, 2, 3
 
 
@@ -108,8 +111,8 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
         currency, doubt = currency_of(table.header, amounts, home)
         settings["constants"] = {"currency": currency}
         proposal.doubt("constants.currency", doubt)
-    _name_the_lines(table, found, proposal)
     mark, doubt = decimal_mark(amounts)
+    _name_the_lines(table, found, proposal, mark)
     if mark != "." or doubt:
         settings["decimal"] = mark
         proposal.doubt("decimal", doubt)
@@ -138,6 +141,11 @@ def _found(table: Table) -> dict[str, str]:
         if ranked:
             found[meaning] = ranked[0][2]
             taken.add(ranked[0][2])
+    if "when" not in found:
+        # A name that is not known; but dates with marks between their parts look like nothing else.
+        dates = [name for name in table.header if name not in taken and is_written_date(_cells(table, name))]
+        dates.sort(key=lambda name: not has_clock(_cells(table, name)))
+        found |= {"when": dates[0]} if dates else {}
     return found
 
 
@@ -158,7 +166,7 @@ def _name_the_key(table: Table, found: Mapping[str, str], fields: dict[str, Any]
         told = "the same number comes again at another till or on another day: hence these columns"
         proposal.doubt("fields.event_id", told)
     elif all(cell.isdigit() and len(cell) <= SHORT_NUMBER for cell in _cells(table, key)):
-        apart = [found[meaning] for meaning in ("store", "till", "when") if meaning in found]
+        apart = [found[meaning] for meaning in ("store", "till", "when") if meaning in found] or ["DATE COLUMN"]
         told = f"if such short numbers begin anew, each day or at each till, write [{', '.join([*apart, key])}]"
         proposal.doubt("fields.event_id", f"{told} here, in order_id and in group_by")
     fields["event_id"] = fields["order_id"] = key
@@ -174,7 +182,8 @@ def _name_the_time(
     when = found["when"]
     cells = _cells(table, when)
     fields["occurred_at"] = when
-    clocks = [column for column in table.header if column != when and rank_of("clock", column) is not None]
+    clocks = [column for column in table.header if column != when and is_clock(_cells(table, column))]
+    clocks.sort(key=lambda column: rank_of("clock", column) is None)
     if clocks and not has_clock(cells):
         fields["occurred_at"] = [when, clocks[0]]
     elif not has_clock(cells):
@@ -189,7 +198,7 @@ def _name_the_time(
         proposal.doubt("date_order", doubt)
 
 
-def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal) -> None:
+def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal, mark: str) -> None:
     lines: dict[str, Any] = {}
     scale: dict[str, Any] = {"amount_minor": "currency"}
     if "sku" in found:
@@ -202,17 +211,15 @@ def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal) 
             lines[name] = found[meaning]
     if "quantity" in found:
         scale["quantity_milli"] = 1000
-    amount, quantity, price = (found.get(meaning) for meaning in ("amount", "quantity", "price"))
     key = _columns_of(proposal.settings["fields"]["event_id"])
-    if quantity and price and (amount is None or _is_of_the_order(table, amount, key, [quantity, price])):
-        lines["amount_minor"] = {"times": [quantity, price]}
-        if "discount" in found and not _is_of_the_order(table, found["discount"], key, [quantity, price]):
-            lines["amount_minor"]["minus"] = [found["discount"]]
-    else:
-        lines["amount_minor"] = amount or price or table.header[-1]
-        if amount is None:
-            proposal.doubt("lines.amount_minor", "it must be what was paid for the whole line")
+    paid = paid_for_lines(table, found, key, mark)
+    lines["amount_minor"] = paid.source
+    proposal.doubt("lines.amount_minor", paid.doubt)
+    if paid.remark:
+        proposal.remarks.append(paid.remark)
     proposal.settings["lines"] = lines
+    if paid.spread:
+        proposal.settings["spread"] = {"minus": list(paid.spread)}
     proposal.settings["scale"] = scale
 
 
@@ -282,17 +289,6 @@ def _counts_rows(cells: Sequence[str]) -> bool:
     return is_counted and numbers.count(1) > 1 and any(after > before for before, after in pairs)
 
 
-def _is_of_the_order(table: Table, column: str, key: Sequence[str], of_lines: Sequence[str]) -> bool:
-    """Whether a column holds one amount of the whole order, although the rows of an order differ in other columns."""
-    orders: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
-    for cells in table.rows:
-        said = {name: cell.strip() for name, cell in zip(table.header, cells, strict=True)}
-        order = tuple(said.get(name, "") for name in key)
-        orders[order].append((said[column], tuple(said[name] for name in of_lines)))
-    several = [rows for rows in orders.values() if len({line for _, line in rows}) > 1]
-    return bool(several) and all(len({amount for amount, _ in rows if amount}) == 1 for rows in several)
-
-
 def _has_blank_heads(table: Table, fields: Mapping[str, Any]) -> bool:
     """Whether rows below an order's first one leave its cells blank."""
     key = fields["event_id"]
@@ -314,8 +310,7 @@ def _cells(table: Table, column: str | None) -> list[str]:
 
 
 def _all(table: Table, column: str | None) -> list[str]:
-    at = table.header.index(column) if column in table.header else None
-    return [] if at is None else [cells[at].strip() for cells in table.rows]
+    return table.cells(column) if column in table.header else []
 
 
 def _columns_of(named: Any) -> Sequence[str]:
