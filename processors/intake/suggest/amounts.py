@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import permutations
 from typing import Any, Final, NamedTuple
 
 from processors.intake.suggest.cells_seen import is_number, number
@@ -41,6 +42,8 @@ def paid_for_lines(table: Table, found: Mapping[str, str], key: Sequence[str], m
     if not known:
         amount = next(iter(of_order), None) or price or _last_number(table, found)
         return Paid(amount, doubt="it must be what was paid for the whole line")
+    if (after := _after_discount(table, known, None if shared else discount, mark)) is not None:
+        return _beside_totals(Paid(after), orders, of_order, discount if shared else None, mark)
     paid, is_sure = _by_arithmetic(table, found, known[0], None if shared else discount, mark)
     if len(known) > 1 and not is_sure:
         others = " or ".join(known[1:])
@@ -69,6 +72,18 @@ def is_of_the_order(table: Table, column: str, key: Sequence[str], of_lines: Seq
         if len({tuple(row[name] for name in lines) for row in rows}) > 1
     ]
     return bool(several) and all(len(amounts) == 1 for amounts in several)
+
+
+def _after_discount(table: Table, amounts: Sequence[str], discount: str | None, mark: str) -> str | None:
+    """The column of amounts that is another one of them without the discount, in all rows."""
+    rows = list(_rows(table))
+    if not any(_amount(row, discount, mark) for row in rows):
+        return None
+    for after, before in permutations(amounts, 2):
+        pairs = [(number(row[before], mark), number(row[after], mark), _amount(row, discount, mark)) for row in rows]
+        if all(gross is not None and paid is not None and gross - off == paid for gross, paid, off in pairs):
+            return after
+    return None
 
 
 def _by_arithmetic(

@@ -8,6 +8,7 @@ from typing import Final
 
 NO_SALE: Final = "no-sale"
 FOOTER: Final = "footer"
+_OF_CELLS: Final = frozenset([NO_SALE, FOOTER])
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _IN_BRACKETS: Final = re.compile(r"[(\[【].*?[)\]】]")
 
@@ -22,6 +23,12 @@ def plain(name: str) -> str:
 def rank_of(meaning: str, name: str) -> int | None:
     """How surely a name has a meaning (such as `amount`): 0 is surest; None if it says nothing of it."""
     return _ranks()[meaning].get(plain(name))
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is that of a column, whatever it means."""
+    folded = plain(name)
+    return bool(folded) and any(folded in known for meaning, known in _ranks().items() if meaning not in _OF_CELLS)
 
 
 @cache

@@ -10,9 +10,11 @@ from typing import Final, NamedTuple
 
 from processors.intake.formats.csv_rows import MAX_ROWS_TO_HEADER, csv_rows
 from processors.intake.input_records import InputRefused
+from processors.intake.suggest.known_names import is_known
 
 HEAD_BYTES: Final = 256 * 1024
 MAX_ROWS: Final = 500
+ENOUGH_NAMES: Final = 2
 DELIMITERS: Final = (",", ";", "\t", "|")
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # GB18030 has two bytes for a Chinese letter, both of them at or above this in the letters that texts are made of.
@@ -117,7 +119,13 @@ def _table(text: str, encoding: str, delimiter: str) -> Table | None:
 
 
 def _header_at(rows: Sequence[Sequence[str]]) -> int:
-    """Which row is the header: the first one, unless it is a title, which fills less than half of the usual cells."""
+    """Which row is the header: that of most names that are known, as titles may stand above it.
+
+    Where there are no such names it is the first one, unless that fills less than half of the usual cells.
+    """
+    known = [sum(map(is_known, cells)) for cells in rows[:MAX_ROWS_TO_HEADER]]
+    if max(known) >= ENOUGH_NAMES:
+        return known.index(max(known))
     ((usual, _),) = Counter(map(len, rows)).most_common(1)
     for at, cells in enumerate(rows[:MAX_ROWS_TO_HEADER]):
         if 2 * sum(1 for cell in cells if cell.strip()) > usual:

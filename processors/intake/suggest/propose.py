@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from processors.intake.presets.preset import Preset
-from processors.intake.suggest.amounts import paid_for_lines
+from processors.intake.suggest.amounts import named_amounts, paid_for_lines
 from processors.intake.suggest.cells_seen import (
     Home,
     currency_of,
@@ -104,7 +104,7 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
     else:
         proposal.remarks.append("No column seems to name the member: without member_id every order is a guest's.")
     settings["fields"] = fields
-    amounts = [cell for meaning in ("amount", "price") for cell in _cells(table, found.get(meaning))]
+    amounts = [cell for name in (*named_amounts(table, found), found.get("price")) for cell in _cells(table, name)]
     if "currency" in found:
         fields["currency"] = found["currency"]
     else:

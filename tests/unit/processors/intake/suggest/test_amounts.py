@@ -135,6 +135,14 @@ TWO_LINES = (
 )
 
 
+def test_the_amount_after_a_discount_is_what_was_paid(tmp_path: Path) -> None:
+    rows = "A1,2026/11/2 9:05,8001,拿铁,36.00,3.00,33.00\nA2,2026/11/2 9:06,8001,蛋糕,25.00,0,25.00\n"
+    proposal = proposed(tmp_path, f"{HEAD},小计,优惠,实收\n{rows.replace('33.00', '￥33.00')}")
+    assert proposal.settings["constants"] == {"currency": "CNY"}
+    assert proposal.settings["lines"]["amount_minor"] == "实收"
+    assert "lines.amount_minor" not in proposal.unsure
+
+
 def test_a_discount_of_a_whole_order_is_shared_by_its_lines(tmp_path: Path) -> None:
     rows = TWO_LINES.format(off="5.00", paid="56.00")
     proposal = proposed(tmp_path, f"{HEAD},商品小计,优惠金额,实付金额\n{rows}")

@@ -61,7 +61,12 @@ def test_a_german_till(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("titles", ["Kiosk M1\nZeitraum;1.11. bis 30.11.2026\n\n", "Kiosk M1;;;;;;;;;\n;;;;;;;;;\n"])
+MANY_TITLES = "".join(f"Zeile {n} \u00fcber der Tabelle\n" for n in range(24))
+
+
+@pytest.mark.parametrize(
+    "titles", [MANY_TITLES, "Kiosk M1\nZeitraum;1.11. bis 30.11.2026\n\n", "Kiosk M1;;;;;;;;;\n;;;;;;;;;\n"]
+)
 def test_titles_above_the_header_are_passed_over(tmp_path: Path, titles: str) -> None:
     assert proposed(tmp_path, titles + GERMAN).settings == proposed(tmp_path, GERMAN).settings
 
