@@ -45,13 +45,16 @@ class Row(NamedTuple):
     size: int
 
 
-def csv_rows(stream: BinaryIO, delimiter: str, encoding: Encoding = "utf-8") -> Iterator[Row]:
+def csv_rows(
+    stream: BinaryIO, delimiter: str, encoding: Encoding = "utf-8", is_whole: Callable[[list[str]], bool] | None = None
+) -> Iterator[Row]:
     """The rows of a file opened at its beginning (RFC 4180: quotes doubled within quotes), none of blank cells alone.
 
     They are kept in UTF-8, whatever the encoding of the file.
 
     A quote that is not closed within MAX_LINES_PER_ROW lines and MAX_EVENT_BYTES makes its own line a broken row, and
-    reading goes on at the next line.
+    reading goes on at the next line. So does a quote that takes in a line of which `is_whole` says that its cells are
+    those of a row, where they are in the first line too: such a quote is part of a text, as an inch sign is.
     """
     recoded = as_utf_8(stream, encoding)
     lines = text_lines(recoded)
@@ -71,10 +74,20 @@ def csv_rows(stream: BinaryIO, delimiter: str, encoding: Encoding = "utf-8") -> 
             )
             yield _broken(line, Problem("malformed", message), delimiter)
         elif line.content.strip(blank):
-            yield _row(line, waiting, lines, delimiter)
+            yield _row(line, waiting, lines, delimiter, is_whole or _never)
 
 
-def _row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimiter: str) -> Row:
+def _never(_: list[str]) -> bool:
+    return False
+
+
+def _row(
+    first: Line,
+    waiting: deque[Line],
+    lines: Iterator[Line],
+    delimiter: str,
+    is_whole: Callable[[list[str]], bool],
+) -> Row:
     """The row that begins with a line; more are taken from `waiting` and `lines`, and put back if they do not fit."""
     raw = first.content
     try:
@@ -89,11 +102,18 @@ def _row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimiter: st
         return _broken(first, Problem("malformed", message), delimiter)
     if cells is not None:
         return Row(first.number, raw, cells, None, len(raw))
-    return _longer_row(first, waiting, lines, delimiter)
+    return _longer_row(first, waiting, lines, delimiter, is_whole)
 
 
-def _longer_row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimiter: str) -> Row:
+def _longer_row(
+    first: Line,
+    waiting: deque[Line],
+    lines: Iterator[Line],
+    delimiter: str,
+    is_whole: Callable[[list[str]], bool],
+) -> Row:
     """A row whose quote is open at the end of its first line."""
+    may_be_text = is_whole(_alone(first, delimiter))
     taken: list[Line] = []
     raw = first.content
     problem = _never_closed(first.number)
@@ -102,6 +122,9 @@ def _longer_row(first: Line, waiting: deque[Line], lines: Iterator[Line], delimi
         if line is None:
             break
         taken.append(line)
+        if may_be_text and is_whole(_alone(line, delimiter)):
+            problem = _part_of_a_text(first.number, line.number)
+            break
         if line.size > len(line.content) or len(raw) + line.size >= MAX_EVENT_BYTES:
             break
         raw += b"\n" + line.content
@@ -128,6 +151,15 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
         raise
 
 
+def _alone(line: Line, delimiter: str) -> list[str]:
+    """The cells of a line by itself; where its quotes do not allow that, those that a plain split gives."""
+    text = line.content.decode("utf-8", "replace")
+    try:
+        return _cells(text, delimiter) or text.split(delimiter)
+    except csv.Error:
+        return text.split(delimiter)
+
+
 def _broken(line: Line, problem: Problem, delimiter: str) -> Row:
     cells = line.content.decode("utf-8", "replace").split(delimiter)
     return Row(line.number, line.content, cells, problem, line.size)
@@ -147,6 +179,14 @@ def _never_closed(number: int, found: str = "") -> Problem:
     )
 
 
+def _part_of_a_text(number: int, other: int) -> Problem:
+    message = (
+        f"a quote opens in line {number} and is still open in line {other}, which is a row of its own: where the quote "
+        "is part of the text, double it, and put the whole cell in quotes"
+    )
+    return Problem("malformed", message)
+
+
 class CsvReader:
     """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
@@ -163,7 +203,8 @@ class CsvReader:
         unknown: UnknownFields | None = None,
         above: RowsAbove | None = None,
     ) -> None:
-        self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding)
+        self._width = 0  # till the header is read
+        self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding, self._is_whole)
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
         self._above = above
@@ -257,6 +298,16 @@ class CsvReader:
         if not all(0 <= at < len(cells) for at in places):
             return None
         return self._plan.key_of([cells[at] for at in places])
+
+    def _is_whole(self, cells: list[str]) -> bool:
+        """Whether cells are those of a row: as many as the header has, and a time where its time stands.
+
+        With `fill` a further row of an order has no time.
+        """
+        if len(cells) != self._width or not self._times:
+            return False
+        is_further = self._plan.mapping.fill and not any(cells[at].strip() for at in self._times)
+        return is_further or self._is_time(cells, 0)
 
     def _is_time(self, cells: Sequence[str], off: int) -> bool:
         """Whether the time of an order can be read from cells that stand so far off."""
