@@ -57,10 +57,12 @@ class Numbers:
     ) -> int | None:
         """The product of some cells, and more cells added and taken off, × `scale`; None if all of them are blank.
 
-        A blank cell is nothing to add or take off, but no factor. Raises Problem.
+        A blank cell is nothing to add or take off, but no factor. Of a product nobody can tell whether it has too many
+        decimals, so its factors must not be ambiguous. Raises Problem.
         """
+        doubt = AMBIGUOUS_SCALE if len(how.times) > 1 or rounding is not None else scale
         found = [
-            self._exact(cell, scale, currency, field, column) for cell, column in zip(cells, how.columns, strict=True)
+            self._exact(cell, doubt, currency, field, column) for cell, column in zip(cells, how.columns, strict=True)
         ]
         if all(one is None for one in found):
             return None
@@ -71,10 +73,15 @@ class Numbers:
                     "missing_field", f"{field} is computed from column {quoted(column)}, which is blank", field
                 )
             result = _EXACT.multiply(result, factor)
+        is_sold = result > 0
         first_minus = len(how.times) + len(how.plus)
         for at, term in enumerate(found[len(how.times) :], len(how.times)):
-            if term is not None:
-                result = _EXACT.subtract(result, term) if at >= first_minus else _EXACT.add(result, term)
+            if term is not None and at >= first_minus:
+                if is_sold and term < 0:
+                    raise _below_zero_already(cells[at], field, how.columns[at])
+                result = _EXACT.subtract(result, term)
+            elif term is not None:
+                result = _EXACT.add(result, term)
         shown = f"{', '.join(how.columns)}, computed"
         return _scaled(result, str(result), scale, rounding, field, shown)
 
@@ -91,8 +98,28 @@ class Numbers:
             nearest = round(value * scale)
             if nearest / scale == value:
                 return nearest
-        number = self._exact(value, scale, currency, field, column)
+        number = self._exact(value, scale if rounding is None else AMBIGUOUS_SCALE, currency, field, column)
         return None if number is None else _scaled(number, value, scale, rounding, field, column)
+
+    def check_is_minor(self, value: Any, field: str, column: str) -> None:
+        """Raises Problem for a cell that has decimals as amounts of money have, where minor units are asked for.
+
+        Else 25.00 would count as 25 cents, and only 25.50 would be refused.
+        """
+        mark = self._decimal or "."
+        decimals = 0
+        if isinstance(value, str) and mark in value:
+            part = value.rpartition(mark)[2]
+            decimals = len(part) - len(part.lstrip("0123456789"))
+        elif isinstance(value, Decimal) and value.is_finite():
+            decimals = -int(value.as_tuple().exponent)
+        if decimals > 1:
+            name = field.rpartition(".")[2]
+            hint = (
+                "it has decimals, and the mapping does not say how it is scaled: write scale: "
+                f"{{{name}: currency}}, or {{{name}: 1}} if it is in minor units (cents) all the same"
+            )
+            raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
 
     def _exact(self, value: Any, scale: int, currency: str | None, field: str, column: str) -> Decimal | None:
         """A cell as the decimal that it is written as; None if it is blank."""
@@ -149,6 +176,13 @@ class Numbers:
         whole = re.sub(r"[^0-9]", "", found["whole"]) or "0"
         number = Decimal(f"{whole}.{found['part'] or 0}")
         return -number if negative or minuses else number
+
+
+def _below_zero_already(value: Any, field: str, column: str) -> Problem:
+    """A discount that is written with a minus would be added if it were taken off."""
+    hint = "name the column in plus:, not in minus:"
+    message = f"{field}: column {quoted(column)} is {quoted(value)}, which is below 0 already: {hint}"
+    return Problem("out_of_range", message, field)
 
 
 def _check_sign(sign: str, currency: str | None) -> None:

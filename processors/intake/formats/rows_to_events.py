@@ -297,14 +297,19 @@ class Plan:
             return _misscaled(field, scale, currency)
         rounding = self.mapping.rounding.get(field)
         numbers = self._numbers
-        remembered = lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)
-        if isinstance(source, Computed):
-            alone = len(source.columns) == 1
-            return remembered(
-                lambda cells: numbers.computed((cells,) if alone else cells, source, scale, rounding, currency, field)
-            )
-        column = columns_of(source)[0]
-        return remembered(lambda cell: numbers.whole(cell, scale, rounding, currency, field, column))
+        columns = columns_of(source)
+        is_unscaled = field.endswith("_minor") and field not in self.mapping.scale and DECIMALS.get(currency or "") != 0
+
+        def read(value: Any) -> int | None:
+            cells = (value,) if len(columns) == 1 else value
+            if is_unscaled:
+                for cell, column in zip(cells, columns, strict=True):
+                    numbers.check_is_minor(cell, field, column)
+            if isinstance(source, Computed):
+                return numbers.computed(cells, source, scale, rounding, currency, field)
+            return numbers.whole(cells[0], scale, rounding, currency, field, columns[0])
+
+        return lru_cache(maxsize=MAX_CELLS_REMEMBERED, typed=True)(read)
 
     def _time(self, source: FieldSource) -> Callable[[Any], Any]:
         columns = columns_of(source)
