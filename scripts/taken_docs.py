@@ -47,7 +47,7 @@ SAMPLES: Final = (
     Sample("an id with blanks around it", "member_id", " 4711  "),
     Sample("an id with a line break within", "member_id", "47\n11"),
     Sample("an id that is a whole number", "member_id", 4711),
-    Sample("an id that is a number with a point, below 2^53", "member_id", 4711.0, _TYPED),
+    Sample("an id that is a number with a point, below 2^53", "member_id", 4711.0),
     Sample(
         "an id that is a number with a point, from 2^53 on",
         "member_id",
@@ -55,6 +55,7 @@ SAMPLES: Final = (
         ("JSON", "Parquet", "Avro"),
     ),
     Sample("an id as a spreadsheet shows a long one: `4.98765E+15`", "member_id", "4.98765E+15"),
+    Sample("a word for nobody as a member: `NULL`, `undefined`, `guest`", "member_id", "undefined"),
     Sample("an id of 67 Chinese characters (201 bytes)", "member_id", "员" * 67),
     Sample("a line break or a tab in free text", "tender", "gift\r\ncard"),
     Sample("a line break in an attribute", "attributes.note", "no sugar\nextra hot"),

@@ -15,6 +15,7 @@ import msgspec
 
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
+from processors.intake.doubtful_ids import names_nobody
 from processors.intake.fact_shapes import (
     PURCHASE_SHAPE,
     SHAPES,
@@ -328,6 +329,7 @@ def _finished(shape: Any) -> PublishedFact:
     if not _is_plain_source(shape.source):
         raise _explained({"source": shape.source}, _type_name(shape), "source")
     fact = build(shape)
+    _check_people(fact)
     if isinstance(fact, PurchaseRecorded):
         _check_purchase(fact)
     elif type(shape) is _REFERRAL_SHAPE and shape.referrer_id == shape.referee_id:
@@ -343,14 +345,32 @@ def _is_whole(fact: PublishedFact) -> bool:
     texts = texts_in_bounds(fact)
     if texts is None or not are_plain(texts):
         return False
-    if isinstance(fact, ReferralMade):
-        return fact.referrer_id != fact.referee_id
-    if isinstance(fact, PurchaseRecorded):
-        try:
+    if isinstance(fact, ReferralMade) and fact.referrer_id == fact.referee_id:
+        return False
+    try:
+        _check_people(fact)
+        if isinstance(fact, PurchaseRecorded):
             _check_purchase(fact)
-        except Problem:
-            return False
+    except Problem:
+        return False
     return True
+
+
+def _check_people(fact: PublishedFact) -> None:
+    """Raises Problem for a person's id that names nobody: all of whom it is said would share one account."""
+    if isinstance(fact, ReferralMade):
+        _check_person(fact.referrer_id, "referrer_id")
+        _check_person(fact.referee_id, "referee_id")
+        return
+    _check_person(fact.member_id, "member_id")
+    if isinstance(fact, PurchaseRecorded):
+        _check_person(fact.referrer_id, "referrer_id")
+
+
+def _check_person(person: str | None, field: str) -> None:
+    if person is not None and names_nobody(person):
+        hint = "give null, or leave the field out, where nobody is meant"
+        raise Problem("wrong_type", f"{field} is {quoted(person)}: many people would share one account: {hint}", field)
 
 
 def _check_purchase(shape: Any) -> None:

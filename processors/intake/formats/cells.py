@@ -7,6 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from processors.intake.doubtful_ids import (
+    PEOPLE,
+    has_lost_letters,
+    is_number_for_nobody,
+    is_spreadsheet_error,
+    is_word_for_nothing,
+    names_nobody,
+)
 from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC
 from processors.intake.normal_form import trimmed
 from processors.intake.refusal import Problem, quoted
@@ -19,21 +27,22 @@ ID_FIELDS: Final = frozenset({
 })  # fmt: skip
 
 _GUARDS: Final = frozenset("='`")
-# What databases, spreadsheets and cashiers write where there is no value: as an id it would be one of many people.
-_NOTHING: Final = frozenset({
-    "NULL", "null", "(null)", "\\N", "None", "nil", "NaN", "nan", "<NA>", "undefined", "N/A", "n/a",
-    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#DIV/0!", "#NUM!",
-    "-", "--", "---", "/", "?", "无", "暂无", "散客", "非会员", "匿名",
-})  # fmt: skip
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)
 # The wide forms that Chinese and Japanese input gives digits, punctuation and signs of money, and what they stand for.
 _WIDE: Final = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {
     0x3000: " ", 0xFFE0: "\u00a2", 0xFFE1: "\u00a3", 0xFFE5: "\u00a5", 0xFFE6: "\u20a9",
 }  # fmt: skip
+# A whole number as programs write one that they keep with a point, as in a column that has blank cells too.
+_WITH_A_POINT: Final = re.compile(r"(0|-?[1-9][0-9]{0,30})\.0")
 
 # What joins the parts of an id, and what escapes it within a part; a source may hold neither "/" nor "~".
 _JOINT: Final = ("/", "~")
 _JOINTS: Final = {"source": (":", "_")}
+
+_INEXACT: Final = (
+    "it is kept as a binary number with a point, which cannot tell neighbouring numbers of this size apart (a double "
+    "from 2^53 on): write the ids as text or as whole numbers (int64) where they come from"
+)
 
 
 class Blurred(float):
@@ -87,9 +96,24 @@ def text(value: Any, field: str, column: str) -> str:
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: it must be text", field)
 
 
+def bare_id(cell: str) -> str:
+    """An id without blanks, guards, and the point that a program has given to a whole number: 4711.0 is 4711."""
+    cell = cleaned(cell)
+    if cell.endswith(".0") and (number := _WITH_A_POINT.fullmatch(cell)) and abs(int(number[1])) < FIRST_INEXACT:
+        return number[1]
+    return cell
+
+
 def is_doubtful(cell: str) -> bool:
-    """Whether an id may stand for several: shortened in scientific notation, or a program's word for nothing."""
-    return cell in _NOTHING or is_shortened(cell)
+    """Whether an id, as `bare_id` gives it, may stand for several in some field."""
+    return (
+        names_nobody(cell)
+        or is_number_for_nobody(cell)
+        or is_spreadsheet_error(cell)
+        or is_shortened(cell)
+        or has_lost_letters(cell)
+        or (cell.endswith(".0") and _WITH_A_POINT.fullmatch(cell) is not None)
+    )
 
 
 def is_shortened(cell: str) -> bool:
@@ -101,27 +125,61 @@ def is_shortened(cell: str) -> bool:
 
 
 def id_text(value: Any, field: str, column: str) -> str:
-    """A cell as an id; refused if two different ids may have become one in it. Raises Problem."""
-    if isinstance(value, str):
-        if not is_doubtful(value):
-            return value
-        if value in _NOTHING:
-            hint = f"if that stands for nothing, say so in the mapping: null_values: [{quoted(value)}]"
-            raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+    """A cell as an id; refused if two different ids may have become one in it. Raises Problem.
+
+    A text is one that `bare_id` gave.
+    """
+    hint = "" if isinstance(value, str) else _doubt_of_typed(value)
+    said = "" if hint else number_text(value, field, column)
+    hint = hint or _doubt_of(said, field)
+    if hint:
+        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+    return said
+
+
+def number_text(value: Any, field: str, column: str) -> str:
+    """A cell as text, a whole decimal without its zeros: 7.00 is "7". Raises Problem."""
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return str(int(value))
+    return text(value, field, column)
+
+
+def _doubt_of(cell: str, field: str) -> str:
+    """What to change in a text that may stand for several ids; empty if it is none."""
+    if not is_doubtful(cell):
+        return ""
+    hint = ""
+    if is_word_for_nothing(cell):
+        hint = f"if that stands for nothing, say so in the mapping: null_values: [{quoted(cell)}]"
+    elif is_spreadsheet_error(cell):
+        hint = "a spreadsheet could not show the value: mend the formula or widen the column, then export again"
+    elif is_shortened(cell):
         hint = (
             "a spreadsheet shortened it, and other ids may look the same: format the column as text or as a number "
             "without decimals, then export again from the original data"
         )
-        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
-    if isinstance(value, Blurred) or (isinstance(value, float) and not abs(value) < FIRST_INEXACT):
+    elif has_lost_letters(cell):
         hint = (
-            "it is kept as a binary number with a point, which cannot tell neighbouring numbers of this size apart (a "
-            "double from 2^53 on): write the ids as text or as whole numbers (int64) where they come from"
+            "letters of it were lost when the text was converted, and other ids may look the same: export it again as "
+            "UTF-8 from the original data"
         )
-        raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        return str(int(value))
-    return text(value, field, column)
+    elif _WITH_A_POINT.fullmatch(cell):
+        hint = _INEXACT
+    elif field in PEOPLE:
+        hint = (
+            "many people would share one account: if that stands for a buyer who is not known, say so in the mapping: "
+            f"null_values: [{quoted(cell)}]"
+        )
+    return hint
+
+
+def _doubt_of_typed(value: Any) -> str:
+    """What to change in a value that is no text, and no id either; empty if it may be one."""
+    if isinstance(value, bool):
+        return "that says yes or no, not which: name another column"
+    if isinstance(value, Blurred) or (isinstance(value, float) and not abs(value) < FIRST_INEXACT):
+        return _INEXACT
+    return ""
 
 
 def joined(field: str, parts: Sequence[str]) -> str:

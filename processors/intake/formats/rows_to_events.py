@@ -1,6 +1,7 @@
 """Makes events from the rows of a table as a column mapping says, for CSV and Parquet alike."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -10,10 +11,12 @@ from processors.intake.door import Door, refusal_of
 from processors.intake.formats.cells import (
     ID_FIELDS,
     MAX_CELLS_REMEMBERED,
+    bare_id,
     cleaned,
     id_text,
     is_doubtful,
     joined,
+    number_text,
     text,
 )
 from processors.intake.formats.clock import Clock
@@ -40,6 +43,7 @@ from schemas.facts import PurchaseLine
 MAX_ROWS: Final = MAX_LINES + 1
 CELL_BYTES: Final = 16
 _DOUBTFUL: Final = object()
+_ZEROS: Final = frozenset({"0", "0.0", "0.00"})
 AMOUNT: Final = "amount_minor"
 
 
@@ -82,7 +86,8 @@ class Plan:
         self.mapping = mapping
         self._nulls = frozenset(["", *mapping.null_values, None])
         self.clock = Clock(mapping.timezone, mapping.date_order, self._nulls)
-        self._numbers = Numbers(mapping.decimal, self._nulls)
+        # A word for nobody such as "0" is a number all the same where an amount or a quantity is asked for.
+        self._numbers = Numbers(mapping.decimal, frozenset(one for one in self._nulls if one not in _ZEROS))
         self._tidy = lru_cache(maxsize=MAX_CELLS_REMEMBERED)(self._tidied)
         self._readers: dict[tuple[FieldSource, str | None], Callable[[Any], Any]] = {}
         # An amount is read with its row's currency in view: now if all rows have the same, else when it is known.
@@ -129,7 +134,7 @@ class Plan:
         if len(cells) == 1:
             cell = cells[0]
             said = self._tidy(cell) if type(cell) is str else self._key_part(cell)
-            return cell if said is _DOUBTFUL else said or None
+            return bare_id(cell) if said is _DOUBTFUL else said or None
         parts = [self._key_part(cell) for cell in cells]
         return joined("order_id", parts) if any(parts) else None
 
@@ -182,7 +187,7 @@ class Plan:
     def _key_part(self, cell: Any) -> str:
         if type(cell) is str:
             said = self._tidy(cell)
-            return cell if said is _DOUBTFUL else said or ""
+            return bare_id(cell) if said is _DOUBTFUL else said or ""
         if self.is_blank(cell):
             return ""
         try:
@@ -353,8 +358,10 @@ class Plan:
     def _id(self, cell: Any, field: str, column: str) -> Any:
         if type(cell) is str:
             said = self._tidy(cell)
-            return id_text(cleaned(cell), field, column) if said is _DOUBTFUL else said
+            return id_text(bare_id(cell), field, column) if said is _DOUBTFUL else said
         if cell in self._nulls or cell != cell:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
+            return None
+        if isinstance(cell, int | float | Decimal) and number_text(cell, field, column) in self._nulls:
             return None
         return id_text(cell, field, column)
 
@@ -370,9 +377,10 @@ class Plan:
     def _tidied(self, cell: str) -> Any:
         """An id without blanks and guards, None if nothing is left, and _DOUBTFUL if it may stand for several ids."""
         cell = cleaned(cell)
-        if cell in self._nulls:
+        bare = bare_id(cell)
+        if cell in self._nulls or bare in self._nulls:
             return None
-        return _DOUBTFUL if is_doubtful(cell) else cell
+        return _DOUBTFUL if is_doubtful(bare) else bare
 
     @staticmethod
     def _first(read: Callable[[Any, str], Any], columns: tuple[str, ...]) -> Callable[[Any], Any]:

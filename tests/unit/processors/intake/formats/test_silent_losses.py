@@ -1,13 +1,18 @@
 """What tills and programs write that could cost points, or pay them to the wrong people, without anybody noticing."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from processors.intake.door import admit_json
+from processors.intake.input_files import open_input
 from processors.intake.input_records import Read
 from schemas.facts import PurchaseRecorded
-from tests.support.fact_samples import HEADER, facts, mapping, read_file
+from tests.support.fact_samples import HEADER, PURCHASE, facts, json_of, mapping, read_file, refused
 
 TIME: Final = "2026-11-02 10:00:00"
 
@@ -17,10 +22,13 @@ def told(read: Read) -> str:
     return read.refusal.message
 
 
+def purchases(reads: list[Read]) -> list[PurchaseRecorded]:
+    return [read.fact for read in reads if isinstance(read.fact, PurchaseRecorded)]
+
+
 def amounts_by_member(reads: list[Read]) -> dict[str | None, list[int]]:
     """What each member paid, line by line, of the orders that were taken."""
-    purchases = [read.fact for read in reads if isinstance(read.fact, PurchaseRecorded)]
-    return {purchase.member_id: [line.amount_minor for line in purchase.lines] for purchase in purchases}
+    return {purchase.member_id: [line.amount_minor for line in purchase.lines] for purchase in purchases(reads)}
 
 
 NOTED: Final = HEADER.replace("\n", ",note\n")
@@ -146,3 +154,100 @@ def test_a_line_given_back_within_an_order_may_have_all_its_amounts_below_0(tmp_
     content = f"order,member,time,sku,gross,discount\n1,anna,{TIME},a,80.00,0\n1,anna,{TIME},b,-20.00,-5.00\n"
     reads = read_file(tmp_path / "till.csv", content, mapping(**DISCOUNTED))
     assert amounts_by_member(reads) == {"anna": [8_000, -1_500]}
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [("member", "4711"), ("order", "7001"), ("sku", "42")],
+)
+def test_an_id_is_the_same_with_the_point_that_a_program_gave_it(tmp_path: Path, column: str, said: str) -> None:
+    """A program that keeps whole numbers beside blank cells writes 4711 as 4711.0, and does so in some files only."""
+    cells = {"order": "1", "member": "anna", "time": TIME, "sku": "a", "paid": "5.00"}
+    with_a_point, without = (HEADER + ",".join((cells | {column: one}).values()) + "\n" for one in (f"{said}.0", said))
+    first = facts(read_file(tmp_path / "a.csv", with_a_point, mapping()))
+    assert first == facts(read_file(tmp_path / "b.csv", without, mapping()))
+
+
+def test_rows_of_one_order_come_together_whether_its_number_has_a_point_or_not(tmp_path: Path) -> None:
+    content = HEADER + f"7001.0,anna,{TIME},a,5.00\n7002,bert,{TIME},b,6.00\n7001,anna,{TIME},c,7.00\n"
+    reads = read_file(tmp_path / "till.csv", content, mapping())
+    assert amounts_by_member(reads) == {"anna": [500, 700], "bert": [600]}
+
+
+def test_an_id_with_a_point_that_may_stand_for_two_is_refused(tmp_path: Path) -> None:
+    (read,) = read_file(tmp_path / "till.csv", HEADER + f"1,9007199254740993.0,{TIME},a,5.00\n", mapping())
+    assert "cannot tell neighbouring numbers of this size apart" in told(read)
+
+
+NOBODY: Final = [
+    "0",
+    "-1",
+    "NULL",
+    "none",
+    "NA",
+    "undefined",
+    "Guest",
+    "Walk-in Customer",
+    "Unknown",
+    "Consumidor Final",
+]
+
+
+@pytest.mark.parametrize("word", NOBODY)
+def test_buyers_who_are_not_known_are_not_pooled_into_one_member(tmp_path: Path, word: str) -> None:
+    content = HEADER + f"1,{word},{TIME},a,5.00\n2,{word.upper()},{TIME},b,0\n"
+    for read in read_file(tmp_path / "till.csv", content, mapping()):
+        assert "say so in the mapping: null_values: [" in told(read)
+    reads = read_file(tmp_path / "till.csv", content, mapping(null_values=[word, word.upper()]))
+    assert [fact.member_id for fact in purchases(reads)] == [None, None]
+    assert [fact.lines[0].amount_minor for fact in purchases(reads)] == [500, 0]
+
+
+@pytest.mark.parametrize("word", ["guest", "Unknown", "0", "NA"])
+def test_a_word_for_nobody_may_name_a_product_or_a_store(tmp_path: Path, word: str) -> None:
+    content = HEADER + f"1,anna,{TIME},{word},5.00\n"
+    fields = mapping().fields | {"store_id": "sku"}
+    (fact,) = facts(read_file(tmp_path / "till.csv", content, mapping(fields=fields)))
+    assert isinstance(fact, PurchaseRecorded)
+    assert (fact.store_id, fact.lines[0].sku) == (word, word)
+
+
+@pytest.mark.parametrize(
+    ("member", "hint"),
+    [
+        ("#####", "widen the column"),
+        ("#BEZUG!", "mend the formula"),
+        ("#¿NOMBRE?", "mend the formula"),
+        ("Err:502", "mend the formula"),
+        ("M\ufffdller", "export it again as UTF-8"),
+        ("???", "export it again as UTF-8"),
+    ],
+)
+def test_ids_that_a_spreadsheet_or_a_conversion_has_spoilt_are_refused(tmp_path: Path, member: str, hint: str) -> None:
+    (read,) = read_file(tmp_path / "till.csv", HEADER + f"1,{member},{TIME},a,5.00\n", mapping())
+    assert hint in told(read)
+
+
+@pytest.mark.parametrize("member", ["undefined", "null", "None", "NaN", "[object Object]", "Guest"])
+@pytest.mark.parametrize("field", ["member_id", "referrer_id"])
+def test_a_program_that_writes_its_word_for_nothing_as_json_pools_nobody(field: str, member: str) -> None:
+    refusal = refused(admit_json(json_of(PURCHASE, **{field: member})))
+    assert (refusal.reason, refusal.field) == ("wrong_type", field)
+    assert "give null, or leave the field out" in refusal.message
+
+
+@pytest.mark.parametrize("number", [0, 0.0, Decimal("0.00")])
+def test_numbers_in_parquet_may_stand_for_nobody_too(tmp_path: Path, number: object) -> None:
+    path = tmp_path / "shop.parquet"
+    columns = {"order": ["1"], "member": [number], "time": [TIME], "sku": ["a"], "paid": [0]}
+    pq.write_table(pa.table(columns), path)
+    (read,) = open_input(path, mapping=mapping()).records()
+    assert "null_values: ['0']" in told(read)
+    assert amounts_by_member(list(open_input(path, mapping=mapping(null_values=["0"])).records())) == {None: [0]}
+
+
+def test_a_column_that_says_yes_or_no_names_no_member(tmp_path: Path) -> None:
+    path = tmp_path / "shop.parquet"
+    pq.write_table(pa.table({"order": ["1"], "member": [True], "time": [TIME], "sku": ["a"], "paid": [5]}), path)
+    (read,) = open_input(path, mapping=mapping()).records()
+    assert told(read) == "member_id is true in column 'member': that says yes or no, not which: name another column"

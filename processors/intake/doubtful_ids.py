@@ -1,0 +1,59 @@
+"""Knows ids that would pool people or things: words for nothing and nobody, errors of spreadsheets, lost letters."""
+
+import re
+from typing import Final
+
+# Fields that name a person.
+PEOPLE: Final = frozenset({"member_id", "referrer_id", "referee_id"})
+LONGEST_WORD: Final = 40
+
+# What databases, spreadsheets and cashiers write where there is no value.
+_NOTHING: Final = frozenset({
+    "NULL", "null", "Null", "(null)", "<null>", "<NULL>", "[NULL]", "[null]", "\\N", "None", "nil", "NaN", "nan", "NaT",
+    "<NA>", "undefined", "[object Object]", "N/A", "n/a", "N.A.", "n.a.", "(blank)", "(none)", "(leer)",
+    "-", "--", "---", "/", "?", "无", "暂无", "散客", "非会员", "匿名",
+    "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
+})  # fmt: skip
+# How a spreadsheet says that it found no value, in several languages.
+_NOT_FOUND: Final = frozenset({"#N/A", "#N/A!", "#NA", "#NV", "#N/D", "#NULL!"})
+# What tills and shops call a buyer whom they do not know, in small letters.
+_NOBODY: Final = frozenset({
+    "none", "nil", "null", "nan", "na", "unknown", "anonymous", "guest", "guest customer", "guest user", "walk-in",
+    "walk in", "walkin", "walk-in customer", "walk in customer", "cash customer", "no customer", "not available",
+    "gast", "laufkunde", "laufkundschaft", "anonym", "unbekannt", "client de passage", "anonyme", "consumidor final",
+    "público en general", "publico en general", "cliente ocasional", "ospite", "散户", "游客", "无名氏", "普通顾客",
+    "现金客户", "一般顧客", "ゲスト", "비회원",
+})  # fmt: skip
+_WORDS_FOR_NOBODY: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
+# The number that shops give to those who have none.
+_NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
+# How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
+_SPREADSHEET_ERROR: Final = re.compile(r"#[¡¿]?[A-ZÀ-Þ/0]{2,12}[!?]|Err:5[0-9]{2}|#{3,}")
+# What stands for a letter that a conversion could not write.
+_LOST: Final = "\ufffd"
+_ALL_LOST: Final = re.compile(r"\?{2,}")
+
+
+def is_word_for_nothing(text: str) -> bool:
+    """Whether a text stands where a program or a cashier had no value."""
+    return text in _NOTHING or text in _NOT_FOUND
+
+
+def is_spreadsheet_error(text: str) -> bool:
+    """Whether a text stands where a spreadsheet had a value that it could not work out, or had no room for."""
+    return text[:1] in {"#", "E"} and _SPREADSHEET_ERROR.fullmatch(text) is not None
+
+
+def names_nobody(text: str) -> bool:
+    """Whether a text in place of a person's id says that the person is not known."""
+    return len(text) <= LONGEST_WORD and text.casefold() in _WORDS_FOR_NOBODY
+
+
+def is_number_for_nobody(text: str) -> bool:
+    """Whether a number in place of a person's id is one that shops give to those who have none."""
+    return text in _NO_NUMBERS
+
+
+def has_lost_letters(text: str) -> bool:
+    """Whether letters of a text were lost in a conversion, so that different texts may have become one."""
+    return _LOST in text or (text[:1] == "?" and _ALL_LOST.fullmatch(text) is not None)
