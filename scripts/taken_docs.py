@@ -57,6 +57,8 @@ SAMPLES: Final = (
     Sample("an id as a spreadsheet shows a long one: `4.98765E+15`", "member_id", "4.98765E+15"),
     Sample("a word for nobody as a member: `NULL`, `undefined`, `guest`", "member_id", "undefined"),
     Sample("an id of 67 Chinese characters (201 bytes)", "member_id", "员" * 67),
+    Sample("a currency in small letters", "currency", "usd"),
+    Sample("an empty list of attributes, as PHP writes it", "attributes", [], ("JSON",)),
     Sample("a line break or a tab in free text", "tender", "gift\r\ncard"),
     Sample("a line break in an attribute", "attributes.note", "no sugar\nextra hot"),
     Sample("true as an attribute", "attributes.vip", value=True),

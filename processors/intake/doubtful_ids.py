@@ -24,7 +24,8 @@ _NOBODY: Final = frozenset({
     "público en general", "publico en general", "cliente ocasional", "ospite", "散户", "游客", "无名氏", "普通顾客",
     "现金客户", "一般顧客", "ゲスト", "비회원",
 })  # fmt: skip
-_WORDS_FOR_NOBODY: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
+# All of these in small letters: as ids of people they are looked for whatever their letters.
+WORDS_FOR_NOBODY: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
 # The number that shops give to those who have none.
 _NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
 # How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
@@ -46,7 +47,7 @@ def is_spreadsheet_error(text: str) -> bool:
 
 def names_nobody(text: str) -> bool:
     """Whether a text in place of a person's id says that the person is not known."""
-    return len(text) <= LONGEST_WORD and text.casefold() in _WORDS_FOR_NOBODY
+    return len(text) <= LONGEST_WORD and text.casefold() in WORDS_FOR_NOBODY
 
 
 def is_number_for_nobody(text: str) -> bool:

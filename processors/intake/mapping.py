@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 import msgspec
 from msgspec import inspect
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from processors.intake.fact_shapes import struct_type
+from processors.intake.normal_form import currency_code
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
@@ -180,6 +182,11 @@ def _computed(value: Mapping[Any, Any]) -> Computed:
     return Computed(times, *(_names_if_any(value.get(name)) for name in ("plus", "minus")))
 
 
+def _with_code(constants: dict[str, str]) -> dict[str, str]:
+    """Constants with the currency's code in capital letters, by which amounts are scaled."""
+    return constants | ({"currency": currency_code(constants["currency"])} if "currency" in constants else {})
+
+
 Column = Annotated[str, StringConstraints(min_length=1, max_length=MAX_COLUMN_LENGTH)]
 Text = Annotated[str, StringConstraints(max_length=500)]
 Scale = Annotated[int | Literal["currency"], PlainValidator(_is_scale)]
@@ -188,7 +195,7 @@ Columns = Annotated[tuple[str, ...], PlainValidator(_names)]
 ColumnsIfAny = Annotated[tuple[str, ...], PlainValidator(_names_if_any)]
 Values = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_COLUMNS)]
 Sources = Annotated[dict[str, Source], Field(max_length=MAX_COLUMNS)]
-Constants = Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS)]
+Constants = Annotated[dict[str, Text], Field(max_length=MAX_COLUMNS), AfterValidator(_with_code)]
 Filters = Annotated[dict[Column, Values], Field(max_length=MAX_COLUMNS)]
 
 

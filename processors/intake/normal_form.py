@@ -1,6 +1,7 @@
 """Brings a decoded record into the one form that the same event has in every format, as far as its meaning is exact.
 
-* null, NaN and blank text mean that an optional field is not given.
+* null, NaN and blank text mean that an optional field is not given; so does an empty list of attributes.
+* A currency may be written in small letters.
 * Blanks around a text are taken off, tabs and line breaks too.
 * A run of control characters within free text (line breaks, tabs) becomes one blank.
 * A whole number may be written `1250.0`, or in quotes.
@@ -121,8 +122,10 @@ def _float_as_text(value: float) -> Any:
     return value if "e" in text else text
 
 
-def _trimmed_text(value: Any) -> Any:
-    return trimmed(value) if isinstance(value, str) else value
+def currency_code(value: Any) -> Any:
+    """A currency's code in capital letters, as some payment services write it in small ones; the rest as it is."""
+    text = trimmed(value) if isinstance(value, str) else value
+    return text.upper() if isinstance(text, str) and text.isascii() and text.isalpha() else text
 
 
 def _whole_number(value: Any) -> Any:
@@ -146,6 +149,8 @@ def _instant(value: Any) -> Any:
 
 
 def _attributes(value: Any) -> Any:
+    if value == []:  # as PHP writes a map that is empty
+        return None
     if not isinstance(value, Mapping):
         return value
     attributes: dict[Any, Any] = {}
@@ -179,7 +184,7 @@ def _reader(field: inspect.Field) -> _Read:
     if field.name == "occurred_at":
         return _instant
     if field.name == "currency":
-        return _trimmed_text
+        return currency_code
     if isinstance(described, inspect.IntType):
         return _whole_number
     if isinstance(described, inspect.StrType):

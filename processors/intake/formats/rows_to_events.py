@@ -34,6 +34,7 @@ from processors.intake.mapping import (
     integer_fields,
     kind_of,
 )
+from processors.intake.normal_form import currency_code
 from processors.intake.refusal import MAX_MESSAGE, Problem, Refusal, quoted
 from schemas.bounds import MAX_LINES
 from schemas.currencies import DECIMALS
@@ -281,6 +282,9 @@ class Plan:
             return Slot(field, columns, self._reader(field, source, self._currency if money else None))
         if field == "occurred_at":
             return Slot(field, columns, self._time(source))
+        if field == "currency":
+            read = self._text(field, source)
+            return Slot(field, columns, lambda value: currency_code(read(value)))
         return Slot(field, columns, self._text(field, source))
 
     def _number(self, field: str, currency: Any) -> Callable[[Any], Any]:

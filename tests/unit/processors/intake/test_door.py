@@ -247,7 +247,8 @@ def test_the_door_admits_exactly_what_the_contract_allows_in_its_normal_form(eve
     elif (
         found.reason in {"wrong_type", "missing_field", "out_of_range"}
         and found.field not in {"occurred_at", "lines"}
-        and "bytes of UTF-8" not in found.message  # a bound that the contract has no words for
+        # Bounds that the contract has no words for.
+        and not any(words in found.message for words in ("bytes of UTF-8", "many people would share one account"))
     ):
         kind = TYPES.get(event["type"]) if isinstance(event.get("type"), str) else None
         with pytest.raises((msgspec.ValidationError, Problem)):

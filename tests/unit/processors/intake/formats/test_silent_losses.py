@@ -12,7 +12,7 @@ from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
 from processors.intake.input_records import Read
 from schemas.facts import PurchaseRecorded
-from tests.support.fact_samples import HEADER, PURCHASE, facts, json_of, mapping, read_file, refused
+from tests.support.fact_samples import HEADER, ORDERS, PURCHASE, facts, json_of, mapping, read_file, refused
 
 TIME: Final = "2026-11-02 10:00:00"
 
@@ -251,3 +251,29 @@ def test_a_column_that_says_yes_or_no_names_no_member(tmp_path: Path) -> None:
     pq.write_table(pa.table({"order": ["1"], "member": [True], "time": [TIME], "sku": ["a"], "paid": [5]}), path)
     (read,) = open_input(path, mapping=mapping()).records()
     assert told(read) == "member_id is true in column 'member': that says yes or no, not which: name another column"
+
+
+PAID_IN: Final[dict[str, Any]] = {
+    "fields": {**ORDERS["fields"], "currency": "cur"},
+    "constants": {},
+    "scale": {"amount_minor": "currency"},
+}
+
+
+def test_a_currency_in_small_letters_has_the_decimals_of_its_own(tmp_path: Path) -> None:
+    """As payment services write them."""
+    content = HEADER.replace("paid", "paid,cur") + f"1,anna,{TIME},a,25.00,usd\n2,bert,{TIME},a,2500,jpy\n"
+    reads = read_file(tmp_path / "payments.csv", content, mapping(**PAID_IN))
+    assert [fact.currency for fact in purchases(reads)] == ["USD", "JPY"]
+    assert amounts_by_member(reads) == {"anna": [2_500], "bert": [2_500]}
+
+
+def test_a_constant_currency_in_small_letters_has_them_too(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"constants": {"currency": "usd"}, "scale": {"amount_minor": "currency"}}
+    reads = read_file(tmp_path / "till.csv", HEADER + f"1,anna,{TIME},a,$25.00\n", mapping(**settings))
+    assert amounts_by_member(reads) == {"anna": [2_500]}
+    assert [fact.currency for fact in purchases(reads)] == ["USD"]
+
+
+def test_json_with_a_currency_in_small_letters_and_an_empty_list_of_attributes_is_the_same_event() -> None:
+    assert admit_json(json_of(PURCHASE, currency="eur", attributes=[])) == admit_json(json_of(PURCHASE))
