@@ -44,6 +44,7 @@ ABOVE_HEADER: Final = "(above the header)"
 BY_CURRENCY: Final = "currency"
 
 SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+SECONDS: Final = 1_000  # the scale of times that are seconds since 1970
 Rounding = Literal["floor", "ceil", "half_up", "half_even"]
 DateOrder = Literal["ymd", "dmy", "mdy"]
 Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
@@ -405,9 +406,13 @@ def _misgrouped(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
 
 def _misscaled(mapping: ColumnMapping, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     whole = integer_fields(kind) | (integer_fields(PurchaseLine) if mapping.lines else frozenset())
+    if mapping.scale.get("occurred_at", SECONDS) != SECONDS:
+        yield "scale.occurred_at", f"is {SECONDS} where numbers are seconds since 1970, and else not needed"
+    if "occurred_at" in mapping.scale and isinstance(mapping.fields.get("occurred_at"), AllOf):
+        yield "scale.occurred_at", "is for one column of seconds since 1970, not for a date and a time"
     for path, names in (("scale", mapping.scale), ("rounding", mapping.rounding)):
         for name in names:
-            if name not in whole:
+            if name not in whole and (path, name) != ("scale", "occurred_at"):
                 yield f"{path}.{name}", f"only a whole number can have it: {', '.join(sorted(whole))}"
     decimals = DECIMALS.get(mapping.constants.get("currency", ""))
     for name, scale in mapping.scale.items():

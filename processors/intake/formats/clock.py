@@ -5,10 +5,12 @@ What is given without an offset is local to the mapping's zone. Timestamps of Pa
 
 import re
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any, Final
 
 from processors.decider.local_time import Zone
 from processors.intake.formats.cells import narrowed
+from processors.intake.formats.named_months import in_figures
 from processors.intake.refusal import Problem, quoted
 from processors.zones import zone_data
 from schemas.instants import NoInstant, offset_minutes
@@ -24,7 +26,7 @@ _COMPACT: Final = r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"
 _CLOCK: Final = (
     r"(?P<before>\u4e0a\u5348|\u4e0b\u5348)?\s?(?P<hour>[0-9]{1,2})(?:[:\u65f6\u70b9]\s?(?P<minute>[0-9]{1,2}))"
     r"(?:[:\u5206]\s?(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?[\u5206\u79d2]?"
-    r"(?:\s?(?P<after>[AaPp]\.?[Mm]\.?))?"
+    r"(?:\s?(?:(?P<after>[AaPp]\.?[Mm]\.?)|Uhr|h))?"
 )
 _TIGHT_CLOCK: Final = r"(?P<th>[0-9]{2})(?P<tm>[0-9]{2})(?P<ts>[0-9]{2})?"
 _OFFSET: Final = (
@@ -37,6 +39,8 @@ _WRITTEN: Final = re.compile(
 _PLAIN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 _ENDS_IN_A_NAME: Final = re.compile(r".*[0-9]\s?\(?[A-Za-z][A-Za-z/_ ]{1,40}\)?")
 _MIDNIGHT: Final = re.compile(r"(?P<day>.*\S)[T ]0{1,2}:00(?::00(?:\.0{1,9})?)?")
+_SECONDS: Final = re.compile(r"(?P<whole>[0-9]{9,10})(?:\.(?P<part>[0-9]{1,9}))?", re.ASCII)
+_SAY_SECONDS: Final = "say so in the mapping, scale: {occurred_at: 1000} (it counts milliseconds)"
 _NO_DAY: Final = re.compile(
     r"(?:1899-12-3[01]|1900-01-0[01])[T ](?P<clock>.*)"
 )  # a time alone, as spreadsheets keep it
@@ -45,16 +49,23 @@ _NO_DAY: Final = re.compile(
 class Clock:
     """Reads the times of a table; those without an offset are local to `timezone`, refused if that is None.
 
-    `date_order` is the mapping's, None if it says nothing. Cells in `nulls` say nothing, and blank ones.
+    `date_order` is the mapping's, None if it says nothing. Cells in `nulls` say nothing, and blank ones. `is_seconds`
+    says that numbers are seconds since 1970.
     """
 
     def __init__(
-        self, timezone: str | None, date_order: str | None = None, nulls: frozenset[Any] = frozenset(["", None])
+        self,
+        timezone: str | None,
+        date_order: str | None = None,
+        nulls: frozenset[Any] = frozenset(["", None]),
+        *,
+        is_seconds: bool = False,
     ) -> None:
         self._zone = None if timezone is None else Zone(timezone, zone_data(timezone))
         self._is_utc = timezone in {"UTC", "Etc/UTC"}
         self._order = date_order
         self._nulls = nulls
+        self._is_seconds = is_seconds
 
     def local(self, wall_ms: int) -> int:
         """The instant at which the local clock shows `wall_ms` (ms since 1970 on that clock). Raises Problem.
@@ -103,6 +114,8 @@ class Clock:
             return None if text in self._nulls else self._text(value, text, column)
         if value in self._nulls or value != value:  # noqa: PLR0124 - finds NaN, which tables without nulls hold
             return None
+        if self._is_seconds and isinstance(value, int | float | Decimal):
+            return self._seconds(value, str(value), column)
         if type(value) is int:
             return self._number(value, column)
         if isinstance(value, float):
@@ -110,17 +123,26 @@ class Clock:
             raise _unread(value, column, hint)
         raise _unread(value, column, "it must be a time")
 
+    def _seconds(self, value: Any, text: str, column: str) -> int:
+        """The instant that seconds since 1970 name, the part of a second below a ms cut off."""
+        found = _SECONDS.fullmatch(text)
+        if found is None:
+            raise _unread(value, column, "it is no number of seconds since 1970, which the mapping's scale asks for")
+        return int(found["whole"]) * 1000 + int((found["part"] or "0")[:3].ljust(3, "0"))
+
     def _number(self, value: int, column: str) -> int:
         """Whole numbers are ms since 1970, but for those that spell a date."""
         shown = str(value)
         if len(shown) in {8, 14} and _WRITTEN.fullmatch(shown) and shown[:2] in {"19", "20"}:
             return self._text(value, shown, column)
         if 0 <= value < EARLIEST_MS:
-            hint = f"that looks like seconds since 1970: write milliseconds, {value * 1000}"
+            hint = f"that looks like seconds since 1970: {_SAY_SECONDS}"
             raise _unread(value, column, hint if value >= 10**8 else "write a date and time, or ms since 1970")
         return value
 
     def _text(self, value: Any, text: str, column: str) -> int:
+        if self._is_seconds:
+            return self._seconds(value, text, column)
         if len(text) == 13 and text.isascii() and text.isdigit():
             return int(text)
         if self._zone is not None and _PLAIN.fullmatch(text):
@@ -128,9 +150,12 @@ class Clock:
                 return self._zone.instant_of(datetime.fromisoformat(text))
             except (ValueError, OverflowError) as error:
                 raise _unread(value, column, "there is no such day or time") from error
-        found = _WRITTEN.fullmatch(text)
+        found = _WRITTEN.fullmatch(text) or _WRITTEN.fullmatch(in_figures(text) or "")
         if found is None:
             raise _unread(value, column, _unlike(text))
+        return self._instant_of(found, value, column)
+
+    def _instant_of(self, found: re.Match[str], value: Any, column: str) -> int:
         day = self._day(found)
         if day is None:
             raise _unread(value, column, "say in the mapping how it is written: date_order: dmy, or date_order: mdy")
@@ -195,8 +220,8 @@ def _time(found: re.Match[str]) -> time:
 
 def _unlike(text: str) -> str:
     """What to change in a text that is no time."""
-    if len(text) == 10 and text.isdigit():
-        return f"that looks like seconds since 1970: write milliseconds, {text}000"
+    if _SECONDS.fullmatch(text):
+        return f"that looks like seconds since 1970: {_SAY_SECONDS}"
     if _ENDS_IN_A_NAME.fullmatch(text):
         return "write the zone at its end as an offset, such as +01:00"
     return "write it as 2026-01-31T18:00:00, and with its offset if it has one, such as +01:00"

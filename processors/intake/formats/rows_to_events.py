@@ -86,7 +86,8 @@ class Plan:
     def __init__(self, mapping: ColumnMapping) -> None:
         self.mapping = mapping
         self._nulls = frozenset(["", *mapping.null_values, None])
-        self.clock = Clock(mapping.timezone, mapping.date_order, self._nulls)
+        is_seconds = "occurred_at" in mapping.scale
+        self.clock = Clock(mapping.timezone, mapping.date_order, self._nulls, is_seconds=is_seconds)
         # A word for nobody such as "0" is a number all the same where an amount or a quantity is asked for.
         self._numbers = Numbers(mapping.decimal, frozenset(one for one in self._nulls if one not in _ZEROS))
         self._tidy = lru_cache(maxsize=MAX_CELLS_REMEMBERED)(self._tidied)

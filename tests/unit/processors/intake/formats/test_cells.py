@@ -288,8 +288,8 @@ def test_the_mapping_says_how_a_date_is_meant(cell: str, order: str, expected: s
         ("2026-11-31 10:00", None, "no such day or time"),
         ("2026-11-02 10:00:00 CET", None, "as an offset, such as +01:00"),
         ("2026-11-02 10:00:00 +99:00", None, "an offset that does not exist"),
-        (1_793_524_500, None, "1793524500000"),
-        ("1793524500", None, "1793524500000"),
+        (1_793_524_500, None, "scale: {occurred_at: 1000}"),
+        ("1793524500", None, "scale: {occurred_at: 1000}"),
         (46_327.385, None, "a spreadsheet's day"),
     ],
 )
