@@ -21,11 +21,16 @@ FIRST_OF_1900S: Final = 70  # a year of two digits from here on is of the 1900s
 
 _NOON: Final = 12
 _FIGURES: Final = r"(?P<a>[0-9]{1,4})(?P<by>[-/.])(?P<b>[0-9]{1,2})(?P=by)(?P<c>[0-9]{1,4})"
-_HAN: Final = r"(?P<hy>[0-9]{4})\u5e74\s?(?P<hm>[0-9]{1,2})\u6708\s?(?P<hd>[0-9]{1,2})(?:\u65e5|\u53f7)?"
+_HAN: Final = (  # Chinese, Japanese and Korean
+    r"(?P<hy>[0-9]{4})[\u5e74\ub144]\s?(?P<hm>[0-9]{1,2})[\u6708\uc6d4]\s?(?P<hd>[0-9]{1,2})[\u65e5\u53f7\u865f\uc77c]?"
+)
 _COMPACT: Final = r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"
+_BEFORE_NOON: Final = ("\u4e0a\u5348", "\u5348\u524d", "\uc624\uc804")
+_AFTER_NOON: Final = ("\u4e0b\u5348", "\u5348\u5f8c", "\uc624\ud6c4")
 _CLOCK: Final = (
-    r"(?P<before>\u4e0a\u5348|\u4e0b\u5348)?\s?(?P<hour>[0-9]{1,2})(?:[:\u65f6\u70b9]\s?(?P<minute>[0-9]{1,2}))"
-    r"(?:[:\u5206]\s?(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?[\u5206\u79d2]?"
+    rf"(?P<before>{'|'.join(_BEFORE_NOON + _AFTER_NOON)})?\s?"
+    r"(?P<hour>[0-9]{1,2})(?:[:\u65f6\u6642\u70b9\u9ede\uc2dc]\s?(?P<minute>[0-9]{1,2}))"
+    r"(?:[:\u5206\ubd84]\s?(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?[\u5206\ubd84\u79d2\ucd08]?"
     r"(?:\s?(?:(?P<after>[AaPp]\.?[Mm]\.?)|Uhr|h))?"
 )
 _TIGHT_CLOCK: Final = r"(?P<th>[0-9]{2})(?P<tm>[0-9]{2})(?P<ts>[0-9]{2})?"
@@ -33,7 +38,7 @@ _OFFSET: Final = (
     r"(?:\s?(?P<offset>Z|z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|UTC|GMT)(?:\[[A-Za-z0-9_/+-]{1,40}\])?)?"
 )
 _WRITTEN: Final = re.compile(
-    rf"(?:{_FIGURES}|{_HAN}|{_COMPACT})(?:(?:[Tt]|,?\s{{1,3}}|(?<=\u65e5))?(?:{_CLOCK}|{_TIGHT_CLOCK}){_OFFSET})?"
+    rf"(?:{_FIGURES}|{_HAN}|{_COMPACT})(?:(?:[Tt]|,?\s{{1,3}}|(?<=[\u65e5\uc77c]))?(?:{_CLOCK}|{_TIGHT_CLOCK}){_OFFSET})?"
 )
 # What most files have is read at once.
 _PLAIN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -213,7 +218,7 @@ def _time(found: re.Match[str]) -> time:
     if half:
         if not 1 <= hour <= _NOON:
             raise ValueError("no hour of half a day")
-        is_afternoon = half.startswith("p") or half == "\u4e0b\u5348"
+        is_afternoon = half.startswith("p") or half in _AFTER_NOON
         hour = hour % _NOON + (_NOON if is_afternoon else 0)
     return time(hour, minute, second)
 

@@ -33,13 +33,20 @@ _NAMED: Final = re.compile(
     rf"|(?P<m2>[^\W\d_]{{3,10}})\.?\s{{1,2}}{_DAY.format('d2')},?\s{{1,2}}(?P<y2>[0-9]{{4}}))"
     r"(?:(?:,?\s{1,3}(?:at\s)?|T)(?P<rest>[0-9].*))?"
 )
+_POINTED: Final = re.compile(r"(?P<y>[0-9]{4})\. (?P<m>[0-9]{1,2})\. (?P<d>[0-9]{1,2})\.?(?P<rest> .*)?")
 # After an offset some programs name the zone once more.
 _ZONE_AGAIN: Final = re.compile(r"(.*[+-][0-9]{4})\s\([^()]{1,60}\)")
 _DOTTED_CLOCK: Final = re.compile(r"([0-9]{1,2})\.([0-9]{2})(?:\.([0-9]{2}))?(?![0-9])")
 
 
 def in_figures(text: str) -> str | None:
-    """A date, or a date and time, whose month has a name, in the figures of ISO 8601; None if it is none."""
+    """A date, or a date and time, whose month has a name, in the figures of ISO 8601; None if it is none.
+
+    So is a date as Korean programs write it, with a point after each figure.
+    """
+    pointed = _POINTED.fullmatch(text)
+    if pointed is not None:
+        return f"{pointed['y']}-{int(pointed['m']):02}-{int(pointed['d']):02} {(pointed['rest'] or '').strip()}".strip()
     found = _NAMED.fullmatch(text)
     if found is None:
         return None

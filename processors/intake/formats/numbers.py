@@ -220,10 +220,14 @@ def _scaled(  # noqa: PLR0917 - private, and all of it is in the message
         return int(scaled)
     if rounding is not None:
         return int(scaled.to_integral_value(_MODES[rounding]))
-    if scale == 1:
-        name = field.rpartition(".")[2]
+    name = field.rpartition(".")[2]
+    if scale == 1 and name.endswith(("_minor", "_milli")):
         usual = "currency" if name.endswith("_minor") else 1000
         hint = f"say in the mapping how it is scaled, such as scale: {{{name}: {usual}}}"
+    elif scale == 1:
+        hint = (
+            f"it is not whole; name a rounding in the mapping if that is meant, such as rounding: {{{name}: half_up}}"
+        )
     else:
         hint = f"times {scale} it is not whole; name a rounding in the mapping if that is meant"
     raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)

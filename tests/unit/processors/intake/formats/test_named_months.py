@@ -1,12 +1,13 @@
-"""Times of tables whose months have names, and times that are seconds since 1970."""
+"""Times of tables in words of several languages, and times that are seconds since 1970."""
 
 from pathlib import Path
 
 import pytest
 
 from processors.intake.formats.clock import Clock
-from processors.intake.mapping import MappingRefused
+from processors.intake.mapping import MappingRefused, parse_mapping
 from processors.intake.refusal import Problem
+from schemas.facts import ReviewSubmitted
 from schemas.instants import format_instant
 from tests.support.fact_samples import HEADER, ORDERS, facts, mapping, read_file
 
@@ -36,6 +37,39 @@ def instant(cell: object) -> str:
 )
 def test_dates_whose_month_has_a_name(written: str, expected: str) -> None:
     assert instant(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026年11月1日 9時15分", "2026-11-01T08:15:00Z"),
+        ("2026年11月1日 午後9時15分30秒", "2026-11-01T20:15:30Z"),
+        ("2026. 11. 1. 오전 9:15:00", "2026-11-01T08:15:00Z"),
+        ("2026. 11. 1.", "2026-10-31T23:00:00Z"),
+        ("2026년 11월 1일 오후 9시 15분", "2026-11-01T20:15:00Z"),
+        ("2026/11/1 下午 09:15:00", "2026-11-01T20:15:00Z"),
+        ("2026年11月1日 9點15分", "2026-11-01T08:15:00Z"),
+    ],
+)
+def test_dates_as_chinese_japanese_and_korean_programs_write_them(written: str, expected: str) -> None:
+    assert instant(written) == expected
+
+
+def test_a_rating_with_a_half_is_refused_unless_a_rounding_is_named(tmp_path: Path) -> None:
+    settings = {
+        "type": "ReviewSubmitted",
+        "source": "shop",
+        "timezone": "UTC",
+        "fields": {"event_id": "id", "occurred_at": "time", "member_id": "member", "sku": "sku", "rating": "stars"},
+    }
+    content = "id,time,member,sku,stars\n1,2026-11-01 09:15:00,anna,a,4.5\n"
+    (read,) = read_file(tmp_path / "reviews.csv", content, parse_mapping(settings))
+    assert read.refusal is not None
+    assert read.refusal.message.endswith("rounding: {rating: half_up}")
+    rounded = parse_mapping(settings | {"rounding": {"rating": "half_up"}})
+    (fact,) = facts(read_file(tmp_path / "reviews.csv", content, rounded))
+    assert isinstance(fact, ReviewSubmitted)
+    assert fact.rating == 5
 
 
 @pytest.mark.parametrize("written", ["31 Nov 2026 09:15", "1 Foo 2026", "Nov 2026", "1 Nov", "1 jui 2026"])
