@@ -5,6 +5,8 @@ from typing import Final
 
 # Fields that name a person.
 PEOPLE: Final = frozenset({"member_id", "referrer_id", "referee_id"})
+# Fields in which a number that was rounded pools people, or orders.
+OF_ONE: Final = PEOPLE | {"event_id", "order_id"}
 LONGEST_WORD: Final = 40
 
 # What databases, spreadsheets and cashiers write where there is no value.
@@ -30,6 +32,9 @@ WORDS_FOR_NOBODY: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT
 _NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
 # How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
 _SPREADSHEET_ERROR: Final = re.compile(r"#[¡¿]?[A-ZÀ-Þ/0]{2,12}[!?]|Err:5[0-9]{2}|#{3,}")
+# A number of 13 digits or more of which six are left, the rest zeros: 4.98765E+15 formatted as a number.
+_ROUNDED: Final = re.compile(r"[1-9][0-9]{0,5}0{7,}")
+_SHORTEST_ROUNDED: Final = 13
 # What stands for a letter that a conversion could not write.
 _LOST: Final = "\ufffd"
 _ALL_LOST: Final = re.compile(r"\?{2,}")
@@ -58,3 +63,8 @@ def is_number_for_nobody(text: str) -> bool:
 def has_lost_letters(text: str) -> bool:
     """Whether letters of a text were lost in a conversion, so that different texts may have become one."""
     return _LOST in text or (text[:1] == "?" and _ALL_LOST.fullmatch(text) is not None)
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a long number has zeros in place of its last digits, as a spreadsheet leaves it that has shortened it."""
+    return len(text) >= _SHORTEST_ROUNDED and text[-1] == "0" and _ROUNDED.fullmatch(text) is not None

@@ -8,9 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from processors.intake.doubtful_ids import (
+    OF_ONE,
     PEOPLE,
     has_lost_letters,
     is_number_for_nobody,
+    is_rounded,
     is_spreadsheet_error,
     is_word_for_nothing,
     names_nobody,
@@ -111,6 +113,7 @@ def is_doubtful(cell: str) -> bool:
         or is_number_for_nobody(cell)
         or is_spreadsheet_error(cell)
         or is_shortened(cell)
+        or is_rounded(cell)
         or has_lost_letters(cell)
         or (cell.endswith(".0") and _WITH_A_POINT.fullmatch(cell) is not None)
     )
@@ -153,7 +156,7 @@ def _doubt_of(cell: str, field: str) -> str:
         hint = f"if that stands for nothing, say so in the mapping: null_values: [{quoted(cell)}]"
     elif is_spreadsheet_error(cell):
         hint = "a spreadsheet could not show the value: mend the formula or widen the column, then export again"
-    elif is_shortened(cell):
+    elif is_shortened(cell) or (is_rounded(cell) and field in OF_ONE):
         hint = (
             "a spreadsheet shortened it, and other ids may look the same: format the column as text or as a number "
             "without decimals, then export again from the original data"
@@ -165,7 +168,7 @@ def _doubt_of(cell: str, field: str) -> str:
         )
     elif _WITH_A_POINT.fullmatch(cell):
         hint = _INEXACT
-    elif field in PEOPLE:
+    elif field in PEOPLE and not is_rounded(cell):
         hint = (
             "many people would share one account: if that stands for a buyer who is not known, say so in the mapping: "
             f"null_values: [{quoted(cell)}]"

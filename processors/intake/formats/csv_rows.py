@@ -28,6 +28,8 @@ MAX_ROWS_TO_HEADER: Final = 50
 _DELIMITERS: Final = ";\t|,"
 # A first line with which some programs tell a spreadsheet the delimiter.
 _SEPARATOR_SAID: Final = re.compile(rb'"?[sS][eE][pP]=.?"?')
+# With which programs of DOS end a text.
+_END_OF_FILE: Final = b"\x1a"
 # Of a broken row, this many cells are tried as the key of its order.
 MAX_CELLS_TRIED: Final = 200
 
@@ -64,6 +66,9 @@ def csv_rows(
         line = waiting.popleft() if waiting else next(lines, None)
         if line is None:
             return
+        if line.size == len(line.content) and line.content.endswith(_END_OF_FILE):
+            bare = line.content.rstrip(_END_OF_FILE)
+            line = line._replace(content=bare, size=len(bare))
         if line.size > len(line.content):
             message = f"the line has {line.size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
             yield _broken(line, Problem("too_large", message), delimiter)

@@ -179,6 +179,28 @@ def test_an_id_with_a_point_that_may_stand_for_two_is_refused(tmp_path: Path) ->
     assert "cannot tell neighbouring numbers of this size apart" in told(read)
 
 
+@pytest.mark.parametrize("column", ["member", "order"])
+@pytest.mark.parametrize("number", ["4987650000000000", "4012340000000", "5000000000000000"])
+def test_a_shortened_number_that_was_formatted_as_a_number_again_is_refused(
+    tmp_path: Path, column: str, number: str
+) -> None:
+    cells = {"order": "1", "member": "anna", "time": TIME, "sku": "a", "paid": "5.00"} | {column: number}
+    (read,) = read_file(tmp_path / "till.csv", HEADER + ",".join(cells.values()) + "\n", mapping())
+    assert "a spreadsheet shortened it, and other ids may look the same" in told(read)
+
+
+@pytest.mark.parametrize("number", ["4987654300000000", "500000000000", "20261101000000", "4012345678900"])
+def test_a_long_number_may_end_in_zeros(tmp_path: Path, number: str) -> None:
+    reads = read_file(tmp_path / "till.csv", HEADER + f"1,{number},{TIME},5000000000000000,5.00\n", mapping())
+    assert amounts_by_member(reads) == {number: [500]}
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a\x1a", "\r\n\x1a\r\n"])
+def test_the_mark_at_the_end_of_a_text_of_dos_is_no_row(tmp_path: Path, end: str) -> None:
+    reads = read_file(tmp_path / "till.csv", HEADER + f"1,anna,{TIME},a,5.00\n2,bert,{TIME},b,6.00{end}", mapping())
+    assert amounts_by_member(reads) == {"anna": [500], "bert": [600]}
+
+
 NOBODY: Final = [
     "0",
     "-1",
