@@ -15,7 +15,7 @@ import msgspec
 
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
-from processors.intake.doubtful_ids import WORDS_FOR_NOBODY, names_nobody
+from processors.intake.doubtful_ids import WORDS_FOR_NOBODY
 from processors.intake.fact_shapes import (
     PURCHASE_SHAPE,
     SHAPES,
@@ -362,15 +362,14 @@ def _check_people(fact: PublishedFact) -> None:
         _check_person(fact.referrer_id, "referrer_id")
         _check_person(fact.referee_id, "referee_id")
         return
-    member = fact.member_id
-    if member is not None and member.casefold() in WORDS_FOR_NOBODY:
-        _check_person(member, "member_id")
+    if fact.member_id in WORDS_FOR_NOBODY:
+        _check_person(fact.member_id, "member_id")
     if isinstance(fact, PurchaseRecorded) and fact.referrer_id is not None:
         _check_person(fact.referrer_id, "referrer_id")
 
 
-def _check_person(person: str, field: str) -> None:
-    if names_nobody(person):
+def _check_person(person: str | None, field: str) -> None:
+    if person in WORDS_FOR_NOBODY:
         hint = "give null, or leave the field out, where nobody is meant"
         raise Problem("wrong_type", f"{field} is {quoted(person)}: many people would share one account: {hint}", field)
 

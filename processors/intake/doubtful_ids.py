@@ -26,8 +26,13 @@ _NOBODY: Final = frozenset({
     "público en general", "publico en general", "cliente ocasional", "ospite", "散户", "游客", "无名氏", "普通顾客",
     "现金客户", "一般顧客", "ゲスト", "비회원",
 })  # fmt: skip
-# All of these in small letters: as ids of people they are looked for whatever their letters.
-WORDS_FOR_NOBODY: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
+_IN_SMALL_LETTERS: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
+# All of these as they are mostly written, so that one look finds them.
+WORDS_FOR_NOBODY: Final = frozenset(
+    written
+    for word in _NOBODY | _NOTHING | _NOT_FOUND
+    for written in (word, word.lower(), word.upper(), word.capitalize(), word.title())
+)
 # The number that shops give to those who have none.
 _NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
 # How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
@@ -52,7 +57,7 @@ def is_spreadsheet_error(text: str) -> bool:
 
 def names_nobody(text: str) -> bool:
     """Whether a text in place of a person's id says that the person is not known."""
-    return len(text) <= LONGEST_WORD and text.casefold() in WORDS_FOR_NOBODY
+    return len(text) <= LONGEST_WORD and text.casefold() in _IN_SMALL_LETTERS
 
 
 def is_number_for_nobody(text: str) -> bool:

@@ -50,6 +50,8 @@ DateOrder = Literal["ymd", "dmy", "mdy"]
 Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
 
 _KINDS: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
+# Where rows differ in these, they are not of one order.
+_SAME_IN_ALL_ROWS: Final = frozenset({"event_id", "order_id", "source", "member_id", "currency"})
 _NOT_MAPPED: Final = {"lines", "attributes"}
 # The names of encodings without their hyphens, each read by one that has all of its characters.
 _ENCODINGS: Final[dict[str, Encoding]] = {
@@ -224,9 +226,10 @@ class ColumnMapping(BaseModel):
     one of `null_values`, or is blank or null, leaves its field out. Times without an offset are local to `timezone`.
 
     `only` and `leave_out` choose rows by a column's value, and the table ends at a row whose first cell is in
-    `ends_at`. With `fill` a blank cell of the order's own fields is taken from its first row. `spread` shares amounts
-    of the whole order among its lines. `date_order` and `decimal` say how dates and numbers are written where that is
-    not plain, None that nothing was said: ymd with four digits of the year, and a decimal point.
+    `ends_at`. With `fill` a blank cell of the order's own fields is taken from its first row, and the fields in
+    `of_first_row` always are. `spread` shares amounts of the whole order among its lines. `date_order` and `decimal`
+    say how dates and numbers are written where that is not plain, None that nothing was said: ymd with four digits of
+    the year, and a decimal point.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
@@ -244,6 +247,7 @@ class ColumnMapping(BaseModel):
     spread: Spread = Spread()
     group_by: Columns | None = None
     fill: bool = False
+    of_first_row: ColumnsIfAny = ()
     only: Filters = {}
     leave_out: Filters = {}
     ends_at: Annotated[tuple[Text, ...], Field(max_length=MAX_COLUMNS)] = ()
@@ -335,9 +339,14 @@ def _misfits(mapping: ColumnMapping) -> Iterator[tuple[str, str]]:
             ("lines", mapping.lines),
             ("group_by", mapping.group_by),
             ("spread", mapping.spread.columns),
+            ("of_first_row", mapping.of_first_row),
         ):
             if given_here:
                 yield path, "only a PurchaseRecorded has lines"
+    for field in mapping.of_first_row:
+        if field not in mapping.fields or field in _SAME_IN_ALL_ROWS:
+            shown = ", ".join(sorted(mapping.fields.keys() - _SAME_IN_ALL_ROWS))
+            yield f"of_first_row.{field}", f"can be a field in which rows of one order may differ: {shown}"
     yield from _misscaled(mapping, kind)
     yield from _misfiltered(mapping)
     if mapping.timezone is not None and mapping.timezone not in zone_names():

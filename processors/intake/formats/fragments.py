@@ -280,6 +280,8 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
             "make them agree; or where numbers begin anew, each day or at each till, name more columns in group_by and "
             f"in event_id, such as [{names}]"
         )
+        if all(slots[each].field == "occurred_at" for each in apart):
+            hint += "; or where each row has a time of its own, write of_first_row: [occurred_at]"
     message = (
         f"{where} are rows of one order, but {quoted(column)} is {quoted(one)} in one and {quoted(two)} in the other: "
         f"{hint}"

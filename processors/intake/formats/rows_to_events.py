@@ -101,6 +101,7 @@ class Plan:
         self.attributes = tuple(self._slot(name, source, frozenset()) for name, source in mapping.attributes.items())
         self._shared = tuple(Slot(AMOUNT, (column,), _as_it_is) for column in mapping.spread.columns)
         self.of_order = (*self.head, *self.attributes, *self._shared)
+        self._of_first_row = frozenset(at for at, slot in enumerate(self.head) if slot.field in mapping.of_first_row)
         line_whole = integer_fields(PurchaseLine)
         self.lines = tuple(self._slot(field, source, line_whole) for field, source in mapping.lines.items())
         self._late = tuple(at for at, slot in enumerate(self.lines) if slot.read is _as_it_is)
@@ -164,7 +165,12 @@ class Plan:
         return cells
 
     def filled(self, first: Sequence[Any], values: Sequence[Any]) -> Sequence[Any]:
-        """The head's values in a further row of an order; with `fill`, blank ones are those of its `first` row."""
+        """The head's values in a further row of an order; those that are of the `first` row are those of that one.
+
+        With `fill` these are the blank ones.
+        """
+        if self._of_first_row:
+            values = tuple([first[at] if at in self._of_first_row else value for at, value in enumerate(values)])
         if not self.mapping.fill:
             return values
         return tuple(
