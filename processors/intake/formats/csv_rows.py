@@ -213,12 +213,12 @@ class CsvReader:
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)
         self._above = above
-        header, above = _header(self._rows, mapping)
+        header, titles = _header(self._rows, mapping)
         self._width = 0 if header is None else len(header.cells)
         if header is not None:
             at = _positions(header, mapping, name)
-            if above and unknown is not None:
-                unknown.leave_out(ABOVE_HEADER, str(header.at_line), above)
+            if titles and unknown is not None:
+                unknown.leave_out(ABOVE_HEADER, str(header.at_line), titles)
             self._head_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.of_order])
             self._line_cells = _picker([[at[column] for column in slot.columns] for slot in self._plan.lines])
             self._key_cells = _picker([[at[column]] for column in mapping.group_by or ()])
