@@ -108,6 +108,8 @@ def bare_id(cell: str) -> str:
 
 def is_doubtful(cell: str) -> bool:
     """Whether an id, as `bare_id` gives it, may stand for several in some field."""
+    if cell.isalnum():  # as most ids are
+        return is_number_for_nobody(cell) or is_rounded(cell) if cell.isdecimal() else names_nobody(cell)
     return (
         names_nobody(cell)
         or is_number_for_nobody(cell)
