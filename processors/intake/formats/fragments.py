@@ -134,9 +134,9 @@ class Fragments:
     def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
         """All pieces, in the order of the file."""
         for row in rows:
-            if self._fills and row.problem is None and not row.is_orphan:
-                row = self._filled(row)  # noqa: PLW2901 - its blank cells say what the row above says
             key = row.key
+            if self._fills and row.problem is None and not row.is_orphan:
+                row, key = self._filled(row)  # noqa: PLW2901 - what names no order may be broken
             self._key_above = key if row.problem is None else None
             if self._first_that_says is None and (key is not None or row.problem is not None or row.is_orphan):
                 self._first_that_says = row.number
@@ -163,17 +163,14 @@ class Fragments:
             yield self._open
         yield from self._settled(None)
 
-    def _filled(self, row: TableRow) -> TableRow:
-        """A row with the key that it says, or that the row above says."""
+    def _filled(self, row: TableRow) -> tuple[TableRow, str | None]:
+        """A row, and the key that it says, or that the row above says."""
         above, key = self._above, row.key
         if key is None:
-            if above.doubted is not None:
-                return self._between(row, above.doubted)
-            return row if self._key_above is None else row._replace(key=self._key_above)
-        is_new = above.names(key)
+            return (row, self._key_above) if above.doubted is None else (self._between(row, above.doubted), None)
         if key != self._key_above:
-            above.doubted = key if is_new and self._may_be_none(row) else None
-        return row
+            above.doubted = key if above.names(key) and self._may_be_none(row) else None
+        return row, key
 
     def _may_be_none(self, row: TableRow) -> bool:
         """Whether a row that names an order has no time, or neither a product nor anything else of an order's head."""

@@ -74,6 +74,7 @@ class RowChoice:
         self._unknown = unknown
         self._keys = [at[column] for column in mapping.group_by or () if column in at] if mapping.fill else []
         self._heads = [(column, at[column]) for column in head_columns(mapping) if column in at]
+        self._out_by_key = [(at, values) for _, at, values in self._out if at in self._keys]
         self._blanks = frozenset(["", *mapping.null_values])
         self._above = RowsAbove() if above is None else above
         self._said_above: dict[str, str] = {}
@@ -121,7 +122,9 @@ class RowChoice:
         self._names_an_order = any(key)
         if not self._names_an_order:
             return
-        if self._is_left_out_by_key(cells, whole=True) or (not self._above.knows(key) and self._heads_no_order(cells)):
+        if (self._out_by_key and self._is_left_out_by_key(cells, whole=True)) or (
+            not self._above.knows(key) and self._heads_no_order(cells)
+        ):
             self._names_an_order = False
             self._said_above = {}
         else:
@@ -130,9 +133,7 @@ class RowChoice:
 
     def _is_left_out_by_key(self, cells: Sequence[Any], *, whole: bool) -> bool:
         """Whether a row is left out for what stands in place of its key, which then is none."""
-        return any(
-            at in self._keys and (whole or at == 0) and self._said(cells[at]) in values for _, at, values in self._out
-        )
+        return any((whole or at == 0) and self._said(cells[at]) in values for at, values in self._out_by_key)
 
     def _heads_no_order(self, cells: Sequence[Any]) -> bool:
         """Whether a row says nothing of an order but a key, or repeats the header."""
