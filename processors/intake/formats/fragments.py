@@ -176,15 +176,18 @@ class Fragments:
         """Whether a row that names an order has no time, or neither a product nor anything else of an order's head."""
         if self._instant_at is None:
             return False
+        if not self._says(row, self._instant_at):
+            return True
+        if self._product_at is None or row.line[self._product_at] is not None:
+            return False
+        return not any(self._says(row, at) for at in range(len(self._plan.head)) if at != self._instant_at)
+
+    def _says(self, row: TableRow, at: int) -> bool:
+        """Whether a cell of the head, beside those of the key, is neither blank nor the name of its column."""
+        slot, said = self._plan.head[at], row.said[at]
         keys = self._plan.mapping.group_by or ()
-        says = [0, 0]  # cells of the time, and others
-        for at, (slot, said) in enumerate(zip(self._plan.head, row.said, strict=False)):
-            for column, cell in zip(slot.columns, said if isinstance(said, tuple) else (said,), strict=False):
-                if column not in keys and cell != column and not self._plan.is_blank(cell):
-                    says[at != self._instant_at] += 1
-        has_product = self._product_at is None or row.line[self._product_at] is not None
-        times, others = says
-        return not times or (not has_product and not others)
+        cells = zip(slot.columns, said if isinstance(said, tuple) else (said,), strict=False)
+        return any(column not in keys and cell != column and not self._plan.is_blank(cell) for column, cell in cells)
 
     def _between(self, row: TableRow, doubted: str) -> TableRow:
         columns = self._plan.mapping.group_by or ()

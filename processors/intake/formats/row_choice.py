@@ -137,8 +137,8 @@ class RowChoice:
 
     def _heads_no_order(self, cells: Sequence[Any]) -> bool:
         """Whether a row says nothing of an order but a key, or repeats the header."""
-        said = [(column, self._said(cells[at])) for column, at in self._heads]
-        return bool(said) and all(cell in self._blanks or cell == column for column, cell in said)
+        said = ((column, self._said(cells[at])) for column, at in self._heads)
+        return bool(self._heads) and all(cell in self._blanks or cell == column for column, cell in said)
 
     def _filled(self, cells: Sequence[Any], at: int, column: str) -> str:
         said = self._said(cells[at])
