@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,7 @@ import msgspec
 
 from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds
-from processors.intake.door import judge_time
+from processors.intake.door import Judge, judge_time
 from processors.intake.external_sort import Arrived
 from processors.intake.formats import Format
 from processors.intake.input_files import Input
@@ -22,6 +23,7 @@ from processors.intake.refusal import Refusal
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
+from schemas.pages import InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import opened_inputs, unknown_lines
@@ -145,7 +147,6 @@ def import_inputs(
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
         older = OlderRecords(last_tick, horizon_ms, now)
-        in_parts = RefusedInParts(session.log, past)
         importer = Importer(
             session.rounds,
             inputs,
@@ -156,21 +157,11 @@ def import_inputs(
             refusals=refusals,
             refused=refused,
             older=older,
-            in_parts=in_parts,
+            in_parts=RefusedInParts(session.log, past),
         )
         with (
             progress("reading", None) as tick,
-            gather(
-                inputs,
-                as_is=as_is,
-                consumed=past.consumed,
-                refused=refused,
-                older_than=older_than,
-                on_read=tick,
-                judge=older.judge,
-                note_order=older.note_order,
-                is_awaited=in_parts.is_awaited,
-            ) as gathered,
+            importer.gather(past.consumed, older_than, tick, older.judge) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
             if too_old and not accept_too_old:
@@ -229,7 +220,7 @@ class Importer:
     def __init__(
         self,
         rounds: Rounds,
-        inputs: Sequence[NamedInput],
+        inputs: Sequence[Input],
         *,
         now: int,
         horizon_ms: int,
@@ -259,6 +250,26 @@ class Importer:
         self._as_is = as_is
         self._parts: dict[int, int] = {}  # by input, the furthest row of an order that begins in another one
         self.done = Imported()
+
+    def gather(
+        self,
+        consumed: Sequence[InputConsumed],
+        older_than: int | None = None,
+        on_read: Callable[[int], object] = lambda _: None,
+        judge: Judge | None = None,
+    ) -> AbstractContextManager[Gathered]:
+        """Read the inputs without what was `consumed` before; see the function of this name."""
+        return gather(
+            self._inputs,
+            as_is=self._as_is,
+            consumed=consumed,
+            refused=self._refused,
+            older_than=older_than,
+            on_read=on_read,
+            judge=judge,
+            note_order=None if self._older is None else self._older.note_order,
+            is_awaited=(lambda _, __: False) if self._in_parts is None else self._in_parts.is_awaited,
+        )
 
     def take_all(self, arrived: Iterable[Arrived], on_records: Callable[[int], object] = lambda _: None) -> Imported:
         """Take in everything, the last round ended by a tick at the last fact; then it is committed."""

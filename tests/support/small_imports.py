@@ -18,7 +18,6 @@ from processors.embedded.partition_group import LocalPartitionGroup
 from processors.embedded.rounds import Rounds
 from processors.intake.input_files import Input, open_input
 from processors.intake.mapping import ColumnMapping
-from processors.intake.merge import gather
 from processors.replay.recovery import recover_partition, save_snapshot
 from processors.replay.verify import Verified, verify_books
 from schemas.bounds import DAY_MS
@@ -126,28 +125,20 @@ def take(
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         horizon_ms = log.opened().horizon_ms
         older = OlderRecords(rounds.last_tick, horizon_ms, NOW)
-        in_parts = RefusedInParts(log, past)
-        with gather(
+        importer = Importer(
+            rounds,
             inputs,
+            now=NOW,
+            horizon_ms=horizon_ms,
             as_is=as_is,
-            consumed=past.consumed,
+            older=older,
+            in_parts=RefusedInParts(log, past),
+            refusals=refusals,
             refused=refused,
-            note_order=older.note_order,
-            is_awaited=in_parts.is_awaited,
-        ) as gathered:
+            commit_facts=commit_facts,
+        )
+        with importer.gather(past.consumed) as gathered:
             older.look_up(log, gathered.survey)
-            importer = Importer(
-                rounds,
-                inputs,
-                now=NOW,
-                horizon_ms=horizon_ms,
-                as_is=as_is,
-                older=older,
-                in_parts=in_parts,
-                refusals=refusals,
-                refused=refused,
-                commit_facts=commit_facts,
-            )
             done = importer.take_all(gathered.arrivals)
         if snapshots is not None:
             (group,) = rounds.groups
