@@ -179,7 +179,11 @@ def changed(told: Told, member_id: str) -> Ended:
 
 def check(seed: int, seen: Counter[str]) -> None:
     """Assert all laws for the history of a seed."""
-    told = Told(history_of(seed))
+    check_told(Told(history_of(seed)), seen)
+
+
+def check_told(told: Told, seen: Counter[str]) -> None:
+    """Assert all laws for a history."""
     decided = told.decided()
     late = {posting.member_id for _, posting in decided if posting.late}
     assert {member.member_id for member in told.members} <= late, "somebody without late facts differs"
