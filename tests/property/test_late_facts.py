@@ -11,6 +11,7 @@ from processors.replay.rescore.two_worlds import Selection
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalFact, JournalOpened, MemberFact
 from schemas.pages import Folio, JournalLine
+from schemas.posting import Reason
 from tests.property import late_facts
 from tests.property.histories import History, history_of
 from tests.property.late_facts import Told, is_refused
@@ -133,7 +134,8 @@ def test_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def told() -> Told:
         return told_of(
-            f"{RULES}    limits: [ten]\n    expiry: {{kind: rolling, days: 30}}\nlimits:\n  - {{id: ten, points: 10, per: month}}\n",
+            f"{RULES}    limits: [ten]\n    expiry: {{kind: rolling, days: 30}}\n"
+            "limits:\n  - {id: ten, points: 10, per: month}\n",
             purchase("second", "11-03T11:00", "anna", 1_000),
             ClockTicked(at("11-04T00:00")),
             purchase("first", "11-02T11:00", "anna", 1_000),
@@ -143,3 +145,19 @@ def test_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(late, "_when", as_it_came)
     with pytest.raises(AssertionError, match="anna would have something else in order"):
         late_facts.check_told(told(), Counter())
+
+
+def test_a_refused_fact_stays_refused_and_what_was_due_by_then_is_done() -> None:
+    """The last fact has a name that was taken, and other content: it earns nothing, but the points expire before it."""
+    told = told_of(
+        f"{RULES}    expiry: {{kind: rolling, days: 5}}\n",
+        purchase("e1", "11-03T11:00", "anna", 1_000),
+        ClockTicked(at("11-04T00:00")),
+        purchase("late", "11-02T11:00", "anna", 1_000),
+        purchase("e1", "11-20T11:00", "anna", 7_000),
+    )
+    assert [posting.reason for made in told.postings for posting in made][-1] == Reason.CONFLICT
+    assert told.machine.account("anna").balance == 0
+    assert told.found.late.facts == 1
+    assert told.members == []
+    assert told.rows == []
