@@ -26,7 +26,7 @@ BIN = Path(sys.executable).parent
 # Three quarters of an hour off every whole one, with summer time in the south: no machine has it by chance.
 ODD_TIMEZONE = "Pacific/Chatham"
 COMMAND_TIMEOUT_SECONDS = 3_600
-FAULTS_IN_CI = {"decider": 3, "plumbing": 2, "streaming": 1, "rescoring": 1}
+FAULTS_IN_CI = {"decider": 2, "plumbing": 1, "streaming": 1, "rescoring": 1}
 FEW_HISTORIES = 1_000  # in `make test`
 HISTORIES_IN_CI = 5_000
 SIMULATIONS_IN_CI = 1_500
@@ -112,8 +112,8 @@ STAGES: dict[str, list[Step]] = {
     ],
     "unit": at_once("unit", "tallybook"),
     "scenarios": tests("scenarios"),
-    "property": [*tests("property"), run("histories", FEW_HISTORIES, *SPREAD)],
-    "contract": tests("contract"),
+    "property": [*at_once("property", "test_late_facts.py"), run("histories", FEW_HISTORIES, *SPREAD)],
+    "contract": at_once("contract", "test_log.py"),
     "sql": at_once("sql", "test_server_store.py"),
     "house": at_once("house", "test_walls.py"),
     "simulation": [

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.processes import ended
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 240
 COMMAND = (sys.executable, "-c", "from tallybook.cli.main import main; main()")

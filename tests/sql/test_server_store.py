@@ -206,6 +206,7 @@ class CallsBeforeStatement(CallsBefore):
         self._insert(lambda: self.store.command(statement, parameters))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_dropped_afterwards")
 def test_two_migrations_at_once_leave_what_one_leaves(store: ClickHouse, clickhouse_url: str) -> None:
     alone = made(store)

@@ -126,7 +126,7 @@ def test_any_text_is_a_ruleset_or_refused(text: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_damaged_programme_is_read_or_refused_never_more(data: st.DataObject) -> None:
     lines = COFFEE.split("\n")
     for _ in range(data.draw(st.integers(1, 3), "damages")):

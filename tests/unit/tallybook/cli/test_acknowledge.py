@@ -11,6 +11,8 @@ from tallybook.folder.acknowledged import FILE
 from tests.support.command_line import run
 from tests.support.processes import tallybook as process
 
+pytestmark = pytest.mark.long
+
 KNOWN = ("--reason", "the cashier corrected it", "--by", "ana")
 
 

@@ -209,6 +209,7 @@ def follow_links(folder: Path, _: Path) -> None:
     copy.rename(folder / "clickhouse")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
