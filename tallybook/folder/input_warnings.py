@@ -12,8 +12,10 @@ from processors.decider.rules.ruleset import Ruleset
 from processors.decider.rules.timeline import in_force
 from processors.intake.external_sort import Arrived
 from processors.intake.input_files import Input
+from processors.intake.mapping import columns_of
+from processors.intake.refusal import quoted
 from processors.zones import zone_data
-from schemas.facts import PublishedFact, PurchaseRecorded, RulesetPublished
+from schemas.facts import ONE_UNIT_MILLI, PublishedFact, PurchaseRecorded, RulesetPublished
 from tallybook.folder.folder import load_published
 from tallybook.screen import counted
 
@@ -25,17 +27,23 @@ _QUARTER_HOUR_MS: Final = 900_000  # all zones differ from UTC by whole quarters
 
 
 class _File(msgspec.Struct):
-    """Counts the facts of one input; `at_midnight` has the first one of each kind that has no time of day."""
+    """Counts the facts of one input; `at_midnight` has the first one of each kind that has no time of day.
+
+    `most_milli` is the largest of the quantities of its `lines`, which are counted until one is a whole unit or more.
+    """
 
     facts: int = 0
     without_clock: int = 0
+    lines: int = 0
+    most_milli: int = 0
     at_midnight: dict[type, PublishedFact] = {}
 
 
 class InputWarnings:
     """Looks at the facts of inputs as they arrive, and says at the end what to mend in them.
 
-    It warns of files with dates alone where rules ask for hours, and of orders in a currency that no rule pays.
+    It warns of files with dates alone where rules ask for hours, of orders in a currency that no rule pays, and of files
+    whose pieces a mapping without a scale takes for thousandths.
     """
 
     def __init__(self, inputs: Sequence[Input], published: Sequence[RulesetPublished]) -> None:
@@ -45,6 +53,7 @@ class InputWarnings:
         self._currencies: dict[str, int] = {}
         self._first_at: int | None = None
         self._last_at = 0
+        self._may_be_pieces = [_is_unscaled(one) for one in inputs]
         known = {"UTC", *(one.timezone for one in published)}
         own = [one.mapping.timezone if one.mapping is not None else None for one in inputs]
         self._is_midnight = [_midnights(frozenset(known if zone is None else known | {zone})) for zone in own]
@@ -64,16 +73,20 @@ class InputWarnings:
         file.facts += 1
         if type(fact) is PurchaseRecorded:
             self._currencies[fact.currency] = self._currencies.get(fact.currency, 0) + 1
+            if self._may_be_pieces[index]:
+                file.lines += len(fact.lines)
+                file.most_milli = max([file.most_milli, *(abs(line.quantity_milli) for line in fact.lines)])
+                self._may_be_pieces[index] = file.most_milli < ONE_UNIT_MILLI
         if at % _QUARTER_HOUR_MS == 0 and self._is_midnight[index](at):
             file.without_clock += 1
             file.at_midnight.setdefault(type(fact), fact)
 
     def told(self) -> list[str]:
         """Say what was found, a line for each."""
-        rules = self._rules()
-        if not rules:
-            return []
-        return [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
+        told, rules = list(self._of_pieces()), self._rules()
+        if rules:
+            told += [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
+        return told
 
     def _rules(self) -> list[Ruleset]:
         """The rules that are in force for any of the facts."""
@@ -83,6 +96,15 @@ class InputWarnings:
         holding = [in_force(self._published, first)]
         holding += [one for one in self._published if first < one.effective_from <= self._last_at]
         return [load_published(one.text) for one in holding if one is not None]
+
+    def _of_pieces(self) -> Iterator[str]:
+        for one, file, may_be_pieces in zip(self._inputs, self._files, self._may_be_pieces, strict=True):
+            if not may_be_pieces or not file.most_milli:
+                continue
+            lines = "its only line has no" if file.lines == 1 else f"none of the {file.lines:,} lines has a"
+            yield (
+                f"{one.shown}: {lines} quantity of one piece or more: {_read_as_thousandths(one, file.most_milli)}"
+            )
 
     def _of_hours(self, rules: Sequence[Ruleset]) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):
@@ -124,6 +146,28 @@ class InputWarnings:
             f"{'it' if orders == 1 else 'them'}. If the amounts are in {pays}, mend the currency, in a mapping "
             f"constants: {{currency: {min(paid)}}}; if not, it is the ruleset's currency that must be another"
         )
+
+
+def _is_unscaled(one: Input) -> bool:
+    """Whether a mapping reads quantities without saying how they are scaled."""
+    mapping = one.mapping
+    if mapping is None or "quantity_milli" in mapping.scale:
+        return False
+    return "quantity_milli" in {*mapping.lines, *mapping.line_constants}
+
+
+def _read_as_thousandths(one: Input, most: int) -> str:
+    paid = "Rules that pay per unit pay next to nothing for them. If these are pieces, write"
+    source = None if one.mapping is None else one.mapping.lines.get("quantity_milli")
+    if source is None:
+        return (
+            f"'{most}' in line_constants is read as thousandths. {paid} "
+            f"line_constants: {{quantity_milli: {most * ONE_UNIT_MILLI}}} in the mapping"
+        )
+    return (
+        f"{', '.join(map(quoted, columns_of(source)))} is read as thousandths, and the largest is {most:,}. {paid} "
+        "scale: {quantity_milli: 1000} in the mapping; if they are thousandths, scale: {quantity_milli: 1}"
+    )
 
 
 def _advice(one: Input) -> str:

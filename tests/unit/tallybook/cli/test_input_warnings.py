@@ -1,0 +1,94 @@
+"""What `check` and `import` warn of in files that are taken in, whatever the rules are: pieces as thousandths."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tallybook.folder.folder import Folder
+from tests.support.command_line import run
+from tests.support.small_folder import OPENED_AT
+
+MAPPING = """\
+type: PurchaseRecorded
+source: till
+timezone: Europe/Berlin
+fields: {event_id: Bon, order_id: Bon, occurred_at: Zeit, member_id: Kunde}
+constants: {currency: EUR}
+group_by: Bon
+"""
+UNSCALED = "lines: {sku: Artikel, amount_minor: Betrag, quantity_milli: Menge}\nscale: {amount_minor: currency}\n"
+SCALED = UNSCALED.replace("currency}", "currency, quantity_milli: 1000}")
+ROWS = """\
+Bon,Zeit,Kunde,Artikel,Menge,Betrag
+1,2026-11-02 18:00,anna,tea,2,10.00
+1,2026-11-02 18:00,anna,bun,1,2.50
+2,2026-11-03 09:30,,tea,12,5.00
+"""
+
+
+def export(folder: Path, rows: str, lines: str) -> list[str]:
+    """The arguments for a file of these rows and its mapping."""
+    (folder / "till.csv").write_text(rows, encoding="utf-8")
+    (folder / "m.yaml").write_text(MAPPING + lines, encoding="utf-8")
+    return [str(folder / "till.csv"), "--mapping", str(folder / "m.yaml")]
+
+
+def warnings(folder: Path, command: str, *arguments: str) -> list[str]:
+    ran = run(folder, command, *arguments)
+    assert ran.code == 0, ran.err
+    return [line.removeprefix("warning: ") for line in ran.out.splitlines() if line.startswith("warning: ")]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = Folder(tmp_path / "shop")
+    folder.create("corner-shop", 2, 400, OPENED_AT)
+    folder.copy_ruleset("starter")
+    return folder.root
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_pieces_that_are_read_as_thousandths_are_told(shop: Path, command: str) -> None:
+    (told,) = warnings(shop, command, *export(shop, ROWS, UNSCALED))
+    assert told == (
+        f"{shop / 'till.csv'}: none of the 3 lines has a quantity of one piece or more: 'Menge' is read as thousandths, "
+        "and the largest is 12. Rules that pay per unit pay next to nothing for them. If these are pieces, write "
+        "scale: {quantity_milli: 1000} in the mapping; if they are thousandths, scale: {quantity_milli: 1}"
+    )
+
+
+def test_pieces_of_a_parquet_file_are_told_once_for_each_file(shop: Path) -> None:
+    arguments = export(shop, ROWS, UNSCALED)
+    header, *rows = [line.split(",") for line in ROWS.splitlines()]
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+    columns["Bon"] = [f"p{number}" for number in columns["Bon"]]
+    table = pa.table({**columns, "Menge": [int(one) for one in columns["Menge"]]})
+    pq.write_table(table, shop / "till.parquet")
+    told = warnings(shop, "import", str(shop / "till.parquet"), *arguments)
+    assert [line.partition(": none of the 3 lines")[0] for line in told] == [
+        str(shop / "till.parquet"),
+        str(shop / "till.csv"),
+    ]
+
+
+def test_a_quantity_that_holds_for_every_row_is_told(shop: Path) -> None:
+    lines = "lines: {sku: Artikel, amount_minor: Betrag}\nline_constants: {quantity_milli: '1'}\n"
+    (told,) = warnings(shop, "check", *export(shop, ROWS, lines + "scale: {amount_minor: currency}\n"))
+    assert "'1' in line_constants is read as thousandths" in told
+    assert told.endswith("If these are pieces, write line_constants: {quantity_milli: 1000} in the mapping")
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        pytest.param(ROWS, SCALED, id="scaled"),
+        pytest.param(ROWS, UNSCALED.replace("currency}", "currency, quantity_milli: 1}"), id="said to be thousandths"),
+        pytest.param(ROWS.replace(",12,", ",1250,"), UNSCALED, id="thousandths"),
+        pytest.param(ROWS, UNSCALED.replace(", quantity_milli: Menge", ""), id="no quantities"),
+        pytest.param(ROWS.partition("\n")[0] + "\n", UNSCALED, id="no lines"),
+    ],
+)
+def test_quantities_that_are_right_are_not_told(shop: Path, rows: str, lines: str) -> None:
+    assert warnings(shop, "check", *export(shop, rows, lines)) == []
