@@ -1,7 +1,7 @@
 """Finds the first thing wrong with a decoded record, in the order of its schema's fields, and says what to change.
 
-The decoder decides what is valid, but for what stands in texts: whether an id has too many bytes or is a number in
-scientific notation, and whether rare characters are control characters, is decided here.
+The decoder decides what is valid, but for what stands in texts: whether an id has too many bytes, is a number in
+scientific notation or may stand for several, and whether rare characters are control characters, is decided here.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from processors.intake.doubtful_ids import ID_FIELDS, OF_ONE, has_lost_letters, is_rounded, is_spreadsheet_error
 from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC, struct_type
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
@@ -148,12 +149,20 @@ def _check_id(value: str, place: str) -> None:
     if size > MAX_ID_BYTES:
         message = f"{place} has {size:,} bytes of UTF-8: at most {MAX_ID_BYTES} are taken"
         raise Problem("out_of_range", message, place)
-    if SCIENTIFIC.fullmatch(value):
+    field = place.rpartition(".")[2]
+    if SCIENTIFIC.fullmatch(value) or (field in OF_ONE and is_rounded(value)):
         message = (
             f"{place} is {quoted(value)}: a program has rounded a long number, so that its last digits are lost. "
             "Export it again as text (in a spreadsheet: give the column the format Text before the numbers come in)"
         )
         raise Problem("wrong_type", message, place)
+    hint = ""
+    if field in ID_FIELDS and has_lost_letters(value):
+        hint = "letters of it were lost when the text was converted, and other ids may look the same: send it as UTF-8"
+    elif field in ID_FIELDS and is_spreadsheet_error(value):
+        hint = "a spreadsheet could not show the value: mend it there, then export again"
+    if hint:
+        raise Problem("wrong_type", f"{place} is {quoted(value)}: {hint}", place)
 
 
 def _is_unicode(value: str) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from processors.intake import cloud_events, json_text
 from processors.intake.diagnosis import diagnose
-from processors.intake.doubtful_ids import WORDS_FOR_NOBODY
+from processors.intake.doubtful_ids import NOBODY_AS_WRITTEN
 from processors.intake.fact_shapes import (
     PURCHASE_SHAPE,
     SHAPES,
@@ -362,14 +362,14 @@ def _check_people(fact: PublishedFact) -> None:
         _check_person(fact.referrer_id, "referrer_id")
         _check_person(fact.referee_id, "referee_id")
         return
-    if fact.member_id in WORDS_FOR_NOBODY:
+    if fact.member_id in NOBODY_AS_WRITTEN:
         _check_person(fact.member_id, "member_id")
     if isinstance(fact, PurchaseRecorded) and fact.referrer_id is not None:
         _check_person(fact.referrer_id, "referrer_id")
 
 
 def _check_person(person: str | None, field: str) -> None:
-    if person in WORDS_FOR_NOBODY:
+    if person in NOBODY_AS_WRITTEN:
         hint = "give null, or leave the field out, where nobody is meant"
         raise Problem("wrong_type", f"{field} is {quoted(person)}: many people would share one account: {hint}", field)
 

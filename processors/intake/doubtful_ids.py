@@ -5,6 +5,10 @@ from typing import Final
 
 # Fields that name a person.
 PEOPLE: Final = frozenset({"member_id", "referrer_id", "referee_id"})
+# Fields that identify something: a text that may stand for two different ids is refused there.
+ID_FIELDS: Final = frozenset({
+    "source", "event_id", "order_id", "member_id", "referrer_id", "referee_id", "store_id", "content_id", "sku",
+})  # fmt: skip
 # Fields in which a number that was rounded pools people, or orders.
 OF_ONE: Final = PEOPLE | {"event_id", "order_id"}
 LONGEST_WORD: Final = 40
@@ -27,22 +31,26 @@ _NOBODY: Final = frozenset({
     "现金客户", "一般顧客", "ゲスト", "비회원",
 })  # fmt: skip
 _IN_SMALL_LETTERS: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
+# The number that shops give to those who have none.
+_NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
 # All of these as they are mostly written, so that one look finds them.
-WORDS_FOR_NOBODY: Final = frozenset(
+NOBODY_AS_WRITTEN: Final = _NO_NUMBERS.union(
     written
     for word in _NOBODY | _NOTHING | _NOT_FOUND
     for written in (word, word.lower(), word.upper(), word.capitalize(), word.title())
 )
-# The number that shops give to those who have none.
-_NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
 # How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
-_SPREADSHEET_ERROR: Final = re.compile(r"#[¡¿]?[A-ZÀ-Þ/0]{2,12}[!?]|Err:5[0-9]{2}|#{3,}")
+_AN_ERROR: Final = r"(?:#[¡¿]?[A-ZÀ-Þ/0]{2,12}[!?]|Err:5[0-9]{2}|#{3,})"
+_SPREADSHEET_ERROR: Final = re.compile(_AN_ERROR)
 # A number of 13 digits or more of which six are left, the rest zeros: 4.98765E+15 formatted as a number.
-_ROUNDED: Final = re.compile(r"[1-9][0-9]{0,5}0{7,}")
+_A_ROUNDED: Final = r"[1-9][0-9]{0,5}0{7,}"
+_ROUNDED: Final = re.compile(_A_ROUNDED)
 _SHORTEST_ROUNDED: Final = 13
 # What stands for a letter that a conversion could not write.
-_LOST: Final = "\ufffd"
+LOST: Final = "\ufffd"
 _ALL_LOST: Final = re.compile(r"\?{2,}")
+# Any of these among texts with bars around each.
+DOUBTFUL_TEXT: Final = re.compile(rf"\|(?:{_A_ROUNDED}|\?{{2,}}|{_AN_ERROR})\|")
 
 
 def is_word_for_nothing(text: str) -> bool:
@@ -67,7 +75,7 @@ def is_number_for_nobody(text: str) -> bool:
 
 def has_lost_letters(text: str) -> bool:
     """Whether letters of a text were lost in a conversion, so that different texts may have become one."""
-    return _LOST in text or (text[:1] == "?" and _ALL_LOST.fullmatch(text) is not None)
+    return LOST in text or (text[:1] == "?" and _ALL_LOST.fullmatch(text) is not None)
 
 
 def is_rounded(text: str) -> bool:

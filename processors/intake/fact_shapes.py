@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import inspect
 
+from processors.intake.doubtful_ids import DOUBTFUL_TEXT, LOST
 from schemas.bounds import MAX_ID_BYTES
 from schemas.facts import ONE_UNIT_MILLI, PUBLISHED_TYPES, PublishedFact, PurchaseLine
 from schemas.generated import define
@@ -64,17 +65,19 @@ def texts_of(fact: Any) -> str:
 def are_plain(texts: str, *, is_json: bool = False) -> bool:
     """Whether all of `texts_of` surely are as they are meant; False leaves that open.
 
-    They have no blanks around them and no control characters, ids keep their bound in bytes and are no numbers in
-    scientific notation, and no attribute is empty. `is_json`: the texts stood in JSON without backslash and DEL, where
+    They have no blanks around them and no control characters, ids keep their bound in bytes, are no numbers in
+    scientific notation and not doubtful, and no attribute is empty. `is_json`: the texts stood in JSON without backslash and DEL, where
     no control character can stand.
     """
     if " " in texts and ("| " in texts or " |" in texts):
         return False
     if ("." in texts or "+" in texts or "," in texts) and _SCIENTIFIC_TEXT.search(texts):
         return False
+    if ("0000000|" in texts or "?" in texts or "#" in texts) and DOUBTFUL_TEXT.search(texts):
+        return False
     if texts.isascii():
         return is_json or texts.isprintable()
-    return texts.isprintable() and not _LONG_TEXT.search(texts)
+    return texts.isprintable() and LOST not in texts and not _LONG_TEXT.search(texts)
 
 
 def _loosened(annotation: Any) -> Any:

@@ -23,10 +23,6 @@ from processors.intake.refusal import Problem, quoted
 
 MAX_CELLS_REMEMBERED: Final = 65_536
 MAX_GUARDS: Final = 4
-# Fields that identify something: a cell that may stand for two different ids is refused there.
-ID_FIELDS: Final = frozenset({
-    "source", "event_id", "order_id", "member_id", "referrer_id", "referee_id", "store_id", "content_id", "sku",
-})  # fmt: skip
 
 _GUARDS: Final = frozenset("='`")
 _FORMULA: Final = re.compile(r'=\s*"((?:[^"]|"")*)"', re.DOTALL)

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from processors.intake.door import Door, refusal_of
+from processors.intake.doubtful_ids import ID_FIELDS
 from processors.intake.formats.cells import (
-    ID_FIELDS,
     MAX_CELLS_REMEMBERED,
     bare_id,
     cleaned,
