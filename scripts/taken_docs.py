@@ -57,7 +57,9 @@ SAMPLES: Final = (
     Sample("an id as a spreadsheet shows a long one: `4.98765E+15`", "member_id", "4.98765E+15"),
     Sample("a word for nobody as a member: `NULL`, `undefined`, `guest`", "member_id", "undefined"),
     Sample("a number for nobody as a member: `0`, `-1`", "member_id", "0"),
-    Sample("a long number whose last digits are zeros, as a person, an order or an event", "order_id", "4987650000000000"),
+    Sample(
+        "a long number whose last digits are zeros, as a person, an order or an event", "order_id", "4987650000000000"
+    ),
     Sample("an id with lost letters: `M\ufffdller`, `???`", "member_id", "M\ufffdller"),
     Sample("an error of a spreadsheet as an id: `#REF!`", "lines.sku", "#REF!"),
     Sample("an id of 67 Chinese characters (201 bytes)", "member_id", "员" * 67),

@@ -203,13 +203,15 @@ class _Gathering:
                 yield from self._orders(together, mapping, held_bytes, folder)
 
     def _records(self, index: int, one: Input) -> Iterator[tuple[Arrived, int]]:
-        rank = self._ranks[one.sha256]
+        rank, before = self._ranks[one.sha256], self._survey.records + self._survey.already
         for at, read in _with_instants(one, self._door):
             if self._is_known(index, at, read.record):
                 self._survey.already += 1
                 continue
             self._survey.count(read, self._older_than)
             yield _arrived(at, rank, index, read), read.size
+        if self._survey.records + self._survey.already == before:
+            self._survey.notes.append(_without_records(one))
 
     def _orders(
         self, indexes: Sequence[int], mapping: ColumnMapping, held_bytes: int, folder: Path | None
@@ -224,8 +226,9 @@ class _Gathering:
                         f"{one.shown}: the last row has no line end: if the file is still written to, import it again "
                         "when it is whole"
                     )
-                for _ in whole.take(number, one.pieces):
-                    pass
+                rows = sum(1 for _ in whole.take(number, one.pieces))
+                if not rows:
+                    self._survey.notes.append(_without_records(one))
             for read, number, at, parts in whole.orders():
                 index = indexes[number]
                 places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]
@@ -260,6 +263,11 @@ class _Gathering:
         sha256 = self._inputs[index].sha256
         before = self._before.get(sha256)
         return before is not None and record not in self._refused.get(sha256, ()) and _is_within(before, at, record)
+
+
+def _without_records(one: Input) -> str:
+    why = "it is empty" if not one.size else "no row below its header makes one" if one.mapping else "it holds none"
+    return f"{one.shown}: there are no records in this file: {why}"
 
 
 def _arrived(at: int, rank: int, index: int, read: Read) -> Arrived:

@@ -132,7 +132,9 @@ def _show_checked(found: Checked) -> None:
         title = f"{found.conflicts + found.other_members:,} {of_records} under the key of an event that came before"
         show_table(title, contradictions[:MAX_REFUSALS_SHOWN], names | {"came_before": "which came before"})
         say(KEYS_ADVICE)
-    if found.taken == found.records:
+    if not found.records:
+        say("there are no records: nothing would be taken in")
+    elif found.taken == found.records:
         say(f"{'all ' if found.records > 1 else ''}{counted(found.records, 'record')} would be taken in")
     else:
         told = [("came before unchanged", found.again), ("in conflict", found.conflicts), ("refused", len(refusals))]

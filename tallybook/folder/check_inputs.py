@@ -144,7 +144,7 @@ class _Check:
             checked.unknown_fields = unknown_lines(gathered.unknown)
             repeated = [f"{name} has the same content as another input: left out" for name in survey.repeated]
             checked.notes = repeated + survey.notes
-            checked.warnings = self._warnings.told()
+            checked.warnings = self._warnings.told(survey.already)
         with progress("looking keys up in the journal", None) as tick:
             keys.look_up(self._log, tick)
         known = Counter(map(keys.known, facts))

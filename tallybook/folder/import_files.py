@@ -182,7 +182,7 @@ def _take(
         done = importer.take_all(warnings.watched(gathered.arrivals), tick)
     done.already += survey.already
     done.notes = notes + unknown_lines(gathered.unknown)
-    done.warnings = warnings.told()
+    done.warnings = warnings.told(survey.already)
     return done
 
 

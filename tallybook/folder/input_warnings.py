@@ -34,6 +34,8 @@ class _File(msgspec.Struct):
 
     facts: int = 0
     without_clock: int = 0
+    orders: int = 0
+    guests: int = 0
     lines: int = 0
     most_milli: int = 0
     at_midnight: dict[type, PublishedFact] = {}
@@ -42,8 +44,8 @@ class _File(msgspec.Struct):
 class InputWarnings:
     """Looks at the facts of inputs as they arrive, and says at the end what to mend in them.
 
-    It warns of files with dates alone where rules ask for hours, of orders in a currency that no rule pays, and of files
-    whose pieces a mapping without a scale takes for thousandths.
+    It warns of files with dates alone where rules ask for hours, of orders in a currency that no rule pays, of files
+    whose pieces a mapping without a scale takes for thousandths, and of those in which every order is a guest's.
     """
 
     def __init__(self, inputs: Sequence[Input], published: Sequence[RulesetPublished]) -> None:
@@ -73,6 +75,8 @@ class InputWarnings:
         file.facts += 1
         if type(fact) is PurchaseRecorded:
             self._currencies[fact.currency] = self._currencies.get(fact.currency, 0) + 1
+            file.orders += 1
+            file.guests += fact.member_id is None
             if self._may_be_pieces[index]:
                 file.lines += len(fact.lines)
                 file.most_milli = max([file.most_milli, *(abs(line.quantity_milli) for line in fact.lines)])
@@ -81,9 +85,9 @@ class InputWarnings:
             file.without_clock += 1
             file.at_midnight.setdefault(type(fact), fact)
 
-    def told(self) -> list[str]:
-        """Say what was found, a line for each."""
-        told, rules = list(self._of_pieces()), self._rules()
+    def told(self, already: int = 0) -> list[str]:
+        """Say what was found, a line for each; `already` records of the inputs were taken in before, and not seen."""
+        told, rules = [*self._of_pieces(), *(() if already else self._of_guests())], self._rules()
         if rules:
             told += [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
         return told
@@ -102,9 +106,13 @@ class InputWarnings:
             if not may_be_pieces or not file.most_milli:
                 continue
             lines = "its only line has no" if file.lines == 1 else f"none of the {file.lines:,} lines has a"
-            yield (
-                f"{one.shown}: {lines} quantity of one piece or more: {_read_as_thousandths(one, file.most_milli)}"
-            )
+            yield (f"{one.shown}: {lines} quantity of one piece or more: {_read_as_thousandths(one, file.most_milli)}")
+
+    def _of_guests(self) -> Iterator[str]:
+        for one, file in zip(self._inputs, self._files, strict=True):
+            if file.orders and file.guests == file.orders:
+                each = "its only order is" if file.orders == 1 else f"each of the {file.orders:,} orders is"
+                yield f"{one.shown}: {each} a guest's, so nobody earns points. {_where_members_are(one)}"
 
     def _of_hours(self, rules: Sequence[Ruleset]) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):
@@ -168,6 +176,16 @@ def _read_as_thousandths(one: Input, most: int) -> str:
         f"{', '.join(map(quoted, columns_of(source)))} is read as thousandths, and the largest is {most:,}. {paid} "
         "scale: {quantity_milli: 1000} in the mapping; if they are thousandths, scale: {quantity_milli: 1}"
     )
+
+
+def _where_members_are(one: Input) -> str:
+    if one.mapping is None:
+        return "If members bought there, give each order its member_id"
+    source = one.mapping.fields.get("member_id")
+    if source is None:
+        return "The mapping takes the member from no column: if the file has one, name it, member_id: COLUMN"
+    named = ", ".join(map(quoted, columns_of(source)))
+    return f"The mapping takes the member from {named}, which says nothing in any row: is another column meant?"
 
 
 def _advice(one: Input) -> str:

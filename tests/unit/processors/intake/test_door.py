@@ -356,7 +356,9 @@ def test_an_id_that_may_stand_for_several_is_refused(
         assert says in refusal.message
 
 
-@pytest.mark.parametrize("written", ["0", "-1", "#1001", "123000000000", "12345670000000000", "1000000000000a", "?", "?1"])
+@pytest.mark.parametrize(
+    "written", ["0", "-1", "#1001", "123000000000", "12345670000000000", "1000000000000a", "?", "?1"]
+)
 def test_an_id_of_a_store_that_only_looks_like_one_is_taken(written: str) -> None:
     assert plain(admitted(admit_json(json_of(CHECK_IN, store_id=written))))["store_id"] == written
 

@@ -1,4 +1,4 @@
-"""What `check` and `import` warn of in files that are taken in, whatever the rules are: pieces as thousandths."""
+"""What `check` and `import` warn of in files that are taken in, whatever the rules are."""
 
 from pathlib import Path
 
@@ -6,8 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from processors.intake.door import admit_json
+from processors.intake.input_files import open_input
 from tallybook.folder.folder import Folder
+from tallybook.folder.input_warnings import InputWarnings
 from tests.support.command_line import run
+from tests.support.fact_samples import PURCHASE, admitted, json_of
 from tests.support.small_folder import OPENED_AT
 
 MAPPING = """\
@@ -53,8 +57,8 @@ def shop(tmp_path: Path) -> Path:
 def test_pieces_that_are_read_as_thousandths_are_told(shop: Path, command: str) -> None:
     (told,) = warnings(shop, command, *export(shop, ROWS, UNSCALED))
     assert told == (
-        f"{shop / 'till.csv'}: none of the 3 lines has a quantity of one piece or more: 'Menge' is read as thousandths, "
-        "and the largest is 12. Rules that pay per unit pay next to nothing for them. If these are pieces, write "
+        f"{shop / 'till.csv'}: none of the 3 lines has a quantity of one piece or more: 'Menge' is read as "
+        "thousandths, and the largest is 12. Rules that pay per unit pay next to nothing for them. If these are pieces, write "
         "scale: {quantity_milli: 1000} in the mapping; if they are thousandths, scale: {quantity_milli: 1}"
     )
 
@@ -92,3 +96,62 @@ def test_a_quantity_that_holds_for_every_row_is_told(shop: Path) -> None:
 )
 def test_quantities_that_are_right_are_not_told(shop: Path, rows: str, lines: str) -> None:
     assert warnings(shop, "check", *export(shop, rows, lines)) == []
+
+
+GUESTS = ROWS.replace("anna", "")
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_a_file_of_guests_alone_is_told_with_the_column_of_the_member(shop: Path, command: str) -> None:
+    (told,) = warnings(shop, command, *export(shop, GUESTS, SCALED))
+    assert told == (
+        f"{shop / 'till.csv'}: each of the 2 orders is a guest's, so nobody earns points. The mapping takes the member "
+        "from 'Kunde', which says nothing in any row: is another column meant?"
+    )
+
+
+def test_a_mapping_without_a_member_makes_guests_alone(shop: Path) -> None:
+    arguments = export(shop, ROWS, SCALED)
+    (shop / "m.yaml").write_text((MAPPING + SCALED).replace(", member_id: Kunde", ""), encoding="utf-8")
+    (told,) = warnings(shop, "check", *arguments)
+    assert told.endswith("The mapping takes the member from no column: if the file has one, name it, member_id: COLUMN")
+
+
+def test_the_only_order_of_a_file_of_events_is_a_guests(shop: Path) -> None:
+    (shop / "a.jsonl").write_bytes(json_of(PURCHASE, member_id=None) + b"\n")
+    (told,) = warnings(shop, "check", str(shop / "a.jsonl"))
+    assert told.startswith(f"{shop / 'a.jsonl'}: its only order is a guest's, so nobody earns points. If members")
+
+
+def test_some_guests_are_nothing_to_tell(shop: Path) -> None:
+    assert warnings(shop, "check", *export(shop, ROWS, SCALED)) == []
+
+
+def test_a_guest_that_is_judged_again_is_not_all_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(json_of(PURCHASE) + b"\n" + json_of(PURCHASE, member_id=None) + b"\n")
+    seen = InputWarnings([open_input(tmp_path / "a.jsonl")], [])
+    seen.look_at(0, admitted(admit_json(json_of(PURCHASE, member_id=None))))
+    assert len(seen.told()) == 1
+    assert seen.told(already=1) == []
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+@pytest.mark.parametrize(
+    ("rows", "why"), [("", "it is empty"), (ROWS.partition("\n")[0] + "\n", "no row below its header makes one")]
+)
+def test_a_file_without_records_is_told(shop: Path, command: str, rows: str, why: str) -> None:
+    ran = run(shop, command, *export(shop, rows, SCALED))
+    assert ran.code == 0
+    assert f"{shop / 'till.csv'}: there are no records in this file: {why}" in " ".join((ran.out + ran.err).split())
+    assert "all 0 records" not in ran.out
+    if command == "check":
+        assert ran.out.splitlines() == ["there are no records: nothing would be taken in"]
+
+
+def test_an_empty_file_of_events_is_told_among_others(shop: Path) -> None:
+    (shop / "a.jsonl").write_bytes(b"\n")
+    (shop / "b.jsonl").write_bytes(json_of(PURCHASE) + b"\n")
+    ran = run(shop, "check", str(shop / "a.jsonl"), str(shop / "b.jsonl"))
+    assert ran.out.splitlines()[0] == "1 record would be taken in"
+    assert "a.jsonl: there are no records in this file" in " ".join(ran.err.split())
+    assert "b.jsonl: there" not in ran.err
