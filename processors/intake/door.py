@@ -30,6 +30,7 @@ from processors.intake.normal_form import normal_form
 from processors.intake.refusal import Problem, Refusal, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import (
+    DAY_MS,
     EARLIEST_AT,
     MAX_AMOUNT_MINOR,
     MAX_EVENT_BYTES,
@@ -44,6 +45,8 @@ from schemas.facts import PUBLISHED_TYPES, PublishedFact, PurchaseLine, Purchase
 from schemas.instants import EARLIEST_MS, NoInstant, format_instant, parse_instant
 
 LATEST_AT: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write
+# Days since 1970 of the years 1997 to 2243, which as seconds would lie in the first two days of 1970.
+LIKE_DAYS: Final = range(10_000, 100_000)
 MAX_SOURCES_REMEMBERED: Final = 4_096
 # JSON is less than twenty times as long as Avro of the same event, so a body up to here is not too large as JSON.
 MAX_QUICK_BYTES: Final = 32_768
@@ -439,6 +442,13 @@ def _is_taken(at: int) -> bool:
 
 
 def _beyond_time(value: int) -> Problem:
+    if value in LIKE_DAYS:
+        day = format_instant(value * DAY_MS)[: len("1970-01-01")]
+        message = (
+            f"occurred_at is {value}: that looks like days since 1970, {day}, as Avro's type date has them: write a "
+            f"time with its zone such as {day}T18:00:00Z, or whole ms"
+        )
+        return Problem("too_old", message, "occurred_at")
     if EARLIEST_AT < value < UNLIKE_SECONDS:
         message = (
             f"occurred_at is {value}: that looks like seconds; write milliseconds, {value * 1000}, "

@@ -66,8 +66,8 @@ def are_plain(texts: str, *, is_json: bool = False) -> bool:
     """Whether all of `texts_of` surely are as they are meant; False leaves that open.
 
     They have no blanks around them and no control characters, ids keep their bound in bytes, are no numbers in
-    scientific notation and not doubtful, and no attribute is empty. `is_json`: the texts stood in JSON without backslash and DEL, where
-    no control character can stand.
+    scientific notation and not doubtful, and no attribute is empty. `is_json`: the texts stood in JSON without
+    backslash and DEL, where no control character can stand.
     """
     if " " in texts and ("| " in texts or " |" in texts):
         return False

@@ -83,7 +83,7 @@ class Numbers:
             elif term is not None:
                 result = _EXACT.add(result, term)
         shown = f"{', '.join(how.columns)}, computed"
-        return _scaled(result, str(result), scale, rounding, field, shown)
+        return _scaled(result, str(result), scale, rounding, currency, field, shown)
 
     def whole(  # noqa: PLR0917 - all of it is how one cell is read
         self, value: Any, scale: int, rounding: str | None, currency: str | None, field: str, column: str
@@ -99,7 +99,7 @@ class Numbers:
             if nearest / scale == value:
                 return nearest
         number = self._exact(value, scale if rounding is None else AMBIGUOUS_SCALE, currency, field, column)
-        return None if number is None else _scaled(number, value, scale, rounding, field, column)
+        return None if number is None else _scaled(number, value, scale, rounding, currency, field, column)
 
     def check_is_minor(self, value: Any, field: str, column: str) -> None:
         """Raises Problem for a cell that has decimals as amounts of money have, where minor units are asked for.
@@ -213,7 +213,7 @@ def _unlike(text: str, mark: str, *, said: bool) -> str:
 
 
 def _scaled(  # noqa: PLR0917 - private, and all of it is in the message
-    number: Decimal, value: Any, scale: int, rounding: str | None, field: str, column: str
+    number: Decimal, value: Any, scale: int, rounding: str | None, currency: str | None, field: str, column: str
 ) -> int:
     scaled = _EXACT.multiply(number, Decimal(scale))
     if scaled == scaled.to_integral_value():
@@ -221,7 +221,12 @@ def _scaled(  # noqa: PLR0917 - private, and all of it is in the message
     if rounding is not None:
         return int(scaled.to_integral_value(_MODES[rounding]))
     name = field.rpartition(".")[2]
-    if scale == 1 and name.endswith(("_minor", "_milli")):
+    if name.endswith("_minor") and DECIMALS.get(currency or "") == 0:
+        hint = (
+            f"{currency} has no decimals: mend the amount or the currency, or name a rounding in the mapping, such as "
+            f"rounding: {{{name}: half_up}}"
+        )
+    elif scale == 1 and name.endswith(("_minor", "_milli")):
         usual = "currency" if name.endswith("_minor") else 1000
         hint = f"say in the mapping how it is scaled, such as scale: {{{name}: {usual}}}"
     elif scale == 1:

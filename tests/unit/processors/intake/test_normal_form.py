@@ -147,6 +147,14 @@ def test_seconds_are_not_taken_for_milliseconds_of_1970(seconds: int) -> None:
     assert purchase(occurred_at="1970-01-02T00:00:00Z").occurred_at == 86_400_000
 
 
+def test_days_since_1970_are_not_taken_for_seconds(tmp_path: Path) -> None:
+    (read,) = avro_events([PURCHASE | {"occurred_at": 20_758}], tmp_path)
+    assert read.refusal is not None
+    assert read.refusal == refused(admit_json(json_of(PURCHASE, occurred_at=20_758)))
+    assert "looks like days since 1970, 2026-11-01, as Avro's type date has them: write a time" in read.refusal.message
+    assert "looks like seconds" in refused(admit_json(json_of(PURCHASE, occurred_at=100_000))).message
+
+
 def test_values_of_tables_become_text() -> None:
     attributes = {
         "price": Decimal("12.50"),

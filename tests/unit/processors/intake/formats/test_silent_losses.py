@@ -96,6 +96,16 @@ def test_money_is_not_taken_for_cents_where_the_mapping_has_no_scale(tmp_path: P
     )
 
 
+@pytest.mark.parametrize("scale", [None, 1, "currency"])
+def test_yen_with_decimals_are_not_told_to_be_scaled(tmp_path: Path, scale: object) -> None:
+    settings: dict[str, Any] = {"scale": scale and {"amount_minor": scale}, "constants": {"currency": "JPY"}}
+    (read,) = read_file(tmp_path / "till.csv", HEADER + f"1,anna,{TIME},a,5000.50\n", mapping(**settings))
+    assert told(read) == (
+        "amount_minor is '5000.50' in column 'paid': JPY has no decimals: mend the amount or the currency, or name a "
+        "rounding in the mapping, such as rounding: {amount_minor: half_up}"
+    )
+
+
 @pytest.mark.parametrize(
     ("paid", "currency", "scale", "minor"),
     [
