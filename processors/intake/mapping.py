@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 
 import msgspec
 from msgspec import inspect
@@ -47,7 +47,22 @@ SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 SECONDS: Final = 1_000  # the scale of times that are seconds since 1970
 Rounding = Literal["floor", "ceil", "half_up", "half_even"]
 DateOrder = Literal["ymd", "dmy", "mdy"]
-Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
+Encoding = Literal[
+    "utf-8",
+    "utf-16",
+    "gb18030",
+    "big5",
+    "shift-jis",
+    "euc-jp",
+    "euc-kr",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "cp850",
+    "mac-roman",
+]
 
 _KINDS: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
 # Where rows differ in these, they are not of one order.
@@ -55,17 +70,30 @@ _SAME_IN_ALL_ROWS: Final = frozenset({"event_id", "order_id", "source", "member_
 _NOT_MAPPED: Final = {"lines", "attributes"}
 # The names of encodings without their hyphens, each read by one that has all of its characters.
 _ENCODINGS: Final[dict[str, Encoding]] = {
-    "utf8": "utf-8",
-    "utf16": "utf-16",
+    **{name.replace("-", ""): name for name in get_args(Encoding)},
     "utf16le": "utf-16",
     "utf16be": "utf-16",
-    "gb18030": "gb18030",
     "gbk": "gb18030",
     "gb2312": "gb18030",
-    "windows1252": "windows-1252",
+    "cp936": "gb18030",
+    "cp950": "big5",
+    "shiftjis": "shift-jis",
+    "sjis": "shift-jis",
+    "cp932": "shift-jis",
+    "windows31j": "shift-jis",
+    "cp949": "euc-kr",
+    "ksc5601": "euc-kr",
+    "cp1250": "windows-1250",
+    "cp1251": "windows-1251",
     "cp1252": "windows-1252",
     "latin1": "windows-1252",
     "iso88591": "windows-1252",
+    "cp1253": "windows-1253",
+    "cp1254": "windows-1254",
+    "iso88599": "windows-1254",
+    "ibm850": "cp850",
+    "macroman": "mac-roman",
+    "macintosh": "mac-roman",
 }
 
 

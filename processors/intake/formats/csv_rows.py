@@ -13,9 +13,10 @@ from processors.intake.door import Door
 from processors.intake.formats.cells import cleaned
 from processors.intake.formats.fragments import Fragments, Piece, TableRow
 from processors.intake.formats.json_lines import Line, text_lines
+from processors.intake.formats.likely_encoding import likely_encoding
 from processors.intake.formats.row_choice import RowChoice, RowsAbove
 from processors.intake.formats.rows_to_events import EventRows, Plan
-from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, suggested
+from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ABOVE_HEADER, FILE, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
@@ -172,7 +173,7 @@ def _broken(line: Line, problem: Problem, delimiter: str) -> Row:
 
 def not_utf_8(raw: bytes, at: int, line: int) -> str:
     """What is wrong with a line that is not UTF-8 from a byte on, and what to change."""
-    likely = suggested(raw)
+    likely = likely_encoding(raw)
     hint = f"if it is {likely}, say so in the mapping, encoding: {likely}; else save" if likely else "save"
     return f"the text is not UTF-8 at byte {at + 1} of line {line}: {hint} the file as UTF-8"
 

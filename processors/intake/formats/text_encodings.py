@@ -1,10 +1,10 @@
-"""Text in other encodings as UTF-8, and which encoding a text that is not UTF-8 seems to have."""
+"""Text in other encodings as UTF-8."""
 
 import codecs
 import io
-import re
 from typing import BinaryIO, Final
 
+from processors.intake.formats.likely_encoding import PYTHON_NAMES
 from processors.intake.mapping import Encoding
 
 UTF_16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -13,9 +13,6 @@ UNREADABLE: Final = "\ufffd"
 UNREADABLE_BYTES: Final = UNREADABLE.encode()
 
 _CHUNK: Final = 1 << 16
-_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
-_USUAL: Final = 0xD7  # the last first byte of GB2312's usual characters
-_SUGGESTED_FROM: Final = 4_096
 
 
 class _Recoded(io.RawIOBase):
@@ -52,32 +49,9 @@ def as_utf_8(stream: BinaryIO, encoding: Encoding) -> BinaryIO:
     stream.seek(0)
     if head.startswith(codecs.BOM_UTF8):
         return stream
-    name: str = encoding
+    name = PYTHON_NAMES.get(encoding, encoding)
     if head.startswith(UTF_16_MARKS):
         name = "utf-16"
     elif encoding == "utf-16":
         name = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
-    elif encoding == "windows-1252":
-        name = "cp1252"
     return stream if name == "utf-8" else io.BufferedReader(_Recoded(stream, name), _CHUNK)
-
-
-def suggested(raw: bytes) -> Encoding | None:
-    """The encoding that some text that is not UTF-8 seems to have; None if it cannot be told.
-
-    Chinese text has its high bytes in pairs, which begin with one of those of the usual characters; in Western text
-    they mostly stand alone.
-    """
-    raw = raw[:_SUGGESTED_FROM]
-    if b"\x00" in raw:
-        return "utf-16"
-    runs = _HIGH_BYTES.findall(raw)
-    chinese = sum(len(run) // 2 for run in runs if len(run) % 2 == 0 and all(byte <= _USUAL for byte in run[::2]))
-    try:
-        if chinese * 2 > len(runs):
-            codecs.getincrementaldecoder("gb18030")().decode(raw)
-            return "gb18030"
-        raw.decode("cp1252")
-    except UnicodeDecodeError:
-        return None
-    return "windows-1252"

@@ -1,7 +1,6 @@
 """Looks at the beginning of a text file: its encoding, its delimiter, its header and its first rows."""
 
 import codecs
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from processors.intake.formats.csv_rows import MAX_ROWS_TO_HEADER, csv_rows
+from processors.intake.formats.likely_encoding import PYTHON_NAMES, likely_encoding
 from processors.intake.input_records import InputRefused
 from processors.intake.suggest.known_names import is_known
 
@@ -17,8 +17,6 @@ MAX_ROWS: Final = 500
 ENOUGH_NAMES: Final = 2
 DELIMITERS: Final = (",", ";", "\t", "|")
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# GB18030 has two bytes for a Chinese letter, both of them at or above this in the letters that texts are made of.
-_COMMON: Final = 0xA1
 
 
 class Table(NamedTuple):
@@ -75,9 +73,7 @@ def encoding_of(head: bytes) -> str:
         return "utf-16"
     if _is(head, "utf-8"):
         return "utf-8"
-    pairs = [(one, two) for one, two in itertools.pairwise(head) if one >= 0x80]
-    common = sum(1 for _, two in pairs if two >= _COMMON)
-    return "gb18030" if _is(head, "gb18030") and common * 2 >= len(pairs) else "windows-1252"
+    return likely_encoding(head) or "windows-1252"
 
 
 def _is(head: bytes, encoding: str) -> bool:
@@ -97,7 +93,8 @@ def _byte_order(head: bytes) -> str:
 def _decoded(head: bytes, encoding: str) -> str:
     if encoding == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = _byte_order(head)
-    return codecs.getincrementaldecoder(encoding)("replace").decode(head, final=False).lstrip("\ufeff")
+    name = PYTHON_NAMES.get(encoding, encoding)
+    return codecs.getincrementaldecoder(name)("replace").decode(head, final=False).lstrip("\ufeff")
 
 
 def _best(text: str, encoding: str, shown: str) -> Table:

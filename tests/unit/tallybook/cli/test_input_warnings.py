@@ -58,8 +58,9 @@ def test_pieces_that_are_read_as_thousandths_are_told(shop: Path, command: str) 
     (told,) = warnings(shop, command, *export(shop, ROWS, UNSCALED))
     assert told == (
         f"{shop / 'till.csv'}: none of the 3 lines has a quantity of one piece or more: 'Menge' is read as "
-        "thousandths, and the largest is 12. Rules that pay per unit pay next to nothing for them. If these are pieces, "
-        "write scale: {quantity_milli: 1000} in the mapping; if they are thousandths, scale: {quantity_milli: 1}"
+        "thousandths, and the largest is 12. Rules that pay per unit pay next to nothing for them. If these are "
+        "pieces, write scale: {quantity_milli: 1000} in the mapping; if they are thousandths, "
+        "scale: {quantity_milli: 1}"
     )
 
 

@@ -242,6 +242,7 @@ CHINESE_COLUMNS: Final[dict[str, Any]] = {
         ("utf-8-sig", "gb18030"),  # a byte order mark goes before what the mapping says
         ("utf-16", "utf-8"),
         ("utf-16-le", "utf-16"),
+        ("cp936", "CP936"),
     ],
 )
 def test_a_table_in_other_encodings(tmp_path: Path, written_in: str, encoding: str) -> None:
