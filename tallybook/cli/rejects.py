@@ -33,18 +33,22 @@ def list_(
 ) -> None:
     """List the newest refused records: why each was refused, where it came from, and whether it was sent again.
 
+    `came in` says that an event of its source and id is in the books, from a table that was mended perhaps.
+
     Of a stream no more is read than needed, and `sent again` is known only of records that were refused again.
 
     Example: tallybook rejects list --reason unknown_currency
     """
-    from tallybook.folder.rejects import kept_rejects, reject_row
+    from tallybook.folder.rejects import came_in, kept_rejects, reject_row
 
     folder = Folder(context.obj)
     if folder.is_stream:
         _list_stream(folder, reason, limit, as_json=as_json)
         return
     kept = kept_rejects(folder, reason)
-    rows = [reject_row(reject, kept.sent_again) for reject in kept.rejects[-limit:]]
+    newest = kept.rejects[-limit:]
+    came = came_in(folder, newest)
+    rows = [reject_row(reject, kept.sent_again) | {"came_in": reject.number in came} for reject in newest]
     if as_json:
         show_json({"count": len(kept.rejects), "by_reason": kept.by_reason, "rejects": rows})
     else:
@@ -73,9 +77,10 @@ def _list_stream(folder: Folder, reason: str, limit: int, *, as_json: bool) -> N
 
 
 def _show_rows(rows: list[dict[str, Any]], count: int, by_reason: dict[str, int]) -> None:
-    columns = ("number", "reason", "field", "input_name", "record", "event_id", "sent_again", "message")
+    columns = ("number", "reason", "field", "input_name", "record", "event_id", "sent_again", "came_in", "message")
     title = f"Refused records: {count:,}" + (f", of which the newest {len(rows):,}" if len(rows) < count else "")
-    show_table(title, rows, {name: name.replace("_", " ") for name in columns})
+    shown = [name for name in columns if rows and name in rows[0]]
+    show_table(title, rows, {name: name.replace("_", " ") for name in shown})
     if by_reason:
         say(", ".join(f"{count:,} {name}" for name, count in by_reason.items()))
 
@@ -97,13 +102,17 @@ def show(
     from processors.intake.refusal import EVENT_HEADER, event_of
     from tallybook.folder.rejects import TO_MEND_A_TABLE, is_of_table, reject_row
 
-    reject, sent_again = _find(Folder(context.obj), number)
+    reject, sent_again, came = _find(Folder(context.obj), number)
     if raw:
         sys.stdout.buffer.write(reject.raw)
         sys.stdout.flush()
         return
     text = reject.raw.decode("utf-8", "backslashreplace")
-    row: dict[str, Any] = reject_row(reject, frozenset()) | {"sent_again": sent_again, "headers": reject.headers}
+    row: dict[str, Any] = reject_row(reject, frozenset()) | {
+        "sent_again": sent_again,
+        "came_in": came,
+        "headers": reject.headers,
+    }
     if as_json:
         show_json(row | {"raw": text, "raw_hex": reject.raw.hex()})
         return
@@ -120,18 +129,19 @@ def show(
         say(f"\nThis is of a table: {TO_MEND_A_TABLE}")
 
 
-def _find(folder: Folder, number: int) -> tuple[Reject, bool | None]:
-    """Find a reject, and whether it was sent again, where that is known."""
+def _find(folder: Folder, number: int) -> tuple[Reject, bool | None, bool | None]:
+    """Find a reject, whether it was sent again, and whether its event came in, where that is known."""
     if folder.is_stream:
         from tallybook.stream.open import open_stream_log
         from tallybook.stream.rejects import reject_at, was_sent_again
 
         log = open_stream_log(folder.root)
-        return reject_at(log, number), was_sent_again(log, number)
-    from tallybook.folder.rejects import kept_rejects, reject_named
+        return reject_at(log, number), was_sent_again(log, number), None
+    from tallybook.folder.rejects import came_in, kept_rejects, reject_named
 
     kept = kept_rejects(folder)
-    return reject_named(kept, number), number in kept.sent_again
+    reject = reject_named(kept, number)
+    return reject, number in kept.sent_again, bool(came_in(folder, [reject]))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import msgspec
 from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
 from processors.intake.refusal import EVENT_HEADER, event_of, one_line
+from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import Reject
 from tallybook.folder.folder import Folder, FolderRefused
@@ -47,6 +49,28 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
         raise UnknownReject(f"there is no reject with reason {reason!r}; the reasons here are: {known}")
     counts = Counter(reject.reason for reject in found)
     return KeptRejects(chosen, dict(counts.most_common()), frozenset(sent_again))
+
+
+def came_in(folder: Folder, rejects: Sequence[Reject]) -> frozenset[int]:
+    """The numbers of those rejects whose source and event id an event of the journal has, mended in a file perhaps.
+
+    A `conflict` is left out: it is refused for that very event. The journal is read if there is anything to look for.
+    """
+    wanted: dict[tuple[str, str], list[int]] = {}
+    for reject in rejects:
+        if reject.source and reject.event_id and reject.reason != "conflict":
+            wanted.setdefault((reject.source, reject.event_id), []).append(reject.number)
+    found: set[int] = set()
+    if not wanted:
+        return frozenset()
+    with folder.reading() as log:
+        for partition in range(log.partitions):
+            for _, page in log.read_journal(partition):
+                for line in page.lines:
+                    fact = line.fact
+                    if isinstance(fact, PublishedFact):
+                        found.update(wanted.get((fact.source, fact.event_id), ()))
+    return frozenset(found)
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:

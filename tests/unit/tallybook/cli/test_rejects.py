@@ -92,6 +92,26 @@ def test_record_beyond_the_horizon_stops_unless_it_is_accepted(folder: Path) -> 
     assert run(folder, "rejects", "show", "3", "--json").json()["reason"] == "too_old"
 
 
+def test_what_came_in_from_a_mended_table_is_told(folder: Path, tmp_path: Path) -> None:
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text(
+        "{type: PurchaseRecorded, source: till, group_by: id, fields: {event_id: id, order_id: id, occurred_at: at}, "
+        "constants: {currency: EUR}, lines: {sku: id, amount_minor: paid}, scale: {amount_minor: 100}}",
+        encoding="utf-8",
+    )
+    at = "2026-11-14T10:00:00Z"
+    for name, paid in (("till.csv", "x"), ("mended.csv", "2.00")):
+        (tmp_path / name).write_text(f"id,at,paid\nt-1,{at},{paid}\nt-1,{at},5.00\nt-2,?,1.00\n", encoding="utf-8")
+        assert run(folder, "import", str(tmp_path / name), "--mapping", str(mapping)).code == 4
+        found = run(folder, "rejects", "list", "--json").json()["rejects"]
+        by_id = {reject["event_id"]: reject for reject in found}
+        is_mended = name == "mended.csv"
+        assert (by_id["t-1"]["came_in"], by_id["t-2"]["came_in"]) == (is_mended, False)
+        shown = run(folder, "rejects", "show", str(by_id["t-1"]["number"]), "--json").json()
+        assert (shown["came_in"], shown["sent_again"]) == (is_mended, False)
+    assert "came in" in run(folder, "rejects", "list").out
+
+
 def test_nothing_and_a_missing_file_are_refused(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "rejects", "resubmit", "1", "-", stdin=b" \n").code == 3
     result = run(folder, "rejects", "resubmit", "1", str(tmp_path / "none.json"))
