@@ -208,6 +208,11 @@ def span(period: Period, day: date) -> tuple[date, date]:
             return FIRST_DAY, LAST_DAY
 
 
+def conflicts(store: Store) -> int:
+    """How many facts had no effect because another one of their key, with other content, was there before."""
+    return int(str(store.rows(sql_file("answers", "conflicts").statement)[0]["conflicts"]))
+
+
 def progress(store: Store) -> list[ProgressLine]:
     """How far each book has been projected."""
     return _ask(store, "progress", {}, ProgressLine)

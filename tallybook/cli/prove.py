@@ -111,12 +111,15 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
     """Ask the tables for what must not be there: points out of nothing, gaps, double keys, look-alikes, negative lots.
 
     Each audit is a query that must return no rows. Ends with 4 if one returns any, and shows them. What publishers have
-    sent and cannot take back is acknowledged by `tallybook acknowledge`.
+    sent and cannot take back is acknowledged by `tallybook acknowledge`. Conflicts fail
+    no audit, as the later fact had no effect; their number is printed below the audits.
 
     Example: tallybook audit
     """
+    from projections.answers.queries import conflicts
     from projections.audits.run import run_audits
     from tallybook.folder.acknowledged import by_audit, read_acknowledged
+    from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
     from tallybook.tables.catch_up import caught_up
     from tallybook.tables.reports import as_of
 
@@ -124,15 +127,17 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
     known = {} if folder.is_stream else by_audit(read_acknowledged(folder))
     with caught_up(folder) as store:
         results = run_audits(store, known)
-        tick = as_of(store)
+        tick, repeated = as_of(store), conflicts(store)
     failed = [result for result in results if result.fails]
     if as_json:
-        show_json({"as_of": tick} | _as_json(results, known))
+        show_json({"as_of": tick, "conflicts": repeated} | _as_json(results, known))
     else:
         for result in results:
             _show_audit(result, known.get(result.name, {}), advises=not folder.is_stream)
         said = f"{len(failed)} of them found what must not be there" if failed else "nothing found, as it must be"
         say(f"{len(results)} audits as of {tick}: {said}")
+        if repeated:
+            say(f"{counted(repeated, 'conflict')} in these books, which no audit covers: {CONFLICTS_SHOWN_BY}")
     if failed:
         raise typer.Exit(Exit.FOUND)
 

@@ -18,6 +18,7 @@ from processors.stream.scoring import NOTHING_SCORED
 from processors.stream.scoring import STAGE as SCORING
 from processors.stream.ticker import intake_positions
 from projections.answers.queries import ProgressLine
+from projections.answers.queries import conflicts as conflicts_in
 from projections.answers.queries import progress as progress_lines
 from projections.store import JOURNAL, LEDGER, REJECTS, StoreError
 from projections.stream.projection import STAGE as PROJECTION
@@ -36,7 +37,6 @@ MAX_RULESETS_SHOWN: Final = 10
 _NO_RULES: Final = (
     "nothing is taken in and no tick is written before rules are published: `tallybook rules publish FILE`"
 )
-_CONFLICTS: Final = "SELECT uniqExact(member_id, seq) AS conflicts FROM tallybook.ledger WHERE reason = 'conflict'"
 _RULESETS: Final = (
     "SELECT version, toUnixTimestamp64Milli(effective_from) AS effective_from FROM tallybook.rulesets "
     "ORDER BY effective_from DESC, version DESC LIMIT {limit:UInt32}"
@@ -158,7 +158,7 @@ def _tables(stream: Stream, postings: int) -> dict[str, Any]:
         with tables_for_reading(stream) as store:
             lines = progress_lines(store)
             rulesets = store.rows(_RULESETS, {"limit": MAX_RULESETS_SHOWN})
-            conflicts = int(str(store.rows(_CONFLICTS)[0]["conflicts"]))
+            conflicts = conflicts_in(store)
     except (FolderRefused, StoreError) as error:
         return {"facts": None, "rejects": None, "conflicts": None, "rulesets": None, "tables": str(error)}
     shown = [f"{row['version']} from {format_instant(int(str(row['effective_from'])))}" for row in rulesets]

@@ -47,6 +47,11 @@ def test_an_import_with_a_conflict_ends_with_4_and_everybody_says_so(folder: Pat
     status = run(folder, "status", "--json").json()
     assert status["conflicts"] == before + 1
     assert CONFLICTS in run(folder, "status").out.replace("\n", " ")
+    audited = run(folder, "audit", "--json").json()
+    assert (audited["conflicts"], audited["found"]) == (before + 1, {}), "it is said, and fails no audit"
+    last = " ".join(run(folder, "audit").out.split("nothing found, as it must be")[1].split())
+    assert last.startswith(f"{before + 1} conflict")
+    assert CONFLICTS in last
     listed = run(folder, "sql", CONFLICTS, "--json").json()
     assert {"source": "till", "event_id": "7002", "member_id": "bert"} in listed
     again = run(folder, "import", second, "--mapping", mapping)
