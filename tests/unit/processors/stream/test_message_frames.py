@@ -198,10 +198,16 @@ def test_a_map_in_blocks_is_read() -> None:
 
 
 def test_a_list_in_place_of_attributes_is_no_map() -> None:
-    for listed in ([], [{"attribute_key": "a", "attribute_value": "b"}]):
-        schemas = FakeSchemas()
-        value, _ = self_described(as_given(CHECK_IN) | {"attributes": listed}, schemas)
-        assert refused(door(schemas).admit(value, {}, "")).field == "attributes"
+    schemas = FakeSchemas()
+    listed = [{"attribute_key": "a", "attribute_value": "b"}]
+    value, _ = self_described(as_given(CHECK_IN) | {"attributes": listed}, schemas)
+    assert refused(door(schemas).admit(value, {}, "")).field == "attributes"
+
+
+def test_an_empty_list_stands_for_no_attributes() -> None:
+    schemas = FakeSchemas()
+    value, _ = self_described(as_given(CHECK_IN) | {"attributes": []}, schemas)
+    assert admitted(door(schemas).admit(value, {}, "")).attributes == {}
 
 
 SELF_CONTAINING: Final = {
