@@ -289,17 +289,16 @@ def _explained(document: Mapping[str, Any], name: str, message: str) -> Problem:
 
 def _known_type(document: Mapping[str, Any]) -> str:
     name = document.get("type")
+    if isinstance(name, str) and (name := name.strip()) in _FACTS:
+        return name
     kinds = ", ".join(_FACTS)
     if name is None:
         raise Problem("missing_field", f"type is missing: it is one of {kinds}", "type")
     if not isinstance(name, str):
         raise Problem("wrong_type", f"type must be text, one of {kinds}", "type")
-    name = name.strip()
-    if name not in _FACTS:
-        nearest = nearest_name(name, tuple(kind.lower() for kind in _FACTS))
-        meant = next((f": is {kind} meant?" for kind in _FACTS if kind.lower() == nearest), f": it is one of {kinds}")
-        raise Problem("unknown_type", f"there is no kind of fact {quoted(name)}{meant}", "type")
-    return name
+    nearest = nearest_name(name, tuple(kind.lower() for kind in _FACTS))
+    meant = next((f": is {kind} meant?" for kind in _FACTS if kind.lower() == nearest), f": it is one of {kinds}")
+    raise Problem("unknown_type", f"there is no kind of fact {quoted(name)}{meant}", "type")
 
 
 def _without_unknown(document: Mapping[str, Any], name: str, unknown: UnknownFields | None) -> Mapping[str, Any]:

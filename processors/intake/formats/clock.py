@@ -6,9 +6,10 @@ What is given without an offset is local to the mapping's zone. Timestamps of Pa
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
-from processors.decider.local_time import Zone
+from processors.decider.local_time import EPOCH_ORDINAL, Zone
 from processors.intake.formats.cells import narrowed
 from processors.intake.formats.named_months import in_figures
 from processors.intake.refusal import Problem, quoted
@@ -17,6 +18,7 @@ from schemas.instants import NoInstant, offset_minutes
 
 # A number below this is no ms since 1970 that a till would write (it would lie in 1973 or before).
 EARLIEST_MS: Final = 10**11
+MAX_DAYS_REMEMBERED: Final = 4_096
 FIRST_OF_1900S: Final = 70  # a year of two digits from here on is of the 1900s
 
 _NOON: Final = 12
@@ -71,6 +73,7 @@ class Clock:
         self._order = date_order
         self._nulls = nulls
         self._is_seconds = is_seconds
+        self._steady_day = lru_cache(maxsize=MAX_DAYS_REMEMBERED)(self._begin_of_steady_day)
 
     def local(self, wall_ms: int) -> int:
         """The instant at which the local clock shows `wall_ms` (ms since 1970 on that clock). Raises Problem.
@@ -151,6 +154,9 @@ class Clock:
         if len(text) == 13 and text.isascii() and text.isdigit():
             return int(text)
         if self._zone is not None and _PLAIN.fullmatch(text):
+            begin = self._steady_day(text[:10])
+            if begin is not None and text[11:13] < "24" and text[14:16] < "60" and text[17:] < "60":
+                return begin + ((int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:])) * 1000
             try:
                 return self._zone.instant_of(datetime.fromisoformat(text))
             except (ValueError, OverflowError) as error:
@@ -159,6 +165,19 @@ class Clock:
         if found is None:
             raise _unread(value, column, _unlike(text))
         return self._instant_of(found, value, column)
+
+    def _begin_of_steady_day(self, day: str) -> int | None:
+        """The first instant of a local day (2026-01-31) on which the clocks do not change; None if it is no such day.
+
+        Most rows of a table need no more of the zone than this.
+        """
+        if self._zone is None:
+            return None
+        try:
+            begin, end = self._zone.steady_day(date.fromisoformat(day).toordinal() - EPOCH_ORDINAL)
+        except (ValueError, OverflowError):
+            return None
+        return begin if end else None
 
     def _instant_of(self, found: re.Match[str], value: Any, column: str) -> int:
         day = self._day(found)

@@ -7,7 +7,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from processors.intake.door import Door
 from processors.intake.formats.cells import cleaned
@@ -35,7 +38,7 @@ _END_OF_FILE: Final = b"\x1a"
 MAX_CELLS_TRIED: Final = 200
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, gc=False):
     """One row: the line it begins at, its bytes, and its cells, or the problem why it has none.
 
     Of a broken row `cells` are what a plain split gives, enough to guess the order that it belongs to.
@@ -60,6 +63,7 @@ def csv_rows(
     those of a row, where they are in the first line too: such a quote is part of a text, as an inch sign is.
     """
     recoded = as_utf_8(stream, encoding)
+    is_recoded = recoded is not stream
     lines = text_lines(recoded)
     blank = f" \t\r{delimiter}".encode()
     waiting: deque[Line] = deque()
@@ -67,19 +71,21 @@ def csv_rows(
         line = waiting.popleft() if waiting else next(lines, None)
         if line is None:
             return
-        if line.size == len(line.content) and line.content.endswith(_END_OF_FILE):
-            bare = line.content.rstrip(_END_OF_FILE)
-            line = line._replace(content=bare, size=len(bare))
-        if line.size > len(line.content):
+        content = line.content
+        if line.size > len(content):
             message = f"the line has {line.size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
             yield _broken(line, Problem("too_large", message), delimiter)
-        elif recoded is not stream and UNREADABLE_BYTES in line.content:
+            continue
+        if content.endswith(_END_OF_FILE):
+            content = content.rstrip(_END_OF_FILE)
+            line = Line(line.number, content, len(content))
+        if is_recoded and UNREADABLE_BYTES in content:
             message = (
                 f"line {line.number} holds bytes that are no text in {encoding}: say in the mapping which encoding the "
                 "file has, or save it as UTF-8"
             )
             yield _broken(line, Problem("malformed", message), delimiter)
-        elif line.content.strip(blank):
+        elif content.strip(blank):
             yield _row(line, waiting, lines, delimiter, is_whole or _never)
 
 
@@ -251,23 +257,24 @@ class CsvReader:
                 continue
             if row.problem is None:
                 if len(row.cells) != self._width:
-                    yield number, row._replace(problem=self._shifted(row))
-                    continue
-                if self._place is not None:
+                    row.problem = self._shifted(row)
+                elif self._place is not None:
                     row.cells.extend((str(number), self._place))
             yield number, row
 
     def _table_rows(self) -> Iterator[TableRow]:
-        key_of, key_cells = self._plan.key_of, self._key_cells
+        key_of, key_cells, head_cells, line_of = self._plan.key_of, self._key_cells, self._head_cells, self._line_of
+        choice = self._choice
+        named, key = None, None
         for number, row in self._taken_rows():
             if row.problem is not None:
                 yield self._broken_row(number, row, row.problem)
                 continue
             cells = row.cells
-            key = key_of(key_cells(cells))
-            said, line = self._head_cells(cells), self._line_of(cells)
-            is_orphan = self._choice.is_orphan
-            yield TableRow(number, row.at_line, key, said, line, row.raw, row.size, is_orphan=is_orphan)
+            if (names := key_cells(cells)) != named:  # mostly the rows of an order stand together
+                named, key = names, key_of(names)
+            said, line = head_cells(cells), line_of(cells)
+            yield TableRow(number, row.at_line, key, said, line, row.raw, row.size, None, (), choice.is_orphan)
 
     def _head_of(self, said: Sequence[Any]) -> Sequence[Any]:
         return self._plan.cells_of(self._plan.of_order, said)
@@ -289,15 +296,15 @@ class CsvReader:
         first, last = min(self._keys), max(self._keys)
         is_first = last == 0 and is_shifted and off > 0 and (not self._times or self._is_time(cells, 0))
         if is_first or (self._times and last < min(self._times) and self._is_time(cells, 0)):
-            return broken._replace(key=self._key_at(cells, self._keys))
+            return replace(broken, key=self._key_at(cells, self._keys))
         if is_shifted and self._times and max(self._times) < first and self._is_time(cells, off):
-            return broken._replace(key=self._key_at(cells, [at + off for at in self._keys]))
+            return replace(broken, key=self._key_at(cells, [at + off for at in self._keys]))
         shifts = range(min(off, 0), max(off, 0) + 1) if is_shifted else range(-last, len(cells))
         places = [[at + shift for at in self._keys] for shift in shifts]
         # A delimiter too many, or missing, between two columns of the key shifts the second one only.
         places += [[at + off if at >= cut else at for at in self._keys] for cut in sorted(self._keys)[1:]]
         found = dict.fromkeys(self._key_at(cells, each) for each in places)
-        return broken._replace(candidates=[key for key in found if key is not None])
+        return replace(broken, candidates=[key for key in found if key is not None])
 
     def _key_at(self, cells: Sequence[str], places: Sequence[int]) -> str | None:
         """The key that cells in these places are; None where there are no such cells, or they say none."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
@@ -24,7 +25,7 @@ _PICKLED: Final = b"p"
 KEY_FIELDS: Final = ("store_id", "occurred_at")
 
 
-class TableRow(NamedTuple):
+class TableRow(msgspec.Struct, gc=False):
     """One row of a grouped table: where it stands, its order, its cells, and what is kept if it is refused.
 
     `number` counts the rows from 1, `at_line` is the line it begins at. `said` holds the head's cells as they stand,
@@ -133,9 +134,13 @@ class Fragments:
 
     def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
         """All pieces, in the order of the file."""
+        fills = self._fills
         for row in rows:
             key = row.key
-            if self._fills and row.problem is None and not row.is_orphan:
+            if not fills and self._open is not None and key == self._open.key and row.problem is None:
+                self._add(self._open, row)  # as most rows are
+                continue
+            if fills and row.problem is None and not row.is_orphan:
                 row, key = self._filled(row)  # noqa: PLW2901 - what names no order may be broken
             self._key_above = key if row.problem is None else None
             if self._first_that_says is None and (key is not None or row.problem is not None or row.is_orphan):
@@ -197,7 +202,7 @@ class Fragments:
             f"product: if that one is no order (a subtotal, a page's header), leave it out in the mapping, {by}; else "
             "mend it"
         )
-        return row._replace(problem=Problem("missing_field", message), candidates=[doubted], is_doubtful=True)
+        return replace(row, problem=Problem("missing_field", message), candidates=[doubted], is_doubtful=True)
 
     def _begun(self, row: TableRow, key: str) -> Fragment:
         head = self._head_of(row.said)
@@ -220,8 +225,11 @@ class Fragments:
         )
 
     def _add(self, fragment: Fragment, row: TableRow) -> None:
-        said = self._plan.filled(fragment.said, row.said)
-        if said != fragment.said and fragment.problem is None:
+        if (
+            fragment.problem is None
+            and row.said != fragment.said
+            and (said := self._plan.filled(fragment.said, row.said)) != fragment.said
+        ):
             head = self._head_of(said)
             if self._plan.differ(fragment.head, head):
                 other = Heads(head, row.said)
@@ -243,7 +251,7 @@ class Fragments:
                 yield BrokenRow(row, before, after)
             elif before is not None and before == after:
                 message = f"line {row.at_line} names no order, and stands between the rows of one: give it its key"
-                yield BrokenRow(row._replace(problem=Problem("missing_field", message)), before, after)
+                yield BrokenRow(replace(row, problem=Problem("missing_field", message)), before, after)
             else:
                 alone = self._begun(row, "")
                 alone.leads = self._first_that_says is None or row.number < self._first_that_says

@@ -4,7 +4,9 @@ A line longer than an event may be is cut while it is read, never held in memory
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
+
+import msgspec
 
 from processors.intake.door import Door
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, refused
@@ -16,7 +18,7 @@ _LONGEST: Final = MAX_EVENT_BYTES + len(BOM) + len(b"\r\n")
 _CHUNK: Final = 1 << 20
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, gc=False):
     """A line without its end: `number` from 1; `size` in bytes is more than len(content) where it was cut."""
 
     number: int
@@ -30,7 +32,8 @@ def read_json_lines(stream: BinaryIO, door: Door) -> Iterator[Read]:
     Blank lines are no records; the last line may lack its end.
     """
     record = 0
-    for number, content, size in text_lines(stream):
+    for line in text_lines(stream):
+        number, content, size = line.number, line.content, line.size
         if size > MAX_EVENT_BYTES:
             record += 1
             message = f"the line has {size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"

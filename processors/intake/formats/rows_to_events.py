@@ -110,6 +110,7 @@ class Plan:
             self._fixed["source"] = mapping.source
         self._fixed_line = self._constants(mapping.line_constants, line_whole)
         self._line_fields = tuple(slot.field for slot in self.lines)
+        self._head_fields = tuple(slot.field for slot in self.head)
         self._has_lines = mapping.type == "PurchaseRecorded"
 
     def read(self, record: int, order: EventRows, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
@@ -151,18 +152,13 @@ class Plan:
         place = f"column {quoted(column)}{' is blank' if refusal.reason == 'missing_field' else ''}"
         return msgspec.structs.replace(refusal, message=f"{refusal.message} ({place})"[:MAX_MESSAGE])
 
-    def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> list[Any]:
+    def cells_of(self, slots: Sequence[Slot], values: Sequence[Any]) -> tuple[Any, ...]:
         """The cells read from `values`, one for each slot; a Problem for each that cannot be read."""
+        # A tuple of texts and numbers, unlike a list, is soon left alone by the garbage collector.
         try:
-            return [slot.read(value) for slot, value in zip(slots, values, strict=True)]
+            return tuple([slot.read(value) for slot, value in zip(slots, values, strict=True)])
         except Problem:
-            cells: list[Any] = []
-        for slot, value in zip(slots, values, strict=True):
-            try:
-                cells.append(slot.read(value))
-            except Problem as problem:
-                cells.append(problem)
-        return cells
+            return tuple([_or_problem(slot.read, value) for slot, value in zip(slots, values, strict=True)])
 
     def filled(self, first: Sequence[Any], values: Sequence[Any]) -> Sequence[Any]:
         """The head's values in a further row of an order; those that are of the `first` row are those of that one.
@@ -207,22 +203,22 @@ class Plan:
         """The event that an order's cells say; a Problem may stand in it, which no field of a fact allows."""
         event = dict(self._fixed)
         heads = len(self.head)
-        for slot, cell in zip(self.head, order.head, strict=False):
-            if cell is not None:
-                event[slot.field] = cell
+        named = zip(self._head_fields, order.head, strict=False)
+        event.update({field: cell for field, cell in named if cell is not None})
         if self.attributes:
             attributes = zip(self.attributes, order.head[heads:], strict=False)
             event["attributes"] = {slot.field: cell for slot, cell in attributes if cell is not None}
         if self._has_lines:
             if (self._late or self._shared) and order.problem is None:
                 self._settle(order, event.get("currency"))
-            event["lines"] = [
-                self._fixed_line | dict(zip(self._line_fields, cells, strict=True))
+            fields, fixed = self._line_fields, self._fixed_line
+            lines = [
+                dict(zip(fields, cells, strict=True))
                 if None not in cells
-                else self._fixed_line
-                | {field: cell for field, cell in zip(self._line_fields, cells, strict=True) if cell is not None}
+                else {field: cell for field, cell in zip(fields, cells, strict=True) if cell is not None}
                 for cells in order.lines
             ]
+            event["lines"] = [fixed | line for line in lines] if fixed else lines
         return event
 
     def _settle(self, order: EventRows, currency: Any) -> None:
@@ -350,8 +346,7 @@ class Plan:
                 return joined(field, parts) if any(parts) else None
 
             return read_all
-        column = columns[0]
-        return self._id_of(field, column) if field in ID_FIELDS else lambda cell: read(cell, field, column)
+        return self._id_of(field, columns[0]) if field in ID_FIELDS else self._plain_of(field, columns[0])
 
     def _id_of(self, field: str, column: str) -> Callable[[Any], Any]:
         """How an id is read from one column; most cells of a table are ids, and nothing else is asked so often."""
@@ -365,6 +360,17 @@ class Plan:
             return read(cell, field, column)
 
         return read_id
+
+    def _plain_of(self, field: str, column: str) -> Callable[[Any], Any]:
+        """How free text is read from one column."""
+        nulls, read = self._nulls, self._plain
+
+        def read_plain(cell: Any) -> Any:
+            if type(cell) is str and cell.isalnum():
+                return None if cell in nulls else cell
+            return read(cell, field, column)
+
+        return read_plain
 
     def _id(self, cell: Any, field: str, column: str) -> Any:
         if type(cell) is str:
