@@ -380,21 +380,21 @@ def _check_purchase(shape: Any) -> None:
     if shape.currency not in DECIMALS:
         message = f"currency {quoted(shape.currency)} is no ISO 4217 code: write three capital letters such as EUR"
         raise Problem("unknown_currency", message, "currency")
-    lines = shape.lines
-    if len(lines) == 1:  # most orders of some shops: without lists this takes a third of the time
-        (line,) = lines
-        if line.amount_minor < 0 or line.quantity_milli < 0:
-            _check_below_zero(shape)
-    elif lines:
-        amounts = [line.amount_minor for line in lines]
-        quantities = [line.quantity_milli for line in lines]
-        if min(amounts) < 0 or min(quantities) < 0:
-            _check_below_zero(shape)
-            # What is above 0 is bounded by itself, as a rule may count it without what the other lines take off.
-            amounts = [max(0, amount) for amount in amounts]
-            quantities = [max(0, quantity) for quantity in quantities]
-        _check_sum("amount_minor", sum(amounts), MAX_AMOUNT_MINOR)
-        _check_sum("quantity_milli", sum(quantities), MAX_QUANTITY_MILLI)
+    # What is above 0 is bounded by itself, as a rule may count it without what the other lines take off.
+    amounts = quantities = 0
+    is_above = True
+    for line in shape.lines:
+        amount, quantity = line.amount_minor, line.quantity_milli
+        if amount > 0:
+            amounts += amount
+        if quantity > 0:
+            quantities += quantity
+        is_above = is_above and amount >= 0 <= quantity
+    if not is_above:
+        _check_below_zero(shape)
+    if amounts > MAX_AMOUNT_MINOR or quantities > MAX_QUANTITY_MILLI:
+        _check_sum("amount_minor", amounts, MAX_AMOUNT_MINOR)
+        _check_sum("quantity_milli", quantities, MAX_QUANTITY_MILLI)
 
 
 def _check_below_zero(shape: Any) -> None:

@@ -98,7 +98,7 @@ class ParquetReader:
     def _table_rows(self, plan: Plan, mapping: ColumnMapping, above: RowsAbove | None) -> Iterator[TableRow]:
         try:
             for columns, numbers, orphans in self._batches(plan, mapping, above):
-                raws = columns.raws(mapping.columns())
+                raws = columns.raws()
                 for number, key, said, line, raw in zip(
                     numbers, columns.keys(), columns.heads(), columns.lines(), raws, strict=True
                 ):
@@ -121,7 +121,7 @@ class ParquetReader:
 
     def _single_rows(self, plan: Plan, mapping: ColumnMapping, door: Door) -> Iterator[Read]:
         for columns, numbers, _ in self._batches(plan, mapping):
-            raws = columns.raws(mapping.columns())
+            raws = columns.raws()
             for number, head, line, raw in zip(numbers, columns.heads(), columns.lines(), raws, strict=True):
                 self._record = number
                 order = EventRows(number, head)

@@ -4,7 +4,7 @@ Timestamps of any unit become UTC ms here, and local ones in `clock.Clock`, by t
 same as another one (UUID, JSON, views, dictionaries) are read as that one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -30,11 +30,17 @@ class Columns:
         self._rows = rows
         self._numbers = numbers
         self._file = file
+        self._raws: list[tuple[Any, ...]] | None = None
         self._known: dict[tuple[str, bool], tuple[list[Any], list[int]]] = {}
 
     def keys(self) -> list[str | None]:
         """The order that each row says it belongs to."""
-        return self._read_all([self._distinct(name) for name in self._plan.mapping.group_by or ()], self._plan.key_of)
+        key_of, columns = self._plan.key_of, [self._distinct(name) for name in self._plan.mapping.group_by or ()]
+        if len(columns) == 1:
+            values, codes = columns[0]
+            each = [key_of((value,)) for value in values]
+            return list(map(each.__getitem__, codes))
+        return self._read_all(columns, key_of)
 
     def heads(self) -> list[tuple[Any, ...]]:
         """The cells of each row's head."""
@@ -44,19 +50,28 @@ class Columns:
         """The cells of each row's line."""
         return self._together([self._cells(slot) for slot in self._plan.lines])
 
-    def raws(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
-        """The values of these columns in each row."""
-        return self._together([self.values(name) for name in names])
+    def raws(self) -> list["RawRow"]:
+        """The values of the mapping's columns in each row, as they stand."""
+        return [RawRow(self, at) for at in range(self._rows.num_rows)]
+
+    def raw(self, at: int) -> tuple[Any, ...]:
+        """The values of the mapping's columns in one row; those of all rows are taken out of the file at once."""
+        if self._raws is None:
+            self._raws = self._together([self._values(name) for name in self._plan.mapping.columns()])
+        return self._raws[at]
 
     def values(self, name: str) -> list[Any]:
         """A column's values, row by row."""
-        values, codes = self._distinct(name)
-        return [values[code] for code in codes]
+        return list(self._values(name))
 
-    def _together(self, columns: list[list[Any]]) -> list[tuple[Any, ...]]:
+    def _values(self, name: str) -> Iterable[Any]:
+        values, codes = self._distinct(name)
+        return map(values.__getitem__, codes)
+
+    def _together(self, columns: Sequence[Iterable[Any]]) -> list[tuple[Any, ...]]:
         return list(zip(*columns, strict=True)) if columns else [()] * self._rows.num_rows
 
-    def _cells(self, slot: Slot) -> list[Any]:
+    def _cells(self, slot: Slot) -> Iterable[Any]:
         name = slot.columns[0]
         if len(slot.columns) > 1:
             columns = [self._distinct(name) for name in slot.columns]
@@ -69,7 +84,7 @@ class Columns:
             slot = Slot(slot.field, slot.columns, lambda at: local(at) if is_local and at is not None else at)
         values, codes = self._distinct(name, as_ms=is_time)
         cells = self._plan.cells_of([slot] * len(values), values)
-        return [cells[code] for code in codes]
+        return map(cells.__getitem__, codes)
 
     @staticmethod
     def _read_all(columns: Sequence[tuple[list[Any], list[int]]], read: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
@@ -92,6 +107,19 @@ class Columns:
             column = self._rows.column(self._rows.schema.get_field_index(name))
             self._known[name, as_ms] = _distinct(timestamps_as_ms(_one_array(column)) if as_ms else column)
         return self._known[name, as_ms]
+
+
+class RawRow(msgspec.Struct, gc=False):
+    """The values of one row, which are taken out of the file only if the row is refused, or does not fit in memory."""
+
+    columns: Columns
+    at: int
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.columns.raw(self.at))
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return tuple, (self.columns.raw(self.at),)
 
 
 def columns_read(mapping: ColumnMapping, schema: Any) -> list[str]:
