@@ -77,9 +77,9 @@ def are_plain(texts: str, *, is_json: bool = False) -> bool:
         return False
     if texts.isascii():
         return is_json or texts.isprintable()
-    if not texts.isprintable():
+    if not texts.isprintable() or LOST in texts:
         return False
-    return len(texts.encode()) <= MAX_ID_BYTES or LOST not in texts and max(map(len, texts.split("|"))) <= _MAX_CHARACTERS
+    return len(texts.encode()) <= MAX_ID_BYTES or max(map(len, texts.split("|"))) <= _MAX_CHARACTERS
 
 
 def _loosened(annotation: Any) -> Any:

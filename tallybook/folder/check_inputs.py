@@ -147,10 +147,10 @@ class _Check:
             checked.warnings = self._warnings.told(survey.already)
         with progress("looking keys up in the journal", None) as tick:
             keys.look_up(self._log, tick)
-        known = Counter(map(keys.known, facts))
+        known = keys.counted(facts)
         # Of an order whose rows were all read before, only that it conflicts is news.
         known += Counter(one if one >= Known.CONFLICT else Known.SAME for one in map(keys.known, read))
-        known_older = Counter(map(keys.known, older))
+        known_older = keys.counted(older)
         checked.again += known[Known.SAME] + known_older[Known.SAME]
         checked.conflicts = known[Known.CONFLICT] + known[Known.CONFLICT_AGAIN] + known_older[Known.CONFLICT]
         checked.other_members = known[Known.OTHER_MEMBER]

@@ -5,7 +5,8 @@ for every so many keys.
 """
 
 from array import array
-from collections.abc import Callable, Container, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -107,16 +108,20 @@ class JournalKeys:
         self._found = bytearray(len(self._keys))
         parts = len(self._keys) // KEYS_A_PASS + 1
         for part in range(parts):
-            groups: dict[int, list[int]] = {}
-            for place, key in enumerate(self._keys):
-                if key % parts == part:
-                    groups.setdefault(key, []).append(place)
+            keys = self._keys if parts == 1 else [key for key in self._keys if key % parts == part]
+            wanted = set(keys)
             booked: dict[int, list[Booked]] = {}
-            if log is not None and groups:
-                for key, line in _lines(log, groups, on_line):
+            if log is not None and wanted:
+                for key, line in _lines(log, wanted, on_line):
                     lines = booked.setdefault(key, [])
                     if len(lines) < MAX_BOOKED:
                         lines.append(line)
+            if not booked and len(wanted) == len(keys):
+                continue  # as in most files: each key comes once, and the journal holds none of them
+            groups: dict[int, list[int]] = {}
+            for place, key in enumerate(self._keys):
+                if key in wanted:
+                    groups.setdefault(key, []).append(place)
             for key, places in groups.items():
                 lines = booked.get(key, [])
                 if lines or len(places) > 1:
@@ -125,6 +130,12 @@ class JournalKeys:
     def known(self, place: int) -> Known:
         """What is known of the record at a place."""
         return Known(self._found[self._worst(place)])
+
+    def counted(self, places: Sequence[int]) -> Counter[Known]:
+        """How many of the records at some places are known, and as what."""
+        if self._found.count(Known.NEW) == len(self._found):
+            return Counter({Known.NEW: len(places)})
+        return Counter(map(self.known, places))
 
     def against(self, place: int) -> int | None:
         """The place of the record that one contradicts, IN_THE_BOOKS, or None beyond the first MAX_AGAINST."""
