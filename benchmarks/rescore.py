@@ -15,7 +15,6 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -109,25 +108,26 @@ def decided_once(log: LogReader, plan: Plan, timings: Timings, name: str) -> Non
 
 
 def run_twice(log: LogReader, plan: Plan, timings: Timings, name: str, found: dict[str, tuple[int, int]]) -> None:
-    """Two whole runs, one after the other, whose balances are compared: what a re-scoring is instead of."""
+    """Two whole runs, one after the other, whose accounts are compared: what a re-scoring is instead of."""
     changed = 0
     with timings.piece(name) as handled:
         for cut in plan.cuts:
             before, lines = _whole_run(log, cut.partition, ())
             after, _ = _whole_run(log, cut.partition, plan.drafts[0].layers)
-            changed += sum(before[member] != after[member] for member in before.keys() | after.keys())
+            changed += sum(before.get(member) != after.get(member) for member in before.keys() | after.keys())
             handled.append(lines)
     found[name] = (changed, 0)
 
 
-def _whole_run(log: LogReader, partition: int, layers: Sequence[RuleLayer]) -> tuple[Counter[str], int]:
+def _whole_run(log: LogReader, partition: int, layers: Sequence[RuleLayer]) -> tuple[dict[str, tuple[int, int]], int]:
+    """The balance of each member and what was ever earned (points may all have expired), and the lines."""
     machine, digest, lines = PartitionMachine(log.opened(), layers, load_published), EMPTY_DIGEST, 0
     for _, page in log.read_journal(partition):
         for line in page.lines:
             for posting in machine.feed(line):
                 digest = next_ledger_digest(digest, posting)
         lines += len(page.lines)
-    return Counter({account.member_id: account.balance for account in machine.accounts}), lines
+    return {account.member_id: (account.balance, account.earned) for account in machine.accounts}, lines
 
 
 def _forget(_: object) -> None:
