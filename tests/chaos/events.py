@@ -162,7 +162,7 @@ class Events:
             (_json({key: text for key, text in document.items() if key != "member_id"}), "missing_field"),
             (_json(document | {"member_id": [7]}), "wrong_type"),
             (_json(document | {"occurred_at": now + DAY_MS}), "too_early"),
-            (_json(document | {"occurred_at": "1999-12-31T00:00:00Z"}), "too_old"),
+            (_json(document | {"occurred_at": "1969-12-31T00:00:00Z"}), "too_old"),
             (_json(document | {"type": "Danced"}), "unknown_type"),
             (_json({**_referral(number, now), "referee_id": "m-1"}), "self_referral"),
             (avro[: FRAME_BYTES + 3], "bad_frame"),
