@@ -275,7 +275,7 @@ class WholeOrders:
         """Count how an order's rows in two files compare: files that repeat each other, or that were cut."""
         for one, other in pairwise(_files_of(group)):
             if not _is_cut_between(one, other):
-                found = _compared(one, other)
+                found = self._found(one, other)
                 pair = self._counted(one, other)
                 self._repeats[pair] += found == "same"
                 self._cuts[pair] += found == "apart"
@@ -364,7 +364,7 @@ class WholeOrders:
         repeats, cuts = self._repeats[pair], self._cuts[pair]
         if repeats + cuts < ENOUGH_ORDERS:
             repeats, cuts = self._all
-        found = _compared(one, other)
+        found = self._found(one, other)
         if cuts >= ENOUGH_ORDERS * max(repeats, 1):
             return "joined"
         if _is_cut_between(one, other):
@@ -372,6 +372,16 @@ class WholeOrders:
         if found == "same":
             return "repeated" if repeats > cuts else "unclear"
         return "joined" if found == "apart" and cuts > repeats else "unclear"
+
+    def _found(self, one: list[Fragment], other: list[Fragment]) -> str:
+        """How the rows of an order in two files compare; an order exported again begins with its head again."""
+        found = _compared(one, other)
+        if found == "same" and self._fills and len(_lines_of(one)) <= len(_lines_of(other)):
+            is_headless = any(
+                cell is None and before is not None for before, cell in zip(one[0].head, other[0].head, strict=True)
+            )
+            return "apart" if is_headless else found
+        return found
 
     @staticmethod
     def _at_the_cut(found: str, one: list[Fragment], other: list[Fragment], repeats: int) -> str:

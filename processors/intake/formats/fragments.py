@@ -166,7 +166,10 @@ class Fragments:
         if self._open is not None:
             self._open.ends = True
             yield self._open
-        yield from self._settled(None)
+        last = list(self._settled(None))
+        if last and isinstance(last[-1], Fragment):
+            last[-1].ends = True
+        yield from last
 
     def _filled(self, row: TableRow) -> tuple[TableRow, str | None]:
         """A row, and the key that it says, or that the row above says."""
@@ -255,6 +258,7 @@ class Fragments:
             else:
                 alone = self._begun(row, "")
                 alone.leads = self._first_that_says is None or row.number < self._first_that_says
+                alone.begins = alone.leads
                 yield alone
         self._waiting.clear()
         self._waiting_bytes = 0

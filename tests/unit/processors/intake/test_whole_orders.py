@@ -524,6 +524,22 @@ def test_blank_cells_below_an_orders_first_row_say_what_that_row_says(tmp_path: 
     assert read_rows(tmp_path, keyless[:3], keyless[3:], how=mapping(fill=True)).orders == taken.orders
 
 
+@pytest.mark.parametrize("key", ["B", ""])
+@pytest.mark.parametrize("more", [1, 2, 3])
+def test_equal_rows_below_an_orders_first_one_are_further_rows_in_the_next_file_too(
+    tmp_path: Path, key: str, more: int
+) -> None:
+    first = [f"A,{T},anna,a1,1.00", f"B,{T},bob,bun,4.00"]
+    below = [f"{key},,,bun,4.00"] * more
+    for cut in range(1, more + 1):
+        rows = [*first, *below]
+        taken = filled(tmp_path, rows[: 1 + cut], rows[1 + cut :])
+        assert taken.orders == {"A": [("a1", 100)], "B": [("bun", 400)] * (1 + more)}
+    # An order that was exported again begins with its first row again.
+    taken = filled(tmp_path, [first[0], *first[1:], *below], [*first[1:], *below, f"C,{T},cy,c1,8.00"], [first[0]])
+    assert taken.orders["B"] == [("bun", 400)] * (1 + more)
+
+
 # ------------------------------------------------------------------------------------------------ in its own order
 
 
