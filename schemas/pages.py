@@ -3,6 +3,7 @@
 import msgspec
 
 from schemas.facts import JournalFact
+from schemas.instants import LATEST_MS
 
 
 class JournalLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,14 +38,32 @@ class Folio(msgspec.Struct, frozen=True, order=True):
 MAX_PAGE_LINES = 500
 
 
+AT_ITS_END = LATEST_MS
+
+
 class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far an input has been taken in: up to (occurred_at, record), or with `as_is` (not sorted) up to `record`."""
+    """How far an input has been taken in: up to (occurred_at, record), or with `as_is` (not sorted) up to `record`.
+
+    AT_ITS_END as `occurred_at` says that all of its records were: one that gives no instant is sorted by those of the
+    files beside it, so that it may have another one when its file comes again alone.
+    """
 
     sha256: str
     occurred_at: int
     record: int
     as_is: bool = False
     name: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all records were taken in."""
+        return self.occurred_at == AT_ITS_END
+
+    def covers(self, occurred_at: int, record: int) -> bool:
+        """Whether a record, sorted by an instant (UTC ms), was taken in."""
+        if self.has_ended:
+            return True
+        return record <= self.record if self.as_is else (occurred_at, record) <= (self.occurred_at, self.record)
 
 
 class RefusedAgain(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -58,7 +58,7 @@ def _input(one: InputConsumed) -> dict[str, Any]:
     return {
         "name": one.name,
         "sha256": one.sha256[:12],
-        "up_to": format_instant(one.occurred_at),
+        "up_to": "its end" if one.has_ended else format_instant(one.occurred_at),
         "record": one.record,
         "order": "as is" if one.as_is else "by time",
     }

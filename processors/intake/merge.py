@@ -275,7 +275,7 @@ def _arrived(at: int, rank: int, index: int, read: Read) -> Arrived:
 
 
 def _is_within(before: Sequence[InputConsumed], at: int, record: int) -> bool:
-    return any(_was_consumed(past, at, record) for past in before)
+    return any(past.covers(at, record) for past in before)
 
 
 def _with_instants(one: Input, door: Door) -> Iterator[tuple[int, Read]]:
@@ -294,7 +294,3 @@ def _instant_of(read: Read) -> int | None:
     if read.fact is not None:
         return read.fact.occurred_at
     return None if read.refusal is None else read.refusal.occurred_at
-
-
-def _was_consumed(past: InputConsumed, at: int, record: int) -> bool:
-    return record <= past.record if past.as_is else (at, record) <= (past.occurred_at, past.record)

@@ -23,7 +23,7 @@ from processors.intake.refusal import Refusal
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
-from schemas.pages import InputConsumed
+from schemas.pages import AT_ITS_END, InputConsumed
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import opened_inputs, unknown_lines
@@ -249,6 +249,7 @@ class Importer:
         self._uncommitted = 0
         self._as_is = as_is
         self._parts: dict[int, int] = {}  # by input, the furthest row of an order that begins in another one
+        self._marks: dict[str, InputConsumed] = {}  # how far each of the inputs was read, by SHA-256
         self.done = Imported()
 
     def gather(
@@ -259,6 +260,8 @@ class Importer:
         judge: Judge | None = None,
     ) -> AbstractContextManager[Gathered]:
         """Read the inputs without what was `consumed` before; see the function of this name."""
+        ours = {one.sha256 for one in self._inputs}
+        self._marks = {past.sha256: past for past in consumed if past.sha256 in ours and past.as_is == self._as_is}
         return gather(
             self._inputs,
             as_is=self._as_is,
@@ -281,7 +284,8 @@ class Importer:
         on_records(self.done.records % RECORDS_PER_REPORT)
         self._end_round(self._latest_at)
         for index, record in self._parts.items():
-            self._round.note_read(self._inputs[index], self._latest_at, record)
+            self._note_mark(index, self._latest_at, record)
+        self._note_ends()
         self._commit()
         self.done.seconds = time.perf_counter() - started
         return self.done
@@ -350,9 +354,22 @@ class Importer:
             if self._as_is and index != item.input_index:
                 self._parts[index] = max(record, self._parts.get(index, 0))
             else:
-                self._round.note_read(self._inputs[index], item.occurred_at, record)
+                self._note_mark(index, item.occurred_at, record)
                 if record >= self._parts.get(index, record + 1):
                     del self._parts[index]
+
+    def _note_mark(self, index: int, occurred_at: int, record: int) -> None:
+        mark = self._marks.get(self._inputs[index].sha256)
+        if mark is None or not mark.covers(occurred_at, record):
+            self._round.note_read(self._inputs[index], occurred_at, record)
+
+    def _note_ends(self) -> None:
+        """Note of every input that its records were all read. Those that mend a reject may be sent once more."""
+        if self._resubmit_of:
+            return
+        for sha256, mark in (self._marks | self._round.read).items():
+            if not mark.has_ended:
+                self._round.read[sha256] = msgspec.structs.replace(mark, occurred_at=AT_ITS_END)
 
     def _refuse(self, item: Arrived, refusal: Refusal, source: NamedInput, before: int) -> int:
         """Refuse a record; the number of the reject that stands for it already, else 0."""
@@ -386,5 +403,6 @@ class Importer:
     def _commit(self) -> None:
         if not self._round.read and self._rounds.is_empty:
             return  # not even a publication
+        self._marks |= self._round.read
         self.done.add(self._round.commit())
         self._uncommitted = 0

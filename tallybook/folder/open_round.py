@@ -98,9 +98,7 @@ class OpenRound:
     def note_read(self, source: NamedInput, occurred_at: int, record: int) -> None:
         """Note that an input was read up to a record, unless it was read further already."""
         known = self.read.get(source.sha256)
-        if known is not None and (
-            record <= known.record if self._as_is else (occurred_at, record) <= (known.occurred_at, known.record)
-        ):
+        if known is not None and known.covers(occurred_at, record):
             return
         self.read[source.sha256] = InputConsumed(
             source.sha256, occurred_at, record, as_is=self._as_is, name=source.name

@@ -31,6 +31,7 @@ MAPPING: Final = parse_mapping(
         "group_by": "receipt",
     }
 )
+FILLED: Final = MAPPING.model_copy(update={"fill": True})
 ANNA: Final = "7001;2026-04-01 09:15:00;anna;espresso;25.00"
 ANNA_TOO: Final = "7001;2026-04-01 09:15:00;anna;machine;300.00"
 BERT: Final = "7002;2026-04-02 09:15:10;bert;bun;10.00"
@@ -56,7 +57,7 @@ class Shop:
         return path
 
     def take(self, *files: Path, **options: Any) -> Any:
-        return take(self.books, files, mapping=MAPPING, **options)
+        return take(self.books, files, **{"mapping": MAPPING} | options)
 
     def orders(self) -> dict[str, list[int]]:
         """The lines' amounts of every order that counts: the first one of its key in the journal."""
@@ -99,6 +100,29 @@ def test_a_file_whose_rows_all_belong_to_orders_of_another_is_known_again(shop: 
         shop.books = new_books()
         assert shop.take(first, second, as_is=as_is).facts == 3
         assert shop.take(second, as_is=as_is).records == 0
+
+
+@pytest.mark.parametrize("as_is", [False, True])
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_row_that_takes_its_time_from_the_row_above_is_known_again(shop: Shop, *, as_is: bool, dies: bool) -> None:
+    first, second = shop.file(ANNA), shop.file(BERT, "7001;;;machine;300.00")
+    if dies:
+        with suppress(Died):
+            shop.take(first, second, as_is=as_is, dies_after=1, mapping=FILLED)
+    shop.take(first, second, as_is=as_is, mapping=FILLED)
+    for again in ([second], [first], [second], [first, second], [second, first]):
+        done = shop.take(*again, as_is=as_is, mapping=FILLED)
+        assert (done.facts, done.rejects, done.has_alarm) == (0, 0, False), again
+    assert shop.orders() == {"7001": [2_500, 30_000], "7002": [1_000]}
+
+
+def test_an_import_of_what_is_known_writes_nothing(shop: Shop) -> None:
+    files = [shop.file(ANNA), shop.file(BERT, CARL)]
+    shop.take(*files)
+    committed = shop.books.read().committed()
+    assert shop.take(*files).records == 0
+    assert shop.take(files[1]).records == 0
+    assert shop.books.read().committed() == committed
 
 
 def test_a_mended_file_alone_brings_in_no_part_of_an_order(shop: Shop) -> None:
