@@ -149,7 +149,7 @@ class Input:
                 self._parquet(None).close()
 
     def _csv(self, stream: BinaryIO, unknown: UnknownFields | None, above: RowsAbove | None = None) -> CsvReader:
-        return CsvReader(stream, _needed(self.mapping, self.shown), self.shown, self.name, unknown, above)
+        return CsvReader(stream, _needed(self.mapping, self.shown), self.shown, self.name, unknown=unknown, above=above)
 
     def _parquet(self, unknown: UnknownFields | None) -> ParquetReader:
         from processors.intake.formats.parquet import ParquetReader  # noqa: PLC0415 - pyarrow loads slowly; only Parquet pays

@@ -66,19 +66,13 @@ def csv_rows(
     is_recoded = recoded is not stream
     lines = text_lines(recoded)
     blank = f" \t\r{delimiter}".encode()
-    waiting: deque[Line] = deque()
-    while True:
-        line = waiting.popleft() if waiting else next(lines, None)
-        if line is None:
-            return
+    cutter = _Cutter(lines, delimiter, is_whole or _never)
+    for line in cutter.lines():
         content = line.content
         if line.size > len(content):
             message = f"the line has {line.size:,} bytes: an event has at most {MAX_EVENT_BYTES:,}"
             yield _broken(line, Problem("too_large", message), delimiter)
             continue
-        if content.endswith(_END_OF_FILE):
-            content = content.rstrip(_END_OF_FILE)
-            line = Line(line.number, content, len(content))
         if is_recoded and UNREADABLE_BYTES in content:
             message = (
                 f"line {line.number} holds bytes that are no text in {encoding}: say in the mapping which encoding the "
@@ -86,71 +80,75 @@ def csv_rows(
             )
             yield _broken(line, Problem("malformed", message), delimiter)
         elif content.strip(blank):
-            yield _row(line, waiting, lines, delimiter, is_whole or _never)
+            yield cutter.row(line)
 
 
 def _never(_: list[str]) -> bool:
     return False
 
 
-def _row(
-    first: Line,
-    waiting: deque[Line],
-    lines: Iterator[Line],
-    delimiter: str,
-    is_whole: Callable[[list[str]], bool],
-) -> Row:
-    """The row that begins with a line; more are taken from `waiting` and `lines`, and put back if they do not fit."""
-    raw = first.content
-    try:
-        text = raw.decode()
-        if '"' not in text:
-            return Row(first.number, raw, text.split(delimiter), None, len(raw))
-        cells = _cells(text, delimiter)
-    except UnicodeDecodeError as error:
-        return _broken(first, Problem("malformed", not_utf_8(raw, error.start, first.number)), delimiter)
-    except csv.Error as error:
-        message = f"line {first.number} is no CSV: {error}; double a quote within quotes to mean it"
-        return _broken(first, Problem("malformed", message), delimiter)
-    if cells is not None:
-        return Row(first.number, raw, cells, None, len(raw))
-    return _longer_row(first, waiting, lines, delimiter, is_whole)
+class _Cutter:
+    """Cuts lines into rows: one that holds an open quote takes in more lines, which are put back if they do not fit."""
 
+    def __init__(self, lines: Iterator[Line], delimiter: str, is_whole: Callable[[list[str]], bool]) -> None:
+        self._lines = lines
+        self._delimiter = delimiter
+        self._is_whole = is_whole
+        self._put_back: deque[Line] = deque()
 
-def _longer_row(
-    first: Line,
-    waiting: deque[Line],
-    lines: Iterator[Line],
-    delimiter: str,
-    is_whole: Callable[[list[str]], bool],
-) -> Row:
-    """A row whose quote is open at the end of its first line."""
-    may_be_text = is_whole(_alone(first, delimiter))
-    taken: list[Line] = []
-    raw = first.content
-    problem = _never_closed(first.number)
-    while len(taken) < MAX_LINES_PER_ROW:
-        line = waiting.popleft() if waiting else next(lines, None)
-        if line is None:
-            break
-        taken.append(line)
-        if may_be_text and is_whole(_alone(line, delimiter)):
-            problem = _part_of_a_text(first.number, line.number)
-            break
-        if line.size > len(line.content) or len(raw) + line.size >= MAX_EVENT_BYTES:
-            break
-        raw += b"\n" + line.content
-        if b'"' not in line.content:
-            continue
+    def lines(self) -> Iterator[Line]:
+        """The lines that no row has taken in, each as late as it is asked for."""
+        while (line := self._next()) is not None:
+            content = line.content
+            if content.endswith(_END_OF_FILE) and line.size == len(content):
+                content = content.rstrip(_END_OF_FILE)
+                line = Line(line.number, content, len(content))
+            yield line
+
+    def row(self, first: Line) -> Row:
+        """The row that begins with a line."""
+        raw, delimiter = first.content, self._delimiter
         try:
-            cells = _cells(raw.decode(), delimiter)
-        except (csv.Error, UnicodeDecodeError) as error:
-            problem = _never_closed(first.number, str(error))
-            break
-        if cells is not None:
-            return Row(first.number, raw, cells, None, len(raw))
-    waiting.extendleft(reversed(taken))
-    return _broken(first, problem, delimiter)
+            text = raw.decode()
+            if '"' not in text:
+                return Row(first.number, raw, text.split(delimiter), None, len(raw))
+            cells = _cells(text, delimiter)
+        except UnicodeDecodeError as error:
+            return _broken(first, Problem("malformed", not_utf_8(raw, error.start, first.number)), delimiter)
+        except csv.Error as error:
+            message = f"line {first.number} is no CSV: {error}; double a quote within quotes to mean it"
+            return _broken(first, Problem("malformed", message), delimiter)
+        return self._longer_row(first) if cells is None else Row(first.number, raw, cells, None, len(raw))
+
+    def _next(self) -> Line | None:
+        return self._put_back.popleft() if self._put_back else next(self._lines, None)
+
+    def _longer_row(self, first: Line) -> Row:
+        """A row whose quote is open at the end of its first line."""
+        delimiter = self._delimiter
+        may_be_text = self._is_whole(_alone(first, delimiter))
+        taken: list[Line] = []
+        raw = first.content
+        problem = _never_closed(first.number)
+        while len(taken) < MAX_LINES_PER_ROW and (line := self._next()) is not None:
+            taken.append(line)
+            if may_be_text and self._is_whole(_alone(line, delimiter)):
+                problem = _part_of_a_text(first.number, line.number)
+                break
+            if line.size > len(line.content) or len(raw) + line.size >= MAX_EVENT_BYTES:
+                break
+            raw += b"\n" + line.content
+            if b'"' not in line.content:
+                continue
+            try:
+                cells = _cells(raw.decode(), delimiter)
+            except (csv.Error, UnicodeDecodeError) as error:
+                problem = _never_closed(first.number, str(error))
+                break
+            if cells is not None:
+                return Row(first.number, raw, cells, None, len(raw))
+        self._put_back.extendleft(reversed(taken))
+        return _broken(first, problem, delimiter)
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
@@ -206,12 +204,13 @@ class CsvReader:
     InputRefused if the header does not fit it.
     """
 
-    def __init__(  # noqa: PLR0917 - with one caller
+    def __init__(
         self,
         stream: BinaryIO,
         mapping: ColumnMapping,
         name: str,
         file: str = "",
+        *,
         unknown: UnknownFields | None = None,
         above: RowsAbove | None = None,
     ) -> None:
