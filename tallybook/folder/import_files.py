@@ -24,6 +24,7 @@ from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import AT_ITS_END, InputConsumed
+from tallybook.folder.came_in import MAX_LOOKED_UP, Key, came_in_since
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import opened_inputs, unknown_lines
@@ -44,7 +45,8 @@ class Imported(RunCounts):
     """Counts what an import brought in; `seconds` is the time spent reading and deciding.
 
     `already` counts records that were taken in before, `refused_again` those that were refused for the reason for which
-    an earlier reject is kept, the first of which is `standing_reject`. `notes` has lines about the inputs, `warnings`
+    an earlier reject is kept, the first of which is `standing_reject`; but those whose event has come in since, mended,
+    are counted in `mended_since`. `notes` has lines about the inputs, `warnings`
     what the rules cannot pay for in them.
     """
 
@@ -52,6 +54,7 @@ class Imported(RunCounts):
     already: int = 0
     refused_again: int = 0
     standing_reject: int = 0
+    mended_since: int = 0
     rejects_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     first_reject: int = 0
     seconds: float = 0.0
@@ -69,6 +72,11 @@ class Imported(RunCounts):
         lines = list(self.notes)
         if self.already:
             lines.append(f"{counted(self.already, 'record')} taken in before, unchanged: left out")
+        if self.mended_since:
+            lines.append(
+                f"{counted(self.mended_since, 'record')} refused again, but mended since: the event came in with "
+                "another file (see `tallybook rejects list`)"
+            )
         made = f"{counted(self.postings, 'posting')}, {counted(self.entries, 'entry', 'entries')}"
         lines.append(f"{counted(self.facts, 'fact')} taken in{rate}: {made}")
         lines += _repeats(self)
@@ -167,7 +175,10 @@ def import_inputs(
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
             published = ensure_published(session.rounds, folder, now)
-            return _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
+            done = _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
+        done.mended_since = came_in_since(session.log, importer.standing)
+        done.refused_again -= done.mended_since
+        return done
 
 
 def _take(
@@ -251,6 +262,7 @@ class Importer:
         self._parts: dict[int, int] = {}  # by input, the furthest row of an order that begins in another one
         self._marks: dict[str, InputConsumed] = {}  # how far each of the inputs was read, by SHA-256
         self.done = Imported()
+        self.standing: dict[Key, tuple[int, int]] = {}  # see came_in_since
 
     def gather(
         self,
@@ -378,6 +390,9 @@ class Importer:
         if standing:
             self.done.refused_again += 1
             self.done.standing_reject = self.done.standing_reject or standing
+            key = (refusal.source, refusal.event_id)
+            if all(key) and refusal.reason != "conflict" and len(self.standing) < MAX_LOOKED_UP:
+                self.standing[key] = (standing, self.standing.get(key, (0, 0))[1] + 1)
             return standing
         by_reason = self.done.rejects_by_reason
         by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1

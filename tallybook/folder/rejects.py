@@ -11,9 +11,9 @@ import msgspec
 from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
 from processors.intake.refusal import EVENT_HEADER, event_of, one_line
-from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import Reject
+from tallybook.folder.came_in import received_under
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.import_files import Imported, import_inputs
 from tallybook.screen import note
@@ -60,17 +60,10 @@ def came_in(folder: Folder, rejects: Sequence[Reject]) -> frozenset[int]:
     for reject in rejects:
         if reject.source and reject.event_id and reject.reason != "conflict":
             wanted.setdefault((reject.source, reject.event_id), []).append(reject.number)
-    found: set[int] = set()
     if not wanted:
         return frozenset()
     with folder.reading() as log:
-        for partition in range(log.partitions):
-            for _, page in log.read_journal(partition):
-                for line in page.lines:
-                    fact = line.fact
-                    if isinstance(fact, PublishedFact):
-                        found.update(wanted.get((fact.source, fact.event_id), ()))
-    return frozenset(found)
+        return frozenset(number for key in received_under(log, wanted) for number in wanted[key])
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:

@@ -110,6 +110,13 @@ def test_what_came_in_from_a_mended_table_is_told(folder: Path, tmp_path: Path) 
         shown = run(folder, "rejects", "show", str(by_id["t-1"]["number"]), "--json").json()
         assert (shown["came_in"], shown["sent_again"]) == (is_mended, False)
     assert "came in" in run(folder, "rejects", "list").out
+    # The old file may be given again: it says nothing new of what came in since, and no good of what did not.
+    result = run(folder, "import", str(tmp_path / "till.csv"), "--mapping", str(mapping))
+    assert (result.code, "1 record refused again, but mended since" in result.out) == (4, True)
+    (tmp_path / "rest.csv").write_text(f"id,at,paid\nt-2,{at},1.00\n", encoding="utf-8")
+    assert run(folder, "import", str(tmp_path / "rest.csv"), "--mapping", str(mapping)).code == 0
+    result = run(folder, "import", str(tmp_path / "till.csv"), "--mapping", str(mapping))
+    assert (result.code, "2 records refused again, but mended since" in result.out) == (0, True)
 
 
 def test_nothing_and_a_missing_file_are_refused(folder: Path, tmp_path: Path) -> None:
