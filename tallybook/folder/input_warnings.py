@@ -60,6 +60,11 @@ class InputWarnings:
         own = [one.mapping.timezone if one.mapping is not None else None for one in inputs]
         self._is_midnight = [_midnights(frozenset(known if zone is None else known | {zone})) for zone in own]
 
+    @property
+    def facts(self) -> int:
+        """How many facts were looked at."""
+        return sum(file.facts for file in self._files)
+
     def watched(self, arrivals: Iterator[Arrived]) -> Iterator[Arrived]:
         """The same arrivals; each fact among them is looked at."""
         for item in arrivals:

@@ -19,6 +19,7 @@ from processors.intake.unknown_fields import UnknownFields
 from schemas.facts import PublishedFact
 from schemas.instants import format_instant
 from schemas.pages import InputConsumed
+from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.open_round import OpenRound
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.refused_in_parts import RefusedInParts
@@ -30,6 +31,7 @@ ROUND_RECORDS: Final = 10_000  # or with this many records
 ROUND_FILES: Final = 500  # or with this many files: the commit names them all
 STEP_RECORDS: Final = 500  # read in one step: few enough that clock and signals are looked at often
 HOUR_MS: Final = 3_600_000
+WORTH_WARNING: Final = 20  # facts of one file; where each event has a file of its own, each would warn of itself
 BACKWARDS_MS: Final = 1_000  # a clock that is corrected by less than this is not worth a message
 MAX_REMEMBERED: Final = (
     50_000  # inputs known by their content; one that comes again after this many others is read again, as duplicates
@@ -53,13 +55,18 @@ class Followed(RunCounts):
 
 
 class _Reading(msgspec.Struct):
-    """Holds the file that is being read; `refused` are its records that were refused before, each with its reject."""
+    """Holds the file that is being read; `refused` are its records that were refused before, each with its reject.
+
+    `already` counts the records that were taken in before.
+    """
 
     waiting: Waiting
     input: Input
     records: Iterator[Arrived | None]
     refused: Mapping[int, int]
     older: OlderInFile
+    warnings: InputWarnings
+    already: int = 0
 
 
 class _End:
@@ -220,7 +227,7 @@ class Follower:
             before, refused = [*before, self._round.read[opened.sha256]], {}
         older = OlderInFile(opened, self._rounds.log, self._judge, self._horizon_at, self._say)
         records = records_as_they_come(opened, self.unknown, consumed=before, refused=refused, judge=older.judge)
-        return _Reading(waiting, opened, records, refused, older)
+        return _Reading(waiting, opened, records, refused, older, InputWarnings([opened], self._rounds.publications))
 
     def _read_some(self, reading: _Reading, left: int) -> int:
         """Read up to `left` records of the open file; how many of them are left."""
@@ -230,13 +237,16 @@ class Follower:
                 if isinstance(item, _End):
                     self._reading = None
                     self._finished.append(_Finished(reading.waiting.name))
+                    self._warn(reading)
                     break
                 left -= 1
                 if item is not None and self._is_behind and _is_early(item):
                     self._reading = None  # perhaps the clock is wrong, and not the fact: the file stays in the inbox
                     self._finished.append(_Finished(reading.waiting.name, is_unfinished=True))
                     break
-                if item is not None:
+                if item is None:
+                    reading.already += 1
+                else:
                     self._take(item, reading)
         except InputRefused as refused:
             self._reading = None
@@ -257,6 +267,7 @@ class Follower:
         elif item.fact is not None:
             waits = 0 if self._in_parts is None else self._in_parts.reject_of(item)
             self._round.take(item, item.fact, one, before, [waits])
+            reading.warnings.look_at(0, item.fact)
         else:
             self.done.already += 1
         if before and standing:
@@ -265,6 +276,11 @@ class Follower:
             self._began = self._clock
         if not before:
             self._round.note_read(one, item.occurred_at, item.record)
+
+    def _warn(self, reading: _Reading) -> None:
+        if reading.warnings.facts >= WORTH_WARNING:
+            for warning in reading.warnings.told(reading.already):
+                self._say(f"warning: {warning}")
 
     def _end_file(self, waiting: Waiting, refused: InputRefused) -> None:
         """Treat a file that cannot be read (on): it is gone, or not whole yet, or never will be whole."""

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from schemas.bounds import DAY_MS
-from schemas.facts import CheckedIn
-from tallybook.follow.follower import ROUND_MS, ROUND_RECORDS
+from schemas.facts import CheckedIn, PurchaseRecorded
+from tallybook.follow.follower import ROUND_MS, ROUND_RECORDS, WORTH_WARNING
 from tallybook.follow.inbox import EMPTY_QUIET_MS, LONG_QUIET_MS, MAX_HELD_MS, QUIET_MS, RECHECK_MS
 from tests.reference.local_time import HOUR_MS
 from tests.support import small_imports as small
@@ -427,3 +427,22 @@ def test_a_conflict_is_counted(stream: Stream) -> None:
     stream.drain()
     assert stream.follower.done.conflicts == 1
     assert sum(commit.conflicts for commit in stream.books.read().commits()) == 1
+
+
+def purchase(number: int, currency: str) -> PurchaseRecorded:
+    return PurchaseRecorded("till", f"p{number}", NOON - DAY_MS, f"o{number}", currency, (), "anna")
+
+
+def test_a_file_for_which_the_rules_pay_nothing_is_told_at_its_end(stream: Stream) -> None:
+    stream.put("dollars.jsonl", [purchase(number, "USD") for number in range(WORTH_WARNING)])
+    stream.put("euros.jsonl", [purchase(number, "EUR") for number in range(100, 100 + WORTH_WARNING)])
+    stream.drain()
+    (said,) = [line for line in stream.said if line.startswith("warning: ")]
+    assert said.startswith("warning: none of the 20 orders is in EUR, the currency for which the rules pay: 20 in USD")
+
+
+def test_of_files_of_one_event_each_nothing_is_told(stream: Stream) -> None:
+    for number in range(WORTH_WARNING):
+        stream.put(f"{number}.jsonl", [purchase(number, "USD")])
+    stream.drain()
+    assert not [line for line in stream.said if line.startswith("warning: ")]
