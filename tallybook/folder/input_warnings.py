@@ -17,6 +17,7 @@ from processors.intake.refusal import quoted
 from processors.zones import zone_data
 from schemas.facts import ONE_UNIT_MILLI, PublishedFact, PurchaseRecorded, RulesetPublished
 from tallybook.folder.folder import load_published
+from tallybook.folder.rounded_ids import KEPT_DIGITS, RoundedIds
 from tallybook.screen import counted
 
 MAX_NAMED: Final = 5
@@ -39,13 +40,15 @@ class _File(msgspec.Struct):
     lines: int = 0
     most_milli: int = 0
     at_midnight: dict[type, PublishedFact] = {}
+    rounded: RoundedIds = msgspec.field(default_factory=RoundedIds)
 
 
 class InputWarnings:
     """Looks at the facts of inputs as they arrive, and says at the end what to mend in them.
 
     It warns of files with dates alone where rules ask for hours, of orders in a currency that no rule pays, of files
-    whose pieces a mapping without a scale takes for thousandths, and of those in which every order is a guest's.
+    whose pieces a mapping without a scale takes for thousandths, of those in which every order is a guest's, and of ids
+    that a spreadsheet has cut.
     """
 
     def __init__(self, inputs: Sequence[Input], published: Sequence[RulesetPublished]) -> None:
@@ -78,6 +81,7 @@ class InputWarnings:
         self._first_at = at if self._first_at is None else min(self._first_at, at)
         self._last_at = max(self._last_at, at)
         file.facts += 1
+        file.rounded.look_at(fact)
         if type(fact) is PurchaseRecorded:
             self._currencies[fact.currency] = self._currencies.get(fact.currency, 0) + 1
             file.orders += 1
@@ -92,7 +96,10 @@ class InputWarnings:
 
     def told(self, already: int = 0) -> list[str]:
         """Say what was found, a line for each; `already` records of the inputs were taken in before, and not seen."""
-        told, rules = [*self._of_pieces(), *(() if already else self._of_guests())], self._rules()
+        told, rules = (
+            [*self._of_rounded_ids(), *self._of_pieces(), *(() if already else self._of_guests())],
+            self._rules(),
+        )
         if rules:
             told += [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
         return told
@@ -112,6 +119,16 @@ class InputWarnings:
                 continue
             lines = "its only line has no" if file.lines == 1 else f"none of the {file.lines:,} lines has a"
             yield (f"{one.shown}: {lines} quantity of one piece or more: {_read_as_thousandths(one, file.most_milli)}")
+
+    def _of_rounded_ids(self) -> Iterator[str]:
+        for one, file in zip(self._inputs, self._files, strict=True):
+            for field, example in file.rounded.told():
+                yield (
+                    f"{one.shown}: each {field} of more than {KEPT_DIGITS} digits ends in zeros, such as "
+                    f"{quoted(example)}: a spreadsheet keeps {KEPT_DIGITS} digits of a number, and two ids may have "
+                    "become one. Export them as text (in a spreadsheet: give the column the format Text before the "
+                    "numbers come in)"
+                )
 
     def _of_guests(self) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):

@@ -156,3 +156,22 @@ def test_an_empty_file_of_events_is_told_among_others(shop: Path) -> None:
     assert ran.out.splitlines()[0] == "1 record would be taken in"
     assert "a.jsonl: there are no records in this file" in " ".join(ran.err.split())
     assert "b.jsonl: there" not in ran.err
+
+
+LONG = "4987650000001"
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_ids_that_a_spreadsheet_has_cut_to_fifteen_digits_are_told(shop: Path, command: str) -> None:
+    def rows(first: int, last_digit: int, count: int = 10) -> str:
+        made = [f"{first + at},2026-11-02 18:00,{LONG}{20 + at}0,tea,1,10.00" for at in range(count - 1)]
+        last = f"{first + count},2026-11-02 18:00,{LONG}{20 + count}{last_digit},tea,1,10.00"
+        return "\n".join([ROWS.splitlines()[0], *made, last, ""])
+
+    (told,) = warnings(shop, command, *export(shop, rows(10, 0), SCALED))
+    assert told.startswith(
+        f"{shop / 'till.csv'}: each member_id of more than 15 digits ends in zeros, such as '{LONG}200': "
+        "a spreadsheet keeps 15 digits of a number"
+    )
+    assert not warnings(shop, command, *export(shop, rows(30, 3), SCALED))
+    assert not warnings(shop, command, *export(shop, rows(50, 0, count=3), SCALED))

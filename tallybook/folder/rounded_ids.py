@@ -1,0 +1,38 @@
+"""Finds long numbers in a file that a spreadsheet has cut to fifteen digits: all digits after these are zeros."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from schemas.facts import PublishedFact
+
+# How many digits of a number a spreadsheet keeps (IEEE 754 doubles, as they are shown).
+KEPT_DIGITS: Final = 15
+# So many different numbers end in zeros by chance once in ten thousand files or less.
+ENOUGH: Final = 4
+MAX_HELD: Final = 8
+FIELDS: Final = ("event_id", "order_id", "member_id", "referrer_id", "referee_id")
+
+
+class RoundedIds:
+    """Looks at the ids of one file; a field in which a long number keeps its last digits is looked at no further."""
+
+    def __init__(self) -> None:
+        self._ending_in_zeros: dict[str, set[str]] = {field: set() for field in FIELDS}
+
+    def look_at(self, fact: PublishedFact) -> None:
+        """Look at the ids of one fact."""
+        for field in tuple(self._ending_in_zeros):
+            value = getattr(fact, field, None)
+            if value is None or len(value) <= KEPT_DIGITS or not value.isdigit():
+                continue
+            held = self._ending_in_zeros[field]
+            if value[KEPT_DIGITS:].strip("0"):
+                del self._ending_in_zeros[field]
+            elif len(held) < MAX_HELD:
+                held.add(value)
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Each field whose long numbers all end in zeros, and one of them."""
+        for field, held in self._ending_in_zeros.items():
+            if len(held) >= ENOUGH:
+                yield field, min(held)
