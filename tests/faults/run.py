@@ -38,6 +38,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/property/test_two_worlds.py",
     ),
     "runs": (*PYTEST, *(f"tests/unit/tallybook/rescore/test_{name}.py" for name in ("plan", "present", "runs", "why"))),
+    "imports": (*PYTEST, "tests/unit/tallybook/folder/test_import_orders.py"),
     "some streams": (*RUN, "streams", "--count", "20", "--brief"),
     "some histories": (*RUN, "histories", "--count", "60", "--brief"),
     "some laws": (*PYTEST, "tests/property/test_bounds.py", "tests/property/test_packing.py"),
@@ -45,7 +46,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 JUDGES: dict[str, tuple[str, ...]] = {
     DECIDER.name: ("scenarios", "histories", "laws"),
-    PLUMBING.name: ("simulation",),
+    PLUMBING.name: ("simulation", "imports"),
     STREAMING.name: ("streams",),
     RESCORING.name: ("worlds", "runs"),
 }
