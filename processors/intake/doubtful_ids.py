@@ -1,6 +1,7 @@
 """Knows ids that would pool people or things: words for nothing and nobody, errors of spreadsheets, lost letters."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 # Fields that name a person.
@@ -66,6 +67,11 @@ def is_spreadsheet_error(text: str) -> bool:
 def names_nobody(text: str) -> bool:
     """Whether a text in place of a person's id says that the person is not known."""
     return len(text) <= LONGEST_WORD and text.casefold() in _IN_SMALL_LETTERS
+
+
+def none_names_nobody(texts: Collection[str]) -> bool:
+    """Whether none of these texts in place of a person's id says that the person is not known, nor is such a number."""
+    return _NO_NUMBERS.isdisjoint(texts) and _IN_SMALL_LETTERS.isdisjoint(map(str.casefold, texts))
 
 
 def is_number_for_nobody(text: str) -> bool:

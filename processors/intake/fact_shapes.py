@@ -73,7 +73,7 @@ def are_plain(texts: str, *, is_json: bool = False) -> bool:
         return False
     if ("." in texts or "+" in texts or "," in texts) and _SCIENTIFIC_TEXT.search(texts):
         return False
-    if ("0000000|" in texts or "?" in texts or "#" in texts) and DOUBTFUL_TEXT.search(texts):
+    if ("0000000|" in texts or "?" in texts or "#" in texts or "Err:" in texts) and DOUBTFUL_TEXT.search(texts):
         return False
     if texts.isascii():
         return is_json or texts.isprintable()

@@ -16,8 +16,9 @@ from processors.intake.doubtful_ids import (
     is_spreadsheet_error,
     is_word_for_nothing,
     names_nobody,
+    none_names_nobody,
 )
-from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC
+from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC, are_plain
 from processors.intake.normal_form import trimmed
 from processors.intake.refusal import Problem, quoted
 
@@ -32,6 +33,8 @@ _WIDE: Final = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {
 }  # fmt: skip
 # A whole number as programs write one that they keep with a point, as in a column that has blank cells too.
 _WITH_A_POINT: Final = re.compile(r"(0|-?[1-9][0-9]{0,30})\.0")
+# One of the texts with bars between them has a guard, or may be such a number.
+_GUARDED_OR_WITH_A_POINT: Final = re.compile(r"\|[='`]|\.0\|")
 
 # What joins the parts of an id, and what escapes it within a part; a source may hold neither "/" nor "~".
 _JOINT: Final = ("/", "~")
@@ -115,6 +118,14 @@ def is_doubtful(cell: str) -> bool:
         or has_lost_letters(cell)
         or (cell.endswith(".0") and _WITH_A_POINT.fullmatch(cell) is not None)
     )
+
+
+def are_bare_ids(cells: Sequence[Any]) -> bool:
+    """Whether these cells surely are texts that `bare_id` leaves as they are and `is_doubtful` finds nothing in."""
+    if set(map(type, cells)) != {str}:
+        return False
+    texts = f"|{'|'.join(cells)}|"
+    return are_plain(texts) and not _GUARDED_OR_WITH_A_POINT.search(texts) and none_names_nobody(cells)
 
 
 def is_shortened(cell: str) -> bool:

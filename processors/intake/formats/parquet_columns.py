@@ -35,12 +35,11 @@ class Columns:
 
     def keys(self) -> list[str | None]:
         """The order that each row says it belongs to."""
-        key_of, columns = self._plan.key_of, [self._distinct(name) for name in self._plan.mapping.group_by or ()]
+        columns = [self._distinct(name) for name in self._plan.mapping.group_by or ()]
         if len(columns) == 1:
             values, codes = columns[0]
-            each = [key_of((value,)) for value in values]
-            return list(map(each.__getitem__, codes))
-        return self._read_all(columns, key_of)
+            return list(map(self._plan.keys_of(values).__getitem__, codes))
+        return self._read_all(columns, self._plan.key_of)
 
     def heads(self) -> list[tuple[Any, ...]]:
         """The cells of each row's head."""
@@ -83,7 +82,7 @@ class Columns:
             is_local = getattr(kind, "tz", None) is None
             slot = Slot(slot.field, slot.columns, lambda at: local(at) if is_local and at is not None else at)
         values, codes = self._distinct(name, as_ms=is_time)
-        cells = self._plan.cells_of([slot] * len(values), values)
+        cells = self._plan.column_of(slot, values)
         return map(cells.__getitem__, codes)
 
     @staticmethod

@@ -11,6 +11,7 @@ from processors.intake.door import Door, refusal_of
 from processors.intake.doubtful_ids import ID_FIELDS
 from processors.intake.formats.cells import (
     MAX_CELLS_REMEMBERED,
+    are_bare_ids,
     bare_id,
     cleaned,
     id_text,
@@ -52,12 +53,13 @@ class Slot(NamedTuple):
     """One cell of an event: the field it fills, the columns it comes from, and how their values are read.
 
     `read` is given the value of its column, or a tuple of the values of its several columns; it gives None where they
-    say nothing, and raises Problem.
+    say nothing, and raises Problem. `is_id` says that it is an id of one column.
     """
 
     field: str
     columns: tuple[str, ...]
     read: Callable[[Any], Any]
+    is_id: bool = False
 
     @property
     def column(self) -> str:
@@ -159,6 +161,19 @@ class Plan:
             return tuple([slot.read(value) for slot, value in zip(slots, values, strict=True)])
         except Problem:
             return tuple([_or_problem(slot.read, value) for slot, value in zip(slots, values, strict=True)])
+
+    def column_of(self, slot: Slot, values: Sequence[Any]) -> Sequence[Any]:
+        """The cells that one slot reads from the different values of a column, of which the last one is None."""
+        if slot.is_id and self._are_ids(values[:-1]):
+            return values
+        return self.cells_of([slot] * len(values), values)
+
+    def keys_of(self, values: Sequence[Any]) -> Sequence[str | None]:
+        """The orders that rows say they belong to by the different values of a column, of which the last one is None."""
+        return values if self._are_ids(values[:-1]) else [self.key_of((value,)) for value in values]
+
+    def _are_ids(self, values: Sequence[Any]) -> bool:
+        return are_bare_ids(values) and self._nulls.isdisjoint(values)
 
     def filled(self, first: Sequence[Any], values: Sequence[Any]) -> Sequence[Any]:
         """The head's values in a further row of an order; those that are of the `first` row are those of that one.
@@ -288,7 +303,7 @@ class Plan:
         if field == "currency":
             read = self._text(field, source)
             return Slot(field, columns, lambda value: currency_code(read(value)))
-        return Slot(field, columns, self._text(field, source))
+        return Slot(field, columns, self._text(field, source), isinstance(source, str) and field in ID_FIELDS)
 
     def _number(self, field: str, currency: Any) -> Callable[[Any], Any]:
         """How a number of a line is read in an order of this currency."""

@@ -337,6 +337,7 @@ DOUBTFUL = [
     (CHECK_IN, "event_id", "4987650000000000", "its last digits are lost"),
     (PURCHASE, "order_id", "1230000000000", "its last digits are lost"),
     (PURCHASE, "store_id", "#REF!", "a spreadsheet could not show the value"),
+    (PURCHASE, "order_id", "Err:502", "a spreadsheet could not show the value"),
 ]
 
 
