@@ -194,12 +194,17 @@ def _call(kind: type[msgspec.Struct], value: str) -> str:
         if field.name == "lines":
             given = f"tuple([{_call(PurchaseLine, 'line')} for line in {given}])"
         elif not field.required:
-            default = "{}" if field.default is msgspec.NODEFAULT else _DEFAULTS.get(field.default, repr(field.default))
-            # What is UNSET is false, and so are all defaults for which this is enough.
-            is_false = default in {"''", "0", "{}"}
-            given = f"{given} or {default}" if is_false else f"{default} if {given} is UNSET else {given}"
+            given = or_default(field, given, "UNSET")
         arguments.append(given)
     return f"{kind.__name__}({', '.join(arguments)})"
+
+
+def or_default(field: inspect.Field, given: str, nothing: str) -> str:
+    """The expression for a field that may be left out: its default where what is given is `nothing`."""
+    default = "{}" if field.default is msgspec.NODEFAULT else _DEFAULTS.get(field.default, repr(field.default))
+    # What is nothing is false, and so are all defaults for which this is enough.
+    is_false = default in {"''", "0", "{}"}
+    return f"{given} or {default}" if is_false else f"{default} if {given} is {nothing} else {given}"
 
 
 def _keys_source(kind: type[PublishedFact]) -> str:

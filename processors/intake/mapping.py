@@ -25,7 +25,7 @@ from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import nearest_name
 from processors.zones import zone_names
 from schemas.currencies import DECIMALS
-from schemas.facts import PUBLISHED_TYPES, PublishedType, PurchaseLine
+from schemas.facts import PUBLISHED_TYPES, PublishedFact, PublishedType, PurchaseLine
 
 MAX_COLUMNS: Final = 200
 MAX_COLUMN_LENGTH: Final = 200
@@ -64,7 +64,7 @@ Encoding = Literal[
     "mac-roman",
 ]
 
-_KINDS: Final[dict[str, type[msgspec.Struct]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
+_KINDS: Final[dict[str, type[PublishedFact]]] = {kind.__name__: kind for kind in PUBLISHED_TYPES}
 # Where rows differ in these, they are not of one order.
 _SAME_IN_ALL_ROWS: Final = frozenset({"event_id", "order_id", "source", "member_id", "currency"})
 _NOT_MAPPED: Final = {"lines", "attributes"}
@@ -335,7 +335,7 @@ def integer_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(found - {"occurred_at"})
 
 
-def kind_of(mapping: ColumnMapping) -> type[msgspec.Struct]:
+def kind_of(mapping: ColumnMapping) -> type[PublishedFact]:
     """The struct of the facts that a mapping makes."""
     return _KINDS[mapping.type]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from processors.intake.formats.cells import (
     text,
 )
 from processors.intake.formats.clock import Clock
+from processors.intake.formats.facts_of_cells import FactOf, fact_maker
 from processors.intake.formats.numbers import Numbers
 from processors.intake.formats.spreading import shares
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
@@ -39,7 +40,7 @@ from processors.intake.normal_form import currency_code
 from processors.intake.refusal import MAX_MESSAGE, Problem, Refusal, quoted
 from schemas.bounds import MAX_LINES
 from schemas.currencies import DECIMALS
-from schemas.facts import PurchaseLine
+from schemas.facts import PublishedFact, PurchaseLine
 
 # Of an order with more rows than it may have lines, this many are read; the door then refuses it.
 MAX_ROWS: Final = MAX_LINES + 1
@@ -117,19 +118,40 @@ class Plan:
 
     def read(self, record: int, order: EventRows, door: Door, raw: bytes = b"", size: int | None = None) -> Read:
         """The record that an order makes at the door; `raw`, of `size` bytes or less, is kept if it is refused."""
-        event = self._event(order)
-        if order.problem is not None:
-            return refused(record, order.at_line, refusal_of(order.problem, event), raw, size=size)
-        admitted = door.admit(event)
+        event: dict[str, Any] | None = None
+        admitted = self._admitted_quickly(order, door)
+        if admitted is None:
+            event = self._event(order)
+            if order.problem is not None:
+                return refused(record, order.at_line, refusal_of(order.problem, event), raw, size=size)
+            admitted = door.admit(event)
         if not isinstance(admitted, Refusal):
             size = CELL_BYTES * (len(order.head) + len(order.lines) * len(self.lines))
             return Read(record, order.at_line, admitted, None, b"", size)
+        event = self._event(order) if event is None else event
         problem = _first_unread(order)
         if problem is not None:
             return refused(record, order.at_line, refusal_of(problem, event), raw, size=size)
         said = as_json(event)
         headers = {"event": said.decode()} if len(said) <= MAX_KEPT_BYTES else None
         return refused(record, order.at_line, self._with_column(admitted), raw, headers=headers, size=size)
+
+    def _admitted_quickly(self, order: EventRows, door: Door) -> PublishedFact | Refusal | None:
+        """What the door says of an order whose cells make a fact as they are; None leaves it open."""
+        if order.problem is not None or self._late or self._shared:
+            return None
+        try:
+            fact = self._fact_of(order.head, order.lines)
+        except TypeError:  # a field is missing
+            return None
+        return door.admit_quickly(fact)
+
+    @cached_property
+    def _fact_of(self) -> FactOf:
+        fixed = {name: value for name, value in self._fixed.items() if name != "type"}
+        attributes = [slot.field for slot in self.attributes]
+        kind = kind_of(self.mapping)
+        return fact_maker(kind, self._head_fields, attributes, self._line_fields, fixed, self._fixed_line)
 
     def key_of(self, cells: Sequence[Any]) -> str | None:
         """The order that a row says it belongs to, by its cells of the columns in `group_by`; None if it says none.
@@ -169,7 +191,7 @@ class Plan:
         return self.cells_of([slot] * len(values), values)
 
     def keys_of(self, values: Sequence[Any]) -> Sequence[str | None]:
-        """The orders that rows say they belong to by the different values of a column, of which the last one is None."""
+        """The orders that the different values of a column name, of which the last one is None."""
         return values if self._are_ids(values[:-1]) else [self.key_of((value,)) for value in values]
 
     def _are_ids(self, values: Sequence[Any]) -> bool:
