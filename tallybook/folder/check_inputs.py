@@ -196,8 +196,9 @@ class _Check:
                     self._checked.totals.add(fact)
 
     def _refusal_in_part(self, item: Arrived) -> Refusal | None:
-        names = (one.name for one in self._inputs)
-        return None if self._in_parts is None else self._in_parts.refusal_of(item, names)
+        if self._in_parts is None:
+            return None
+        return self._in_parts.refusal_of(item, (one.name for one in self._inputs))
 
     def _judged(self, place_of: Callable[[PublishedFact], int], fact: PublishedFact) -> Refusal | None:
         """Judge a fact by its time; one that is too old is compared with the journal."""

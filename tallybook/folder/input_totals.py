@@ -45,16 +45,20 @@ class Totals(msgspec.Struct):
     def add(self, fact: PublishedFact) -> None:
         """Add one fact."""
         at = fact.occurred_at
-        self.first_at = at if self.first_at is None or at < self.first_at else self.first_at
-        self.last_at = at if self.last_at is None or at > self.last_at else self.last_at
-        members = [member for member in members_of(fact) if member is not None]
+        if self.first_at is None or at < self.first_at:
+            self.first_at = at
+        if self.last_at is None or at > self.last_at:
+            self.last_at = at
+        members = members_of(fact)
         if len(self.members) < MAX_MEMBERS:
-            self.members.update(members)
+            self.members.update(filter(None, members))
         if type(fact) is not PurchaseRecorded:
             self.other_facts += 1
             return
-        self.guest_orders += not members
-        of_currency = self.currencies.setdefault(fact.currency, OfCurrency())
+        self.guest_orders += None in members
+        of_currency = self.currencies.get(fact.currency)
+        if of_currency is None:
+            of_currency = self.currencies[fact.currency] = OfCurrency()
         of_currency.orders += 1
         of_currency.lines += len(fact.lines)
         of_currency.amount_minor += order_total_minor(fact)

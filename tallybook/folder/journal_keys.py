@@ -14,7 +14,7 @@ import msgspec
 
 from books.log import LogReader
 from schemas.bounds import DAY_MS
-from schemas.canonical import content_hash
+from schemas.canonical import canonical_fact
 from schemas.facts import MemberFact, PublishedFact, PurchaseRecorded, RefereePurchased, ReferralMade, members_of
 
 KEYS_A_PASS: Final = 250_000  # looked up by one reading of the journal, at some 200 bytes each
@@ -213,7 +213,7 @@ def _member(member_id: str | None) -> int:
 
 
 def _content(fact: MemberFact) -> int:
-    return int.from_bytes(content_hash(fact))
+    return hash(canonical_fact(fact)) & _HASH_BITS
 
 
 def _unordered(fact: MemberFact) -> int:
