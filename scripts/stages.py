@@ -147,8 +147,13 @@ GROUPS = {"test": TEST, "prove": PROVE, "all": (*TEST, *PROVE)}
 
 
 def environment() -> dict[str, str]:
-    """The environment of every step: the tools of this virtual environment first, and an odd time zone."""
-    return {**os.environ, "TZ": ODD_TIMEZONE, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    """The environment of every step: the tools of this virtual environment first, and an odd time zone.
+
+    Compiled modules are kept even where the shell says otherwise: the steps start some thousand processes, and half of
+    what a command costs, and of what pytest costs before its first test, would go into compiling the same files again.
+    """
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return given | {"TZ": ODD_TIMEZONE, "PATH": f"{BIN}{os.pathsep}{given.get('PATH', os.defpath)}"}
 
 
 def count_report(report: Path) -> Counter[str]:

@@ -56,6 +56,11 @@ def test_a_later_step_runs_after_a_failed_one(folder: Path, capfd: pytest.Captur
     assert "still here" in capfd.readouterr().out
 
 
+def test_modules_are_kept_compiled_whatever_the_shell_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert not run(folder, Step(("python", "-c", "import sys; sys.exit(sys.dont_write_bytecode)"))).failed
+
+
 def test_a_folder_without_tests_is_a_failure(folder: Path) -> None:
     (folder / "empty").mkdir()
     assert run(folder, Step(("pytest", "-q", str(folder / "empty")))).failed
