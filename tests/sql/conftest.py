@@ -42,6 +42,16 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
 
 
 @pytest.fixture
+def step() -> int:
+    """Of the moments at which a projection is cut or met by another, every so many are tried on real tables.
+
+    All of them are tried on a store in memory (tests/unit/projections/test_projecting.py), which keeps the same rows
+    (tests/contract/test_fake_store.py).
+    """
+    return 3
+
+
+@pytest.fixture
 def books() -> ListBooks:
     """The small programme in many small records."""
     return in_small_records(small_programme().books())
