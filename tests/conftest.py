@@ -1,6 +1,7 @@
 """What holds for every test: how far hypothesis searches, and that CI searches the same way each time."""
 
 import os
+import re
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +18,16 @@ hypothesis.settings.register_profile("ci", _base, max_examples=100, derandomize=
 hypothesis.settings.register_profile("quick", _base, max_examples=50)
 hypothesis.settings.register_profile("thorough", _base, max_examples=5_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick"))
+
+# A module may also have such tests from another one that it imports.
+_MAY_BE_LONG = re.compile(r"pytest\.mark\.long\b|^from tests\.\S+\.test_", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over modules without a long test where only those are asked for: each process imports what it collects."""
+    if config.option.markexpr != "long" or not collection_path.match("test_*.py"):
+        return None
+    return None if _MAY_BE_LONG.search(collection_path.read_text("utf-8")) else True
 
 
 @pytest.fixture(scope="session")

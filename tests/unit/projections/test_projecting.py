@@ -1,4 +1,4 @@
-"""A projection into a store in memory, cut and interleaved at every insert; tests/sql does some of it on real tables."""
+"""A projection into a store in memory, cut and met by another at every insert; tests/sql tries some on real tables."""
 
 from contextlib import suppress
 from itertools import product
