@@ -30,6 +30,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if _MAY_BE_LONG.search(collection_path.read_text("utf-8")) else True
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what is named first: pytest takes `tests/unit/tallybook tests/unit` for `tests/unit` alone."""
+    first = config.invocation_params.dir / config.args[0].partition("::")[0]
+    items.sort(key=lambda item: not item.path.is_relative_to(first))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder that holds pyproject.toml."""

@@ -13,7 +13,7 @@ from tests.support.processes import ended
 pytestmark = pytest.mark.long
 
 BIN = Path(sys.executable).parent
-SMALL = "--facts 4000 --members 150"
+SMALL = "--facts 1500 --members 60"
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,7 @@ def next_lines(output: str) -> list[str]:
 
 def test_the_demo_shows_a_leaderboard_a_statement_an_explanation_and_rates(shown: tuple[Path, str]) -> None:
     _, output = shown
-    assert re.search(r"^validate, journal, score +4,000 +facts", output, re.MULTILINE), output
+    assert re.search(r"^validate, journal, score +1,500 +facts", output, re.MULTILINE), output
     assert re.search(r"^ +1 +m\d{5} +[\d,]+", output, re.MULTILINE), output
     assert "How far it came" in output
     assert "the last 8 entries" in output
