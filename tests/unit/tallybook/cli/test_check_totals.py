@@ -52,7 +52,8 @@ def export(shop: Path, rows: str, when: str = "Tag", timezone: str = "Europe/Ber
 
 
 def warnings(shop: Path, command: str, arguments: list[str]) -> list[str]:
-    ran = run(shop, command, *arguments)
+    without_tables = ("--no-project",) if command == "import" else ()
+    ran = run(shop, command, *arguments, *without_tables)
     assert ran.code == 0, ran.err
     return [line.removeprefix("warning: ") for line in ran.out.splitlines() if line.startswith("warning: ")]
 

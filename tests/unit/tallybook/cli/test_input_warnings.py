@@ -40,7 +40,8 @@ def export(folder: Path, rows: str, lines: str) -> list[str]:
 
 
 def warnings(folder: Path, command: str, *arguments: str) -> list[str]:
-    ran = run(folder, command, *arguments)
+    without_tables = ("--no-project",) if command == "import" else ()
+    ran = run(folder, command, *arguments, *without_tables)
     assert ran.code == 0, ran.err
     return [line.removeprefix("warning: ") for line in ran.out.splitlines() if line.startswith("warning: ")]
 
