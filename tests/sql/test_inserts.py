@@ -145,7 +145,7 @@ def told_by_clickhouse(store: ClickHouse, book: str, pieces: Pieces) -> dict[str
 @pytest.mark.parametrize(("book", "make"), [(LEDGER, some_postings), (JOURNAL, some_pages), (REJECTS, some_rejects)])
 def test_random_records_make_the_same_rows_both_ways(store: ClickHouse, book: str, make: Any) -> None:
     seen = 0
-    for seed, count in enumerate((1, 7, 150)):
+    for seed, count in enumerate((1, 7, 200)):
         pieces = make(Random(seed), count)
         expected = told_by_reference(store, book, pieces)
         assert told_by_clickhouse(store, book, pieces) == expected, f"seed {seed}"
