@@ -1,6 +1,7 @@
 """A projection into a store in memory, cut and met by another at every insert; tests/sql tries some on real tables."""
 
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 import pytest
@@ -56,8 +57,8 @@ def test_two_over_the_same_range_leave_what_one_leaves(books: ListBooks, undistu
     inserts = inserts_of(books)
     for moment, far in product(range(inserts), range(1, inserts, 4)):
         store = FakeStore()
-        other = CallsBefore(store, moment, lambda far=far, store=store: cut_after(far, store, books))
-        project(books, other, FIRST_EDITION, batch_bytes=SMALL_BATCH)
+        other = partial(cut_after, far, store, books)
+        project(books, CallsBefore(store, moment, other), FIRST_EDITION, batch_bytes=SMALL_BATCH)
         assert store.tables == undisturbed, f"the other came before insert {moment} and made {far}"
 
 
@@ -65,7 +66,7 @@ def test_a_slow_one_of_older_books_does_not_turn_back_a_fast_one(books: ListBook
     older = cut_short(books, 1)
     for moment in range(inserts_of(older)):
         store = FakeStore()
-        fast = CallsBefore(store, moment, lambda store=store: project(books, store, FIRST_EDITION))
-        project(older, fast, FIRST_EDITION, batch_bytes=SMALL_BATCH)
+        fast = partial(project, books, store, FIRST_EDITION)
+        project(older, CallsBefore(store, moment, fast), FIRST_EDITION, batch_bytes=SMALL_BATCH)
         assert store.tables == undisturbed, f"the fast one came before insert {moment}"
         assert project(books, store, FIRST_EDITION) == Projected()
