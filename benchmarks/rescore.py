@@ -1,11 +1,12 @@
 """What re-scoring costs beside deciding once and beside two whole runs, by how much a draft changes.
 
-    python -m benchmarks.rescore [--facts N] [--members M] [--repeats R] [--processes P ...] [--markdown]
+    python -m benchmarks.rescore [--facts N] [--members M] [--repeats R] [--processes P ...] [--partitions K]
+                                 [--markdown]
 
 The demo's year. All pieces take turns in one process, and of each the pass with the least CPU counts; then runs are
 made as the command makes them, with each number of processes. "One member in twenty" changes because half of the base
-rate holds from July only until that many members bought something. Ends with 1 if a re-scoring finds something else
-than two whole runs.
+rate holds from July only until that many members bought something. Of large books K partitions are enough: each is read
+and decided by itself. Ends with 1 if a re-scoring finds something else than two whole runs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from benchmarks.demo_books import import_year, write_inbox
 from benchmarks.report import table, versions, write_block
@@ -134,6 +137,11 @@ def _forget(_: object) -> None:
     """Rows that are counted and not kept."""
 
 
+def of_some(plan: Plan, partitions: int) -> Plan:
+    """The plan for the first partitions alone; 0: all."""
+    return msgspec.structs.replace(plan, cuts=plan.cuts[: partitions or None])
+
+
 def by_processes(folder: Folder, plan: Plan, name: str, processes: int) -> list[str]:
     """The row of one run in the command's own way, files included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -154,12 +162,18 @@ def by_processes(folder: Folder, plan: Plan, name: str, processes: int) -> list[
     ]
 
 
-def measure(folder: Folder, place: Path, repeats: int, processes: Sequence[int]) -> tuple[list[str], bool]:
-    """All rows as lines of Markdown, and whether the re-scorings find what two whole runs find."""
+def measure(
+    folder: Folder, place: Path, repeats: int, processes: Sequence[int], partitions: int
+) -> tuple[list[str], bool]:
+    """All rows as lines of Markdown, and whether the re-scorings find what two whole runs find.
+
+    Of so many `partitions` (0: all); runs with more processes have one partition for each of these.
+    """
     timings = Timings()
     found: dict[str, tuple[int, int]] = {}
     with folder.reading() as log:
-        plans = drafts_of(folder, log, place)
+        of_all = drafts_of(folder, log, place)
+        plans = {name: of_some(plan, partitions) for name, plan in of_all.items()}
         everything = plans[ALL]
         passes: list[Callable[[], None]] = [partial(decided_once, log, everything, timings, "deciding once")]
         passes += [partial(rescored, log, plan, timings, name, found) for name, plan in plans.items()]
@@ -182,7 +196,9 @@ def measure(folder: Folder, place: Path, repeats: int, processes: Sequence[int])
             ]
         )
     printed = [*table(HEADS, rows), ""]
-    by_number = [by_processes(folder, plan, name, number) for name, plan in plans.items() for number in processes]
+    most = partitions and max(partitions, *processes)
+    runs = [(name, of_some(plan, most), number) for name, plan in of_all.items() for number in processes]
+    by_number = [by_processes(folder, plan, name, number) for name, plan, number in runs]
     printed += [*table(PROCESS_HEADS, by_number), ""]
     return printed, found["two whole runs"][0] == found[ALL][0]
 
@@ -194,6 +210,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=0, help="members (default: one for 30 events)")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="passes of each piece (default: %(default)s)")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="of whole runs (default: 1 2)")
+    parser.add_argument("--partitions", type=int, default=0, help="read so many of the eight (default: all)")
     parser.add_argument("--markdown", action="store_true", help="write the tables into docs/benchmarks.md")
     given = parser.parse_args()
     collect_seldom()
@@ -201,7 +218,7 @@ def main() -> int:
         place = Path(temporary)
         members = given.members or max(10, given.facts // FACTS_PER_MEMBER)
         folder, _ = import_year(place / "books", write_inbox(place, given.facts, members))
-        lines, agrees = measure(folder, place, given.repeats, given.processes)
+        lines, agrees = measure(folder, place, given.repeats, given.processes, given.partitions)
     lines += [f"{given.facts:,} events of {members:,} members; {versions()}"]
     sys.stdout.write("\n".join(lines) + "\n")
     if given.markdown:
