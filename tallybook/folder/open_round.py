@@ -11,7 +11,7 @@ from processors.intake.external_sort import Arrived
 from processors.intake.refusal import Refusal, reject_of
 from schemas.canonical import canonical_fact
 from schemas.facts import PublishedFact
-from schemas.pages import InputConsumed, RefusedAgain, Reject
+from schemas.pages import AT_ITS_END, InputConsumed, RefusedAgain, Reject
 from tallybook.folder.refusals import Refusals
 
 MAX_REJECT_BYTES: Final = 16 << 20  # of rejects held until their round ends; a file may be nothing but rejects
@@ -97,6 +97,8 @@ class OpenRound:
 
     def note_read(self, source: NamedInput, occurred_at: int, record: int) -> None:
         """Note that an input was read up to a record, unless it was read further already."""
+        # A record may give the very instant that stands for an input's end.
+        occurred_at = min(occurred_at, AT_ITS_END - 1)
         known = self.read.get(source.sha256)
         if known is not None and known.covers(occurred_at, record):
             return

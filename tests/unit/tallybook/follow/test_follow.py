@@ -7,6 +7,7 @@ import pytest
 
 from schemas.bounds import DAY_MS
 from schemas.facts import CheckedIn, PurchaseRecorded
+from schemas.instants import LATEST_MS
 from tallybook.follow.follower import ROUND_MS, ROUND_RECORDS, WORTH_WARNING
 from tallybook.follow.inbox import EMPTY_QUIET_MS, LONG_QUIET_MS, MAX_HELD_MS, QUIET_MS, RECHECK_MS
 from tests.reference.local_time import HOUR_MS
@@ -88,6 +89,17 @@ def test_a_stop_commits_the_present_round_and_leaves_the_rest(stream: Stream) ->
     stream.follower.finish(stream.now)
     assert 0 < len(journalled(stream.books)) < len(facts)
     assert stream.names() == ["a.jsonl"]
+    stream.start()
+    stream.drain()
+    assert journalled(stream.books) == once_each(facts)
+
+
+def test_a_record_of_the_last_instant_there_is_does_not_end_its_file(stream: Stream) -> None:
+    facts = [check_in(f"{number}") for number in range(2_000)]
+    stream.put("a.jsonl", [check_in("last", LATEST_MS), *facts])
+    stream.step()
+    stream.follower.finish(stream.now)
+    assert 0 < len(journalled(stream.books)) < len(facts)
     stream.start()
     stream.drain()
     assert journalled(stream.books) == once_each(facts)
