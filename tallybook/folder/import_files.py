@@ -24,7 +24,7 @@ from schemas.bounds import DAY_MS, MAX_FUTURE_MS
 from schemas.facts import RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import AT_ITS_END, InputConsumed
-from tallybook.folder.came_in import MAX_LOOKED_UP, Key, came_in_since
+from tallybook.folder.came_in import MAX_LOOKED_UP, Key, Place, Standing, came_in_since
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import opened_inputs, unknown_lines
@@ -262,7 +262,7 @@ class Importer:
         self._parts: dict[int, int] = {}  # by input, the furthest row of an order that begins in another one
         self._marks: dict[str, InputConsumed] = {}  # how far each of the inputs was read, by SHA-256
         self.done = Imported()
-        self.standing: dict[Key, tuple[int, int]] = {}  # see came_in_since
+        self.standing: dict[Key, Standing] = {}  # see came_in_since
 
     def gather(
         self,
@@ -392,7 +392,8 @@ class Importer:
             self.done.standing_reject = self.done.standing_reject or standing
             key = (refusal.source, refusal.event_id)
             if all(key) and refusal.reason != "conflict" and len(self.standing) < MAX_LOOKED_UP:
-                self.standing[key] = (standing, self.standing.get(key, (0, 0))[1] + 1)
+                known = self.standing.get(key, Standing(Place(source.sha256, item.record), standing, 0))
+                self.standing[key] = known._replace(records=known.records + 1)
             return standing
         by_reason = self.done.rejects_by_reason
         by_reason[refusal.reason] = by_reason.get(refusal.reason, 0) + 1

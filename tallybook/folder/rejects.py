@@ -13,7 +13,7 @@ from processors.intake.input_files import open_input
 from processors.intake.refusal import EVENT_HEADER, event_of, one_line
 from schemas.instants import format_instant
 from schemas.pages import Reject
-from tallybook.folder.came_in import received_under
+from tallybook.folder.came_in import places_under
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.import_files import Imported, import_inputs
 from tallybook.screen import note
@@ -63,7 +63,7 @@ def came_in(folder: Folder, rejects: Sequence[Reject]) -> frozenset[int]:
     if not wanted:
         return frozenset()
     with folder.reading() as log:
-        return frozenset(number for key in received_under(log, wanted) for number in wanted[key])
+        return frozenset(number for key, _ in places_under(log, wanted) for number in wanted[key])
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:

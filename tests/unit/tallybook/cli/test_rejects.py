@@ -119,6 +119,39 @@ def test_what_came_in_from_a_mended_table_is_told(folder: Path, tmp_path: Path) 
     assert (result.code, "2 records refused again, but mended since" in result.out) == (0, True)
 
 
+def imported(shop: Path, name: str, *members: object) -> tuple[int, bool]:
+    """The exit code for a file of check-ins that share one id, and whether a refused one is said to be mended."""
+    event = {"type": "CheckedIn", "source": "app", "event_id": "c-1", "occurred_at": "2026-11-14T10:00:00Z"}
+    file = shop / name
+    file.write_text("".join(f"{json.dumps(event | {'member_id': member})}\n" for member in members), encoding="utf-8")
+    ran = run(shop, "import", str(file), "--no-project")
+    return ran.code, "mended since" in ran.out
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    assert run(tmp_path, "init", str(tmp_path / "shop")).code == 0
+    return tmp_path / "shop"
+
+
+def test_a_mended_file_counts_also_where_the_books_held_nothing_before(shop: Path) -> None:
+    assert imported(shop, "old.jsonl", [7]) == (4, False)
+    assert imported(shop, "old.jsonl", [7]) == (4, False)
+    assert imported(shop, "mended.jsonl", "anna") == (0, False)
+    assert imported(shop, "old.jsonl", [7]) == (0, True)
+
+
+def test_an_event_that_came_before_mends_no_record_of_its_id(shop: Path) -> None:
+    assert imported(shop, "first.jsonl", "anna") == (0, False)
+    assert imported(shop, "old.jsonl", [7]) == (4, False)
+    assert imported(shop, "old.jsonl", [7]) == (4, False)
+
+
+def test_a_refused_record_is_not_mended_by_another_of_its_own_file(shop: Path) -> None:
+    assert imported(shop, "old.jsonl", "anna", [7]) == (4, False)
+    assert imported(shop, "old.jsonl", "anna", [7]) == (4, False)
+
+
 def test_nothing_and_a_missing_file_are_refused(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "rejects", "resubmit", "1", "-", stdin=b" \n").code == 3
     result = run(folder, "rejects", "resubmit", "1", str(tmp_path / "none.json"))
