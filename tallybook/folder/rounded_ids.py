@@ -7,14 +7,14 @@ from schemas.facts import PublishedFact
 
 # How many digits of a number a spreadsheet keeps (IEEE 754 doubles, as they are shown).
 KEPT_DIGITS: Final = 15
-# So many different numbers end in zeros by chance once in ten thousand files or less.
+# That this many different numbers end in zeros by chance happens in one of ten thousand files, or less often.
 ENOUGH: Final = 4
 MAX_HELD: Final = 8
 FIELDS: Final = ("event_id", "order_id", "member_id", "referrer_id", "referee_id")
 
 
 class RoundedIds:
-    """Looks at the ids of one file; a field in which a long number keeps its last digits is looked at no further."""
+    """Looks at the ids of one file; a field in which a long number has all its digits is looked at no further."""
 
     def __init__(self) -> None:
         self._ending_in_zeros: dict[str, set[str]] = {field: set() for field in FIELDS}
@@ -26,7 +26,8 @@ class RoundedIds:
             if value is None or len(value) <= KEPT_DIGITS or not value.isdigit():
                 continue
             held = self._ending_in_zeros[field]
-            if value[KEPT_DIGITS:].strip("0"):
+            # A spreadsheet that takes an id for a number leaves out its first zeros.
+            if value[0] == "0" or value[KEPT_DIGITS:].strip("0"):
                 del self._ending_in_zeros[field]
             elif len(held) < MAX_HELD:
                 held.add(value)

@@ -176,3 +176,5 @@ def test_ids_that_a_spreadsheet_has_cut_to_fifteen_digits_are_told(shop: Path, c
     )
     assert not warnings(shop, command, *export(shop, rows(30, 3), SCALED))
     assert not warnings(shop, command, *export(shop, rows(50, 0, count=3), SCALED))
+    # A spreadsheet that took it for a number would have left its first zeros out.
+    assert not warnings(shop, command, *export(shop, rows(70, 0).replace(LONG, "0498765000001"), SCALED))
