@@ -167,7 +167,7 @@ def measure(
 ) -> tuple[list[str], bool]:
     """All rows as lines of Markdown, and whether the re-scorings find what two whole runs find.
 
-    Of so many `partitions` (0: all); runs with more processes have one partition for each of these.
+    `partitions` says how many are read (0: all); runs with more processes than that read one for each process.
     """
     timings = Timings()
     found: dict[str, tuple[int, int]] = {}
@@ -210,7 +210,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=0, help="members (default: one for 30 events)")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="passes of each piece (default: %(default)s)")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="of whole runs (default: 1 2)")
-    parser.add_argument("--partitions", type=int, default=0, help="read so many of the eight (default: all)")
+    parser.add_argument("--partitions", type=int, default=0, help="how many of the eight to read (default: all)")
     parser.add_argument("--markdown", action="store_true", help="write the tables into docs/benchmarks.md")
     given = parser.parse_args()
     collect_seldom()

@@ -44,8 +44,8 @@ AT_ITS_END = LATEST_MS
 class InputConsumed(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far an input has been taken in: up to (occurred_at, record), or with `as_is` (not sorted) up to `record`.
 
-    AT_ITS_END as `occurred_at` says that all of its records were: one that gives no instant is sorted by those of the
-    files beside it, so that it may have another one when its file comes again alone.
+    AT_ITS_END as `occurred_at` says that all of its records were taken in. The last record's instant would not do: a
+    record without one takes it from the files beside it, and may get another one when its file comes again alone.
     """
 
     sha256: str

@@ -97,9 +97,9 @@ def _loosened(annotation: Any) -> Any:
     if origin in {typing.Union, types.UnionType}:
         return typing.Union[tuple(_loosened(one) for one in arguments)]  # noqa: UP007 - X | Y cannot take a tuple
     if origin is dict:
-        return dict[tuple(_loosened(one) for one in arguments)]  # type: ignore[misc] # built at run time
+        return dict[tuple(_loosened(one) for one in arguments)]  # type: ignore[misc] # mypy cannot follow types made of variables
     if origin is tuple:
-        return tuple[_loosened(arguments[0]), ...]  # type: ignore[misc] # built at run time
+        return tuple[_loosened(arguments[0]), ...]  # type: ignore[misc] # mypy cannot follow types made of variables
     return annotation
 
 
@@ -200,9 +200,9 @@ def _call(kind: type[msgspec.Struct], value: str) -> str:
 
 
 def or_default(field: inspect.Field, given: str, nothing: str) -> str:
-    """The expression for a field that may be left out: its default where what is given is `nothing`."""
+    """The expression for a field that may be left out: its default where what is given is `nothing` (UNSET or None)."""
     default = "{}" if field.default is msgspec.NODEFAULT else _DEFAULTS.get(field.default, repr(field.default))
-    # What is nothing is false, and so are all defaults for which this is enough.
+    # UNSET and None are false: where the default is false too, `or` gives the same in less time.
     is_false = default in {"''", "0", "{}"}
     return f"{given} or {default}" if is_false else f"{default} if {given} is {nothing} else {given}"
 

@@ -46,8 +46,7 @@ class Imported(RunCounts):
 
     `already` counts records that were taken in before, `refused_again` those that were refused for the reason for which
     an earlier reject is kept, the first of which is `standing_reject`; but those whose event has come in since, mended,
-    are counted in `mended_since`. `notes` has lines about the inputs, `warnings`
-    what the rules cannot pay for in them.
+    are counted in `mended_since`. `notes` has lines about the inputs, `warnings` what the rules cannot pay for in them.
     """
 
     records: int = 0

@@ -96,10 +96,8 @@ class InputWarnings:
 
     def told(self, already: int = 0) -> list[str]:
         """Say what was found, a line for each; `already` records of the inputs were taken in before, and not seen."""
-        told, rules = (
-            [*self._of_rounded_ids(), *self._of_pieces(), *(() if already else self._of_guests())],
-            self._rules(),
-        )
+        told = [*self._of_rounded_ids(), *self._of_pieces(), *(() if already else self._of_guests())]
+        rules = self._rules()
         if rules:
             told += [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
         return told

@@ -13,7 +13,7 @@ from schemas.generated import define
 FactOf = Callable[[Sequence[Any], Sequence[Sequence[Any]]], PublishedFact]
 
 
-def fact_maker(  # noqa: PLR0917 - what a mapping has, for one caller
+def fact_maker(  # noqa: PLR0917 - the parts of a mapping, given by one caller
     kind: type[PublishedFact],
     head: Sequence[str],
     attributes: Sequence[str],
