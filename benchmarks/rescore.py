@@ -29,7 +29,7 @@ from benchmarks.timing import Timings, take_turns
 from books.log import LogReader
 from processors.decider.partition_machine import PartitionMachine
 from processors.replay.rescore.partition_run import Kept, rescore_partition
-from processors.replay.rescore.two_worlds import Selection
+from processors.replay.rescore.two_worlds import LIVE_ACCOUNTS, Selection
 from schemas.canonical import EMPTY_DIGEST, next_ledger_digest
 from schemas.facts import PurchaseRecorded
 from schemas.instants import LATEST_MS, format_instant, parse_instant
@@ -124,7 +124,8 @@ def run_twice(log: LogReader, plan: Plan, timings: Timings, name: str, found: di
 
 def _whole_run(log: LogReader, partition: int, layers: Sequence[RuleLayer]) -> tuple[dict[str, tuple[int, int]], int]:
     """The balance of each member and what was ever earned (points may all have expired), and the lines."""
-    machine, digest, lines = PartitionMachine(log.opened(), layers, load_published), EMPTY_DIGEST, 0
+    machine = PartitionMachine(log.opened(), layers, load_published, live_accounts=LIVE_ACCOUNTS)
+    digest, lines = EMPTY_DIGEST, 0
     for _, page in log.read_journal(partition):
         for line in page.lines:
             for posting in machine.feed(line):

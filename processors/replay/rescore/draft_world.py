@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from processors.decider.account import Account
 from processors.decider.account_store import copy_of
@@ -12,21 +12,19 @@ from processors.replay.rescore.compare import OnLine, Parted, either
 from processors.replay.rescore.differences import Cause, MemberDifference
 from processors.replay.rescore.terms import Terms, terms_of
 from schemas.bounds import DAY_MS
-from schemas.facts import JournalOpened, MemberFact
+from schemas.facts import MemberFact
 from schemas.pages import Folio
-from schemas.posting import Posting, RuleLayer
+from schemas.posting import Posting
 
 
 class DraftWorld:
     """The accounts of one partition under other rules, as far as they have parted from those of the books (`base`).
 
-    `on_line` is told every line that differs; what expired otherwise is told by `finish`.
+    `machine` holds them. `on_line` is told every line that differs; what expired otherwise is told by `finish`.
     """
 
-    def __init__(
-        self, base: PartitionMachine, opened: JournalOpened, layers: Sequence[RuleLayer], load: Load, on_line: OnLine
-    ) -> None:
-        self.machine = PartitionMachine(opened, layers, load)
+    def __init__(self, base: PartitionMachine, machine: PartitionMachine, load: Load, on_line: OnLine) -> None:
+        self.machine = machine
         self._base = base
         self._load = load
         self._on_line = on_line

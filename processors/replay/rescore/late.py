@@ -25,7 +25,7 @@ from processors.decider.rules.compile import compile_published
 from processors.replay.rescore.compare import OnLine, Parted
 from processors.replay.rescore.differences import Cause, LineDifference, MemberDifference
 from processors.replay.rescore.partition_run import BaseDiffers, Cut
-from processors.replay.rescore.two_worlds import EVERYBODY, Selection
+from processors.replay.rescore.two_worlds import EVERYBODY, LIVE_ACCOUNTS, Selection
 from schemas.bounds import DAY_MS
 from schemas.facts import ClockTicked, JournalOpened, MemberFact, RulesetPublished
 from schemas.pages import MAX_PAGE_LINES, Folio, JournalLine
@@ -190,7 +190,7 @@ def rescore_late(
     found = reading.found
     if not members:
         return found
-    base = PartitionMachine(log.opened(), log.edition(edition).layers, load)
+    base = PartitionMachine(log.opened(), log.edition(edition).layers, load, live_accounts=LIVE_ACCOUNTS)
     kept = reading.keep(base, members)
     in_order.take_ticks(reading.ticks)
     last_place = reading.ticks[in_order.ticks[-1]] if in_order.ticks else Folio(0, 0)

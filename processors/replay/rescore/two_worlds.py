@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from processors.decider.account import Account
+from processors.decider.account_store import MAX_LIVE_ACCOUNTS
 from processors.decider.decide import decide
 from processors.decider.partition_machine import Load, PartitionMachine
 from processors.replay.rescore.compare import OnLine
@@ -22,6 +23,9 @@ from schemas.facts import ClockTicked, JournalOpened, RulesetPublished
 from schemas.pages import Folio, JournalLine
 from schemas.posting import Posting, Reason, RuleLayer
 
+# Unpacked accounts of all worlds together; a process decides one partition at a time, and to pack an account that has a
+# long history and unpack it again takes longer than to decide a fact.
+LIVE_ACCOUNTS: Final = 16_384
 MILLION: Final = 1_000_000
 _BOOK_FACTS: Final = frozenset({ClockTicked, RulesetPublished, JournalOpened})
 _BEFORE_RULES: Final = frozenset({Reason.TOO_OLD, Reason.DUPLICATE, Reason.CONFLICT})
@@ -68,8 +72,12 @@ class TwoWorlds:
         load: Load,
         selection: Selection = EVERYBODY,
     ) -> None:
-        self.base = PartitionMachine(opened, base_layers, load)
-        self.drafts = [DraftWorld(self.base, opened, layers, load, on_line) for layers, on_line in drafts]
+        live = max(MAX_LIVE_ACCOUNTS, LIVE_ACCOUNTS // (1 + len(drafts)))
+        self.base = PartitionMachine(opened, base_layers, load, live_accounts=live)
+        self.drafts = [
+            DraftWorld(self.base, PartitionMachine(opened, layers, load, live_accounts=live), load, on_line)
+            for layers, on_line in drafts
+        ]
         self.digest = EMPTY_DIGEST
         self.postings = 0
         self.decided = 0
