@@ -73,6 +73,7 @@ SAMPLES: Final = (
     Sample("a list as an attribute", "attributes.tags", ["a"], _NESTED),
     Sample("`1250.0` for a whole number", "lines.amount_minor", 1250.0),
     Sample('`"1250"` (text) for a whole number', "lines.amount_minor", "1250"),
+    Sample('`"25.00"` (text) as an amount in minor units', "lines.amount_minor", "25.00"),
     Sample("12.5 as an amount in minor units", "lines.amount_minor", 12.5),
     Sample("`1.25E3` (text) as an amount", "lines.amount_minor", "1.25E3"),
     Sample("true as an amount", "lines.amount_minor", value=True),

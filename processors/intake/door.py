@@ -90,7 +90,7 @@ def admit_json(
     try:
         # An envelope's kind goes before the default one, so inside one only events that name their kind are decoded.
         shape = _decoders["" if envelope else default_type](raw)
-        if b"\\" in raw or b"\x7f" in raw:
+        if b"\\" in raw or b"\x7f" in raw or json_text.has_amounts_with_decimals(raw):
             return _admit_parsed(raw, unknown, default_type, envelope)
         texts = texts_of(shape)
         if not are_plain(texts, is_json=True) or _may_repeat_a_key(

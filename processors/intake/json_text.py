@@ -1,10 +1,12 @@
 """Parses an event's JSON strictly: exactly one object, no key twice, nothing that two parsers read differently."""
 
 import json
+import re
 from typing import Any, Final
 
 import msgspec
 
+from processors.intake.normal_form import WithDecimals
 from processors.intake.refusal import Problem, quoted
 
 AVRO_MAGIC: Final = (b"\x00", b"\xc3\x01")
@@ -12,6 +14,21 @@ MAX_EXCERPT: Final = 12
 
 _decode: Final = msgspec.json.Decoder().decode
 _SPACE: Final = b" \t\r\n"
+# A whole amount with two decimals or more. Its decoder keeps how a number is written, which no other does.
+_AMOUNT_WITH_DECIMALS: Final = re.compile(rb'_minor"[ \t\r\n]*:[ \t\r\n]*-?[0-9]+\.00')
+_WITH_DECIMALS: Final = re.compile(r"-?[0-9]+\.00+")
+
+
+def _number(written: str) -> float:
+    return WithDecimals(written) if _WITH_DECIMALS.fullmatch(written) else float(written)
+
+
+_decode_as_written: Final = msgspec.json.Decoder(float_hook=_number).decode
+
+
+def has_amounts_with_decimals(raw: bytes) -> bool:
+    """Whether JSON may hold an amount such as 25.00, which a decoder makes 25."""
+    return b".00" in raw and _AMOUNT_WITH_DECIMALS.search(raw) is not None
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -23,6 +40,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         )
     try:
         document = _decode(raw)
+        if has_amounts_with_decimals(raw):
+            document = _decode_as_written(raw)
     except UnicodeDecodeError as error:
         raise Problem("malformed", _broken_text(raw)) from error
     except RecursionError as error:

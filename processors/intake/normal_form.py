@@ -4,7 +4,8 @@
 * A currency may be written in small letters.
 * Blanks around a text are taken off, tabs and line breaks too.
 * A run of control characters within free text (line breaks, tabs) becomes one blank.
-* A whole number may be written `1250.0`, or in quotes.
+* A whole number may be written `1250.0`, or in quotes. An amount of money with more decimals, `25.00`, may be meant in
+  dollars, so it is no whole number of cents; in a currency without decimals it is one.
 * A number becomes text where text is asked for: the shortest decimal that reads back as the same number.
 
 What has no exact meaning stays as it is; the door then refuses it.
@@ -16,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
-from functools import cache
-from typing import Any, Final
+from functools import cache, partial
+from typing import Any, Final, Self
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,7 @@ from msgspec import inspect
 
 from processors.intake.fact_shapes import FIRST_INEXACT, given_type, struct_type
 from processors.intake.refusal import Problem, quoted
+from schemas.currencies import DECIMALS
 from schemas.facts import FREE_TEXTS, PurchaseLine
 
 _MAX_BITS: Final = 256
@@ -49,10 +51,30 @@ _SPACES: Final = (
 _BLANKS: Final = "".join(map(chr, _SPACES)) + _INVISIBLE
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}(\.0{1,30})?", re.ASCII)
+# Programs that write whole numbers with a point write one decimal; amounts of money have two or more.
+_MAX_DECIMALS: Final = 1
 # As JavaScript and Java write now: milliseconds of 2001 to 2286, and no other way to write a time has 13 digits.
 _MILLISECONDS: Final = re.compile(r"[1-9][0-9]{12}", re.ASCII)
 
 _Read = Callable[[Any], Any]
+
+
+class WithDecimals(float):
+    """A whole number that JSON writes with two decimals or more, as amounts of money are written: 25.00."""
+
+    __slots__ = ("written",)
+
+    def __new__(cls, written: str) -> Self:
+        """Keep how the number was written."""
+        one = super().__new__(cls, written)
+        one.written = written
+        return one
+
+    written: str
+
+    def __repr__(self) -> str:
+        """Show it as it was written."""
+        return self.written
 
 
 def normal_form(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -60,7 +82,12 @@ def normal_form(document: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict
 
     Raises Problem for an attribute that is given twice once the blanks around its name are taken off.
     """
-    readers = _readers(kind)
+    currency = currency_code(document.get("currency"))
+    has_cents = not isinstance(currency, str) or DECIMALS.get(currency) != 0
+    return _in_form(document, _readers(kind, has_cents=has_cents))
+
+
+def _in_form(document: Mapping[str, Any], readers: Mapping[str, tuple[_Read, bool]]) -> dict[str, Any]:
     event: dict[str, Any] = {}
     for name, value in document.items():
         if name in readers:
@@ -141,6 +168,18 @@ def _whole_number(value: Any) -> Any:
     return value
 
 
+def _minor_units(value: Any) -> Any:
+    """A whole number of cents; an amount with decimals, which may be meant in dollars, stays as it is."""
+    if isinstance(value, WithDecimals):
+        return value
+    if isinstance(value, Decimal) and value.is_finite() and -int(value.as_tuple().exponent) > _MAX_DECIMALS:
+        return format(value, "f")
+    if isinstance(value, str):
+        text = trimmed(value)
+        return text if len(text.partition(".")[2]) > _MAX_DECIMALS else _whole_number(text)
+    return _whole_number(value)
+
+
 def _instant(value: Any) -> Any:
     if isinstance(value, str):
         text = trimmed(value)
@@ -167,26 +206,28 @@ def _attributes(value: Any) -> Any:
     return attributes
 
 
-def _lines(value: Any) -> Any:
+def _lines(value: Any, readers: Mapping[str, tuple[_Read, bool]]) -> Any:
     if not isinstance(value, list | tuple):
         return value
-    return [normal_form(line, PurchaseLine) if isinstance(line, Mapping) else line for line in value]
+    return [_in_form(line, readers) if isinstance(line, Mapping) else line for line in value]
 
 
 @cache
-def _readers(kind: type[msgspec.Struct]) -> dict[str, tuple[_Read, bool]]:
-    """How each field of a kind is read, and whether it must be given."""
-    return {field.name: (_reader(field), field.required) for field in struct_type(kind).fields}
+def _readers(kind: type[msgspec.Struct], *, has_cents: bool) -> dict[str, tuple[_Read, bool]]:
+    """How each field of a kind is read, and whether it must be given; `has_cents` if its currency has decimals."""
+    return {field.name: (_reader(field, has_cents=has_cents), field.required) for field in struct_type(kind).fields}
 
 
-def _reader(field: inspect.Field) -> _Read:
+def _reader(field: inspect.Field, *, has_cents: bool) -> _Read:
     described = given_type(field.type)
     if field.name == "occurred_at":
         return _instant
     if field.name == "currency":
         return currency_code
     if isinstance(described, inspect.IntType):
-        return _whole_number
+        return _minor_units if has_cents and field.name.endswith("_minor") else _whole_number
     if isinstance(described, inspect.StrType):
         return free_text if field.name in FREE_TEXTS else id_text
-    return _attributes if isinstance(described, inspect.DictType) else _lines
+    if isinstance(described, inspect.DictType):
+        return _attributes
+    return partial(_lines, readers=_readers(PurchaseLine, has_cents=has_cents))

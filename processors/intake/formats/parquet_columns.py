@@ -147,7 +147,7 @@ def documents(batch: Any) -> Iterator[dict[str, Any]]:
             values = _as_uuids(values, kind)
         columns.append([(name, value) for value in values])
     for row in zip(*columns, strict=True):
-        yield without_nulls({name: _plain(value) for name, value in row})
+        yield without_nulls({name: _plain_field(name, value) for name, value in row})
 
 
 def _distinct(column: Any) -> tuple[list[Any], list[int]]:
@@ -207,10 +207,16 @@ def _parsed(text: str) -> Any:
         return text
 
 
+def _plain_field(name: Any, value: Any) -> Any:
+    """A field's value as JSON would have it; an amount of money keeps its decimals."""
+    is_amount = isinstance(value, Decimal) and isinstance(name, str) and name.endswith("_minor")
+    return format(value, "f") if is_amount else _plain(value)
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON would have it."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain_field(name, one) for name, one in value.items()}
     if isinstance(value, list):
         if value and all(isinstance(one, tuple) for one in value):  # a map comes as pairs
             return {name: _plain(one) for name, one in value}

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from processors.intake.door import admit, admit_json
+from processors.intake.input_files import open_input
 from processors.intake.normal_form import trimmed
 from schemas.canonical import content_hash
 from schemas.facts import FREE_TEXTS, PUBLISHED_TYPES, PurchaseLine, PurchaseRecorded
@@ -43,13 +46,30 @@ def test_null_where_a_value_is_needed_is_refused() -> None:
     assert refused(admit_json(json_of(PURCHASE, lines=None))).field == "lines"
 
 
-@pytest.mark.parametrize("written", [5000.0, "5000", " 5000 ", "5000.00", "+5000"])
+@pytest.mark.parametrize("written", [5000.0, "5000", " 5000 ", "5000.0", "+5000"])
 def test_a_whole_number_is_taken_however_it_is_written(written: object) -> None:
     assert purchase(lines=[LINE | {"amount_minor": written}]) == purchase(lines=[LINE])
 
 
 @pytest.mark.parametrize(
-    "written", [12.5, "12.5", "12,50", "1,250", "1.25E3", "0x10", "5000 EUR", True, "", [5000], 1e300]
+    "written",
+    [
+        12.5,
+        "12.5",
+        "25.00",
+        "-5.00",
+        "25.000",
+        " 25.00 ",
+        "12,50",
+        "1,250",
+        "1.25E3",
+        "0x10",
+        "5000 EUR",
+        True,
+        "",
+        [5000],
+        1e300,
+    ],
 )
 def test_what_is_no_whole_number_is_refused(written: object) -> None:
     refusal = refused(admit_json(json_of(PURCHASE, lines=[LINE | {"amount_minor": written}])))
@@ -163,11 +183,47 @@ def test_values_of_tables_become_text() -> None:
         "raw": b"abc",
         "no": float("nan"),
     }
-    fact = admitted(
-        admit(PURCHASE | {"attributes": attributes, "lines": [LINE | {"amount_minor": Decimal("5000.00")}]})
-    )
+    fact = admitted(admit(PURCHASE | {"attributes": attributes, "lines": [LINE | {"amount_minor": Decimal("5000.0")}]}))
     assert plain(fact)["attributes"] == {"price": "12.50", "day": "2026-11-11", "id": str(UUID(int=1)), "raw": "abc"}
     assert plain(fact)["lines"][0]["amount_minor"] == 5000
+
+
+@pytest.mark.parametrize("written", ["25.00", '"25.00"', "-5.00", '"-5.00"', " 25.000"])
+@pytest.mark.parametrize("name", ["amount_minor", "unit_price_minor", "discount_minor"])
+def test_an_amount_with_decimals_is_not_taken_for_cents_in_json(written: str, name: str) -> None:
+    text = json.dumps(PURCHASE | {"lines": [LINE | {name: "AMOUNT"}]}).replace('"AMOUNT"', written)
+    refusal = refused(admit_json(text.encode()))
+    assert (refusal.reason, refusal.field) == ("wrong_type", f"lines[0].{name}")
+    assert written.strip(' "') in refusal.message
+    assert "minor units" in refusal.message
+
+
+@pytest.mark.parametrize("written", ["1250.00", '"1250.00"', "1250", '"1250.0"', "1250.0"])
+def test_an_amount_in_a_currency_without_decimals_may_have_zeros_after_a_point(written: str) -> None:
+    text = json.dumps(PURCHASE | {"currency": "jpy", "lines": [LINE | {"amount_minor": "AMOUNT"}]})
+    fact = admitted(admit_json(text.replace('"AMOUNT"', written).encode()))
+    assert plain(fact)["lines"][0]["amount_minor"] == 1250
+
+
+def test_other_numbers_may_have_decimals_beside_an_amount_that_has_them() -> None:
+    text = json.dumps(PURCHASE | {"currency": "JPY", "attributes": {"rate": "RATE"}, "lines": [LINE]})
+    written = admit_json(text.replace("5000", "5000.00").replace('"RATE"', "2.50").encode())
+    assert plain(admitted(written))["attributes"] == {"rate": "2.5"}
+
+
+@pytest.mark.parametrize("written", [Decimal("25.00"), Decimal("-5.00"), Decimal("1250.00")])
+def test_a_decimal_with_two_places_is_not_taken_for_cents_in_any_format(written: Decimal, tmp_path: Path) -> None:
+    lines = [LINE | {"amount_minor": Decimal(100)}, LINE | {"amount_minor": written}]
+    refusal = refused(admit(PURCHASE | {"lines": lines}))
+    assert refusal.field == "lines[1].amount_minor"
+    schema = pa.schema([
+        *[(name, pa.string()) for name in PURCHASE if name != "lines"],
+        ("lines", pa.list_(pa.struct([("sku", pa.string()), ("amount_minor", pa.decimal128(12, 2))]))),
+    ])  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([PURCHASE | {"lines": lines}], schema), tmp_path / "events.parquet")
+    (read,) = open_input(tmp_path / "events.parquet").records()
+    assert read.refusal is not None
+    assert read.refusal.field == "lines[0].amount_minor"
 
 
 def test_every_text_of_a_fact_is_an_id_or_free() -> None:
