@@ -57,6 +57,7 @@ SAMPLES: Final = (
     Sample("an id as a spreadsheet shows a long one: `4.98765E+15`", "member_id", "4.98765E+15"),
     Sample("a word for nobody as a member: `NULL`, `undefined`, `guest`", "member_id", "undefined"),
     Sample("a number for nobody as a member: `0`, `-1`", "member_id", "0"),
+    Sample("a member of whom characters are hidden: `138****1234`", "member_id", "138****1234"),
     Sample(
         "a long number whose last digits are zeros, as a person, an order or an event", "order_id", "4987650000000000"
     ),

@@ -11,7 +11,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from processors.intake.doubtful_ids import ID_FIELDS, OF_ONE, has_lost_letters, is_rounded, is_spreadsheet_error
+from processors.intake.doubtful_ids import (
+    ID_FIELDS,
+    OF_ONE,
+    PEOPLE,
+    has_lost_letters,
+    is_masked,
+    is_rounded,
+    is_spreadsheet_error,
+)
 from processors.intake.fact_shapes import FIRST_INEXACT, SCIENTIFIC, struct_type
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import nearest_name
@@ -161,6 +169,11 @@ def _check_id(value: str, place: str) -> None:
         hint = "letters of it were lost when the text was converted, and other ids may look the same: send it as UTF-8"
     elif field in ID_FIELDS and is_spreadsheet_error(value):
         hint = "a spreadsheet could not show the value: mend it there, then export again"
+    elif field in PEOPLE and is_masked(value):
+        hint = (
+            "some of its characters are hidden, and many people would share one account: send an id that is whole, or "
+            "null where there is none"
+        )
     if hint:
         raise Problem("wrong_type", f"{place} is {quoted(value)}: {hint}", place)
 

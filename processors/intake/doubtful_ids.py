@@ -1,8 +1,10 @@
-"""Knows ids that would pool people or things: words for nothing and nobody, errors of spreadsheets, lost letters."""
+"""Knows ids that would pool people or things: words for nobody, masked ids, errors of spreadsheets, lost letters."""
 
 import re
 from collections.abc import Collection
 from typing import Final
+
+from processors.intake.nobody import NO_NUMBERS, NOBODY, NOT_FOUND, NOTHING
 
 # Fields that name a person.
 PEOPLE: Final = frozenset({"member_id", "referrer_id", "referee_id"})
@@ -14,30 +16,11 @@ ID_FIELDS: Final = frozenset({
 OF_ONE: Final = PEOPLE | {"event_id", "order_id"}
 LONGEST_WORD: Final = 40
 
-# What databases, spreadsheets and cashiers write where there is no value.
-_NOTHING: Final = frozenset({
-    "NULL", "null", "Null", "(null)", "<null>", "<NULL>", "[NULL]", "[null]", "\\N", "None", "nil", "NaN", "nan", "NaT",
-    "<NA>", "undefined", "[object Object]", "N/A", "n/a", "N.A.", "n.a.", "(blank)", "(none)", "(leer)",
-    "-", "--", "---", "/", "?", "无", "暂无", "散客", "非会员", "匿名",
-    "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
-})  # fmt: skip
-# How a spreadsheet says that it found no value, in several languages.
-_NOT_FOUND: Final = frozenset({"#N/A", "#N/A!", "#NA", "#NV", "#N/D", "#NULL!"})
-# What tills and shops call a buyer whom they do not know, in small letters.
-_NOBODY: Final = frozenset({
-    "none", "nil", "null", "nan", "na", "unknown", "anonymous", "guest", "guest customer", "guest user", "walk-in",
-    "walk in", "walkin", "walk-in customer", "walk in customer", "cash customer", "no customer", "not available",
-    "gast", "laufkunde", "laufkundschaft", "anonym", "unbekannt", "client de passage", "anonyme", "consumidor final",
-    "público en general", "publico en general", "cliente ocasional", "ospite", "散户", "游客", "无名氏", "普通顾客",
-    "现金客户", "一般顧客", "ゲスト", "비회원",
-})  # fmt: skip
-_IN_SMALL_LETTERS: Final = _NOBODY | {word.casefold() for word in _NOTHING | _NOT_FOUND}
-# The number that shops give to those who have none.
-_NO_NUMBERS: Final = frozenset({"0", "-1", "0000", "00000", "000000", "0000000", "00000000"})
+_IN_SMALL_LETTERS: Final = NOBODY | {word.casefold() for word in NOTHING | NOT_FOUND}
 # All of these as they are mostly written, so that one look finds them.
-NOBODY_AS_WRITTEN: Final = _NO_NUMBERS.union(
+NOBODY_AS_WRITTEN: Final = NO_NUMBERS.union(
     written
-    for word in _NOBODY | _NOTHING | _NOT_FOUND
+    for word in NOBODY | NOTHING | NOT_FOUND
     for written in (word, word.lower(), word.upper(), word.capitalize(), word.title())
 )
 # How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
@@ -50,13 +33,21 @@ _SHORTEST_ROUNDED: Final = 13
 # What stands for a letter that a conversion could not write.
 LOST: Final = "\ufffd"
 _ALL_LOST: Final = re.compile(r"\?{2,}")
+# A phone number, a name or an address of which some characters are hidden: 138****1234, a***@mail.com, 138xxxx1234.
+_STARS: Final = "[*\uff0a\u2217\u2022\u25cf\u25a0\u2588\u25cb\u25ef]"
+_BY_STARS: Final = rf"{_STARS}{{2}}|(?:{_STARS}[^|*]{{0,{LONGEST_WORD}}}){{3}}"
+_AROUND_DIGITS: Final = r"[0-9 +().\-]*"
+_BY_LETTERS: Final = rf"{_AROUND_DIGITS}(?:[xX]{{3,}}{_AROUND_DIGITS})+|{_AROUND_DIGITS}[0-9][?#]{{3,}}{_AROUND_DIGITS}"
+_MASKED: Final = re.compile(rf"(?=.{{1,{LONGEST_WORD}}}\Z)(?:{_BY_LETTERS})\Z|.*?(?:{_BY_STARS})", re.DOTALL)
+# Any of these, as one of texts with bars around each, may be masked.
+MASKED_TEXT: Final = re.compile(rf"{_STARS}[^|]*{_STARS}|\|(?:{_BY_LETTERS})\|")
 # Any of these among texts with bars around each.
 DOUBTFUL_TEXT: Final = re.compile(rf"\|(?:{_A_ROUNDED}|\?{{2,}}|{_AN_ERROR})\|")
 
 
 def is_word_for_nothing(text: str) -> bool:
     """Whether a text stands where a program or a cashier had no value."""
-    return text in _NOTHING or text in _NOT_FOUND
+    return text in NOTHING or text in NOT_FOUND
 
 
 def is_spreadsheet_error(text: str) -> bool:
@@ -71,12 +62,12 @@ def names_nobody(text: str) -> bool:
 
 def none_names_nobody(texts: Collection[str]) -> bool:
     """Whether none of these texts in place of a person's id says that the person is not known, nor is such a number."""
-    return _NO_NUMBERS.isdisjoint(texts) and _IN_SMALL_LETTERS.isdisjoint(map(str.casefold, texts))
+    return NO_NUMBERS.isdisjoint(texts) and _IN_SMALL_LETTERS.isdisjoint(map(str.casefold, texts))
 
 
 def is_number_for_nobody(text: str) -> bool:
     """Whether a number in place of a person's id is one that shops give to those who have none."""
-    return text in _NO_NUMBERS
+    return text in NO_NUMBERS
 
 
 def has_lost_letters(text: str) -> bool:
@@ -87,3 +78,8 @@ def has_lost_letters(text: str) -> bool:
 def is_rounded(text: str) -> bool:
     """Whether a long number has zeros in place of its last digits, as a spreadsheet leaves it that has shortened it."""
     return len(text) >= _SHORTEST_ROUNDED and text[-1] == "0" and _ROUNDED.fullmatch(text) is not None
+
+
+def is_masked(text: str) -> bool:
+    """Whether characters of a text are hidden, so that those of several people may have become one."""
+    return _MASKED.match(text) is not None

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import inspect
 
-from processors.intake.doubtful_ids import DOUBTFUL_TEXT, LOST
+from processors.intake.doubtful_ids import DOUBTFUL_TEXT, LOST, MASKED_TEXT
 from schemas.bounds import MAX_ID_BYTES
 from schemas.facts import ONE_UNIT_MILLI, PUBLISHED_TYPES, PublishedFact, PurchaseLine
 from schemas.generated import define
@@ -66,16 +66,20 @@ def are_plain(texts: str, *, is_json: bool = False) -> bool:
     """Whether all of `texts_of` surely are as they are meant; False leaves that open.
 
     They have no blanks around them and no control characters, ids keep their bound in bytes, are no numbers in
-    scientific notation and not doubtful, and no attribute is empty. `is_json`: the texts stood in JSON without
-    backslash and DEL, where no control character can stand.
+    scientific notation, not doubtful and not masked, and no attribute is empty. `is_json`: the texts stood in JSON
+    without backslash and DEL, where no control character can stand.
     """
     if " " in texts and ("| " in texts or " |" in texts):
         return False
     if ("." in texts or "+" in texts or "," in texts) and _SCIENTIFIC_TEXT.search(texts):
         return False
-    if ("0000000|" in texts or "?" in texts or "#" in texts or "Err:" in texts) and DOUBTFUL_TEXT.search(texts):
+    is_ascii = texts.isascii()
+    may_pool = "0000000|" in texts or "?" in texts or "#" in texts or "Err:" in texts
+    if (may_pool and DOUBTFUL_TEXT.search(texts)) or (
+        (may_pool or not is_ascii or "*" in texts or "xxx" in texts or "XXX" in texts) and MASKED_TEXT.search(texts)
+    ):
         return False
-    if texts.isascii():
+    if is_ascii:
         return is_json or texts.isprintable()
     if not texts.isprintable() or LOST in texts:
         return False

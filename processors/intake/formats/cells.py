@@ -11,6 +11,7 @@ from processors.intake.doubtful_ids import (
     OF_ONE,
     PEOPLE,
     has_lost_letters,
+    is_masked,
     is_number_for_nobody,
     is_rounded,
     is_spreadsheet_error,
@@ -108,7 +109,11 @@ def bare_id(cell: str) -> str:
 def is_doubtful(cell: str) -> bool:
     """Whether an id, as `bare_id` gives it, may stand for several in some field."""
     if cell.isalnum():  # as most ids are
-        return is_number_for_nobody(cell) or is_rounded(cell) if cell.isdecimal() else names_nobody(cell)
+        return (
+            is_number_for_nobody(cell) or is_rounded(cell)
+            if cell.isdecimal()
+            else names_nobody(cell) or is_masked(cell)
+        )
     return (
         names_nobody(cell)
         or is_number_for_nobody(cell)
@@ -116,6 +121,7 @@ def is_doubtful(cell: str) -> bool:
         or is_shortened(cell)
         or is_rounded(cell)
         or has_lost_letters(cell)
+        or is_masked(cell)
         or (cell.endswith(".0") and _WITH_A_POINT.fullmatch(cell) is not None)
     )
 
@@ -177,6 +183,11 @@ def _doubt_of(cell: str, field: str) -> str:
         )
     elif _WITH_A_POINT.fullmatch(cell):
         hint = _INEXACT
+    elif field in PEOPLE and is_masked(cell):
+        hint = (
+            "some of its characters are hidden, and many people would share one account: name a column whose ids are "
+            f"whole, or say in the mapping that it stands for nobody: null_values: [{quoted(cell)}]"
+        )
     elif field in PEOPLE and not is_rounded(cell):
         hint = (
             "many people would share one account: if that stands for a buyer who is not known, say so in the mapping: "

@@ -330,6 +330,23 @@ DOUBTFUL = [
     (CHECK_IN, "member_id", -1, "many people would share one account"),
     (PURCHASE, "referrer_id", "0000", "many people would share one account"),
     (REFERRAL, "referee_id", "-1", "many people would share one account"),
+    (PURCHASE, "member_id", "138****1234", "some of its characters are hidden"),
+    (PURCHASE, "member_id", "a***@mail.com", "some of its characters are hidden"),
+    (CHECK_IN, "member_id", "138xxxx1234", "some of its characters are hidden"),
+    (CHECK_IN, "member_id", "XXXX-XXXX-1234", "some of its characters are hidden"),
+    (CHECK_IN, "member_id", "t**8", "some of its characters are hidden"),
+    (PURCHASE, "referrer_id", "\u5f20\uff0a\uff0a", "some of its characters are hidden"),
+    (REFERRAL, "referee_id", "138\u2022\u2022\u2022\u20221234", "some of its characters are hidden"),
+    (PURCHASE, "member_id", "Guest Checkout", "many people would share one account"),
+    (PURCHASE, "member_id", "guest_checkout", "many people would share one account"),
+    (PURCHASE, "member_id", "CASH", "many people would share one account"),
+    (PURCHASE, "member_id", "Walk-In", "many people would share one account"),
+    (PURCHASE, "member_id", "noemail", "many people would share one account"),
+    (PURCHASE, "member_id", "noemail@noemail.com", "many people would share one account"),
+    (PURCHASE, "member_id", "\u4e34\u65f6\u4f1a\u5458", "many people would share one account"),
+    (PURCHASE, "member_id", "11111111111", "many people would share one account"),
+    (PURCHASE, "member_id", 99999, "many people would share one account"),
+    (PURCHASE, "referrer_id", "000-000-0000", "many people would share one account"),
     (CHECK_IN, "member_id", "M\ufffdller", "letters of it were lost"),
     (PURCHASE, "store_id", "\ufffd", "letters of it were lost"),
     (PURCHASE, "order_id", "???", "letters of it were lost"),
@@ -362,6 +379,20 @@ def test_an_id_that_may_stand_for_several_is_refused(
 )
 def test_an_id_of_a_store_that_only_looks_like_one_is_taken(written: str) -> None:
     assert plain(admitted(admit_json(json_of(CHECK_IN, store_id=written))))["store_id"] == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["*4711*", "\u5f20*\u4f1f", "xXx_anna", "maxxx", "1111", "11112", "a-xxx-1", "0xxxaf", "test-4711", "cashmere"],
+)
+def test_a_member_whose_id_only_looks_masked_or_like_a_guest_is_taken(written: str) -> None:
+    assert plain(admitted(admit_json(json_of(CHECK_IN, member_id=written))))["member_id"] == written
+
+
+@pytest.mark.parametrize("written", ["138****1234", "XXXX", "11111", "CASH"])
+def test_other_ids_and_texts_may_look_masked(written: str) -> None:
+    fact = plain(admitted(admit_json(json_of(PURCHASE, order_id=written, tender=written, attributes={"a": written}))))
+    assert (fact["order_id"], fact["tender"], fact["attributes"]) == (written, written, {"a": written})
 
 
 def test_free_text_may_have_lost_its_letters() -> None:

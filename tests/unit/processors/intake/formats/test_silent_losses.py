@@ -235,7 +235,44 @@ def test_buyers_who_are_not_known_are_not_pooled_into_one_member(tmp_path: Path,
     assert [fact.lines[0].amount_minor for fact in purchases(reads)] == [500, 0]
 
 
-@pytest.mark.parametrize("word", ["guest", "Unknown", "0", "NA"])
+MASKED: Final = (
+    "138****1234",
+    "138\uff0a\uff0a\uff0a\uff0a1234",
+    "a***@mail.com",
+    "138xxxx1234",
+    "t**8",
+    "1390000XXXX",
+)
+
+
+@pytest.mark.parametrize("masked", MASKED)
+def test_a_member_of_whom_characters_are_hidden_is_refused(tmp_path: Path, masked: str) -> None:
+    content = HEADER + f"1,{masked},{TIME},a,5.00\n2,anna,{TIME},a,5.00\n{masked},anna,{TIME},a,5.00\n"
+    reads = read_file(tmp_path / "till.csv", content, mapping())
+    assert "many people would share one account" in told(reads[0])
+    assert f"null_values: ['{masked}']" in told(reads[0])
+    assert [read.fact is not None for read in reads] == [False, True, True]
+    (guest, *_) = read_file(tmp_path / "till.csv", content, mapping(null_values=[masked]))
+    assert isinstance(guest.fact, PurchaseRecorded)
+    assert guest.fact.member_id is None
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "guest",
+        "Unknown",
+        "0",
+        "NA",
+        "Guest Checkout",
+        "CASH",
+        "TEST",
+        "noemail",
+        "\u672a\u767b\u8bb0",
+        "00000",
+        "88888888",
+    ],
+)
 def test_a_word_for_nobody_may_name_a_product_or_a_store(tmp_path: Path, word: str) -> None:
     content = HEADER + f"1,anna,{TIME},{word},5.00\n"
     fields = mapping().fields | {"store_id": "sku"}
