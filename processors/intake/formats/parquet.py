@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from processors.intake.door import Door
 from processors.intake.formats.fragments import Fragments, Piece, TableRow
-from processors.intake.formats.parquet_columns import Columns, columns_read, documents
+from processors.intake.formats.parquet_columns import Columns, columns_read, documents, int96_columns, with_zone
 from processors.intake.formats.row_choice import RowChoice, RowsAbove, head_columns
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.input_records import InputRefused, Read, as_json, refused
@@ -54,7 +54,7 @@ class ParquetReader:
         self._unknown = unknown
         self._record = 0
         try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            self._file = pq.ParquetFile(path, page_checksum_verification=True, coerce_int96_timestamp_unit="us")
             schema = self._file.schema_arrow
         except pa.ArrowNotImplementedError as error:
             message = f"this Parquet file holds what is not read here: {_first_line(error)}"
@@ -110,7 +110,7 @@ class ParquetReader:
             yield TableRow(number, number, None, (), (), None, 0, _unreadable("row", number, error))
 
     def _documents(self, door: Door) -> Iterator[Read]:
-        for batch in self._file.iter_batches(batch_size=BATCH_ROWS):
+        for batch in self._read(None):
             for event in documents(batch):
                 self._record += 1
                 admitted = door.admit(event)
@@ -138,10 +138,16 @@ class ParquetReader:
         """The rows that the mapping takes, their numbers in the file, and those of its orphans (see RowChoice)."""
         positions = {column: at for at, column in enumerate(self._chosen_by(mapping))}
         choice, begin = RowChoice(mapping, positions, self._unknown, above), 1
-        for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=self._columns(mapping)):
+        for batch in self._read(self._columns(mapping)):
             rows, numbers, orphans = self._chosen(plan, batch, range(begin, begin + batch.num_rows), choice)
             begin += batch.num_rows
             yield Columns(plan, rows, numbers, self._file_name), numbers, orphans
+
+    def _read(self, columns: list[str] | None) -> Iterator[Any]:
+        """Some columns of the file, or all of them, in batches of rows."""
+        instants = int96_columns(self._file.schema)
+        for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            yield with_zone(batch, instants)
 
     def _columns(self, mapping: ColumnMapping) -> list[str]:
         return columns_read(mapping, self._file.schema_arrow)

@@ -127,6 +127,24 @@ def columns_read(mapping: ColumnMapping, schema: Any) -> list[str]:
     return list(dict.fromkeys([*mapping.columns(), *first]))
 
 
+def int96_columns(schema: Any) -> frozenset[str]:
+    """The columns of a Parquet schema that Spark, Hive and others have written as INT96: instants in UTC, as they say.
+
+    Arrow gives them without a zone, as if they were local times.
+    """
+    columns = (schema.column(at) for at in range(len(schema)))
+    return frozenset(one.path for one in columns if one.physical_type == "INT96")
+
+
+def with_zone(rows: Any, names: frozenset[str]) -> Any:
+    """Rows whose timestamps in some columns are instants in UTC."""
+    for at, name in enumerate(rows.schema.names):
+        if name in names:
+            column = rows.column(at)
+            rows = rows.set_column(at, name, column.cast(pa.timestamp(column.type.unit, tz="UTC")))
+    return rows
+
+
 def timestamps_as_ms(column: Any) -> Any:
     """A column of timestamps of any unit (with or without a time zone) as ms since 1970."""
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None

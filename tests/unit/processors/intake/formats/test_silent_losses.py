@@ -1,5 +1,6 @@
 """What tills and programs write that could cost points, or pay them to the wrong people, without anybody noticing."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
 from processors.intake.input_records import Read
 from schemas.facts import PurchaseRecorded
-from tests.support.fact_samples import HEADER, ORDERS, PURCHASE, facts, json_of, mapping, read_file, refused
+from tests.support.fact_samples import CHECK_IN, HEADER, ORDERS, PURCHASE, facts, json_of, mapping, read_file, refused
 
 TIME: Final = "2026-11-02 10:00:00"
 
@@ -346,3 +347,20 @@ def test_a_constant_currency_in_small_letters_has_them_too(tmp_path: Path) -> No
 
 def test_json_with_a_currency_in_small_letters_and_an_empty_list_of_attributes_is_the_same_event() -> None:
     assert admit_json(json_of(PURCHASE, currency="eur", attributes=[])) == admit_json(json_of(PURCHASE))
+
+
+@pytest.mark.parametrize("year", [2026, 1997])
+def test_timestamps_of_spark_are_instants_in_utc_whatever_the_zone_of_the_mapping(tmp_path: Path, year: int) -> None:
+    """Spark writes them as INT96 by default, in UTC; Arrow gives these without a zone."""
+    at = datetime(year, 11, 11, 3, 30)  # noqa: DTZ001 - as Spark's type holds it
+    rows = {"order": ["1"], "member": ["anna"], "time": [at], "sku": ["a"], "paid": ["5.00"]}
+    pq.write_table(pa.table(rows), tmp_path / "spark.parquet", use_deprecated_int96_timestamps=True)
+    for changes in ({}, {"timezone": "America/New_York"}):
+        (read,) = open_input(tmp_path / "spark.parquet", mapping=mapping(**changes)).records()
+        assert read.fact is not None
+        assert read.fact.occurred_at == int(at.replace(tzinfo=UTC).timestamp() * 1000)
+    event = {name: [value] for name, value in CHECK_IN.items()} | {"occurred_at": [at]}
+    pq.write_table(pa.table(event), tmp_path / "events.parquet", use_deprecated_int96_timestamps=True)
+    (read,) = open_input(tmp_path / "events.parquet").records()
+    assert read.fact is not None
+    assert read.fact.occurred_at == int(at.replace(tzinfo=UTC).timestamp() * 1000)
