@@ -31,6 +31,7 @@ class _Options(NamedTuple):
     accept_too_old: bool
     project: bool
     processes: int | None
+    are_of_inbox: bool = False
 
 
 def register(app: typer.Typer) -> None:
@@ -104,7 +105,7 @@ def run(
     found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
-    options = _Options(as_is, accept_too_old, project=True, processes=processes)
+    options = _Options(as_is, accept_too_old, project=True, processes=processes, are_of_inbox=True)
     _import(folder, [str(file) for file in found], mapping, form, options)
 
 
@@ -139,6 +140,7 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
         accept_too_old=options.accept_too_old,
         form=form,
         processes=options.processes,
+        are_of_inbox=options.are_of_inbox,
     )
     for line in done.report():
         say(line)

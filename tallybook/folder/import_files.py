@@ -117,8 +117,11 @@ def import_files(
     accept_too_old: bool = False,
     form: Format | None = None,
     processes: int | None = None,
+    are_of_inbox: bool = False,
 ) -> Imported:
     """Import files by name (`-` is standard input); `now` is the door's clock in UTC ms.
+
+    `are_of_inbox` is explained by `opened_inputs`.
 
     `processes` decide side by side (None: one per core, where there is enough to do); the books are the same.
 
@@ -129,7 +132,7 @@ def import_files(
         FolderHeld, BooksError: the books cannot be written.
         RulesetRefused: the folder's ruleset cannot be published.
     """
-    with opened_inputs(files, mapping, form) as inputs:
+    with opened_inputs(files, mapping, form, are_of_inbox=are_of_inbox) as inputs:
         return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old, processes=processes)
 
 

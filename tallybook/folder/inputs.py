@@ -9,22 +9,29 @@ from typing import Final
 
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
+from processors.intake.input_records import InputRefused
 from processors.intake.mapping import ABOVE_HEADER, ENDS_AT, FIRST_CELL
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import UnknownFields
 from tallybook.folder.mapping_files import read_mapping
-from tallybook.screen import counted
+from tallybook.screen import counted, note
 
 STANDARD_INPUT: Final = "-"
+MAX_NAMED: Final = 5
 _CHUNK: Final = 1 << 20
 
 
 @contextmanager
-def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | None = None) -> Iterator[list[Input]]:
+def opened_inputs(
+    files: Sequence[str], mapping: Path | None, form: Format | None = None, *, are_of_inbox: bool = False
+) -> Iterator[list[Input]]:
     """Open the named inputs; `-` is standard input, read to its end into a temporary file.
 
+    A file that names its own fields has no use for the mapping, which is told. `are_of_inbox` says that nobody chose
+    the files for it, so that none of them need have a use for it.
+
     Raises:
-        InputRefused: a file cannot be read or is no format of events.
+        InputRefused: a file cannot be read or is no format of events, or none of them has a use for the mapping.
         MappingRefused: the mapping cannot be used.
     """
     columns = None if mapping is None else read_mapping(mapping)
@@ -36,7 +43,33 @@ def opened_inputs(files: Sequence[str], mapping: Path | None, form: Format | Non
                 inputs.append(open_input(spooled, form, columns, "standard input", otherwise="json-lines"))
             else:
                 inputs.append(open_input(Path(name), form, columns, shown=name))
+        if mapping is not None:
+            _tell_of_unused(mapping, inputs, may_refuse=not are_of_inbox)
         yield inputs
+
+
+def _tell_of_unused(mapping: Path, inputs: Sequence[Input], *, may_refuse: bool) -> None:
+    """Say of which inputs a mapping says nothing; raises InputRefused if it is none's."""
+    unused = [one for one in inputs if one.mapping is None]
+    if not unused:
+        return
+    if may_refuse and len(unused) == len(inputs):
+        hint = (
+            "Leave --mapping out if the file has Tallybook's own fields (`tallybook example purchase` shows them); if "
+            "not, write its orders as CSV with a row for each line, and give that with the mapping"
+        )
+        raise InputRefused(unused[0].shown, 0, _no_use_for(mapping, unused[0]), hint)
+    for one in unused[:MAX_NAMED]:
+        note(f"{one.shown}: {_no_use_for(mapping, one)}")
+    if len(unused) > MAX_NAMED:
+        note(f"… and {len(unused) - MAX_NAMED:,} more files for which it is not used")
+
+
+def _no_use_for(mapping: Path, one: Input) -> str:
+    return (
+        f"the mapping {mapping} is not used for this file: it names columns of CSV and Parquet, and {one.format} names "
+        "its own fields"
+    )
 
 
 def unknown_lines(unknown: UnknownFields) -> list[str]:

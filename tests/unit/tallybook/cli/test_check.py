@@ -41,3 +41,42 @@ def test_an_empty_mapping_is_told_what_a_mapping_has(folder: Path, tmp_path: Pat
     result = run(folder, "check", str(tmp_path / "a.csv"), "--mapping", str(tmp_path / "m.yaml"))
     assert result.code == 3
     assert "type, source, fields" in result.err
+
+
+MAPPING = """
+type: CheckedIn
+source: app
+fields: {event_id: id, occurred_at: at, member_id: who}
+timezone: UTC
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_a_mapping_for_files_that_name_their_own_fields_is_refused(folder: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    (tmp_path / "a.jsonl").write_bytes(EVENTS.splitlines()[1])
+    told = run(folder, command, str(tmp_path / "a.jsonl"), "--mapping", str(tmp_path / "m.yaml"))
+    assert told.code == 3
+    assert "is not used for this file" in told.err.replace("\n", " ")
+    assert "Leave --mapping out" in told.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_a_mapping_that_some_of_the_files_need_is_used_for_these(folder: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    (tmp_path / "a.jsonl").write_bytes(EVENTS.splitlines()[1])
+    (tmp_path / "b.csv").write_text("id,at,who\n9,2026-11-12 10:00:00,bob\n")
+    files = [str(tmp_path / name) for name in ("a.jsonl", "b.csv")]
+    told = run(folder, command, *files, "--mapping", str(tmp_path / "m.yaml"))
+    assert told.code == 0
+    said = (told.out + told.err).replace("\n", " ")
+    assert said.count("is not used for this file") == 1
+    assert "2 records would be taken in" in said or "2 facts taken in" in said
+
+
+def test_a_mapping_for_an_inbox_waits_for_files_that_need_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    (folder / "inbox" / "a.jsonl").write_bytes(EVENTS.splitlines()[1])
+    told = run(folder, "run", "--mapping", str(tmp_path / "m.yaml"))
+    assert told.code == 0
+    assert "1 fact taken in" in told.out
