@@ -1,5 +1,6 @@
 """Counts what is read and not taken, and shown for it may be a mistake: fields that no fact has, and rows left out."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
@@ -28,10 +29,22 @@ class LeftOut(msgspec.Struct, frozen=True):
     count: int
 
 
+class RowsBy(msgspec.Struct, frozen=True):
+    """The rows of a column by which a mapping chooses rows: how often each value was `taken`, and `left_out`.
+
+    The values in `unmet` are named by the mapping, and no row has them. Of each kind the most frequent are first.
+    """
+
+    column: str
+    taken: dict[str, int]
+    left_out: dict[str, int]
+    unmet: list[str]
+
+
 class UnknownFields:
     """Counts per source, kind of fact and field; at most MAX_UNKNOWN_FIELDS of them, the rest in one `overflow`.
 
-    Beside them it counts the rows that a mapping leaves out, by column and value, as many of them at most.
+    Beside them it counts the rows that a mapping takes and leaves out, by column and value, as many of them at most.
     """
 
     def __init__(self) -> None:
@@ -39,6 +52,8 @@ class UnknownFields:
         self._known: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self.overflow = 0
         self._left_out: dict[tuple[str, str], int] = {}
+        self._taken: dict[tuple[str, str], int] = {}
+        self._is_met: dict[tuple[str, str], bool] = {}
 
     def add(self, source: str, fact_type: str, field: str, known: tuple[str, ...]) -> None:
         """Count an unknown `field` (a path such as `lines[].colour`) once more; `known` are the names that exist."""
@@ -53,10 +68,31 @@ class UnknownFields:
 
     def leave_out(self, column: str, value: str, rows: int = 1) -> None:
         """Count one more row, or several, left out because of this value in this column."""
-        key = (column[:MAX_NAME_SHOWN], value[:MAX_NAME_SHOWN])
-        if key not in self._left_out and len(self._left_out) >= MAX_UNKNOWN_FIELDS:
-            key = (key[0], "…")
-        self._left_out[key] = self._left_out.get(key, 0) + rows
+        _count(self._left_out, column, value, rows)
+
+    def take(self, column: str, value: str) -> None:
+        """Count one more row that was taken and has this value in a column by which rows are chosen."""
+        _count(self._taken, column, value, 1)
+
+    def look_for(self, column: str, values: Iterable[str]) -> None:
+        """Note that a mapping chooses rows by these values of a column."""
+        for value in values:
+            self._is_met.setdefault((column, value), False)
+
+    def meet(self, column: str, value: str) -> None:
+        """Note that a row has a value, if it was looked for."""
+        if (column, value) in self._is_met:
+            self._is_met[column, value] = True
+
+    def rows_by(self) -> list[RowsBy]:
+        """The rows by the columns that they were chosen by; nothing if there were no rows."""
+        found = []
+        for column in dict.fromkeys(column for column, _ in self._is_met):
+            taken, left_out = (_of_column(counts, column) for counts in (self._taken, self._left_out))
+            unmet = [value for (named, value), is_met in self._is_met.items() if named == column and not is_met]
+            if self._taken or self._left_out:
+                found.append(RowsBy(column, taken, left_out, unmet))
+        return found
 
     def left_out(self) -> list[LeftOut]:
         """The rows that were left out, by column and value, most first."""
@@ -71,6 +107,18 @@ class UnknownFields:
             nearest = nearest_name(name, self._known[key])
             found.append(UnknownField(*key, count, f"{parent}{dot}{nearest}" if nearest else ""))
         return sorted(found, key=lambda one: (-one.count, one.source, one.fact_type, one.field))
+
+
+def _count(counts: dict[tuple[str, str], int], column: str, value: str, rows: int) -> None:
+    key = (column[:MAX_NAME_SHOWN], value[:MAX_NAME_SHOWN])
+    if key not in counts and len(counts) >= MAX_UNKNOWN_FIELDS:
+        key = (key[0], "…")
+    counts[key] = counts.get(key, 0) + rows
+
+
+def _of_column(counts: dict[tuple[str, str], int], column: str) -> dict[str, int]:
+    found = [(value, count) for (named, value), count in counts.items() if named == column[:MAX_NAME_SHOWN]]
+    return dict(sorted(found, key=lambda one: (-one[1], one[0])))
 
 
 def _shown(name: str) -> str:

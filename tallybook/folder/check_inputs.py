@@ -24,7 +24,7 @@ from tallybook.folder.defaults import DEFAULT_HORIZON_DAYS
 from tallybook.folder.folder import Folder, FolderRefused, read_ruleset
 from tallybook.folder.input_totals import Totals
 from tallybook.folder.input_warnings import InputWarnings
-from tallybook.folder.inputs import unknown_lines
+from tallybook.folder.inputs import chosen_lines, unknown_lines, unmet_lines
 from tallybook.folder.journal_keys import JournalKeys, Known
 from tallybook.folder.older_records import TAKEN_IN
 from tallybook.folder.publish_rules import newest_ruleset, publication_of, publications_in
@@ -141,7 +141,8 @@ class _Check:
                     checked.refusals.append(self._refused(item, item.refusal))
             survey = gathered.survey
             checked.records, checked.again = survey.records + survey.already, survey.already
-            checked.unknown_fields = unknown_lines(gathered.unknown)
+            unknown = gathered.unknown
+            checked.unknown_fields = unknown_lines(unknown) + unmet_lines(unknown) + chosen_lines(unknown)
             repeated = [f"{name} has the same content as another input: left out" for name in survey.repeated]
             checked.notes = repeated + survey.notes
             checked.warnings = self._warnings.told(survey.already)

@@ -27,7 +27,7 @@ from schemas.pages import AT_ITS_END, InputConsumed
 from tallybook.folder.came_in import MAX_LOOKED_UP, Key, Place, Standing, came_in_since
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.input_warnings import InputWarnings
-from tallybook.folder.inputs import opened_inputs, unknown_lines
+from tallybook.folder.inputs import opened_inputs, unknown_lines, unmet_lines
 from tallybook.folder.journal_keys import Known
 from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.open_round import NamedInput, OpenRound
@@ -194,7 +194,7 @@ def _take(
     with progress("journalling and scoring", survey.records) as tick:
         done = importer.take_all(warnings.watched(gathered.arrivals), tick)
     done.already += survey.already
-    done.notes = notes + unknown_lines(gathered.unknown)
+    done.notes = notes + unknown_lines(gathered.unknown) + unmet_lines(gathered.unknown)
     done.warnings = warnings.told(survey.already)
     return done
 

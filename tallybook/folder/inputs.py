@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from tallybook.screen import counted, note
 
 STANDARD_INPUT: Final = "-"
 MAX_NAMED: Final = 5
+MAX_VALUES: Final = 12
 _CHUNK: Final = 1 << 20
 
 
@@ -90,6 +92,40 @@ def unknown_lines(unknown: UnknownFields) -> list[str]:
     if unknown.overflow:
         lines.append(f"… and {unknown.overflow:,} more fields that no event has")
     return lines
+
+
+def unmet_lines(unknown: UnknownFields) -> list[str]:
+    """Say which values a mapping chooses rows by that no row has, and what the rows have."""
+    lines = []
+    for one in unknown.rows_by():
+        if not one.unmet:
+            continue
+        where = "the first cell" if one.column == FIRST_CELL else quoted(one.column)
+        values = _listed([quoted(value) for value in one.unmet])
+        have = dict(Counter(one.taken) + Counter(one.left_out))
+        rows = f"; rows have: {_counts(have)}" if have and one.column != FIRST_CELL else ""
+        lines.append(f"no row has {values} in {where}, which the mapping chooses rows by{rows}")
+    return lines
+
+
+def chosen_lines(unknown: UnknownFields) -> list[str]:
+    """Say which values the rows have that were taken, for each column by which a mapping chooses rows."""
+    return [
+        f"{quoted(one.column)} of the rows that are taken: {_counts(one.taken)}"
+        + (f"; of those left out: {_counts(one.left_out)}" if one.left_out else "")
+        for one in unknown.rows_by()
+        if one.taken and one.column != FIRST_CELL
+    ]
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    most = sorted(rows.items(), key=lambda one: (-one[1], one[0]))
+    return _listed([f"{quoted(value) if value else '(blank)'} {count:,}" for value, count in most])
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = len(values) - MAX_VALUES
+    return ", ".join(values[:MAX_VALUES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _spooled(scratch: Path) -> Path:

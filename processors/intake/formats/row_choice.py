@@ -72,6 +72,9 @@ class RowChoice:
         self._out = [(column, at[column], frozenset(values)) for column, values in mapping.leave_out.items()]
         self._ends_at = frozenset(mapping.ends_at)
         self._unknown = unknown
+        if unknown is not None:
+            for column, _, values in (*self._out, *self._only):
+                unknown.look_for(column, values)
         self._keys = [at[column] for column in mapping.group_by or () if column in at] if mapping.fill else []
         self._heads = [(column, at[column]) for column in head_columns(mapping) if column in at]
         self._out_by_key = [(at, values) for _, at, values in self._out if at in self._keys]
@@ -104,13 +107,32 @@ class RowChoice:
         whole = len(cells) == width
         if self._keys:
             self._go_on_with(cells, whole=whole)
+        met = []
         for column, at, values in self._out:
-            if (whole or at == 0) and (said := self._filled(cells, at, column)) in values:
-                return self._left_out(column, said)
+            if whole or at == 0:
+                met.append((column, said := self._filled(cells, at, column)))
+                if said in values:
+                    self._note_values(cells, whole=whole)
+                    return self._left_out(column, said)
         for column, at, values in self._only:
-            if whole and (said := self._filled(cells, at, column)) not in values:
-                return self._left_out(column, said)
+            if whole:
+                met.append((column, said := self._filled(cells, at, column)))
+                if said not in values:
+                    self._note_values(cells, whole=whole)
+                    return self._left_out(column, said)
+        if self._unknown is not None:
+            for column, said in met:
+                self._unknown.meet(column, said)
+                if column != FIRST_CELL:
+                    self._unknown.take(column, said)
         return True
+
+    def _note_values(self, cells: Sequence[Any], *, whole: bool) -> None:
+        """Note what a row that is left out has in all the columns by which rows are chosen."""
+        if self._unknown is not None:
+            for column, at, _ in (*self._out, *self._only):
+                if whole or at == 0:
+                    self._unknown.meet(column, self._said(cells[at]))
 
     def _go_on_with(self, cells: Sequence[Any], *, whole: bool) -> None:
         """Take up what the rows of this order said above; a row without a key goes on with the one before."""
@@ -149,6 +171,7 @@ class RowChoice:
     def _left_out(self, column: str, value: str) -> bool:
         if self._unknown is not None:
             self._unknown.leave_out(column, value)
+            self._unknown.meet(column, value)
         return False
 
     @staticmethod

@@ -80,3 +80,37 @@ def test_a_mapping_for_an_inbox_waits_for_files_that_need_it(folder: Path, tmp_p
     told = run(folder, "run", "--mapping", str(tmp_path / "m.yaml"))
     assert told.code == 0
     assert "1 fact taken in" in told.out
+
+
+STATUSES = ["Completed"] * 3 + ["Cancelled"] * 2 + ["Refunded"]
+FILTERS = ["leave_out: {status: [Canceled, Refunded]}", "only: {status: [Completed, Canceled]}"]
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+@pytest.mark.parametrize("choice", FILTERS)
+def test_a_value_that_rows_are_chosen_by_and_no_row_has_is_told(
+    folder: Path, tmp_path: Path, command: str, choice: str
+) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING + choice)
+    rows = [f"{number},2026-11-12 10:00:00,bob,{status}\n" for number, status in enumerate(STATUSES)]
+    (tmp_path / "b.csv").write_text("id,at,who,status\n" + "".join(rows))
+    told = run(folder, command, str(tmp_path / "b.csv"), "--mapping", str(tmp_path / "m.yaml"))
+    said = (told.out + told.err).replace("\n", " ")
+    assert "no row has 'Canceled' in 'status', which the mapping chooses rows by; rows have: 'Completed' 3" in said
+    assert "'Cancelled' 2" in said
+    taken = (
+        "'Completed' 3, 'Cancelled' 2; of those left out: 'Refunded' 1" if "leave_out" in choice else "'Completed' 3"
+    )
+    assert (f"'status' of the rows that are taken: {taken}" in said) == (command == "check")
+
+
+def test_nothing_is_said_of_values_that_rows_have(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING + "leave_out: {status: [Cancelled], who: [bob]}")
+    rows = [
+        f"{number},2026-11-12 10:00:00,{who},{status}\n"
+        for number, who, status in ((1, "bob", "Cancelled"), (2, "ann", ""))
+    ]
+    (tmp_path / "b.csv").write_text("id,at,who,status\n" + "".join(rows))
+    told = run(folder, "check", str(tmp_path / "b.csv"), "--mapping", str(tmp_path / "m.yaml"))
+    assert "no row has" not in told.out + told.err
+    assert "'status' of the rows that are taken: (blank) 1" in told.err.replace("\n", " ")
