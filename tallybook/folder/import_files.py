@@ -76,8 +76,10 @@ class Imported(RunCounts):
                 f"{counted(self.mended_since, 'record')} refused again, but mended since: the event came in with "
                 "another file (see `tallybook rejects list`)"
             )
+        # A guest's fact has no posting that could tell, and a referral has two: how many are new is not known here.
+        known = ", not all of them new" if self.duplicates or self.conflicts else ""
         made = f"{counted(self.postings, 'posting')}, {counted(self.entries, 'entry', 'entries')}"
-        lines.append(f"{counted(self.facts, 'fact')} taken in{rate}: {made}")
+        lines.append(f"{counted(self.facts, 'fact')} taken in{known}{rate}: {made}")
         lines += _repeats(self)
         if self.rejects:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejects_by_reason.items()))

@@ -16,6 +16,7 @@ from processors.intake.mapping import columns_of
 from processors.intake.refusal import quoted
 from processors.zones import zone_data
 from schemas.facts import ONE_UNIT_MILLI, PublishedFact, PurchaseRecorded, RulesetPublished
+from tallybook.folder.doubtful_amounts import Amounts
 from tallybook.folder.folder import load_published
 from tallybook.folder.rounded_ids import KEPT_DIGITS, RoundedIds
 from tallybook.screen import counted
@@ -30,25 +31,28 @@ _QUARTER_HOUR_MS: Final = 900_000  # all zones differ from UTC by whole quarters
 class _File(msgspec.Struct):
     """Counts the facts of one input; `at_midnight` has the first one of each kind that has no time of day.
 
-    `most_milli` is the largest of the quantities of its `lines`, which are counted until one is a whole unit or more.
+    `has_members` says that it has rows of a member's order, which may begin in another file. `most_milli` is the
+    largest of the quantities of its `lines`, which are counted until one is a whole unit or more.
     """
 
     facts: int = 0
     without_clock: int = 0
     orders: int = 0
     guests: int = 0
+    has_members: bool = False
     lines: int = 0
     most_milli: int = 0
     at_midnight: dict[type, PublishedFact] = {}
     rounded: RoundedIds = msgspec.field(default_factory=RoundedIds)
+    amounts: Amounts = msgspec.field(default_factory=Amounts)
 
 
 class InputWarnings:
     """Looks at the facts of inputs as they arrive, and says at the end what to mend in them.
 
     It warns of files with dates alone where rules ask for hours, of orders in a currency that no rule pays, of files
-    whose pieces a mapping without a scale takes for thousandths, of those in which every order is a guest's, and of ids
-    that a spreadsheet has cut.
+    whose pieces a mapping without a scale takes for thousandths, of those in which every order is a guest's, of ids
+    that a spreadsheet has cut, and of amounts that seem to be orders' totals or whole dollars.
     """
 
     def __init__(self, inputs: Sequence[Input], published: Sequence[RulesetPublished]) -> None:
@@ -73,6 +77,9 @@ class InputWarnings:
         for item in arrivals:
             if item.fact is not None:
                 self.look_at(item.input_index, item.fact)
+                if item.parts and type(item.fact) is PurchaseRecorded and item.fact.member_id is not None:
+                    for index, _ in item.parts:
+                        self._files[index].has_members = True
             yield item
 
     def look_at(self, index: int, fact: PublishedFact) -> None:
@@ -86,6 +93,7 @@ class InputWarnings:
             self._currencies[fact.currency] = self._currencies.get(fact.currency, 0) + 1
             file.orders += 1
             file.guests += fact.member_id is None
+            file.amounts.look_at(fact)
             if self._may_be_pieces[index]:
                 file.lines += len(fact.lines)
                 file.most_milli = max([file.most_milli, *(abs(line.quantity_milli) for line in fact.lines)])
@@ -96,7 +104,12 @@ class InputWarnings:
 
     def told(self, already: int = 0) -> list[str]:
         """Say what was found, a line for each; `already` records of the inputs were taken in before, and not seen."""
-        told = [*self._of_rounded_ids(), *self._of_pieces(), *(() if already else self._of_guests())]
+        told = [
+            *self._of_rounded_ids(),
+            *self._of_amounts(),
+            *self._of_pieces(),
+            *(() if already else self._of_guests()),
+        ]
         rules = self._rules()
         if rules:
             told += [*self._of_hours(rules), *self._of_currencies({one.currency for one in rules})]
@@ -128,9 +141,13 @@ class InputWarnings:
                     "numbers come in)"
                 )
 
+    def _of_amounts(self) -> Iterator[str]:
+        for one, file in zip(self._inputs, self._files, strict=True):
+            yield from filter(None, (file.amounts.of_totals(one), file.amounts.of_units(one)))
+
     def _of_guests(self) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):
-            if file.orders and file.guests == file.orders:
+            if file.orders and file.guests == file.orders and not file.has_members:
                 each = "its only order is" if file.orders == 1 else f"each of the {file.orders:,} orders is"
                 yield f"{one.shown}: {each} a guest's, so nobody earns points. {_where_members_are(one)}"
 
@@ -205,7 +222,9 @@ def _where_members_are(one: Input) -> str:
     if source is None:
         return "The mapping takes the member from no column: if the file has one, name it, member_id: COLUMN"
     named = ", ".join(map(quoted, columns_of(source)))
-    return f"The mapping takes the member from {named}, which says nothing in any row: is another column meant?"
+    return (
+        f"The mapping takes the member from {named}, which says nothing in any of their rows: is another column meant?"
+    )
 
 
 def _advice(one: Input) -> str:

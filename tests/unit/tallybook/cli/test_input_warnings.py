@@ -108,7 +108,7 @@ def test_a_file_of_guests_alone_is_told_with_the_column_of_the_member(shop: Path
     (told,) = warnings(shop, command, *export(shop, GUESTS, SCALED))
     assert told == (
         f"{shop / 'till.csv'}: each of the 2 orders is a guest's, so nobody earns points. The mapping takes the member "
-        "from 'Kunde', which says nothing in any row: is another column meant?"
+        "from 'Kunde', which says nothing in any of their rows: is another column meant?"
     )
 
 
@@ -178,3 +178,79 @@ def test_ids_that_a_spreadsheet_has_cut_to_fifteen_digits_are_told(shop: Path, c
     assert not warnings(shop, command, *export(shop, rows(50, 0, count=3), SCALED))
     # A spreadsheet that took it for a number would have left its first zeros out.
     assert not warnings(shop, command, *export(shop, rows(70, 0).replace(LONG, "0498765000001"), SCALED))
+
+
+def test_a_members_order_that_begins_in_another_file_makes_no_file_of_guests(shop: Path) -> None:
+    arguments = export(shop, ROWS, SCALED)
+    header = ROWS.partition("\n")[0]
+    rest = f"{header}\n1,2026-11-02 18:00,anna,cake,1,4.00\n3,2026-11-04 18:00,,tea,1,4.00\n"
+    (shop / "rest.csv").write_text(rest, encoding="utf-8")
+    assert warnings(shop, "check", *arguments, str(shop / "rest.csv")) == []
+
+
+def orders(amounts: list[tuple[str, ...]]) -> str:
+    """Rows of orders, a row for each amount."""
+    rows = [
+        f"{number},2026-11-02 18:{number:02},anna,a{place},1,{amount}"
+        for number, order in enumerate(amounts)
+        for place, amount in enumerate(order)
+    ]
+    return "\n".join([ROWS.partition("\n")[0], *rows, ""])
+
+
+TOTALS = [(f"{number}0.00",) * (number % 3 + 2) for number in range(1, 6)]
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_a_total_that_is_repeated_on_each_row_of_its_order_is_told(shop: Path, command: str) -> None:
+    (told,) = warnings(shop, command, *export(shop, orders([*TOTALS, ("7.00",)]), SCALED))
+    assert told == (
+        f"{shop / 'till.csv'}: each of the 5 orders of several rows has one amount on all of them: 'Betrag' is 10.00 "
+        "EUR in all 3 rows of order '0'. If that is the order's total, it counts once for each row: map the column "
+        "with what was paid for the line, amount_minor: COLUMN"
+    )
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        pytest.param(TOTALS[:4], id="too few"),
+        pytest.param([*TOTALS, ("1.00", "2.00")], id="one order of several prices"),
+        pytest.param([("9.00", "9.00")] * 30, id="one price for all"),
+        pytest.param([("9.00",)] * 30, id="orders of one row"),
+    ],
+)
+def test_amounts_that_may_be_those_of_lines_are_not_told(shop: Path, amounts: list[tuple[str, ...]]) -> None:
+    assert warnings(shop, "check", *export(shop, orders(amounts), SCALED)) == []
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+@pytest.mark.parametrize("written", [float, int, str])
+def test_whole_dollars_that_are_read_as_cents_are_told(shop: Path, command: str, written: type) -> None:
+    lines = [{"sku": "a", "amount_minor": written(price)} for price in (*range(5, 28), 129)]
+    (shop / "a.jsonl").write_bytes(json_of(PURCHASE, lines=lines) + b"\n")
+    (told,) = warnings(shop, command, str(shop / "a.jsonl"))
+    assert told.startswith(
+        f"{shop / 'a.jsonl'}: 23 of 24 lines cost less than 1.00. amount_minor is read as minor units"
+    )
+
+
+@pytest.mark.parametrize(
+    ("currency", "prices"), [("EUR", range(80, 128)), ("EUR", range(5, 20)), ("JPY", range(5, 90))]
+)
+def test_small_prices_that_may_be_right_are_not_told(tmp_path: Path, currency: str, prices: range) -> None:
+    lines = [{"sku": "a", "amount_minor": price} for price in prices]
+    (tmp_path / "a.jsonl").write_bytes(json_of(PURCHASE) + b"\n")
+    seen = InputWarnings([open_input(tmp_path / "a.jsonl")], [])
+    seen.look_at(0, admitted(admit_json(json_of(PURCHASE, currency=currency, lines=lines))))
+    assert seen.told() == []
+
+
+def test_an_import_says_whether_its_facts_are_new(shop: Path) -> None:
+    arguments = export(shop, ROWS, SCALED)
+    assert "2 facts taken in (" in run(shop, "import", *arguments, "--no-project").out
+    (shop / "till.csv").write_text(ROWS + "\n", encoding="utf-8")
+    again = run(shop, "import", *arguments, "--no-project").out
+    assert "2 facts taken in, not all of them new (" in again
+    (shop / "till.csv").write_text(ROWS + "3,2026-11-03 09:30,,tea,12,5.00\n", encoding="utf-8")
+    assert "3 facts taken in, not all of them new (" in run(shop, "import", *arguments, "--no-project").out
