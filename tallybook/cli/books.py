@@ -17,6 +17,9 @@ AsIs = Annotated[bool, typer.Option("--as-is", help="Keep the order of the files
 AcceptTooOld = Annotated[
     bool, typer.Option("--accept-too-old", help="Go on although some facts are beyond the horizon (they are refused).")
 ]
+AcceptRoundedIds = Annotated[
+    bool, typer.Option("--accept-rounded-ids", help="Go on although all long ids of a kind end in zeros.")
+]
 NoProject = Annotated[bool, typer.Option("--no-project", help="Only the books; the tables are filled later.")]
 Processes = Annotated[
     int | None,
@@ -29,6 +32,7 @@ class _Options(NamedTuple):
 
     as_is: bool
     accept_too_old: bool
+    accept_rounded_ids: bool
     project: bool
     processes: int | None
     are_of_inbox: bool = False
@@ -50,6 +54,7 @@ def import_(
     form: FormatOption = None,
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
+    accept_rounded_ids: AcceptRoundedIds = False,
     no_project: NoProject = False,
     processes: Processes = None,
 ) -> None:
@@ -60,7 +65,7 @@ def import_(
 
     Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
     """
-    options = _Options(as_is, accept_too_old, not no_project, processes)
+    options = _Options(as_is, accept_too_old, accept_rounded_ids, not no_project, processes)
     _import(Folder(context.obj), files, mapping, form, options)
 
 
@@ -76,6 +81,7 @@ def run(
     form: FormatOption = None,
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
+    accept_rounded_ids: AcceptRoundedIds = False,
     processes: Processes = None,
 ) -> None:
     """Import whatever lies in the folder's inbox, bring the tables up to date, and end.
@@ -105,7 +111,7 @@ def run(
     found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
-    options = _Options(as_is, accept_too_old, project=True, processes=processes, are_of_inbox=True)
+    options = _Options(as_is, accept_too_old, accept_rounded_ids, project=True, processes=processes, are_of_inbox=True)
     _import(folder, [str(file) for file in found], mapping, form, options)
 
 
@@ -138,6 +144,7 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
         now=now_ms(),
         as_is=options.as_is,
         accept_too_old=options.accept_too_old,
+        accept_rounded_ids=options.accept_rounded_ids,
         form=form,
         processes=options.processes,
         are_of_inbox=options.are_of_inbox,

@@ -21,7 +21,7 @@ from processors.intake.input_files import Input
 from processors.intake.merge import RECORDS_PER_REPORT, Gathered, Survey, gather
 from processors.intake.refusal import Refusal
 from schemas.bounds import DAY_MS, MAX_FUTURE_MS
-from schemas.facts import RulesetPublished
+from schemas.facts import PublishedFact, RulesetPublished
 from schemas.instants import format_instant
 from schemas.pages import AT_ITS_END, InputConsumed
 from tallybook.folder.came_in import MAX_LOOKED_UP, Key, Place, Standing, came_in_since
@@ -34,6 +34,7 @@ from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.refused_in_parts import RefusedInParts
+from tallybook.folder.rounded_ids import RoundedIds
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.screen import counted, progress
 
@@ -117,6 +118,7 @@ def import_files(
     now: int,
     as_is: bool = False,
     accept_too_old: bool = False,
+    accept_rounded_ids: bool = False,
     form: Format | None = None,
     processes: int | None = None,
     are_of_inbox: bool = False,
@@ -129,13 +131,21 @@ def import_files(
 
     Raises:
         InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
-        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given; or the
-            door's clock is behind the books.
+        FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given; or a
+            spreadsheet has cut ids, and `accept_rounded_ids` was not given; or the door's clock is behind the books.
         FolderHeld, BooksError: the books cannot be written.
         RulesetRefused: the folder's ruleset cannot be published.
     """
     with opened_inputs(files, mapping, form, are_of_inbox=are_of_inbox) as inputs:
-        return import_inputs(folder, inputs, now=now, as_is=as_is, accept_too_old=accept_too_old, processes=processes)
+        return import_inputs(
+            folder,
+            inputs,
+            now=now,
+            as_is=as_is,
+            accept_too_old=accept_too_old,
+            accept_rounded_ids=accept_rounded_ids,
+            processes=processes,
+        )
 
 
 def import_inputs(
@@ -145,6 +155,7 @@ def import_inputs(
     now: int,
     as_is: bool = False,
     accept_too_old: bool = False,
+    accept_rounded_ids: bool = False,
     resubmit_of: int = 0,
     processes: int | None = None,
 ) -> Imported:
@@ -159,6 +170,12 @@ def import_inputs(
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
         older = OlderRecords(last_tick, horizon_ms, now)
+        rounded = RoundedIds()
+
+        def judge(fact: PublishedFact) -> Refusal | None:
+            rounded.look_at(fact)
+            return older.judge(fact)
+
         importer = Importer(
             session.rounds,
             inputs,
@@ -173,11 +190,13 @@ def import_inputs(
         )
         with (
             progress("reading", None) as tick,
-            importer.gather(past.consumed, older_than, tick, older.judge) as gathered,
+            importer.gather(past.consumed, older_than, tick, judge) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
+            for line in () if accept_rounded_ids else rounded.told():
+                raise FolderRefused(f"{line}. Nothing was changed. If the ids are whole: --accept-rounded-ids")
             published = ensure_published(session.rounds, folder, now)
             done = _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
         done.mended_since = came_in_since(session.log, importer.standing)

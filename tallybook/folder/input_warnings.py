@@ -18,7 +18,7 @@ from processors.zones import zone_data
 from schemas.facts import ONE_UNIT_MILLI, PublishedFact, PurchaseRecorded, RulesetPublished
 from tallybook.folder.doubtful_amounts import Amounts
 from tallybook.folder.folder import load_published
-from tallybook.folder.rounded_ids import KEPT_DIGITS, RoundedIds
+from tallybook.folder.rounded_ids import RoundedIds
 from tallybook.screen import counted
 
 MAX_NAMED: Final = 5
@@ -133,13 +133,7 @@ class InputWarnings:
 
     def _of_rounded_ids(self) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):
-            for field, example in file.rounded.told():
-                yield (
-                    f"{one.shown}: each {field} of more than {KEPT_DIGITS} digits ends in zeros, such as "
-                    f"{quoted(example)}: a spreadsheet keeps {KEPT_DIGITS} digits of a number, and two ids may have "
-                    "become one. Export them as text (in a spreadsheet: give the column the format Text before the "
-                    "numbers come in)"
-                )
+            yield from (f"{one.shown}: {line}" for line in file.rounded.told())
 
     def _of_amounts(self) -> Iterator[str]:
         for one, file in zip(self._inputs, self._files, strict=True):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from processors.intake.refusal import quoted
 from schemas.facts import PublishedFact
 
 # How many digits of a number a spreadsheet keeps (IEEE 754 doubles, as they are shown).
@@ -14,7 +15,7 @@ FIELDS: Final = ("event_id", "order_id", "member_id", "referrer_id", "referee_id
 
 
 class RoundedIds:
-    """Looks at the ids of one file; a field in which a long number has all its digits is looked at no further."""
+    """Looks at the ids of files; a field in which a long number has all its digits is looked at no further."""
 
     def __init__(self) -> None:
         self._ending_in_zeros: dict[str, set[str]] = {field: set() for field in FIELDS}
@@ -32,8 +33,12 @@ class RoundedIds:
             elif len(held) < MAX_HELD:
                 held.add(value)
 
-    def told(self) -> Iterator[tuple[str, str]]:
-        """Each field whose long numbers all end in zeros, and one of them."""
+    def told(self) -> Iterator[str]:
+        """What to say of each field whose long numbers all end in zeros."""
         for field, held in self._ending_in_zeros.items():
             if len(held) >= ENOUGH:
-                yield field, min(held)
+                yield (
+                    f"each {field} of more than {KEPT_DIGITS} digits ends in zeros, such as {quoted(min(held))}: a "
+                    f"spreadsheet keeps {KEPT_DIGITS} digits of a number, and two ids may have become one. Export them "
+                    "as text (in a spreadsheet: give the column the format Text before the numbers come in)"
+                )

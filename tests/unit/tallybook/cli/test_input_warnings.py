@@ -162,14 +162,29 @@ def test_an_empty_file_of_events_is_told_among_others(shop: Path) -> None:
 LONG = "4987650000001"
 
 
+def rows(first: int, last_digit: int, count: int = 10) -> str:
+    """Orders of members with long ids, of which the last one alone may not end in 0."""
+    made = [f"{first + at},2026-11-02 18:00,{LONG}{20 + at}0,tea,1,10.00" for at in range(count - 1)]
+    last = f"{first + count},2026-11-02 18:00,{LONG}{20 + count}{last_digit},tea,1,10.00"
+    return "\n".join([ROWS.splitlines()[0], *made, last, ""])
+
+
+def test_an_import_of_ids_that_a_spreadsheet_has_cut_is_refused_before_it_begins(shop: Path) -> None:
+    arguments = export(shop, rows(10, 0), SCALED)
+    refused = run(shop, "import", *arguments)
+    assert refused.code == 3
+    said = " ".join(refused.err.split())
+    assert f"each member_id of more than 15 digits ends in zeros, such as '{LONG}200'" in said
+    assert "Nothing was changed. If the ids are whole: --accept-rounded-ids" in said
+    assert run(shop, "run", stdin=b"").code == 0
+    (told,) = warnings(shop, "import", *arguments, "--accept-rounded-ids")
+    assert "ends in zeros" in told
+
+
 @pytest.mark.parametrize("command", ["check", "import"])
 def test_ids_that_a_spreadsheet_has_cut_to_fifteen_digits_are_told(shop: Path, command: str) -> None:
-    def rows(first: int, last_digit: int, count: int = 10) -> str:
-        made = [f"{first + at},2026-11-02 18:00,{LONG}{20 + at}0,tea,1,10.00" for at in range(count - 1)]
-        last = f"{first + count},2026-11-02 18:00,{LONG}{20 + count}{last_digit},tea,1,10.00"
-        return "\n".join([ROWS.splitlines()[0], *made, last, ""])
-
-    (told,) = warnings(shop, command, *export(shop, rows(10, 0), SCALED))
+    accepted = ["--accept-rounded-ids"] if command == "import" else []
+    (told,) = warnings(shop, command, *accepted, *export(shop, rows(10, 0), SCALED))
     assert told.startswith(
         f"{shop / 'till.csv'}: each member_id of more than 15 digits ends in zeros, such as '{LONG}200': "
         "a spreadsheet keeps 15 digits of a number"
