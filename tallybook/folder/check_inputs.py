@@ -26,6 +26,7 @@ from tallybook.folder.input_totals import Totals
 from tallybook.folder.input_warnings import InputWarnings
 from tallybook.folder.inputs import chosen_lines, unknown_lines, unmet_lines
 from tallybook.folder.journal_keys import JournalKeys, Known
+from tallybook.folder.look_alikes import look_alikes
 from tallybook.folder.older_records import TAKEN_IN
 from tallybook.folder.publish_rules import newest_ruleset, publication_of, publications_in
 from tallybook.folder.refusals import Refusals
@@ -161,6 +162,7 @@ class _Check:
             self._read_again()
             names = {one.name: number for number, one in enumerate(self._inputs)}
             checked.refusals.sort(key=lambda row: (names[row["input"]], row["record"]))
+        checked.warnings += look_alikes(checked.totals.members)
         return checked
 
     def _read_again(self) -> None:

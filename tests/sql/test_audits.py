@@ -330,6 +330,26 @@ def test_letters_of_every_script_are_compared(store: ClickHouse) -> None:
     assert sorted(map(str, found)) == sorted(str(in_order(*pair)) for pair in alike)
 
 
+def test_numbers_are_compared_without_their_first_zeros(store: ClickHouse) -> None:
+    assert looking_alike(store, "00008800", "8800", "88", "0", "00") == [["0", "00"], ["00008800", "8800"]]
+
+
+def test_phone_numbers_are_compared_in_all_their_forms(store: ClickHouse) -> None:
+    alike = [
+        ("+8613900001111", "8613900001111", "008613900001111", "139-0000-1111", "139 0000 1111", "13900001111"),
+        ("+49 170 1234567", "0049 170 1234567", "0170 1234567", "(0170) 123-4567"),
+        ("+1 212-555-0123", "(212) 555-0123", "212.555.0123", "1 212 555 0123"),
+    ]
+    found = looking_alike(store, *(member for group in alike for member in group))
+    assert sorted(map(str, found)) == sorted(str(in_order(*group)) for group in alike)
+
+
+def test_other_numbers_are_other_members(store: ClickHouse) -> None:
+    assert (
+        looking_alike(store, "8800", "88001", "1-2", "12", "2026-11-01", "20261101", "4917012345678", "a07", "a7") == []
+    )
+
+
 def test_other_letters_are_other_members(store: ClickHouse) -> None:
     members = ["anna", "annb", "ann", "anna1", "ännä", "аnna"]  # noqa: RUF001 -- the last begins in Cyrillic
     assert looking_alike(store, *members) == []
