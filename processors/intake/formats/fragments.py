@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from processors.intake.formats.keyless import KeylessRows
 from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
 from processors.intake.refusal import Problem, quoted
@@ -23,6 +25,9 @@ _AS_MESSAGE: Final = b"m"
 _PICKLED: Final = b"p"
 # Fields whose columns can tell apart two orders of the same number.
 KEY_FIELDS: Final = ("store_id", "occurred_at")
+# Without one of these no order is taken in; and a key of several columns of which one is blank.
+_NEEDED: Final = frozenset({"event_id", "order_id", "occurred_at"})
+_HALF: Final = re.compile("^/|//|/$")
 
 
 class TableRow(msgspec.Struct, gc=False):
@@ -113,6 +118,8 @@ class Fragments:
     With `fill`, a row that names no order goes on with the row above. Where that one names a new order, and says hardly
     anything of it, it may be a page's subtotal that stands among the rows of the order before: then the rows below it
     belong to either of the two. `above` is what the rows of the files before said.
+
+    Without `fill`, a row that names no order spoils the order above it, which may go on there (see KeylessRows).
     """
 
     def __init__(
@@ -128,6 +135,13 @@ class Fragments:
         self._is_first = True
         self._last_key: str | None = None
         self._key_above: str | None = None  # that of the row directly above, if it is sure
+        self._keyless = KeylessRows(plan, self._product_at)
+        # The order that a row without a key may go on with, where the mapping has no `fill`, and what its head says.
+        self._further_of = self._above.further_of
+        self._is_composite = len(plan.mapping.group_by or ()) > 1
+        keys = frozenset(plan.mapping.group_by or ())
+        self._beside_key = [at for at, slot in enumerate(plan.of_order) if keys.isdisjoint(slot.columns)]
+        self._needed = [at for at, slot in enumerate(plan.head) if slot.field in _NEEDED]
         self._first_that_says: int | None = None  # the number of the first row that names an order, or is broken
         self._waiting: list[TableRow] = []
         self._waiting_bytes = 0
@@ -140,8 +154,7 @@ class Fragments:
             if not fills and self._open is not None and key == self._open.key and row.problem is None:
                 self._add(self._open, row)  # as most rows are
                 continue
-            if fills and row.problem is None and not row.is_orphan:
-                row, key = self._filled(row)  # noqa: PLW2901 - what names no order may be broken
+            row, key = self._filled(row) if fills else self._unfilled(row)  # noqa: PLW2901 - what names no order may be broken
             self._key_above = key if row.problem is None else None
             if self._first_that_says is None and (key is not None or row.problem is not None or row.is_orphan):
                 self._first_that_says = row.number
@@ -153,10 +166,11 @@ class Fragments:
                 self._open = None
                 yield fragment
             if key is not None and row.problem is None:
-                if self._waiting:
-                    yield from self._settled(key)
-                self._last_key = key
                 self._open = self._begun(row, key)
+                if fills or self._is_order(row, self._open):
+                    yield from self._settled(key)
+                    self._last_key = key
+                    self._further_of = key, self._open.head
             else:
                 self._waiting.append(row)
                 self._waiting_bytes += row.size
@@ -166,14 +180,48 @@ class Fragments:
         if self._open is not None:
             self._open.ends = True
             yield self._open
-        last = list(self._settled(None))
+        last = list(self._settled(None, at_end=True))
+        self._above.further_of = self._further_of
         if last and isinstance(last[-1], Fragment):
             last[-1].ends = True
         yield from last
 
+    def _unfilled(self, row: TableRow) -> tuple[TableRow, str | None]:
+        """A row of a table without `fill`, and the key that it says; if none, with the one it may go on with."""
+        key = row.key
+        if row.problem is not None:
+            self._further_of = None
+        elif key is not None and self._is_composite and _HALF.search(key) and self._lacks(row):
+            key = None  # where no more than the store is known, say, the row is refused in any case
+        if key is None and row.problem is None and not row.is_orphan and self._further_of is not None:
+            above, head = self._further_of
+            if not self._is_another(head, self._head_of(row.said)):
+                return replace(row, candidates=[above]), None
+        return row, key
+
+    def _lacks(self, row: TableRow) -> bool:
+        """Whether a row says nothing in a field without which no order is taken in."""
+        head = self._head_of(row.said)
+        return any(head[at] is None for at in self._needed)
+
+    def _is_another(self, head: Sequence[Any], other: Sequence[Any]) -> bool:
+        """Whether a row that names no order has a time or a member, say, that is not the one of the order above."""
+        return any(other[at] != head[at] and not self._plan.is_blank(other[at]) for at in self._beside_key)
+
+    def _is_order(self, row: TableRow, begun: Fragment) -> bool:
+        """Whether a row that names an order may be one's, and no page's subtotal; the latter is refused by itself."""
+        return self._is_whole(row, begun) or not self._may_be_none(row)
+
+    def _is_whole(self, row: TableRow, begun: Fragment) -> bool:
+        """Whether a row has a time and a product."""
+        has_product = self._product_at is None or row.line[self._product_at] is not None
+        return has_product and begun.occurred_at is not None
+
     def _filled(self, row: TableRow) -> tuple[TableRow, str | None]:
         """A row, and the key that it says, or that the row above says."""
         above, key = self._above, row.key
+        if row.problem is not None or row.is_orphan:
+            return row, key
         if key is None:
             return (row, self._key_above) if above.doubted is None else (self._between(row, above.doubted), None)
         if key != self._key_above:
@@ -246,12 +294,16 @@ class Fragments:
         if fragment.size <= MAX_EVENT_BYTES and len(fragment.raw) < MAX_ROWS:
             fragment.raw.append(row.raw)
 
-    def _settled(self, after: str | None) -> Iterator[Piece]:
+    def _settled(self, after: str | None, *, at_end: bool = False) -> Iterator[Piece]:
         """The rows that waited for the order after them. One that names no order, and stands in none, is alone."""
         before = self._last_key
         for row in self._waiting:
             if row.problem is not None:
                 yield BrokenRow(row, before, after)
+            elif row.candidates and self._may_go_on(row, before, after, at_end=at_end):
+                key = row.candidates[0]
+                problem = self._keyless.below(row.at_line, quoted(key), row.raw, row.line)
+                yield BrokenRow(replace(row, key=key, candidates=(), problem=problem), before, after)
             elif before is not None and before == after:
                 message = f"line {row.at_line} names no order, and stands between the rows of one: give it its key"
                 yield BrokenRow(replace(row, problem=Problem("missing_field", message)), before, after)
@@ -259,9 +311,15 @@ class Fragments:
                 alone = self._begun(row, "")
                 alone.leads = self._first_that_says is None or row.number < self._first_that_says
                 alone.begins = alone.leads
+                if not self._fills and not self._is_whole(row, alone):
+                    alone.problem = self._keyless.alone(row.at_line, row.raw, row.line, at_end=at_end)
                 yield alone
         self._waiting.clear()
         self._waiting_bytes = 0
+
+    def _may_go_on(self, row: TableRow, before: str | None, after: str | None, *, at_end: bool) -> bool:
+        is_no_line = self._keyless.is_no_line(row.raw, row.line, at_end=at_end)
+        return not is_no_line or (before is not None and before == after)
 
 
 class Heads(NamedTuple):

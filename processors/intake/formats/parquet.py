@@ -155,7 +155,7 @@ class ParquetReader:
     def _chosen_by(self, mapping: ColumnMapping) -> list[str]:
         """The columns by which rows are chosen; the first one of the file before the others."""
         named = [name for name in (*mapping.only, *mapping.leave_out) if name != FIRST_CELL]
-        keys = [*(mapping.group_by or ()), *head_columns(mapping)] if mapping.fill else []
+        keys = [*(mapping.group_by or ()), *head_columns(mapping)]
         return [self._file.schema_arrow.names[0], *named, *(name for name in keys if name not in PLACE_COLUMNS)]
 
     def _chosen(

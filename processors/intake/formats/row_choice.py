@@ -18,7 +18,8 @@ class RowsAbove:
     """Remembers what the rows of one command's files said so far, where a blank cell says what the rows above say.
 
     `left_out` says that the last row that names an order was left out. `doubted` is the key of the last row that names
-    one, if it may be none (see Fragments).
+    one, if it may be none (see Fragments). `further_of` is the order that a row without a key may go on with where the
+    mapping has no `fill`, and its head as it was read.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class RowsAbove:
         self.said: dict[str, str] = {}
         self.left_out = False
         self.doubted: str | None = None
+        self.further_of: tuple[str, Sequence[Any]] | None = None
         self._orders: dict[Key, dict[str, str]] = {}
         self._named: dict[str, None] = {}
 
@@ -75,9 +77,10 @@ class RowChoice:
         if unknown is not None:
             for column, _, values in (*self._out, *self._only):
                 unknown.look_for(column, values)
-        self._keys = [at[column] for column in mapping.group_by or () if column in at] if mapping.fill else []
+        self._group = [at[column] for column in mapping.group_by or () if column in at]
+        self._keys = self._group if mapping.fill else []
         self._heads = [(column, at[column]) for column in head_columns(mapping) if column in at]
-        self._out_by_key = [(at, values) for _, at, values in self._out if at in self._keys]
+        self._out_by_key = [(at, values) for _, at, values in self._out if at in self._group]
         self._blanks = frozenset(["", *mapping.null_values])
         self._above = RowsAbove() if above is None else above
         self._said_above: dict[str, str] = {}
@@ -94,10 +97,18 @@ class RowChoice:
         """Whether a row is taken. Of a row that has not `width` cells only the first cell is looked at."""
         self._names_an_order = True
         taken = self._takes(cells, width)
+        if not self._keys and (self._above.left_out or not taken):
+            self._names_an_order = self._says_a_key(cells, width)
         self.is_orphan = taken and not self._names_an_order and self._above.left_out
         if self._names_an_order:
             self._above.left_out = not taken
         return taken
+
+    def _says_a_key(self, cells: Sequence[Any], width: int) -> bool:
+        """Whether a row names an order where no blank cell is filled; of a broken row it is not known."""
+        if len(cells) != width or not self._group:
+            return bool(self._group) and width == 0
+        return any(self._said(cells[at]) for at in self._group) and not self._is_left_out_by_key(cells, whole=True)
 
     def _takes(self, cells: Sequence[Any], width: int) -> bool:
         first = self._said(cells[0]) if cells else ""

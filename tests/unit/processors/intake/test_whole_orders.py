@@ -414,6 +414,8 @@ def test_a_row_without_a_key_between_the_rows_of_one_order_belongs_to_it(tmp_pat
     taken = read_rows(tmp_path, [ANNA, ANNA_BUN.replace("7001", ""), ANNA_BUN, BERT])
     assert taken.orders.keys() == {"7002"}
     taken = read_rows(tmp_path, [ANNA, ANNA_BUN.replace("7001", ""), BERT])
+    assert taken.orders.keys() == {"7002"}
+    taken = read_rows(tmp_path, [ANNA, ANNA_BUN.replace("7001", "").replace("anna", "zoe"), BERT])
     assert taken.orders.keys() == {"7001", "7002"}
     assert len(taken.refused) == 1
 

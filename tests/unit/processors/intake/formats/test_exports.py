@@ -401,7 +401,7 @@ def test_what_the_door_refuses_names_the_column(tmp_path: Path) -> None:
     how = mapping(attributes={"note": "Bemerkung"})
     content = (
         "order,member,time,sku,paid,Bemerkung\n"
-        f"o-1,anna,{AT},tea,,ok\no-2,anna,{AT},tea,2.50,{'x' * 501}\n,anna,{AT},tea,2.50,ok\n"
+        f"o-1,anna,{AT},tea,,ok\no-2,anna,{AT},tea,2.50,{'x' * 501}\n,bert,{AT},tea,2.50,ok\n"
     )
     reads = read_file(tmp_path / "a.csv", content, how)
     assert [problem(read).partition(" (")[2] for read in reads] == [
