@@ -329,7 +329,10 @@ class WholeOrders:
             head = self._plan.filled(first.head, piece.head)
             if self._plan.differ(first.head, head):
                 heads = Heads(first.head, first.said), Heads(head, piece.said)
-                return disagreement(self._plan, *heads, self._where(first, piece))
+                other = f"line {piece.at_line}"
+                if piece.rank != first.rank:
+                    other += f" of {self._names[piece.rank]}"
+                return disagreement(self._plan, *heads, self._where(first, piece), other)
         return None
 
     def _where(self, one: Fragment, other: Fragment) -> str:

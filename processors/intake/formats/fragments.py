@@ -284,8 +284,8 @@ class Fragments:
             head = self._head_of(said)
             if self._plan.differ(fragment.head, head):
                 other = Heads(head, row.said)
-                where = f"lines {fragment.last_line} and {row.at_line}"
-                fragment.problem = disagreement(self._plan, Heads(fragment.head, fragment.said), other, where)
+                where = f"lines {fragment.last_line} and {row.at_line}", f"line {row.at_line}"
+                fragment.problem = disagreement(self._plan, Heads(fragment.head, fragment.said), other, *where)
         fragment.rows += 1
         fragment.last_line = row.at_line
         fragment.size += row.size + 1
@@ -329,12 +329,17 @@ class Heads(NamedTuple):
     said: Sequence[Any]
 
 
-def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
+def disagreement(plan: Plan, first: Heads, other: Heads, where: str, at_other: str) -> Problem:
     """The problem that rows of one order, which stand at `where`, differ where an order has one value.
 
+    A cell that is refused by itself goes before; `at_other` is the place of the other row.
     Where they differ in time or place, numbers that begin anew each day or at each till may be the cause.
     """
     slots = plan.of_order
+    for heads, place in ((first, ""), (other, f"{at_other}: ")):
+        for cell in heads.read:
+            if isinstance(cell, Problem):
+                return Problem(cell.reason, place + cell.message, cell.field)
     apart = [at for at, cell in enumerate(first.read) if cell != other.read[at]]
     at = next((each for each in apart if plan.is_blank(other.said[each])), apart[0])
     columns = [column for each in apart if slots[each].field in KEY_FIELDS for column in slots[each].columns]
@@ -352,11 +357,21 @@ def disagreement(plan: Plan, first: Heads, other: Heads, where: str) -> Problem:
         )
         if all(slots[each].field == "occurred_at" for each in apart):
             hint += "; or where each row has a time of its own, write of_first_row: [occurred_at]"
+    one, two = _from_where_they_differ(one, two)
     message = (
         f"{where} are rows of one order, but {quoted(column)} is {quoted(one)} in one and {quoted(two)} in the other: "
         f"{hint}"
     )
     return Problem("duplicate_row", message)
+
+
+def _from_where_they_differ(one: Any, two: Any) -> tuple[Any, Any]:
+    """Two values for a message, which cuts long texts: without what both begin with, where they would look the same."""
+    if not isinstance(one, str) or not isinstance(two, str) or quoted(one) != quoted(two):
+        return one, two
+    pairs = enumerate(zip(one, two, strict=False))
+    same = next((at for at, (first, second) in pairs if first != second), min(len(one), len(two)))
+    return "…" + one[same:], "…" + two[same:]
 
 
 def encode_fragment(fragment: Fragment) -> bytes:
