@@ -33,7 +33,7 @@ def list_(
 ) -> None:
     """List the newest refused records: why each was refused, where it came from, and whether it was sent again.
 
-    `came in` says that an event of its source and id is in the books, from a table that was mended perhaps.
+    `came in` says that an event of its source and id came in since, from a table that was mended perhaps.
 
     Of a stream no more is read than needed, and `sent again` is known only of records that were refused again.
 

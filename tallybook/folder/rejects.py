@@ -13,7 +13,7 @@ from processors.intake.input_files import open_input
 from processors.intake.refusal import EVENT_HEADER, event_of, one_line
 from schemas.instants import format_instant
 from schemas.pages import Reject
-from tallybook.folder.came_in import places_under
+from tallybook.folder.came_in import came_in_after
 from tallybook.folder.folder import Folder, FolderRefused
 from tallybook.folder.import_files import Imported, import_inputs
 from tallybook.screen import note
@@ -52,18 +52,15 @@ def kept_rejects(folder: Folder, reason: str = "") -> KeptRejects:
 
 
 def came_in(folder: Folder, rejects: Sequence[Reject]) -> frozenset[int]:
-    """The numbers of those rejects whose source and event id an event of the journal has, mended in a file perhaps.
+    """The numbers of those rejects whose event came in since: one of the same source and event id, in a mended file.
 
     A `conflict` is left out: it is refused for that very event. The journal is read if there is anything to look for.
     """
-    wanted: dict[tuple[str, str], list[int]] = {}
-    for reject in rejects:
-        if reject.source and reject.event_id and reject.reason != "conflict":
-            wanted.setdefault((reject.source, reject.event_id), []).append(reject.number)
-    if not wanted:
+    asked = [one for one in rejects if one.source and one.event_id and one.reason != "conflict"]
+    if not asked:
         return frozenset()
     with folder.reading() as log:
-        return frozenset(number for key, _ in places_under(log, wanted) for number in wanted[key])
+        return came_in_after(log, asked)
 
 
 def reject_named(kept: KeptRejects, number: int) -> Reject:

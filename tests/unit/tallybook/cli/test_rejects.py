@@ -119,6 +119,24 @@ def test_what_came_in_from_a_mended_table_is_told(folder: Path, tmp_path: Path) 
     assert (result.code, "2 records refused again, but mended since" in result.out) == (0, True)
 
 
+def test_an_event_that_came_in_before_its_return_was_refused_is_not_told_as_the_return(
+    folder: Path, tmp_path: Path
+) -> None:
+    at = "2026-11-14T10:00:00Z"
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text(
+        "{type: PurchaseRecorded, source: till, group_by: id, fields: {event_id: id, order_id: id, occurred_at: at}, "
+        "constants: {currency: EUR}, lines: {sku: id, amount_minor: paid}, scale: {amount_minor: 100}}",
+        encoding="utf-8",
+    )
+    rows = [f"t-1,{at},5.00", f"t-1,{at},-1.00", f"t-1,{at},-5.00"]
+    for name, count, code, told in (("g1.csv", 2, 0, []), ("g2.csv", 3, 4, [False]), ("g1.csv", 2, 0, [False])):
+        (tmp_path / name).write_text("\n".join(["id,at,paid", *rows[:count], ""]), encoding="utf-8")
+        assert run(folder, "import", str(tmp_path / name), "--mapping", str(mapping)).code == code
+        found = run(folder, "rejects", "list", "--json").json()["rejects"]
+        assert [one["came_in"] for one in found if one["reason"] == "negative_order"] == told
+
+
 def imported(shop: Path, name: str, *members: object) -> tuple[int, bool]:
     """The exit code for a file of check-ins that share one id, and whether a refused one is said to be mended."""
     event = {"type": "CheckedIn", "source": "app", "event_id": "c-1", "occurred_at": "2026-11-14T10:00:00Z"}
