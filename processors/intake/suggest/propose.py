@@ -23,11 +23,13 @@ from processors.intake.suggest.cells_seen import (
 )
 from processors.intake.suggest.known_names import FOOTER, NO_SALE, rank_of
 from processors.intake.suggest.look import Table
+from processors.intake.suggest.members import are_masked, find_member
 
 FILE_AND_ROW: Final = ["@file", "@row"]
 SHORT_NUMBER: Final = 5  # a number of an order with so many digits may begin anew each day, or at each till
+MEMBER: Final = "member"
 _MEANINGS: Final = (
-    "order", "when", "member", "currency", "store", "till", "tender", "channel", "kind",
+    "order", "when", MEMBER, "currency", "store", "till", "tender", "channel", "kind",
     "quantity", "price", "discount", "shipping", "amount", "sku", "category", "brand",
 )  # fmt: skip
 _MUST_BE_NUMBERS: Final = {"quantity", "price", "discount", "shipping", "amount"}
@@ -77,7 +79,7 @@ def _by_preset(table: Table, name: str, preset: Preset, home: Home | None) -> Pr
         proposal.settings["constants"] = {"currency": currency}
         proposal.doubt("constants.currency", doubt)
     when = _columns_of(preset.mapping["fields"]["occurred_at"])[0]
-    order, doubt = date_order(_cells(table, when))
+    order, doubt = _order_of_dates(table, when)
     if order not in {preset.mapping.get("date_order", "ymd"), "ymd"}:
         proposal.settings["date_order"] = order
         proposal.doubt("date_order", doubt)
@@ -99,8 +101,10 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
     for meaning, name in (("member", "member_id"), ("store", "store_id"), ("tender", "tender"), ("channel", "channel")):
         if meaning in found:
             fields[name] = found[meaning]
-    if "member" in found:
-        _look_at_members(table, found["member"], proposal, "fields.member_id")
+    if MEMBER in found:
+        apart = {column for meaning, column in found.items() if meaning in {"order", "when"}}
+        doubts = find_member(table, apart).doubts
+        _look_at_members(table, found[MEMBER], proposal, "fields.member_id", doubts)
     else:
         proposal.remarks.append("No column seems to name the member: without member_id every order is a guest's.")
     settings["fields"] = fields
@@ -129,6 +133,11 @@ def _found(table: Table) -> dict[str, str]:
     found: dict[str, str] = {}
     taken: set[str] = set()
     for meaning in _MEANINGS:
+        if meaning == MEMBER:
+            if (member := find_member(table, taken).column) is not None:
+                found[meaning] = member
+                taken.add(member)
+            continue
         ranked = sorted(
             (rank, at, column)
             for at, column in enumerate(table.header)
@@ -192,10 +201,16 @@ def _name_the_time(
         zone, doubt = zone_of(table.header, _cells(table, "Time Zone"), home)
         proposal.settings["timezone"] = zone
         proposal.doubt("timezone", doubt)
-    order, doubt = date_order(cells)
+    order, doubt = _order_of_dates(table, when)
     if order != "ymd":
         proposal.settings["date_order"] = order
         proposal.doubt("date_order", doubt)
+
+
+def _order_of_dates(table: Table, column: str) -> tuple[str, str]:
+    """The order of year, month and day, and a doubt about it, which says how far was looked; it may be empty."""
+    order, doubt = date_order(_cells_to_the_end(table, column))
+    return order, f"{doubt} {table.looked_at}".strip() if doubt else ""
 
 
 def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal, mark: str) -> None:
@@ -257,15 +272,19 @@ def _read_as_text(table: Table, proposal: Proposal, below: Mapping[str, Any]) ->
             proposal.settings[name] = "tab" if seen == "\t" else seen
 
 
-def _look_at_members(table: Table, column: str, proposal: Proposal, path: str) -> None:
-    if any("@" in cell for cell in _cells(table, column)):
-        told = (
+def _look_at_members(table: Table, column: str, proposal: Proposal, path: str, doubts: Sequence[str] = ()) -> None:
+    cells = _cells_to_the_end(table, column)
+    told = []
+    if are_masked(cells):
+        told.append(
+            f"{column} is masked with stars, so that different people may look the same: name a column that is not"
+        )
+    told += doubts
+    if any("@" in cell for cell in cells):
+        told.append(
             f"{column} holds mail addresses: members are better known by an id of yours, as the books keep it for ever"
         )
-        proposal.doubt(path, told)
-    if any("*" in cell for cell in _cells(table, column)):
-        told = f"{column} is masked with stars, so that different people may look the same: name a column that is not"
-        proposal.doubt(path, told)
+    proposal.doubt(path, "; ".join(told))
 
 
 def _splits(table: Table, key: str, column: str, until: int | None = None) -> bool:
@@ -307,6 +326,11 @@ def _has_blank_heads(table: Table, fields: Mapping[str, Any]) -> bool:
 def _cells(table: Table, column: str | None) -> list[str]:
     """The cells of a column that say something."""
     return [cell for cell in _all(table, column) if cell] if column in table.header else []
+
+
+def _cells_to_the_end(table: Table, column: str) -> list[str]:
+    """The same, with those of the last rows."""
+    return [cell for cell in table.cells_to_the_end(column) if cell] if column in table.header else []
 
 
 def _all(table: Table, column: str | None) -> list[str]:
