@@ -1,17 +1,22 @@
 """Finds what was paid for a line: the column, or the columns, that names, repeats and arithmetic speak for."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import permutations
 from typing import Any, Final, NamedTuple
 
-from processors.intake.suggest.cells_seen import is_number, number
+from processors.intake.suggest.cells_seen import is_date, is_number, number
 from processors.intake.suggest.known_names import rank_of
 from processors.intake.suggest.look import Table
 
 AMOUNT: Final = "amount"
+_DECIMALS: Final = re.compile(r"\d[.,]\d\d(?!\d)")
+_TOTAL: Final = "{} is the same in all rows of each order: as an order's total it would be paid for every line"
 _ZERO: Final = Decimal(0)
+
+Orders = Sequence[Sequence[Mapping[str, str]]]
 
 
 class Paid(NamedTuple):
@@ -31,24 +36,40 @@ def paid_for_lines(table: Table, found: Mapping[str, str], key: Sequence[str], m
     quantity, price = found.get("quantity"), found.get("price")
     factors = [quantity, price] if quantity and price else []
     orders = _orders(table, key)
-    known = [column for column in named_amounts(table, found) if not is_of_the_order(table, column, key, factors)]
-    of_order = [column for column in named_amounts(table, found) if column not in known]
-    discount = found.get("discount")
+    named, discount = named_amounts(table, found), found.get("discount")
+    of_order = [
+        column
+        for column in named
+        if is_of_the_order(table, column, key, factors) or _is_a_total(orders, column, factors, discount, mark)
+    ]
+    known = [column for column in named if column not in of_order]
     shared = discount is not None and is_of_the_order(table, discount, key, factors)
     if factors and not known:
         taken = [discount] if discount and not shared else []
         source: Any = {"times": factors, "minus": taken} if taken else {"times": factors}
         return _beside_totals(Paid(source), orders, of_order, discount if shared else None, mark)
     if not known:
-        amount = next(iter(of_order), None) or price or _last_number(table, found)
-        return Paid(amount, doubt="it must be what was paid for the whole line")
+        return _without_amounts(table, found, of_order, orders)
     if (after := _after_discount(table, known, None if shared else discount, mark)) is not None:
         return _beside_totals(Paid(after), orders, of_order, discount if shared else None, mark)
     paid, is_sure = _by_arithmetic(table, found, known[0], None if shared else discount, mark)
     if len(known) > 1 and not is_sure:
         others = " or ".join(known[1:])
         paid = paid._replace(doubt=f"it must be what was paid for the line, after discounts: is that {others}?")
+    elif not factors and not paid.doubt and _is_the_same(orders, known[0]):
+        paid = paid._replace(doubt=_TOTAL.format(known[0]))
     return _beside_totals(paid, orders, of_order, discount if shared else None, mark)
+
+
+def _without_amounts(table: Table, found: Mapping[str, str], totals: Sequence[str], orders: Orders) -> Paid:
+    """What there is where no column seems to hold what was paid for a line; of totals of orders it is told."""
+    if not totals:
+        amount = found.get("price") or _last_number(table, found)
+        return Paid(amount, doubt="it must be what was paid for the whole line")
+    told = _TOTAL.format(totals[0])
+    if (other := found.get("price") or _like_an_amount(table, found, totals, orders)) is not None:
+        return Paid(other, doubt=f"it must be what was paid for the whole line; {told}")
+    return Paid(totals[0], doubt=f"{told}; export what was paid for each line too, and name that column")
 
 
 def named_amounts(table: Table, found: Mapping[str, str]) -> list[str]:
@@ -72,6 +93,23 @@ def is_of_the_order(table: Table, column: str, key: Sequence[str], of_lines: Seq
         if len({tuple(row[name] for name in lines) for row in rows}) > 1
     ]
     return bool(several) and all(len(amounts) == 1 for amounts in several)
+
+
+def _is_the_same(orders: Orders, column: str) -> bool:
+    """Whether there are orders of several rows, and all rows of each have one amount in this column."""
+    several = [rows for rows in orders if len(rows) > 1]
+    return bool(several) and all(len({row[column] for row in rows if row[column]}) == 1 for rows in several)
+
+
+def _is_a_total(orders: Orders, column: str, factors: Sequence[str], discount: str | None, mark: str) -> bool:
+    """Whether a column with one amount in all rows of an order is not what quantity × price makes of its rows."""
+    if not factors or not _is_the_same(orders, column):
+        return False
+    for row in (row for rows in orders if len(rows) > 1 for row in rows):
+        worth, said = _worth(row, {"times": factors}, mark), number(row[column], mark)
+        if worth is not None and said is not None and said not in {worth, worth - _amount(row, discount, mark)}:
+            return True
+    return False
 
 
 def _after_discount(table: Table, amounts: Sequence[str], discount: str | None, mark: str) -> str | None:
@@ -111,9 +149,7 @@ def _by_arithmetic(
     return Paid(amount, doubt=doubt if any(_amount(row, shipping, mark) for row in _rows(table)) else ""), False
 
 
-def _beside_totals(
-    paid: Paid, orders: Sequence[Sequence[Mapping[str, str]]], totals: Sequence[str], shared: str | None, mark: str
-) -> Paid:
+def _beside_totals(paid: Paid, orders: Orders, totals: Sequence[str], shared: str | None, mark: str) -> Paid:
     """The same, compared with a column of the orders' totals, and with a discount of whole orders (`shared`)."""
     for total in totals:
         for rows in orders:
@@ -150,6 +186,17 @@ def _worth(row: Mapping[str, str], source: Any, mark: str) -> Decimal | None:
 def _amount(row: Mapping[str, str], column: str | None, mark: str) -> Decimal:
     """An amount without its sign; nothing is 0."""
     return abs((number(row[column], mark) if column else None) or _ZERO)
+
+
+def _like_an_amount(table: Table, found: Mapping[str, str], totals: Sequence[str], orders: Orders) -> str | None:
+    """A column of numbers with decimals whose name says nothing, and that is no total of orders either."""
+    taken = {*found.values(), *totals}
+    for column in table.header:
+        cells = [cell for cell in table.cells(column) if cell]
+        has_decimals = is_number(cells) and not is_date(cells) and _DECIMALS.search(" ".join(cells))
+        if column not in taken and has_decimals and not _is_the_same(orders, column):
+            return column
+    return None
 
 
 def _last_number(table: Table, found: Mapping[str, str]) -> str:

@@ -168,3 +168,50 @@ def test_a_table_without_a_number_has_no_amount(tmp_path: Path) -> None:
     proposal = proposed(tmp_path, "receipt,date,member,notes\nA-1,2026-11-02 09:00,anna,fine\n")
     assert proposal.settings["lines"]["amount_minor"] == "notes"
     assert "lines.amount_minor" in proposal.unsure
+
+
+IS_A_TOTAL = "实付金额 is the same in all rows of each order: as an order's total it would be paid for every line"
+REPEATED = (
+    "A1,2026/11/2 9:05,8001,龙井,1,{each[0]}100.00\nA1,2026/11/2 9:05,8001,红茶,1,{each[1]}100.00\n"
+    "A1,2026/11/2 9:05,8001,花茶,1,{each[2]}100.00\nA2,2026/11/2 9:06,8002,龙井,1,{each[0]}40.00\n"
+    "A2,2026/11/2 9:06,8002,红茶,1,{each[1]}40.00\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "each", "instead"),
+    [
+        ("", ("", "", ""), "实付金额"),
+        ("单价,", ("20.00,", "30.00,", "50.00,"), "单价"),
+        ("毛数,", ("20.00,", "30.00,", "50.00,"), "毛数"),
+    ],
+)
+def test_a_total_that_stands_on_each_line_of_its_order_is_unsure(
+    tmp_path: Path, more: str, each: tuple[str, ...], instead: str
+) -> None:
+    proposal = proposed(tmp_path, f"{HEAD},柜台,{more}实付金额\n{REPEATED.format(each=each)}")
+    assert proposal.settings["lines"]["amount_minor"] == instead
+    assert IS_A_TOTAL in proposal.unsure["lines.amount_minor"]
+
+
+def test_a_total_on_each_line_is_unsure_where_the_lines_are_alike_or_have_names_that_are_not_known(
+    tmp_path: Path,
+) -> None:
+    rows = "A1,2026/11/2 9:05,8001,龙井,1,100.00\nA1,2026/11/2 9:05,8001,龙井,1,100.00\n"
+    for head in (HEAD, HEAD.replace("商品名称", "茶")):
+        proposal = proposed(tmp_path, f"{head},件,实付金额\n{rows}")
+        assert IS_A_TOTAL in proposal.unsure["lines.amount_minor"]
+
+
+def test_equal_lines_whose_sum_the_total_says_are_computed(tmp_path: Path) -> None:
+    rows = "A1,2026/11/2 9:05,8001,龙井,1,50.00,100.00\nA1,2026/11/2 9:05,8001,龙井,1,50.00,100.00\n"
+    proposal = proposed(tmp_path, f"{HEAD},数量,单价,实付金额\n{rows}")
+    assert proposal.settings["lines"]["amount_minor"] == {"times": ["数量", "单价"]}
+    assert "lines.amount_minor" not in proposal.unsure
+
+
+def test_equal_lines_whose_amount_is_quantity_times_price_are_sure(tmp_path: Path) -> None:
+    rows = "A1,2026/11/2 9:05,8001,龙井,1,50.00,50.00\nA1,2026/11/2 9:05,8001,龙井,1,50.00,50.00\n"
+    proposal = proposed(tmp_path, f"{HEAD},数量,单价,实付金额\n{rows}")
+    assert proposal.settings["lines"]["amount_minor"] == "实付金额"
+    assert "lines.amount_minor" not in proposal.unsure
