@@ -8,7 +8,9 @@ from typing import Final
 
 NO_SALE: Final = "no-sale"
 FOOTER: Final = "footer"
-_OF_CELLS: Final = frozenset([NO_SALE, FOOTER])
+DONE: Final = "done"
+EXTRA: Final = "extra"
+_OF_CELLS: Final = frozenset([NO_SALE, FOOTER, DONE, EXTRA])
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _IN_BRACKETS: Final = re.compile(r"[(\[【].*?[)\]】]")
 

@@ -21,9 +21,10 @@ from processors.intake.suggest.cells_seen import (
     is_written_date,
     zone_of,
 )
-from processors.intake.suggest.known_names import FOOTER, NO_SALE, rank_of
+from processors.intake.suggest.known_names import FOOTER, rank_of
 from processors.intake.suggest.look import Table
 from processors.intake.suggest.members import are_masked, find_member
+from processors.intake.suggest.statuses import choose_rows
 
 FILE_AND_ROW: Final = ["@file", "@row"]
 SHORT_NUMBER: Final = 5  # a number of an order with so many digits may begin anew each day, or at each till
@@ -107,6 +108,7 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
         _look_at_members(table, found[MEMBER], proposal, "fields.member_id", doubts)
     else:
         proposal.remarks.append("No column seems to name the member: without member_id every order is a guest's.")
+    _without_varying(table, fields, proposal)
     settings["fields"] = fields
     amounts = [cell for name in (*named_amounts(table, found), found.get("price")) for cell in _cells(table, name)]
     if "currency" in found:
@@ -122,9 +124,9 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
         proposal.doubt("decimal", doubt)
     if fields["event_id"] != FILE_AND_ROW:
         settings["group_by"] = fields["event_id"]
-    _leave_out(table, found, proposal)
     if _has_blank_heads(table, fields):
         settings["fill"] = True
+    _choose_rows(table, found, proposal)
     return proposal
 
 
@@ -207,6 +209,20 @@ def _name_the_time(
         proposal.doubt("date_order", doubt)
 
 
+def _without_varying(table: Table, fields: dict[str, Any], proposal: Proposal) -> None:
+    """Drop what is said once of an order, but not the same in all of its rows."""
+    key = fields["event_id"]
+    if not isinstance(key, str):
+        return
+    for name in ("store_id", "tender", "channel"):
+        if name in fields and _splits(table, key, fields[name]):
+            column = fields.pop(name)
+            told = (
+                f"{column} is not the same in all rows of an order, so it is no {name} of it; to take the first row's,"
+            )
+            proposal.remarks.append(f"{told} write fields: {{{name}: {column}}} and of_first_row: [{name}].")
+
+
 def _order_of_dates(table: Table, column: str) -> tuple[str, str]:
     """The order of year, month and day, and a doubt about it, which says how far was looked; it may be empty."""
     order, doubt = date_order(_cells_to_the_end(table, column))
@@ -238,14 +254,14 @@ def _name_the_lines(table: Table, found: Mapping[str, str], proposal: Proposal, 
     proposal.settings["scale"] = scale
 
 
-def _leave_out(table: Table, found: Mapping[str, str], proposal: Proposal) -> None:
-    left: dict[str, list[str]] = {}
-    if "kind" in found:
-        values = dict.fromkeys(cell for cell in _cells(table, found["kind"]) if rank_of(NO_SALE, cell) is not None)
-        if values:
-            left[found["kind"]] = list(values)
-            told = "such rows alone are left out: what they take back stays paid; add what other files say"
-            proposal.doubt("leave_out", told)
+def _choose_rows(table: Table, found: Mapping[str, str], proposal: Proposal) -> None:
+    key = _columns_of(proposal.settings["fields"]["event_id"])
+    chosen = choose_rows(table, found, key, fill="fill" in proposal.settings)
+    if chosen.only:
+        proposal.settings["only"] = chosen.only
+    proposal.unsure |= chosen.doubts
+    proposal.remarks += chosen.remarks
+    left = chosen.leave_out
     if footers := _footers(table.rows):
         left["*first"] = footers
     if left:

@@ -90,10 +90,11 @@ def test_a_chinese_shop_with_a_refund_and_a_total(tmp_path: Path, encoding: str)
         "lines": {"sku": "商品名称", "quantity_milli": "数量", "amount_minor": "实付金额（元）"},
         "scale": {"amount_minor": "currency", "quantity_milli": 1000},
         "group_by": "小票号",
-        "leave_out": {"状态": ["已退款"], "*first": ["合计"]},
+        "only": {"状态": ["已完成"]},
+        "leave_out": {"*first": ["合计"]},
         **said,
     }
-    assert set(proposal.unsure) == {"source", "timezone", "leave_out"}
+    assert set(proposal.unsure) == {"source", "timezone", "only.状态"}
 
 
 def test_numbers_that_begin_anew_at_each_till_and_an_order_s_own_total(tmp_path: Path) -> None:
