@@ -20,6 +20,10 @@ AcceptTooOld = Annotated[
 AcceptRoundedIds = Annotated[
     bool, typer.Option("--accept-rounded-ids", help="Go on although all long ids of a kind end in zeros.")
 ]
+AcceptOtherKeys = Annotated[
+    bool,
+    typer.Option("--accept-other-keys", help="Go on although most purchases are in the books under other keys."),
+]
 NoProject = Annotated[bool, typer.Option("--no-project", help="Only the books; the tables are filled later.")]
 Processes = Annotated[
     int | None,
@@ -33,6 +37,7 @@ class _Options(NamedTuple):
     as_is: bool
     accept_too_old: bool
     accept_rounded_ids: bool
+    accept_other_keys: bool
     project: bool
     processes: int | None
     are_of_inbox: bool = False
@@ -55,6 +60,7 @@ def import_(
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
     accept_rounded_ids: AcceptRoundedIds = False,
+    accept_other_keys: AcceptOtherKeys = False,
     no_project: NoProject = False,
     processes: Processes = None,
 ) -> None:
@@ -65,7 +71,7 @@ def import_(
 
     Example: tallybook import pos-2026-11.jsonl shop.csv --mapping shop.yaml
     """
-    options = _Options(as_is, accept_too_old, accept_rounded_ids, not no_project, processes)
+    options = _Options(as_is, accept_too_old, accept_rounded_ids, accept_other_keys, not no_project, processes)
     _import(Folder(context.obj), files, mapping, form, options)
 
 
@@ -82,6 +88,7 @@ def run(
     as_is: AsIs = False,
     accept_too_old: AcceptTooOld = False,
     accept_rounded_ids: AcceptRoundedIds = False,
+    accept_other_keys: AcceptOtherKeys = False,
     processes: Processes = None,
 ) -> None:
     """Import whatever lies in the folder's inbox, bring the tables up to date, and end.
@@ -111,7 +118,15 @@ def run(
     found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
-    options = _Options(as_is, accept_too_old, accept_rounded_ids, project=True, processes=processes, are_of_inbox=True)
+    options = _Options(
+        as_is,
+        accept_too_old,
+        accept_rounded_ids,
+        accept_other_keys,
+        project=True,
+        processes=processes,
+        are_of_inbox=True,
+    )
     _import(folder, [str(file) for file in found], mapping, form, options)
 
 
@@ -145,6 +160,7 @@ def _import(folder: Folder, files: list[str], mapping: Path | None, form: Format
         as_is=options.as_is,
         accept_too_old=options.accept_too_old,
         accept_rounded_ids=options.accept_rounded_ids,
+        accept_other_keys=options.accept_other_keys,
         form=form,
         processes=options.processes,
         are_of_inbox=options.are_of_inbox,

@@ -114,7 +114,7 @@ def check(
         show_json(content | {"refused": len(found.refusals), "taken": found.taken, "totals": found.totals.as_json()})
     else:
         _show_checked(found)
-    if found.refusals or found.contradictions:
+    if found.refusals or found.contradictions or found.refused_whole:
         raise typer.Exit(Exit.FOUND)
 
 
@@ -134,6 +134,8 @@ def _show_checked(found: Checked) -> None:
         say(KEYS_ADVICE)
     if not found.records:
         say("there are no records: nothing would be taken in")
+    elif found.refused_whole:
+        say(f"none {of_records} would be taken in. {found.refused_whole}")
     elif found.taken == found.records:
         say(f"{'all ' if found.records > 1 else ''}{counted(found.records, 'record')} would be taken in")
     else:

@@ -31,6 +31,7 @@ from tallybook.folder.older_records import TAKEN_IN
 from tallybook.folder.publish_rules import newest_ruleset, publication_of, publications_in
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.refused_in_parts import RefusedInParts
+from tallybook.folder.same_purchases import SamePurchases, are_tables
 from tallybook.screen import progress
 
 BOOKS: Final = "the books"
@@ -47,13 +48,16 @@ class Checked(msgspec.Struct):
     `again` came before, unchanged; `conflicts` have other content than a fact of the same key that came before them,
     and `other_members` another member. `refusals` and `contradictions` are rows for people; of the latter at most
     MAX_AGAINST are given. `totals` adds up what would be taken in and count; `warnings` say what of it the rules cannot
-    pay for. Times are shown local to `timezone`.
+    pay for. Times are shown local to `timezone`. `under_other_keys` counts the purchases that the books hold under
+    other keys; where they are so many that an import would refuse the inputs, `refused_whole` says so.
     """
 
     records: int = 0
     again: int = 0
     conflicts: int = 0
     other_members: int = 0
+    under_other_keys: int = 0
+    refused_whole: str = ""
     refusals: list[dict[str, Any]] = []
     contradictions: list[dict[str, Any]] = []
     unknown_fields: list[str] = []
@@ -117,6 +121,7 @@ class _Check:
         if self._in_parts is not None:
             self._gather = partial(self._gather, is_awaited=self._in_parts.is_awaited)
         self._keys = JournalKeys(last_tick - horizon_ms if last_tick else 0, horizon_ms)
+        self._purchases = SamePurchases(last_tick)
         self._warnings = InputWarnings(inputs, published)
         self._checked = Checked(timezone=published[-1].timezone if published else "UTC")
 
@@ -125,9 +130,8 @@ class _Check:
         checked, facts, older = self._checked, array("Q"), array("Q")
         keys, read = self._keys, array("Q")
         note_order = partial(keys.add, in_any_order=True)
-        with self._gather(
-            judge=partial(self._judged, keys.add), note_order=lambda fact: note_order(fact) + 1
-        ) as gathered:
+        judge = self._purchases.noting(partial(self._judged, keys.add))
+        with self._gather(judge=judge, note_order=lambda fact: note_order(fact) + 1) as gathered:
             for item in self._warnings.watched(gathered.arrivals):
                 in_part = self._refusal_in_part(item)
                 if in_part is not None:
@@ -149,6 +153,7 @@ class _Check:
             checked.warnings = self._warnings.told(survey.already)
         with progress("looking keys up in the journal", None) as tick:
             keys.look_up(self._log, tick)
+            self._look_purchases_up(tick)
         known = keys.counted(facts)
         # Of an order whose rows were all read before, only that it conflicts is news.
         known += Counter(one if one >= Known.CONFLICT else Known.SAME for one in map(keys.known, read))
@@ -164,6 +169,19 @@ class _Check:
             checked.refusals.sort(key=lambda row: (names[row["input"]], row["record"]))
         checked.warnings += look_alikes(checked.totals.members)
         return checked
+
+    def _look_purchases_up(self, on_line: Callable[[int], object]) -> None:
+        """Find the purchases that came under another key as well."""
+        if self._checked.records == self._checked.again:
+            return
+        if self._log is not None:
+            self._purchases.look_up(self._log, on_line)
+        found = self._purchases.found()
+        self._checked.under_other_keys = found.in_books
+        if found.is_mostly_known and are_tables(self._inputs):
+            self._checked.refused_whole = found.refusal()
+        else:
+            self._checked.warnings += found.warnings()
 
     def _read_again(self) -> None:
         """Read the inputs once more: for the rows of what is too old or contradicts, and to add up what counts."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from books.log import LogReader
 from processors.embedded.partition_group import RunCounts
 from processors.embedded.rounds import Rounds
 from processors.intake.door import Judge, judge_time
@@ -35,6 +36,7 @@ from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
 from tallybook.folder.refused_in_parts import RefusedInParts
 from tallybook.folder.rounded_ids import RoundedIds
+from tallybook.folder.same_purchases import Found, SamePurchases, are_tables
 from tallybook.folder.session import processes_for, writing_session
 from tallybook.screen import counted, progress
 
@@ -119,6 +121,7 @@ def import_files(
     as_is: bool = False,
     accept_too_old: bool = False,
     accept_rounded_ids: bool = False,
+    accept_other_keys: bool = False,
     form: Format | None = None,
     processes: int | None = None,
     are_of_inbox: bool = False,
@@ -132,7 +135,9 @@ def import_files(
     Raises:
         InputRefused, MappingRefused: an input is refused as a whole; nothing was changed.
         FolderRefused: some facts would be too old for the folder's horizon and `accept_too_old` was not given; or a
-            spreadsheet has cut ids, and `accept_rounded_ids` was not given; or the door's clock is behind the books.
+            spreadsheet has cut ids, and `accept_rounded_ids` was not given; or most purchases are in the books under
+            other keys and `accept_other_keys` was not given; or the door's clock is
+            behind the books.
         FolderHeld, BooksError: the books cannot be written.
         RulesetRefused: the folder's ruleset cannot be published.
     """
@@ -144,6 +149,7 @@ def import_files(
             as_is=as_is,
             accept_too_old=accept_too_old,
             accept_rounded_ids=accept_rounded_ids,
+            accept_other_keys=accept_other_keys,
             processes=processes,
         )
 
@@ -156,6 +162,7 @@ def import_inputs(
     as_is: bool = False,
     accept_too_old: bool = False,
     accept_rounded_ids: bool = False,
+    accept_other_keys: bool = False,
     resubmit_of: int = 0,
     processes: int | None = None,
 ) -> Imported:
@@ -169,7 +176,7 @@ def import_inputs(
         refusals = Refusals(session.log, past)
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
-        older = OlderRecords(last_tick, horizon_ms, now)
+        older, purchases = OlderRecords(last_tick, horizon_ms, now), SamePurchases(last_tick)
         rounded = RoundedIds()
 
         def judge(fact: PublishedFact) -> Refusal | None:
@@ -190,18 +197,32 @@ def import_inputs(
         )
         with (
             progress("reading", None) as tick,
-            importer.gather(past.consumed, older_than, tick, judge) as gathered,
+            importer.gather(past.consumed, older_than, tick, purchases.noting(judge)) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
             for line in () if accept_rounded_ids else rounded.told():
                 raise FolderRefused(f"{line}. Nothing was changed. If the ids are whole: --accept-rounded-ids")
+            found = _found(purchases, session.log, gathered.survey)
+            if found.is_mostly_known and are_tables(inputs) and not (accept_other_keys or resubmit_of):
+                raise FolderRefused(found.refusal())
             published = ensure_published(session.rounds, folder, now)
             done = _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
         done.mended_since = came_in_since(session.log, importer.standing)
         done.refused_again -= done.mended_since
+        done.warnings += found.warnings()
         return done
+
+
+def _found(purchases: SamePurchases, log: LogReader, survey: Survey) -> Found:
+    """Which purchases came under another key as well; the journal is read for them only where many may be there."""
+    if not survey.records:
+        return Found()  # nothing is new
+    if purchases.is_worth_reading(survey.already):
+        with progress("looking purchases up in the journal", None) as tick:
+            purchases.look_up(log, tick)
+    return purchases.found()
 
 
 def _take(
