@@ -176,7 +176,10 @@ def import_inputs(
         refusals = Refusals(session.log, past)
         refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
-        older, purchases = OlderRecords(last_tick, horizon_ms, now), SamePurchases(last_tick)
+        older, purchases = (
+            OlderRecords(last_tick, horizon_ms, now),
+            SamePurchases(last_tick, only_late=not are_tables(inputs)),
+        )
         rounded = RoundedIds()
 
         def judge(fact: PublishedFact) -> Refusal | None:

@@ -90,13 +90,14 @@ class Found(NamedTuple):
 class SamePurchases:
     """Notes the purchases of members while inputs are read; `found` tells which came under another key as well.
 
-    `last_tick` (UTC ms) is that of the books, 0 without: what happened later cannot be there. Guests earn nothing, and
-    are left out.
+    `last_tick` (UTC ms) is that of the books, 0 without: what happened later cannot be there. With `only_late` it is not
+    noted, and nothing is found twice in the inputs. Guests earn nothing, and are left out.
     """
 
-    def __init__(self, last_tick: int) -> None:
+    def __init__(self, last_tick: int, *, only_late: bool = False) -> None:
+        self._only_late = only_late
         self._last_minute = last_tick // MINUTE_MS if last_tick else -1
-        self._noted: dict[int, list[_Told]] = {}
+        self._noted: dict[int, tuple[_Told, ...]] = {}
         self._booked: dict[int, list[_Told]] = {}
         self._minutes: set[int] = set()
         self._compared = 0
@@ -123,9 +124,14 @@ class SamePurchases:
         if minute <= self._last_minute:
             self._late += 1
             self._minutes.add(minute)
-        alike = self._noted.setdefault(_purchase(fact), [])
-        if len(alike) < MAX_ALIKE:
-            alike.append(_Told(_key(fact), fact.occurred_at, name))
+        elif self._only_late:
+            return
+        purchase, told = _purchase(fact), _Told(_key(fact), fact.occurred_at, name)
+        alike = self._noted.get(purchase)
+        if alike is None:
+            self._noted[purchase] = (told,)
+        elif len(alike) < MAX_ALIKE:
+            self._noted[purchase] = (*alike, told)
 
     def is_worth_reading(self, already: int) -> bool:
         """Whether so many may be in the books that an import reads the journal; `already` records are known of it."""
@@ -219,5 +225,6 @@ def _key(fact: PurchaseRecorded) -> int:
 def _purchase(fact: PurchaseRecorded) -> int:
     """What a purchase says, to the minute, whatever the order of its lines and the zeros that its ids begin with."""
     member = (fact.member_id or "").lstrip("0")
-    lines = sorted([(line.sku.lstrip("0"), line.amount_minor, line.quantity_milli) for line in fact.lines])
+    lines = [(line.sku.lstrip("0"), line.amount_minor, line.quantity_milli) for line in fact.lines]
+    lines.sort()
     return hash((member, fact.occurred_at // MINUTE_MS, fact.currency, *lines))

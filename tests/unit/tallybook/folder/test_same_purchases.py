@@ -12,6 +12,7 @@ from tallybook.folder.folder import Folder
 from tallybook.folder.same_purchases import Found, SamePurchases
 from tests.support.command_line import Ran, run
 from tests.support.small_folder import OPENED_AT, purchase
+from tests.support.small_imports import write_lines
 
 MAPPING = """\
 type: PurchaseRecorded
@@ -131,6 +132,16 @@ def test_a_purchase_under_two_keys_of_one_file_is_told(shop: Path) -> None:
     assert said in run(shop, "check", *export(shop, rows)).out
     done = bring(shop, rows)
     assert (done.code, said in done.out) == (0, True)
+
+
+def test_events_that_were_sent_again_under_another_id_are_told_and_taken(shop: Path, tmp_path: Path) -> None:
+    event = purchase("webhook-1", "2026-11-03T07:00:00Z", "anna", 560)
+    first = write_lines(tmp_path / "first.jsonl", [event])
+    assert "warning" not in run(shop, "import", str(first), "--no-project").out
+    later = write_lines(tmp_path / "later.jsonl", [msgspec.structs.replace(event, event_id="webhook-2")])
+    foreseen, done = run(shop, "check", str(later)), run(shop, "import", str(later), "--no-project")
+    for ran in (foreseen, done):
+        assert (ran.code, "is there as 'pos/webhook-1'" in ran.out) == (0, True)
 
 
 AT_NINE = purchase("1", "2026-11-03T09:00:00Z", "anna", 560)
