@@ -9,7 +9,7 @@ from projections.audits.run import Audited, row_text, run_audit, run_audits
 from projections.clickhouse.client import ClickHouse
 from projections.projector import project
 from projections.sql_files import sql_file, sql_files
-from schemas.facts import PurchaseRecorded, ReviewSubmitted
+from schemas.facts import PurchaseLine, PurchaseRecorded, ReviewSubmitted
 from schemas.posting import FIRST_EDITION, Working
 from tests.sql.bookkeeper import Bookkeeper, ms, small_programme
 from tests.sql.projected_books import rescored
@@ -105,6 +105,14 @@ FAULTS = [
         "member_id = 'dan'",
         "'paid-again' AS event_id, 'eve' AS member_id",
         {"source": "pos", "member_ids": ["dan", "eve"], "events": 2, "points": 10},
+    ),
+    Fault(
+        "purchases_paid_twice",
+        "a purchase that was paid under the key of another order",
+        "ledger",
+        "member_id = 'dan'",
+        "'saved-again' AS event_id, 'saved-again' AS order_id, 2 AS seq",
+        {"member_id": "dan", "events": 2, "points": 10, "paid_again": 5},
     ),
     Fault(
         "look_alike_ids",
@@ -433,6 +441,56 @@ def test_an_order_that_grows_up_to_the_limit_of_an_order_is_right(store: ClickHo
 def test_an_order_that_grows_and_is_paid_for_more_than_it_is_worth_is_found(store: ClickHouse) -> None:
     paid = order_events(store, {"base": 60}, {"base": 41}, worth=[60, 100])
     assert paid == [("9001", ["event-0", "event-1"], 101)]
+
+
+TEA, BUN = PurchaseLine("07", 200), PurchaseLine("bun", 100)
+NINE = "2026-11-01T09:00:12"
+
+
+def paid_twice(store: ClickHouse, *bought: tuple[str, str, tuple[PurchaseLine, ...], int]) -> list[object]:
+    """What the audit says of purchases: member, instant, lines, points."""
+    book = Bookkeeper()
+    for n, (member, at, lines, points) in enumerate(bought):
+        fact = PurchaseRecorded("shop", f"event-{n}", ms(at), f"order-{n}", "EUR", lines, member)
+        book.fact(fact, member, earned={"base": points} if points else {}, reason=None if points else "limit_reached")
+    project(book.books(), store, FIRST_EDITION)
+    rows = run_audit(sql_file("audits", "purchases_paid_twice"), store).rows
+    return [(row["key"], row["member_id"], row["event_keys"], row["points"], row["paid_again"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("at", "lines"),
+    [
+        (NINE, (TEA, BUN)),
+        (NINE, (BUN, TEA)),
+        (NINE, (PurchaseLine("7", 200), BUN)),
+        ("2026-11-01T09:00:00", (TEA, BUN)),
+    ],
+    ids=["the same", "turned lines", "no zeros", "no seconds"],
+)
+def test_a_purchase_that_is_paid_under_two_keys_is_found(
+    store: ClickHouse, at: str, lines: tuple[PurchaseLine, ...]
+) -> None:
+    found = paid_twice(store, ("ann", NINE, (TEA, BUN), 30), ("ann", at, lines, 20))
+    assert found == [("shop/event-0", "ann", ["shop/event-0", "shop/event-1"], 50, 20)]
+
+
+@pytest.mark.parametrize(
+    ("member", "at", "lines", "points"),
+    [
+        ("bob", NINE, (TEA, BUN), 30),
+        ("ann", "2026-11-01T09:00:13", (TEA, BUN), 30),
+        ("ann", "2026-11-01T09:01:12", (TEA, BUN), 30),
+        ("ann", NINE, (TEA,), 20),
+        ("ann", NINE, (TEA, BUN, BUN), 40),
+        ("ann", NINE, (TEA, BUN), 0),
+    ],
+    ids=["another member", "another second", "another minute", "a line fewer", "a line more", "not paid"],
+)
+def test_purchases_that_differ_are_right(
+    store: ClickHouse, member: str, at: str, lines: tuple[PurchaseLine, ...], points: int
+) -> None:
+    assert paid_twice(store, ("ann", NINE, (TEA, BUN), 30), (member, at, lines, points)) == []
 
 
 def test_what_was_acknowledged_passes_until_more_is_found(store: ClickHouse) -> None:
