@@ -2,8 +2,11 @@
 
 A spreadsheet that saves an export again writes its cells in another way (`03.11.26` for `03.11.2026`, `2` for `02`),
 and with them the keys that a mapping joins of such cells. The decider then sees other orders, and pays them again.
+Two keys are of one purchase if member, time and lines are the same, and if they are two spellings of one key, or the
+time is exact to the second: a member may buy the same thing twice in a minute, or on a day of which no time is known.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -16,11 +19,13 @@ from tallybook.screen import counted
 
 MAX_COMPARED: Final = 100_000  # purchases of the inputs, at some 300 bytes each: enough to see what a file is
 MAX_ALIKE: Final = 64  # keys of one purchase that are told apart
-MAX_NAMED: Final = 1_000  # purchases of which the key is kept as text, to name one
 # The share of the purchases that must lie before the last tick for an import to read the journal because of them.
 ONE_IN: Final = 10
 MINUTE_MS: Final = 60_000  # a spreadsheet may take the seconds away
 ACCEPT: Final = "--accept-other-keys"
+_NUMBER: Final = re.compile(r"[0-9]+", re.ASCII)
+_NO_LETTERS: Final = re.compile(r"[\W\d_]+")
+_YEAR: Final = re.compile(r"\A(?:19|20)([0-9]{2})\Z", re.ASCII)
 _REASON: Final = (
     "Was this file, or the one before, saved again by a spreadsheet? It writes 03.11.26 for 03.11.2026 and 2 for 02, "
     "and the keys that are made of such cells change. Import files as the shop's system writes them; what is in the "
@@ -29,11 +34,21 @@ _REASON: Final = (
 
 
 class _Told(NamedTuple):
-    """A key under which a purchase came: its hash, when it happened, and its text (blank if it was not kept)."""
+    """A key under which a purchase came, and when it happened (UTC ms)."""
 
-    key: int
+    source: str
+    event_id: str
     at: int
-    name: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The key."""
+        return self.source, self.event_id
+
+    @property
+    def name(self) -> str:
+        """The key as one text."""
+        return f"{self.source}/{self.event_id}"
 
 
 class Found(NamedTuple):
@@ -47,8 +62,8 @@ class Found(NamedTuple):
     new: int = 0
     in_books: int = 0
     twice: int = 0
-    in_books_pair: tuple[str, str] = ("", "")
-    twice_pair: tuple[str, str] = ("", "")
+    in_books_pair: tuple[str, str] | None = None
+    twice_pair: tuple[str, str] | None = None
 
     @property
     def is_mostly_known(self) -> bool:
@@ -90,8 +105,8 @@ class Found(NamedTuple):
 class SamePurchases:
     """Notes the purchases of members while inputs are read; `found` tells which came under another key as well.
 
-    `last_tick` (UTC ms) is that of the books, 0 without: what happened later cannot be there. With `only_late` it is not
-    noted, and nothing is found twice in the inputs. Guests earn nothing, and are left out.
+    `last_tick` (UTC ms) is that of the books, 0 without: what happened later cannot be there. With `only_late` it is
+    not noted, and nothing is found twice in the inputs. Guests earn nothing, and are left out.
     """
 
     def __init__(self, last_tick: int, *, only_late: bool = False) -> None:
@@ -118,7 +133,6 @@ class SamePurchases:
         """Note one purchase of a member, up to MAX_COMPARED."""
         if self._compared >= MAX_COMPARED:
             return
-        name = _name(fact) if self._compared < MAX_NAMED else ""
         self._compared += 1
         minute = fact.occurred_at // MINUTE_MS
         if minute <= self._last_minute:
@@ -126,7 +140,7 @@ class SamePurchases:
             self._minutes.add(minute)
         elif self._only_late:
             return
-        purchase, told = _purchase(fact), _Told(_key(fact), fact.occurred_at, name)
+        purchase, told = _purchase(fact), _Told(fact.source, fact.event_id, fact.occurred_at)
         alike = self._noted.get(purchase)
         if alike is None:
             self._noted[purchase] = (told,)
@@ -166,7 +180,7 @@ class SamePurchases:
         if purchase in self._noted:
             alike = self._booked.setdefault(purchase, [])
             if len(alike) < MAX_ALIKE:
-                alike.append(_Told(_key(fact), fact.occurred_at, _name(fact)))
+                alike.append(_Told(fact.source, fact.event_id, fact.occurred_at))
 
 
 def are_tables(inputs: Sequence[Input]) -> bool:
@@ -183,43 +197,40 @@ def _compared(found: Found, noted: Sequence[_Told], booked: Sequence[_Told]) -> 
         if key in there:
             continue
         found = found._replace(new=found.new + 1)
-        known = next((other for other in free if _at_one_time(one, other)), None)
-        told = next((other for other in before if _at_one_time(one, other)), None)
+        known = next((other for other in free if _are_one(one, other)), None)
+        told = next((other for other in before if _are_one(one, other)), None)
         if known is not None:
             free.remove(known)
-            pair = _first(found.in_books_pair, (one.name, known.name))
+            pair = min(found.in_books_pair or (one.name, known.name), (one.name, known.name))
             found = found._replace(in_books=found.in_books + 1, in_books_pair=pair)
         elif told is not None:
-            pair = _first(found.twice_pair, (min(one.name, told.name), max(one.name, told.name)))
+            both = min(one.name, told.name), max(one.name, told.name)
+            pair = min(found.twice_pair or both, both)
             found = found._replace(twice=found.twice + 1, twice_pair=pair)
         before.append(one)
     return found
 
 
-def _at_one_time(one: _Told, other: _Told) -> bool:
-    """Whether both, in the same minute, happened at one time, as far as each of them says."""
-    return one.at == other.at or one.at % MINUTE_MS == 0 or other.at % MINUTE_MS == 0
+def _are_one(one: _Told, other: _Told) -> bool:
+    """Whether two keys, under which the same was bought in the same minute, are of one purchase."""
+    has_seconds = one.at % MINUTE_MS > 0 and other.at % MINUTE_MS > 0
+    if has_seconds:
+        return one.at == other.at
+    return _spelling(one.event_id) == _spelling(other.event_id)
 
 
-def _first(pair: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
-    """The first in the order of texts of those that name both keys, whatever the order in which rows are read."""
-    return min((one for one in (pair, other) if all(one)), default=pair)
+def _spelling(event_id: str) -> tuple[str, list[str]]:
+    """A key's letters and numbers, whatever the order of a date's parts, its century, and zeros before a number."""
+    numbers = [_YEAR.sub(r"\1", one).lstrip("0") for one in _NUMBER.findall(event_id)]
+    return _NO_LETTERS.sub("", event_id).casefold(), sorted(filter(None, numbers))
 
 
-def _example(words: str, pair: tuple[str, str]) -> str:
-    return f": {words.format(*map(quoted, pair))}" if all(pair) else ""
+def _example(words: str, pair: tuple[str, str] | None) -> str:
+    return f": {words.format(*map(quoted, pair))}" if pair else ""
 
 
 def _they(count: int) -> str:
     return "it is" if count == 1 else "they are"
-
-
-def _name(fact: PurchaseRecorded) -> str:
-    return f"{fact.source}/{fact.event_id}"
-
-
-def _key(fact: PurchaseRecorded) -> int:
-    return hash((fact.source, fact.event_id))
 
 
 def _purchase(fact: PurchaseRecorded) -> int:

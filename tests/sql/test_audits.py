@@ -111,7 +111,7 @@ FAULTS = [
         "a purchase that was paid under the key of another order",
         "ledger",
         "member_id = 'dan'",
-        "'saved-again' AS event_id, 'saved-again' AS order_id, 2 AS seq",
+        "concat('0', event_id) AS event_id, 'saved-again' AS order_id, 2 AS seq",
         {"member_id": "dan", "events": 2, "points": 10, "paid_again": 5},
     ),
     Fault(
@@ -445,13 +445,16 @@ def test_an_order_that_grows_and_is_paid_for_more_than_it_is_worth_is_found(stor
 
 TEA, BUN = PurchaseLine("07", 200), PurchaseLine("bun", 100)
 NINE = "2026-11-01T09:00:12"
+SAVED_AGAIN = ("1/03.11.2026", "1/03.11.26")
 
 
-def paid_twice(store: ClickHouse, *bought: tuple[str, str, tuple[PurchaseLine, ...], int]) -> list[object]:
+def paid_twice(
+    store: ClickHouse, *bought: tuple[str, str, tuple[PurchaseLine, ...], int], ids: Sequence[str] = SAVED_AGAIN
+) -> list[object]:
     """What the audit says of purchases: member, instant, lines, points."""
     book = Bookkeeper()
     for n, (member, at, lines, points) in enumerate(bought):
-        fact = PurchaseRecorded("shop", f"event-{n}", ms(at), f"order-{n}", "EUR", lines, member)
+        fact = PurchaseRecorded("shop", ids[n], ms(at), ids[n], "EUR", lines, member)
         book.fact(fact, member, earned={"base": points} if points else {}, reason=None if points else "limit_reached")
     project(book.books(), store, FIRST_EDITION)
     rows = run_audit(sql_file("audits", "purchases_paid_twice"), store).rows
@@ -472,7 +475,13 @@ def test_a_purchase_that_is_paid_under_two_keys_is_found(
     store: ClickHouse, at: str, lines: tuple[PurchaseLine, ...]
 ) -> None:
     found = paid_twice(store, ("ann", NINE, (TEA, BUN), 30), ("ann", at, lines, 20))
-    assert found == [("shop/event-0", "ann", ["shop/event-0", "shop/event-1"], 50, 20)]
+    assert found == [("shop/1/03.11.2026", "ann", ["shop/1/03.11.2026", "shop/1/03.11.26"], 50, 20)]
+
+
+@pytest.mark.parametrize(("at", "found"), [(NINE, 1), ("2026-11-01T09:00:00", 0)])
+def test_other_receipts_of_a_minute_are_found_if_they_have_one_second(store: ClickHouse, at: str, found: int) -> None:
+    twice = (("ann", at, (TEA, BUN), 30), ("ann", at, (TEA, BUN), 30))
+    assert len(paid_twice(store, *twice, ids=("1/2026-11-01/7", "1/2026-11-01/8"))) == found
 
 
 @pytest.mark.parametrize(
