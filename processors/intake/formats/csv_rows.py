@@ -19,7 +19,7 @@ from processors.intake.formats.json_lines import Line, text_lines
 from processors.intake.formats.likely_encoding import likely_encoding
 from processors.intake.formats.row_choice import RowChoice, RowsAbove
 from processors.intake.formats.rows_to_events import EventRows, Plan
-from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8
+from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, is_utf_8_instead
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import ABOVE_HEADER, FILE, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
@@ -201,7 +201,7 @@ class CsvReader:
     """Reads one file; `name` is its name in messages, `file` the one that a mapping may ask for.
 
     Rows that the mapping leaves out are counted in `unknown`; `above` is what the files before it said. Raises
-    InputRefused if the header does not fit it.
+    InputRefused if the header, or the encoding, does not fit it.
     """
 
     def __init__(
@@ -215,6 +215,9 @@ class CsvReader:
         above: RowsAbove | None = None,
     ) -> None:
         self._width = 0  # till the header is read
+        if is_utf_8_instead(stream, mapping.encoding):
+            message = f"the file is UTF-8, and the mapping says encoding: {mapping.encoding}"
+            raise InputRefused(name, 1, message, "Write encoding: utf-8 in the mapping")
         self._rows = csv_rows(stream, mapping.delimiter, mapping.encoding, self._is_whole)
         self._place = file if mapping.asks_for_place() else None
         self._plan = Plan(mapping)

@@ -13,6 +13,12 @@ UNREADABLE: Final = "\ufffd"
 UNREADABLE_BYTES: Final = UNREADABLE.encode()
 
 _CHUNK: Final = 1 << 16
+# So many letters beyond ASCII that are sound UTF-8 are no chance: in Western languages one, as nobody writes `Ã¼`.
+_BY_CHANCE: Final[dict[Encoding, int]] = {
+    **dict.fromkeys(("windows-1250", "windows-1252", "windows-1254", "cp850", "mac-roman"), 0),
+    **dict.fromkeys(("windows-1251", "windows-1253"), 2),
+    **dict.fromkeys(("gb18030", "big5", "shift-jis", "euc-jp", "euc-kr"), 7),
+}
 
 
 class _Recoded(io.RawIOBase):
@@ -37,6 +43,21 @@ class _Recoded(io.RawIOBase):
         given, self._waiting = self._waiting[: len(buffer)], self._waiting[len(buffer) :]
         buffer[: len(given)] = given
         return len(given)
+
+
+def is_utf_8_instead(stream: BinaryIO, encoding: Encoding) -> bool:
+    """Whether a stream at its beginning holds UTF-8 without a mark, although another encoding is said."""
+    if encoding not in _BY_CHANCE:
+        return False
+    head = stream.read(_CHUNK)
+    stream.seek(0)
+    if head.startswith((codecs.BOM_UTF8, *UTF_16_MARKS)):
+        return False  # the mark goes before what is said
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
+    except UnicodeDecodeError:
+        return False
+    return sum(not one.isascii() for one in text) > _BY_CHANCE[encoding]
 
 
 def as_utf_8(stream: BinaryIO, encoding: Encoding) -> BinaryIO:

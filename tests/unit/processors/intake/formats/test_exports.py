@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from processors.intake.formats.likely_encoding import PYTHON_NAMES
 from processors.intake.input_files import open_input
 from processors.intake.input_records import InputRefused, Read
 from processors.intake.mapping import parse_mapping
@@ -263,6 +264,33 @@ def test_a_table_in_other_encodings(tmp_path: Path, written_in: str, encoding: s
 def test_an_encoding_that_fits_is_suggested(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(InputRefused, match=says):
         read_file(tmp_path / "a.csv", content, parse_mapping(CHINESE_COLUMNS))
+
+
+@pytest.mark.parametrize(
+    "encoding", ["windows-1252", "windows-1251", "cp850", "gb18030", "big5", "shift-jis", "euc-kr"]
+)
+def test_a_file_that_is_utf_8_is_not_read_as_what_the_mapping_says(tmp_path: Path, encoding: str) -> None:
+    how = parse_mapping({**CHINESE_COLUMNS, "encoding": encoding})
+    says = f"line 1: the file is UTF-8, and the mapping says encoding: {encoding}. Write encoding: utf-8"
+    with pytest.raises(InputRefused, match=says):
+        read_file(tmp_path / "a.csv", CHINESE.encode(), how)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "member"),
+    [
+        ("windows-1252", "Müller"),
+        ("windows-1251", "Её"),
+        ("gb18030", "联通"),
+        ("windows-1252", "Muller"),
+        ("cp850", "é"),
+    ],
+)
+def test_a_file_in_the_encoding_that_is_said_is_read_in_it(tmp_path: Path, encoding: str, member: str) -> None:
+    row = f"order,member,time,sku,paid\nA1,{member},{AT},tea,2.50\n"
+    how = mapping(encoding=encoding)
+    (fact,) = purchases(read_file(tmp_path / "a.csv", row.encode(PYTHON_NAMES.get(encoding, encoding)), how))
+    assert fact.member_id == member
 
 
 def test_a_row_that_is_no_text_in_the_encoding_is_refused_alone(tmp_path: Path) -> None:
