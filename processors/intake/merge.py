@@ -221,14 +221,14 @@ class _Gathering:
         with closing(WholeOrders(mapping, names, self._door, held_bytes=held_bytes, folder=folder)) as whole:
             for number, index in enumerate(indexes):
                 one = self._inputs[index]
-                if one.format == "csv" and not one.ends_in_a_line:
+                rows = sum(1 for _ in whole.take(number, one.pieces))
+                if not rows:
+                    self._survey.notes.append(_without_records(one))
+                elif one.format == "csv" and not one.ends_in_a_line:
                     self._survey.notes.append(
                         f"{one.shown}: the last row has no line end: if the file is still written to, import it again "
                         "when it is whole"
                     )
-                rows = sum(1 for _ in whole.take(number, one.pieces))
-                if not rows:
-                    self._survey.notes.append(_without_records(one))
             for read, number, at, parts in whole.orders():
                 index = indexes[number]
                 places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]

@@ -265,6 +265,8 @@ class CsvReader:
             yield number, row
 
     def _table_rows(self) -> Iterator[TableRow]:
+        if not self._width:
+            return
         key_of, key_cells, head_cells, line_of = self._plan.key_of, self._key_cells, self._head_cells, self._line_of
         choice = self._choice
         named, key = None, None
