@@ -30,7 +30,8 @@ class Arrived(msgspec.Struct, array_like=True, gc=False):
     0; `rank` their SHA-256 in order, which breaks ties. `parts` names all its places (input_index, record) that were
     not taken in before, where an order has rows in several inputs; else it is empty. `again` is the place, from 1, of
     such an order among those of which rows were read before (0: it is none of them), and `was_read` says that all its
-    rows were read before. `is_order` says that its rows were put together. The rest is as the reader gave it.
+    rows were read before. `is_order` says that its rows were put together. `headless` is an input whose rows name no
+    order, and were read before (-1: there is none). The rest is as the reader gave it.
     """
 
     occurred_at: int
@@ -46,6 +47,7 @@ class Arrived(msgspec.Struct, array_like=True, gc=False):
     again: int = 0
     was_read: bool = False
     is_order: bool = False
+    headless: int = -1
 
 
 class _Stored(Arrived):

@@ -229,7 +229,7 @@ class _Gathering:
                         f"{one.shown}: the last row has no line end: if the file is still written to, import it again "
                         "when it is whole"
                     )
-            for read, number, at, parts in whole.orders():
+            for read, number, at, parts, headless in whole.orders():
                 index = indexes[number]
                 places = [(indexes[part], record) for part, record in parts] or [(index, read.record)]
                 new = [place for place in places if not self._is_known(place[0], at, place[1])]
@@ -243,6 +243,12 @@ class _Gathering:
                 arrived.was_read = not new
                 if parts:
                     arrived.parts, arrived.again = tuple(new), again or 0
+                    known = [
+                        indexes[part]
+                        for part, record in parts
+                        if part in headless and (indexes[part], record) not in new
+                    ]
+                    arrived.headless = known[0] if known else -1
                 yield arrived, read.size
             self._survey.notes += whole.notes()
 

@@ -23,6 +23,7 @@ from processors.intake.external_sort import (
     by_arrival,
     sort_of_arrivals,
 )
+from processors.intake.file_sequence import FileSequence
 from processors.intake.formats.fragments import (
     BrokenRow,
     Fragment,
@@ -63,13 +64,15 @@ PiecesOf = Callable[[UnknownFields | None, RowsAbove], Iterator[Piece]]
 class WholeOrder(NamedTuple):
     """An order at the door, with the file (its rank) of its first row, and the instant that it is sorted by.
 
-    `parts` are the first rows (rank, row number) of its files, where it has several; else it is empty.
+    `parts` are the first rows (rank, row number) of its files, where it has several; else it is empty. `headless` are
+    the files of which it has rows that name no order, at the beginning.
     """
 
     read: Read
     rank: int
     occurred_at: int
     parts: tuple[Pair, ...]
+    headless: frozenset[int] = frozenset()
 
 
 class _Group(msgspec.Struct):
@@ -114,6 +117,7 @@ class WholeOrders:
         self._sure_key = ""  # that of the last row that surely names its order, with no broken row after it
         self._above = RowsAbove()
         self._names = names
+        self._sequence = FileSequence(names)
         self._door = door
         self._held_bytes = held_bytes = held_bytes // 2  # while they are drained, the sort by time is filled
         self._folder = folder
@@ -137,8 +141,10 @@ class WholeOrders:
         """Take in the file of this rank, one piece at each step. A piece without an instant has that of the one before.
 
         At the head of the file it has the first that any gives, for which the file is read once more.
+        Raises InputRefused if the file goes on with the order of another file than its name says.
         """
         previous: int | None = None
+        goes_on_at, self._above.goes_on = 0, False
         for piece in pieces_of(self._door.unknown, self._above):
             given = piece.occurred_at if isinstance(piece, Fragment) else None
             if given is None and previous is None:
@@ -146,6 +152,9 @@ class WholeOrders:
                 given = next((at for at in found if at is not None), EARLIEST_AT)
             previous = previous if given is None else given
             if isinstance(piece, Fragment):
+                if self._fills and piece.leads and not goes_on_at:
+                    goes_on_at = piece.at_line
+                    self._sequence.require_in_place(rank, goes_on_at)
                 if self._fills:
                     # A blank cell says what the row above says, which may be the last one of the file before.
                     self._last_key = piece.key = self._last_key if piece.leads else piece.key
@@ -161,6 +170,8 @@ class WholeOrders:
                 self._last_key = ""
                 self._sure_key = self._sure_key if piece.row.is_doubtful else ""
             yield None
+        if self._above.goes_on and not goes_on_at:  # it goes on with an order that is left out
+            self._sequence.require_in_place(rank, 0)
 
     def orders(self) -> Iterator[WholeOrder]:
         """All orders, each once."""
@@ -310,7 +321,8 @@ class WholeOrders:
             if group.key:
                 self._say_files(read, group)
         parts = tuple(group.parts.items()) if len(group.parts) > 1 else ()
-        return WholeOrder(read, first.rank, _instant_of(read, first), parts)
+        headless = frozenset(piece.rank for piece in good if piece.leads)
+        return WholeOrder(read, first.rank, _instant_of(read, first), parts, headless)
 
     def _problem(self, group: _Group, good: list[Fragment], first: Fragment) -> Problem | None:
         """What is wrong with an order before its cells are looked at."""

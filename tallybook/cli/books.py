@@ -113,9 +113,11 @@ def run(
         return
     if source is not None:
         raise typer.BadParameter("- goes with --follow; to take standard input in once: tallybook import -")
+    from processors.intake.file_sequence import by_name
     from tallybook.follow.inbox import SUFFIXES, is_inbox_file
 
-    found = sorted(file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
+    files = (file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
+    found = sorted(files, key=lambda file: by_name(file.name))
     if not found:
         note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
     options = _Options(

@@ -34,7 +34,7 @@ from tallybook.folder.older_records import OlderRecords
 from tallybook.folder.open_round import NamedInput, OpenRound
 from tallybook.folder.publish_rules import ensure_published
 from tallybook.folder.refusals import Refusals
-from tallybook.folder.refused_in_parts import RefusedInParts
+from tallybook.folder.refused_in_parts import RefusedInParts, read_with_another
 from tallybook.folder.rounded_ids import RoundedIds
 from tallybook.folder.same_purchases import Found, SamePurchases, are_tables
 from tallybook.folder.session import processes_for, writing_session
@@ -358,7 +358,7 @@ class Importer:
         if item.again and not before and self._is_known(item):
             return
         if self._in_parts is not None and refusal is None:
-            refusal = self._in_parts.refusal_of(item, self._names)
+            refusal = self._in_parts.refusal_of(item, self._names) or self._of_another_order(item, self._in_parts)
         if item.fact is not None and refusal is None:
             at = item.fact.occurred_at
             refusal = self._judge(item.fact, last_tick=self._rounds.last_tick)
@@ -379,6 +379,13 @@ class Importer:
         # A reject that is refused again may be sent once more.
         if not item.was_read and not (standing and self._resubmit_of):
             self._note_read(item)
+
+    def _of_another_order(self, item: Arrived, in_parts: RefusedInParts) -> Refusal | None:
+        """Why an order is not taken of which rows that name no order were read before, with another order."""
+        if item.headless < 0 or item.fact is None or self._older is None or in_parts.reject_of(item):
+            return None
+        is_new = self._older.known(item.again) is Known.NEW
+        return read_with_another(item.fact, self._inputs[item.headless].name) if is_new else None
 
     def _before_of_others(self, item: Arrived) -> list[int]:
         """The rejects that an order had with other files, or where its further files were given alone."""

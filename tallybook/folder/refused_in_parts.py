@@ -11,7 +11,7 @@ from books.log import CommittedRounds
 from processors.intake.door import refusal_of
 from processors.intake.external_sort import Arrived
 from processors.intake.refusal import FILES_HEADER, ROWS_HEADER, Problem, Refusal, quoted
-from schemas.facts import PurchaseRecorded
+from schemas.facts import PublishedFact, PurchaseRecorded
 from schemas.pages import Reject
 
 # Orders that are remembered; of older ones a part could come in, which the reject that is kept still shows.
@@ -82,6 +82,15 @@ class RefusedInParts:
                 if left and FILES_HEADER in reject.headers and reject.number not in self._mended:
                     left -= 1
                     yield (reject.source, reject.event_id), _of(reject)
+
+
+def read_with_another(fact: PublishedFact, name: str) -> Refusal:
+    """Why an order is not taken that goes on in a file whose first rows name no order, and were read before."""
+    message = (
+        f"this order goes on in {quoted(name)}, whose first rows name no order. They came before, below the rows of "
+        "another file, and count there: give the file of this order without that one"
+    )
+    return refusal_of(Problem("duplicate_row", message), msgspec.structs.asdict(fact) | {"type": type(fact).__name__})
 
 
 def _of(reject: Reject) -> _Refused:

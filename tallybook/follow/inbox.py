@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from books.files.disk import FilePort
+from processors.intake.file_sequence import NameKey, by_name
 from schemas.instants import format_instant
 
 SUFFIXES: Final = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".avro", ".parquet")
@@ -31,6 +32,7 @@ MAX_NAMES_TRIED: Final = 10_000
 _WHOLE_ENDS: Final = (b"\n", b"PAR1")
 _END_BYTES: Final = 4
 
+Order = tuple[int, int, NameKey]
 Stamp = tuple[int, int, int]  # inode, bytes, time of the last change in ns
 Say = Callable[[str], None]
 State = Literal["gone", "unfinished", "whole"]
@@ -61,9 +63,9 @@ class Waiting(msgspec.Struct):
     is_settled: bool = False
     was_long_quiet: bool = False
 
-    def order(self) -> tuple[int, int, str]:
-        """The order of arrival: as found, then by the time of the last change, then by name."""
-        return self.scan, self.stamp[2], self.name
+    def order(self) -> Order:
+        """The order of arrival: as found, then by the time of the last change, then by name, numbers as numbers."""
+        return self.scan, self.stamp[2], by_name(self.name)
 
 
 class Inbox:
@@ -78,7 +80,7 @@ class Inbox:
         self._scans = 0
         self._due = 0
         self._waiting: dict[str, Waiting] = {}
-        self._ready: list[tuple[tuple[int, int, str], str]] = []
+        self._ready: list[tuple[Order, str]] = []
         self._given: dict[str, Waiting] = {}
         self._stuck: dict[str, Stamp] = {}
         self._whole: set[str] = set()

@@ -19,7 +19,8 @@ class RowsAbove:
 
     `left_out` says that the last row that names an order was left out. `doubted` is the key of the last row that names
     one, if it may be none (see Fragments). `further_of` is the order that a row without a key may go on with where the
-    mapping has no `fill`, and its head as it was read.
+    mapping has no `fill`, and its head as it was read. `goes_on` says that the present file begins with a row that
+    names none.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class RowsAbove:
         self.left_out = False
         self.doubted: str | None = None
         self.further_of: tuple[str, Sequence[Any]] | None = None
+        self.goes_on = False
         self._orders: dict[Key, dict[str, str]] = {}
         self._named: dict[str, None] = {}
 
@@ -84,6 +86,7 @@ class RowChoice:
         self._blanks = frozenset(["", *mapping.null_values])
         self._above = RowsAbove() if above is None else above
         self._said_above: dict[str, str] = {}
+        self._is_first = True
         self._names_an_order = True
         self.is_orphan = False
         self.has_ended = False
@@ -148,12 +151,14 @@ class RowChoice:
     def _go_on_with(self, cells: Sequence[Any], *, whole: bool) -> None:
         """Take up what the rows of this order said above; a row without a key goes on with the one before."""
         self._said_above = self._above.said
+        is_first, self._is_first = self._is_first, False
         if not whole:
             self._names_an_order = not self._is_left_out_by_key(cells, whole=False) and any(map(self._said, cells[1:]))
             return
         key = tuple([self._said(cells[at]) for at in self._keys])
         self._names_an_order = any(key)
         if not self._names_an_order:
+            self._above.goes_on |= is_first
             return
         if (self._out_by_key and self._is_left_out_by_key(cells, whole=True)) or (
             not self._above.knows(key) and self._heads_no_order(cells)

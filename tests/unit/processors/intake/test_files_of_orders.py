@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from processors.intake.file_sequence import by_name
 from processors.intake.input_files import open_input
+from processors.intake.input_records import InputRefused
 from processors.intake.mapping import parse_mapping
 from processors.intake.merge import gather
 from processors.intake.refusal import Refusal
@@ -92,3 +94,65 @@ def test_a_file_of_blank_lines_alone_holds_no_orders(tmp_path: Path, content: by
 def test_a_file_of_blank_lines_alone_in_utf_16_holds_no_orders(tmp_path: Path) -> None:
     taken = take(tmp_path, {"blank.csv": "\r\n\r\n".encode("utf-16")}, encoding="utf-16")
     assert (taken.orders, taken.refused) == ({}, {})
+
+
+# ------------------------------------------------------------------------------------------------ files that go on
+
+GOING_ON: Final[dict[str, list[str]]] = {
+    "page1.csv": [ANNA, ",,,y,2.00"],
+    "page2.csv": [",,,z,3.00", BOB],
+    "page3.csv": [CARL],
+    "page10.csv": [",,,w,7.00", f"10,{T},dora,x,1.00"],
+}
+WHOLE: Final = {"1": 600, "2": 500, "3": 900, "10": 100}
+
+
+def test_files_in_the_sequence_of_their_names_go_on_with_each_other(tmp_path: Path) -> None:
+    taken = take(tmp_path, GOING_ON, fill=True)
+    assert sums(taken) == WHOLE
+    assert not taken.refused
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["page1.csv", "page10.csv", "page2.csv", "page3.csv"],
+        ["page10.csv", "page3.csv", "page2.csv", "page1.csv"],
+        ["page1.csv", "page3.csv", "page2.csv", "page10.csv"],
+        ["page2.csv", "page1.csv"],
+        ["page3.csv", "page1.csv", "page2.csv", "page10.csv"],
+    ],
+)
+@pytest.mark.parametrize("choice", [{}, {"leave_out": {"m": ["anna", "carl"]}}, {"only": {"k": ["w", "x", "y", "z"]}}])
+def test_a_file_that_goes_on_with_another_one_than_its_name_says_is_refused(
+    tmp_path: Path, given: list[str], choice: dict[str, Any]
+) -> None:
+    with pytest.raises(InputRefused) as refused:
+        take(tmp_path, {name: GOING_ON[name] for name in given}, fill=True, **choice)
+    natural = " ".join(name for name in GOING_ON if name in given)
+    assert f"Give the files in this sequence: {natural};" in str(refused.value)
+
+
+def test_the_sequence_of_files_that_name_all_their_orders_does_not_matter(tmp_path: Path) -> None:
+    files = {"page10.csv": [ANNA, ",,,y,2.00"], "page2.csv": [BOB, ",,,y,2.00"], "a.csv": [CARL]}
+    assert sums(take(tmp_path, files, fill=True)) == {"1": 300, "2": 700, "3": 200}
+    cut = {"page2.csv": [ANNA], "page1.csv": ["1,,,y,2.00", BOB]}
+    assert sums(take(tmp_path, cut, fill=True)) == {"1": 300, "2": 500}
+
+
+def test_without_fill_a_row_that_names_no_order_is_refused_alone(tmp_path: Path) -> None:
+    taken = take(tmp_path, {"page2.csv": [ANNA], "page1.csv": [f",{T},carl,y,2.00", BOB]})
+    assert sums(taken) == {"1": 100, "2": 500}
+    assert len(taken.refused) == 1
+
+
+def test_months_may_be_given_in_any_sequence_if_their_pages_are_not(tmp_path: Path) -> None:
+    files = {"jan-1.csv": [ANNA], "jan-2.csv": [",,,y,2.00"], "feb-1.csv": [BOB], "feb-2.csv": [",,,z,4.00"]}
+    assert sums(take(tmp_path, files, fill=True)) == {"1": 300, "2": 900}
+
+
+def test_names_are_compared_with_their_numbers_as_numbers() -> None:
+    names = ["x/10.csv", "orders (10).csv", "orders (2).csv", "orders.csv", "x/9.csv", "orders (1).csv"]
+    by_number = ["orders.csv", "orders (1).csv", "orders (2).csv", "orders (10).csv", "x/9.csv", "x/10.csv"]
+    assert sorted(names, key=by_name) == by_number
+    assert sorted(["p-2.csv", "P-1.csv", "p-02.tsv"], key=by_name) == ["P-1.csv", "p-02.tsv", "p-2.csv"]

@@ -233,3 +233,27 @@ def test_orders_come_in_once_however_often_the_import_is_killed(shop: Shop, tmp_
 def _conflicts(shop: Shop, files: Sequence[Path]) -> int:
     """How many orders of these files, each given alone, the books do not know as theirs."""
     return sum(done.conflicts + done.facts for done in (shop.take(file) for file in files))
+
+
+@pytest.mark.parametrize("as_is", [False, True])
+def test_rows_that_name_no_order_are_not_paid_again_below_another_file(shop: Shop, *, as_is: bool) -> None:
+    options: dict[str, Any] = {"mapping": FILLED, "as_is": as_is}
+    first = shop.file_named("a.csv", ANNA)
+    other = shop.file_named("b.csv", CARL)
+    second = shop.file_named("c.csv", ";;;machine;300.00", BERT)
+    assert shop.take(first, second, **options).facts == 2
+    done = shop.take(other, second, **options)
+    assert (done.facts, done.rejects) == (0, 1)
+    (kept,) = rejects_of(shop.books.read())
+    assert kept.event_id == "7003"
+    assert "this order goes on in 'c.csv', whose first rows name no order. They came before" in kept.message
+    assert shop.take(other, **options).facts == 1
+    assert shop.take(first, second, **options).facts == 0
+    assert shop.orders() == {"7001": [2_500, 30_000], "7002": [1_000], "7003": [1_000]}
+
+
+def test_an_order_that_was_refused_comes_in_with_its_rows_that_name_no_order(shop: Shop) -> None:
+    second = shop.file_named("b.csv", ";;;machine;300.00", BERT)
+    shop.take(shop.file_named("a.csv", ANNA.replace("25.00", "?")), second, mapping=FILLED)
+    assert shop.take(shop.file_named("a.csv", ANNA), second, mapping=FILLED).rejects == 0
+    assert shop.orders() == {"7001": [2_500, 30_000], "7002": [1_000]}
