@@ -54,12 +54,11 @@ class _Readings:
         self._first: dict[str, int] = {}
         self._last: dict[str, int] = {}
         for commit in log.commits():
-            for one in commit.inputs:
-                self._first.setdefault(one.sha256, commit.rejects)
-                self._last[one.sha256] = commit.rejects
-            self._refused.update(
-                Place(one.sha256, one.record) for one in commit.refused_again if one.reject in self.kept
-            )
+            for read in commit.inputs:
+                self._first.setdefault(read.sha256, commit.rejects)
+                self._last[read.sha256] = commit.rejects
+            again = (each for each in commit.refused_again if each.reject in self.kept)
+            self._refused.update(Place(each.sha256, each.record) for each in again)
 
     def is_since(self, place: Place, own: Collection[Place], number: int) -> bool:
         """Whether an event came in from `place` since the reject of a number was kept, of a record at `own` places.
