@@ -8,7 +8,7 @@ import typer
 
 from tallybook.folder.folder import Folder
 
-app = typer.Typer(no_args_is_help=True, help="Propose which column of a CSV file is which field.")
+app = typer.Typer(no_args_is_help=True, help="Propose which column of a CSV or Parquet file is which field.")
 
 
 @app.callback()
@@ -19,9 +19,9 @@ def _group() -> None:
 @app.command()
 def suggest(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV file as a till or a shop exports it.")],
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file as a till or a shop exports it.")],
 ) -> None:
-    """Propose a mapping for a CSV file, as YAML, with the first event that it would make.
+    """Propose a mapping for a CSV or Parquet file, as YAML, with the first event that it would make.
 
     Looks at the names of the columns and at the first rows, and names the preset that fits, if one does. What the file
     does not tell, such as its currency, is that of the folder's rules. What is unsure is marked: look at it before you

@@ -1,6 +1,7 @@
 """Reads Parquet files through a column mapping, or (without one) with the fields of a fact as columns."""
 
 from collections.abc import Container, Iterator, Sequence
+from contextlib import closing
 from itertools import compress
 from pathlib import Path
 from typing import Any, Final
@@ -187,10 +188,50 @@ def _check_columns(schema: Any, mapping: ColumnMapping, name: str) -> None:
                 hint = f"Is {quoted(nearest)} meant? Change the mapping"
             raise InputRefused(name, 0, f"there is {found} {quoted(column)}, which the mapping names", hint)
         kind = schema.field(column).type
-        kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-        if any(is_nested(kind) for is_nested in _NESTED):
+        if _is_nested(kind):
             hint = "Map columns that hold one value in each row"
             raise InputRefused(name, 0, f"the column {quoted(column)} holds lists or objects ({kind})", hint)
+
+
+def _is_nested(kind: Any) -> bool:
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    return any(is_nested(kind) for is_nested in _NESTED)
+
+
+class Beginning:
+    """The first rows of a file whose columns nobody has named yet; those that hold lists or objects are left out.
+
+    `is_whole` says that there are no more rows. Raises InputRefused for what cannot be read.
+    """
+
+    def __init__(self, path: Path, name: str, rows: int) -> None:
+        try:
+            with closing(pq.ParquetFile(path)) as file:
+                schema = file.schema_arrow
+                self.header = [one for one in dict.fromkeys(schema.names) if _is_plain(schema, one)]
+                batch = next(file.iter_batches(batch_size=rows, columns=self.header), None)
+                self._rows = None if batch is None else pa.Table.from_batches([batch])
+                self.is_whole = file.metadata.num_rows <= rows
+        except (pa.ArrowException, OSError, ValueError) as error:
+            message = f"this Parquet file cannot be read: {_first_line(error)}"
+            raise InputRefused(name, 0, message, "It may be cut off: copy or write it again") from error
+
+    def values(self, column: str) -> list[Any]:
+        """The values of a column; times with at most three decimals of a second."""
+        if self._rows is None:
+            return []
+        values = self._rows.column(column)
+        if pa.types.is_timestamp(values.type):
+            values = values.cast(pa.timestamp("ms", values.type.tz), safe=False)
+        return [value.as_py() for value in values]
+
+    def write(self, path: Path) -> None:
+        """Write these rows, of which there are some, as a file of their own."""
+        pq.write_table(self._rows, path)
+
+
+def _is_plain(schema: Any, column: str) -> bool:
+    return schema.names.count(column) == 1 and not _is_nested(schema.field(column).type)
 
 
 def _unreadable(what: str, number: int, error: BaseException) -> Problem:

@@ -78,9 +78,7 @@ def look_at(path: Path, shown: str) -> Table:
             is_whole = not stream.read(1)
     except OSError as error:
         raise InputRefused(shown, 0, f"the file cannot be read: {error.strerror}", "Check the path") from error
-    if head.startswith((b"PAR1", b"Obj\x01", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) or head.lstrip()[:1] in {b"{", b"["}:
-        hint = "Parquet, Avro and JSON name their own columns; save an Excel workbook as CSV UTF-8"
-        raise InputRefused(shown, 0, "this is no CSV file", hint)
+    _refuse_what_is_no_table(head, shown)
     encoding = encoding_of(head)
     if encoding != "utf-16" and b"\x00" in head:
         raise InputRefused(shown, 0, "this is no text", "Save it as CSV UTF-8")
@@ -93,6 +91,18 @@ def look_at(path: Path, shown: str) -> Table:
     best = _best(text[: text.rfind("\n") + 1] or text, encoding, shown)
     tail = [cells for cells in _rows(_end_of(path, head, encoding), best.delimiter) if len(cells) == len(best.header)]
     return best._replace(tail=tail, is_whole=False)
+
+
+def _refuse_what_is_no_table(head: bytes, shown: str) -> None:
+    if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in {b"{", b"["}:
+        hint = "Write each order as an event in Tallybook's form, as docs/publishers.md shows for orders from JSON"
+        raise InputRefused(shown, 0, "this is no CSV file but JSON, to which mappings do not apply", hint)
+    if head.startswith(b"Obj\x01"):
+        hint = "Name the fields as Tallybook does, or write the rows as Parquet or CSV, which take a mapping"
+        raise InputRefused(shown, 0, "this is no CSV file but Avro, to which mappings do not apply", hint)
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        hint = "Save an Excel workbook as CSV UTF-8; unpack an archive"
+        raise InputRefused(shown, 0, "this is no CSV file but an Excel workbook or an archive", hint)
 
 
 def _end_of(path: Path, head: bytes, encoding: str) -> str:

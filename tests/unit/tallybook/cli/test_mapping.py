@@ -4,9 +4,13 @@ The samples in tests/samples are invented, with the columns and quirks of the re
 whole unit of the currency.
 """
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from processors.intake.presets.preset import preset_names
@@ -53,6 +57,11 @@ EXPORTS = {
 }
 
 
+def write_parquet(file: Path, rows: list[dict[str, Any]]) -> None:
+    """A Parquet file of these rows."""
+    pq.write_table(pa.Table.from_pylist(rows), file)
+
+
 @pytest.fixture
 def sample(repository: Path) -> Path:
     return repository / "tests" / "samples"
@@ -94,11 +103,48 @@ def test_a_mapping_that_is_not_there_is_told_what_there_is(
         assert told in " ".join(refused.err.split())
 
 
-def test_what_is_no_csv_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "events.jsonl"
-    file.write_text('{"type": "CheckedIn"}\n', encoding="utf-8")
-    assert "this is no CSV file" in run(tmp_path, "mapping", "suggest", str(file)).err
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"type": "CheckedIn"}\n', "no CSV file but JSON, to which mappings do not apply"),
+        (b'\xef\xbb\xbf[{"id": 1}]', "docs/publishers.md"),
+        (b"Obj\x01", "no CSV file but Avro"),
+        (b"PK\x03\x04", "Save an Excel workbook as CSV UTF-8"),
+        (b"PAR1", "this Parquet file cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "orders"
+    file.write_bytes(content)
+    refused = run(tmp_path, "mapping", "suggest", str(file))
+    assert refused.code == 3
+    assert told in " ".join(refused.err.split())
     assert "such file" in run(tmp_path, "mapping", "suggest", str(tmp_path / "none.csv")).err
+
+
+def test_a_parquet_file_is_suggested_a_mapping_and_imported(tmp_path: Path) -> None:
+    books, file, mapping = books_in(tmp_path / "shop", "USD"), tmp_path / "sales.parquet", tmp_path / "mapping.yaml"
+    sold_at = datetime(2026, 5, 4, 9, 5, 0, 123_456, UTC)
+    rows = [
+        {"Order #": 1, "Sold At": sold_at, "Cust No": 10001, "Customer": "Maria Smith", "SKU": "TEE", "Qty": 2,
+         "Unit Price": Decimal("20.00"), "Status": "Complete", "Tags": ["new"]},
+        {"Order #": 2, "Sold At": sold_at, "Cust No": None, "Customer": "Bob", "SKU": "MUG", "Qty": 1,
+         "Unit Price": Decimal("12.50"), "Status": "Cancelled", "Tags": []},
+    ]  # fmt: skip
+    write_parquet(file, rows)
+    suggested = run(books, "mapping", "suggest", str(file))
+    assert '#   "type": "PurchaseRecorded",' in suggested.out
+    assert "would be refused" not in suggested.out
+    mapping.write_text(suggested.out, encoding="utf-8")
+    imported = run(books, "import", str(file), "--mapping", str(mapping))
+    assert imported.code == 0, imported.err
+    assert run(books, "balance", "10001", "--json").json()["balance"] == 40
+
+
+def test_a_parquet_file_in_tallybook_s_own_form_needs_no_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    write_parquet(file, [{"type": "CheckedIn", "event_id": "1", "occurred_at": "2026-05-04T09:00:00Z"}])
+    assert "it needs no mapping" in " ".join(run(tmp_path, "mapping", "suggest", str(file)).err.split())
 
 
 @pytest.mark.long
