@@ -138,6 +138,6 @@ def _beside(table: Table, best: _Candidate, others: Sequence[_Candidate]) -> lis
         more = sum(1 for here, there in zip(chosen, cells, strict=True) if there and not here)
         if more and other.tells is not Tells.NAME and not doubts:
             doubts.append(
-                f"in {more:,} rows {best.column} is blank, which makes them a guest's, and {other.column} is not"
+                f"in {more:,} of {len(cells):,} rows {best.column} is blank (a guest) and {other.column} is not"
             )
     return doubts

@@ -31,6 +31,7 @@ def with_statuses(column: str, *values: str) -> str:
         ("Statut", ["Payée", "Annulée"], ["Payée"]),
         ("Transaction Type", ["Sale", "Refund"], ["Sale"]),
         ("Status", ["Complete"], ["Complete"]),
+        ("Status", ["Shipped", "Cancelled"], ["Shipped"]),
     ],
 )
 def test_completed_orders_alone_are_taken_and_every_value_is_counted(
