@@ -90,6 +90,11 @@ def test_types_of_sales_and_of_what_reduces_them_within_one_order_are_both_taken
     assert "only" not in proposed(tmp_path, text).settings
 
 
+def test_orders_that_were_delivered_to_the_door_are_taken(tmp_path: Path) -> None:
+    settings = proposed(tmp_path, with_statuses("Order Type", "Delivery", "Pickup", "Dine in")).settings
+    assert not settings.keys() & {"only", "leave_out"}
+
+
 def test_shipping_and_tax_among_the_products_are_left_out(tmp_path: Path) -> None:
     text = (
         "order id,date,member id,item,amount\nA-1,2026-11-02 09:00,c-1,Mug,5.00\nA-1,2026-11-02 09:00,c-1,运费,6.00\n"
