@@ -22,9 +22,11 @@ if TYPE_CHECKING:  # only `check` reads files
 
 MAX_REFUSALS_SHOWN = 20
 KEYS_ADVICE = (
-    "Of two events with one source and id the first one counts, and the other is a conflict. A correction is an event "
-    "with an id of its own. Where numbers start anew each day or at each till, make the key of all columns that tell "
-    "two receipts apart, such as event_id: [store, till, day, number] in the mapping"
+    "Of two events with one source and id the first one counts, and what the other says changes nothing. If both tell "
+    "of one purchase, which has grown or was given back in part since, leave it as it is: a return cannot be taken in "
+    "yet, and further lines can be sent as an event with an id of its own. Only if they are two receipts, as where "
+    "numbers start anew each day or at each till, make the key of all columns that tell them apart, such as "
+    "event_id: [store, till, day, number] in the mapping: one receipt under two keys is paid twice"
 )
 
 
@@ -129,9 +131,11 @@ def _show_checked(found: Checked) -> None:
             say(f"… and {len(refusals) - MAX_REFUSALS_SHOWN:,} more (all of them with --json)")
     if contradictions:
         names = {"input": "input", "line": "line", "source": "source", "event_id": "event id", "what": "what"}
-        title = f"{found.conflicts + found.other_members:,} {of_records} under the key of an event that came before"
+        under = found.conflicts + found.other_members + found.other_guests
+        title = f"{under:,} {of_records} under the key of an event that came before"
         show_table(title, contradictions[:MAX_REFUSALS_SHOWN], names | {"came_before": "which came before"})
-        say(KEYS_ADVICE)
+        if found.conflicts or found.other_members:
+            say(KEYS_ADVICE)
     if not found.records:
         say("there are no records: nothing would be taken in")
     elif found.refused_whole:
@@ -139,7 +143,12 @@ def _show_checked(found: Checked) -> None:
     elif found.taken == found.records:
         say(f"{'all ' if found.records > 1 else ''}{counted(found.records, 'record')} would be taken in")
     else:
-        told = [("came before unchanged", found.again), ("in conflict", found.conflicts), ("refused", len(refusals))]
+        told = [
+            ("came before unchanged", found.again),
+            ("in conflict", found.conflicts),
+            ("of guests, with other content than before", found.other_guests),
+            ("refused", len(refusals)),
+        ]
         others = ", ".join(f"{count:,} {what}" for what, count in told if count)
         say(f"{found.taken:,} {of_records} would be taken in as new; the others: {others}")
     for line in found.totals.told(found.timezone):

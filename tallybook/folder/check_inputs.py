@@ -39,6 +39,7 @@ WORDS: Final = {
     Known.CONFLICT: "conflict: other content",
     Known.CONFLICT_AGAIN: "conflict: other content",
     Known.OTHER_MEMBER: "another member",
+    Known.OTHER_GUEST: "a guest's, other content: both are kept, neither is paid",
 }
 
 
@@ -46,10 +47,11 @@ class Checked(msgspec.Struct):
     """Counts the records of inputs, by what an import would do with them.
 
     `again` came before, unchanged; `conflicts` have other content than a fact of the same key that came before them,
-    and `other_members` another member. `refusals` and `contradictions` are rows for people; of the latter at most
-    MAX_AGAINST are given. `totals` adds up what would be taken in and count; `warnings` say what of it the rules cannot
-    pay for. Times are shown local to `timezone`. `under_other_keys` counts the purchases that the books hold under
-    other keys; where they are so many that an import would refuse the inputs, `refused_whole` says so.
+    and `other_members` another member; so have `other_guests`, purchases of guests, which are all kept. `refusals` and
+    `contradictions` are rows for people; of the latter at most MAX_AGAINST are given. `totals` adds up what would be
+    taken in and count; `warnings` say what of it the rules cannot pay for. Times are shown local to `timezone`.
+    `under_other_keys` counts the purchases that the books hold under other keys; where they are so many that an import
+    would refuse the inputs, `refused_whole` says so.
     """
 
     records: int = 0
@@ -58,6 +60,7 @@ class Checked(msgspec.Struct):
     other_members: int = 0
     under_other_keys: int = 0
     refused_whole: str = ""
+    other_guests: int = 0
     refusals: list[dict[str, Any]] = []
     contradictions: list[dict[str, Any]] = []
     unknown_fields: list[str] = []
@@ -69,7 +72,7 @@ class Checked(msgspec.Struct):
     @property
     def taken(self) -> int:
         """How many records would be taken in, and would count."""
-        return self.records - self.again - self.conflicts - len(self.refusals)
+        return self.records - self.again - self.conflicts - self.other_guests - len(self.refusals)
 
 
 def checked(folder: Folder, inputs: Sequence[Input], now: int) -> Checked:
@@ -161,8 +164,9 @@ class _Check:
         checked.again += known[Known.SAME] + known_older[Known.SAME]
         checked.conflicts = known[Known.CONFLICT] + known[Known.CONFLICT_AGAIN] + known_older[Known.CONFLICT]
         checked.other_members = known[Known.OTHER_MEMBER]
+        checked.other_guests = known[Known.OTHER_GUEST]
         too_old = len(older) - known_older[Known.SAME] - known_older[Known.CONFLICT]
-        if known[Known.SAME] or checked.conflicts or checked.other_members or too_old:
+        if known[Known.SAME] or checked.conflicts or checked.other_members or checked.other_guests or too_old:
             checked.totals = Totals()
             self._read_again()
             names = {one.name: number for number, one in enumerate(self._inputs)}

@@ -38,14 +38,16 @@ _SAME_RECORD, _OF_TWO, _IN_ANY_ORDER = 1, 2, 4
 class Known(IntEnum):
     """What is known under a record's key: nothing, the same content, another member's fact, or other content.
 
+    OTHER_GUEST says that a guest's purchase has other content: nothing is paid for either, and both are kept.
     CONFLICT_AGAIN says that the journal holds a line with the record's content too, which conflicted already.
     """
 
     NEW = 0
     SAME = 1
-    OTHER_MEMBER = 2
-    CONFLICT = 3
-    CONFLICT_AGAIN = 4
+    OTHER_GUEST = 2
+    OTHER_MEMBER = 3
+    CONFLICT = 4
+    CONFLICT_AGAIN = 5
 
 
 class Booked(NamedTuple):
@@ -169,7 +171,10 @@ class JournalKeys:
             if first is not None and (content == first.content or (in_any_order and unordered == first.unordered)):
                 self._note(place, Known.SAME, first.place)
                 continue
-            if first is not None and member != _NOBODY:  # the decider keeps no account of guests
+            if first is not None and member == _NOBODY:  # the decider keeps no account of guests
+                is_told = any(content == line.content for line in own if line.at >= bound)
+                self._note(place, Known.SAME if is_told else Known.OTHER_GUEST, first.place)
+            elif first is not None:
                 is_told = in_any_order and (member, unordered) in contents
                 self._note(place, Known.CONFLICT_AGAIN if is_told else Known.CONFLICT, first.place)
                 continue

@@ -114,3 +114,35 @@ def test_nothing_is_said_of_values_that_rows_have(folder: Path, tmp_path: Path) 
     told = run(folder, "check", str(tmp_path / "b.csv"), "--mapping", str(tmp_path / "m.yaml"))
     assert "no row has" not in told.out + told.err
     assert "'status' of the rows that are taken: (blank) 1" in told.err.replace("\n", " ")
+
+
+def test_a_guest_s_order_that_comes_again_with_other_content_is_not_told_as_new(folder: Path, tmp_path: Path) -> None:
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text(
+        "{type: PurchaseRecorded, source: till, group_by: id, constants: {currency: EUR}, fields: {event_id: id, "
+        "order_id: id, occurred_at: at, member_id: who}, lines: {sku: id, amount_minor: paid}, "
+        "scale: {amount_minor: 100}}",
+        encoding="utf-8",
+    )
+
+    def file(name: str, *paid: str) -> str:
+        rows = [f"{who}1,2026-11-14T10:00:00Z,{who.strip('g')},{each}" for who, each in zip("ggmn", paid, strict=False)]
+        rows[0] = rows[0].replace("g1", "g0")
+        (tmp_path / name).write_text("\n".join(["id,at,who,paid", *rows, ""]), encoding="utf-8")
+        return str(tmp_path / name)
+
+    before = file("a.csv", "1.00", "2.00", "3.00")
+    assert run(folder, "import", before, "--mapping", str(mapping), "--no-project").code == 0
+    grown = file("b.csv", "1.00", "5.00", "6.00", "7.00")
+    checked = run(folder, "check", grown, "--mapping", str(mapping), "--json")
+    found = checked.json()
+    assert checked.code == 4
+    counts = [found[name] for name in ("records", "again", "conflicts", "other_guests", "taken")]
+    assert counts == [4, 1, 1, 1, 1]
+    assert [(row["event_id"], row["what"]) for row in found["contradictions"]] == [
+        ("g1", "a guest's, other content: both are kept, neither is paid"),
+        ("m1", "conflict: other content"),
+    ]
+    told = run(folder, "check", grown, "--mapping", str(mapping)).out
+    assert "1 of 4 records would be taken in as new" in told
+    assert "a return cannot be taken in yet" in told
