@@ -55,7 +55,9 @@ def print_event(event: EventExplained) -> None:
                 say(f"  {line}")
     first = event.stations[0].what.partition(" (")[0]
     for later in event.later_contents:
-        _print_later(first, later, str(event.fact.get("currency", "")))
+        is_guest = event.fact_type == "PurchaseRecorded" and not event.fact.get("member_id") and not later.member_id
+        counts = "of a guest, who has no points for either" if is_guest else "the first one counts"
+        _print_later(first, later, str(event.fact.get("currency", "")), counts)
     for posting in event.postings:
         _print_posting(posting)
 
@@ -159,8 +161,8 @@ def print_reject(reject: Reject, state: RejectState) -> None:
     say(f"  See it: tallybook rejects show {reject.number}{LEFT_TO_DO[state].format(number=reject.number)}")
 
 
-def _print_later(first: str, later: LaterContent, currency: str) -> None:
-    """Print a later content beside the first one: the fields that differ, and then the others."""
+def _print_later(first: str, later: LaterContent, currency: str, counts: str) -> None:
+    """Print a later content beside the first one, and which `counts`: the fields that differ, and then the others."""
     rows = [
         {
             "": DIFFERS if field.differs else "",
@@ -172,7 +174,7 @@ def _print_later(first: str, later: LaterContent, currency: str) -> None:
     ]
     columns = {"": "", "field": "field", "first": f"first ({first})", "later": f"later ({later.came_from})"}
     say("")
-    show_table(f"Came with other content too ({later.place}): the first one counts", rows, columns)
+    show_table(f"Came with other content too ({later.place}): {counts}", rows, columns)
     if len(later.fields) > MAX_FIELDS_SHOWN:
         say(f"… and {len(later.fields) - MAX_FIELDS_SHOWN:,} more fields (all of them with --json)")
 

@@ -146,3 +146,6 @@ def test_a_guest_s_order_that_comes_again_with_other_content_is_not_told_as_new(
     told = run(folder, "check", grown, "--mapping", str(mapping)).out
     assert "1 of 4 records would be taken in as new" in told
     assert "a return cannot be taken in yet" in told
+    assert run(folder, "import", grown, "--mapping", str(mapping), "--no-project").code == 4
+    assert "of a guest, who has no points for either" in run(folder, "explain", "g1").out
+    assert "the first one counts" in run(folder, "explain", "m1").out
