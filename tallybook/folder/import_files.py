@@ -169,17 +169,13 @@ def import_inputs(
     """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
     several = processes_for(processes, folder, sum(one.size for one in inputs))
     with writing_session(folder, now, several) as session:
-        horizon_ms = session.log.opened().horizon_ms
-        last_tick = session.rounds.last_tick
+        horizon_ms, last_tick = session.log.opened().horizon_ms, session.rounds.last_tick
         _require_clock(now, last_tick, session.log.opened().opened_at)
         past = folder.consumed_cache().past(session.log)
         refusals = Refusals(session.log, past)
-        refused = refusals.of_inputs(past.read_among(one.sha256 for one in inputs))
         older_than = last_tick - horizon_ms if last_tick else None
-        older, purchases = (
-            OlderRecords(last_tick, horizon_ms, now),
-            SamePurchases(last_tick, only_late=not are_tables(inputs)),
-        )
+        older = OlderRecords(last_tick, horizon_ms, now)
+        purchases = SamePurchases(last_tick, only_late=not are_tables(inputs))
         rounded = RoundedIds()
 
         def judge(fact: PublishedFact) -> Refusal | None:
@@ -194,7 +190,7 @@ def import_inputs(
             as_is=as_is,
             resubmit_of=resubmit_of,
             refusals=refusals,
-            refused=refused,
+            refused=refusals.of_inputs(past.read_among(one.sha256 for one in inputs)),
             older=older,
             in_parts=RefusedInParts(session.log, past),
         )
@@ -208,7 +204,7 @@ def import_inputs(
             for line in () if accept_rounded_ids else rounded.told():
                 raise FolderRefused(f"{line}. Nothing was changed. If the ids are whole: --accept-rounded-ids")
             found = _found(purchases, session.log, gathered.survey)
-            if found.is_mostly_known and are_tables(inputs) and not (accept_other_keys or resubmit_of):
+            if found.is_mostly_known and not (purchases.only_late or accept_other_keys or resubmit_of):
                 raise FolderRefused(found.refusal())
             published = ensure_published(session.rounds, folder, now)
             done = _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))

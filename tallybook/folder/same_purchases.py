@@ -110,7 +110,7 @@ class SamePurchases:
     """
 
     def __init__(self, last_tick: int, *, only_late: bool = False) -> None:
-        self._only_late = only_late
+        self.only_late = only_late
         self._last_minute = last_tick // MINUTE_MS if last_tick else -1
         self._noted: dict[int, tuple[_Told, ...]] = {}
         self._booked: dict[int, list[_Told]] = {}
@@ -138,7 +138,7 @@ class SamePurchases:
         if minute <= self._last_minute:
             self._late += 1
             self._minutes.add(minute)
-        elif self._only_late:
+        elif self.only_late:
             return
         purchase, told = _purchase(fact), _Told(fact.source, fact.event_id, fact.occurred_at)
         alike = self._noted.get(purchase)
