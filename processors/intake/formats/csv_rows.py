@@ -270,6 +270,7 @@ class CsvReader:
         key_of, key_cells, head_cells, line_of = self._plan.key_of, self._key_cells, self._head_cells, self._line_of
         choice = self._choice
         named, key = None, None
+        is_filled = self._plan.fills_keys
         for number, row in self._taken_rows():
             if row.problem is not None:
                 yield self._broken_row(number, row, row.problem)
@@ -278,7 +279,19 @@ class CsvReader:
             if (names := key_cells(cells)) != named:  # mostly the rows of an order stand together
                 named, key = names, key_of(names)
             said, line = head_cells(cells), line_of(cells)
-            yield TableRow(number, row.at_line, key, said, line, row.raw, row.size, None, (), choice.is_orphan)
+            yield TableRow(
+                number,
+                row.at_line,
+                key,
+                said,
+                line,
+                row.raw,
+                row.size,
+                None,
+                (),
+                choice.is_orphan,
+                names=names if is_filled else (),
+            )
 
     def _head_of(self, said: Sequence[Any]) -> Sequence[Any]:
         return self._plan.cells_of(self._plan.of_order, said)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.intake.formats.keyless import KeylessRows
-from processors.intake.formats.row_choice import RowsAbove
+from processors.intake.formats.row_choice import RowsAbove, says_no_other
 from processors.intake.formats.rows_to_events import MAX_ROWS, Plan, difference
 from processors.intake.refusal import Problem, quoted
 from schemas.bounds import MAX_EVENT_BYTES
@@ -37,7 +37,8 @@ class TableRow(msgspec.Struct, gc=False):
     `line` those of the line as they were read. `key` is None where a row names no order. A broken row has a problem
     and no cells; it has a key only where that is certain, else `candidates` are the orders that it may belong to.
     `is_orphan` says of a row that names no order that the row above, which does, is not taken; `is_doubtful` that the
-    row above, which does and is its only candidate, may be no order.
+    row above, which does and is its only candidate, may be no order. `names` are the cells of a key of several columns,
+    where a blank one says what the row above says.
     """
 
     number: int
@@ -51,6 +52,7 @@ class TableRow(msgspec.Struct, gc=False):
     candidates: Sequence[str] = ()
     is_orphan: bool = False
     is_doubtful: bool = False
+    names: Sequence[Any] = ()
 
 
 class Fragment(msgspec.Struct, array_like=True, gc=False):
@@ -149,7 +151,7 @@ class Fragments:
     def read(self, rows: Iterator[TableRow]) -> Iterator[Piece]:
         """All pieces, in the order of the file."""
         fills = self._fills
-        for row in rows:
+        for row in map(self._named, rows) if self._plan.fills_keys else rows:
             key = row.key
             if not fills and self._open is not None and key == self._open.key and row.problem is None:
                 self._add(self._open, row)  # as most rows are
@@ -185,6 +187,34 @@ class Fragments:
         if last and isinstance(last[-1], Fragment):
             last[-1].ends = True
         yield from last
+
+    def _named(self, row: TableRow) -> TableRow:
+        """A row whose key is blank in part goes on with the row above, if that says nothing else.
+
+        Else it names an order of its own if it has a time; and if it has none, those that it may belong to are spoilt.
+        """
+        above, parts = self._above, self._plan.key_parts(row.names)
+        if row.problem is not None or all(parts) or not any(parts):
+            if row.problem is None and row.key is not None:
+                above.note(parts, row.key)
+            return row
+        has_time = self._instant_at is None or self._says(row, self._instant_at)
+        if row.is_orphan or says_no_other(parts, above.parts) or not (above.parts or has_time):
+            return replace(row, key=None, said=self._without_key(row.said))
+        if has_time or not (orders := above.like(parts)):
+            above.note(parts, row.key or "")
+            return row
+        message = f"line {row.at_line} gives the key of its order in part only: give it the whole key"
+        return replace(row, key=None, problem=Problem("missing_field", message), candidates=orders)
+
+    def _without_key(self, said: Sequence[Any]) -> Sequence[Any]:
+        """A head without the cells that the key says, as if they were blank."""
+        keys = frozenset(self._plan.mapping.group_by or ())
+        cells = zip(self._plan.of_order, said, strict=True)
+        return tuple(
+            cell if not keys.issuperset(slot.columns) else (None,) * len(cell) if isinstance(cell, tuple) else None
+            for slot, cell in cells
+        )
 
     def _unfilled(self, row: TableRow) -> tuple[TableRow, str | None]:
         """A row of a table without `fill`, and the key that it says; if none, with the one it may go on with."""

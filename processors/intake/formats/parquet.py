@@ -100,12 +100,12 @@ class ParquetReader:
         try:
             for columns, numbers, orphans in self._batches(plan, mapping, above):
                 raws = columns.raws()
-                for number, key, said, line, raw in zip(
-                    numbers, columns.keys(), columns.heads(), columns.lines(), raws, strict=True
+                for number, key, names, said, line, raw in zip(
+                    numbers, columns.keys(), columns.names(), columns.heads(), columns.lines(), raws, strict=True
                 ):
                     self._record = number
                     is_orphan = number in orphans
-                    yield TableRow(number, number, key, said, line, raw, ROW_BYTES, is_orphan=is_orphan)
+                    yield TableRow(number, number, key, said, line, raw, ROW_BYTES, is_orphan=is_orphan, names=names)
         except (pa.ArrowException, OSError) as error:
             number = self._record + 1
             yield TableRow(number, number, None, (), (), None, 0, _unreadable("row", number, error))

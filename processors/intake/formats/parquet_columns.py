@@ -41,6 +41,12 @@ class Columns:
             return list(map(self._plan.keys_of(values).__getitem__, codes))
         return self._read_all(columns, self._plan.key_of)
 
+    def names(self) -> Iterable[Sequence[Any]]:
+        """The cells of each row's key, where it has several and a blank one says what the row above says."""
+        if not self._plan.fills_keys:
+            return [()] * self._rows.num_rows
+        return zip(*(self._values(name) for name in self._plan.mapping.group_by or ()), strict=True)
+
     def heads(self) -> list[tuple[Any, ...]]:
         """The cells of each row's head."""
         return self._together([self._cells(slot) for slot in self._plan.of_order])

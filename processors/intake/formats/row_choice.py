@@ -10,6 +10,8 @@ from processors.intake.unknown_fields import UnknownFields
 
 # Orders of which is remembered what their rows said, for rows of theirs that stand further down.
 MAX_ORDERS_REMEMBERED: Final = 50_000
+# Keys of several columns that are remembered, for rows further down that give such a key in part only.
+MAX_KEYS_REMEMBERED: Final = 1_000
 
 Key = tuple[str, ...]
 
@@ -21,6 +23,7 @@ class RowsAbove:
     one, if it may be none (see Fragments). `further_of` is the order that a row without a key may go on with where the
     mapping has no `fill`, and its head as it was read. `goes_on` says that the present file begins with a row that
     names none.
+    `parts` are what the key columns say of the last row that names an order, `orders` the last keys by their parts.
     """
 
     def __init__(self) -> None:
@@ -30,6 +33,8 @@ class RowsAbove:
         self.doubted: str | None = None
         self.further_of: tuple[str, Sequence[Any]] | None = None
         self.goes_on = False
+        self.parts: Key = ()
+        self.orders: dict[Key, str] = {}
         self._orders: dict[Key, dict[str, str]] = {}
         self._named: dict[str, None] = {}
 
@@ -44,6 +49,18 @@ class RowsAbove:
             self.said = self._orders.setdefault(key, {})
             if len(self._orders) > MAX_ORDERS_REMEMBERED:
                 del self._orders[next(iter(self._orders))]
+
+    def note(self, parts: Key, order: str) -> None:
+        """Note the parts of the key of a row that names an order."""
+        self.parts = parts
+        if all(parts):
+            self.orders[parts] = order
+            if len(self.orders) > MAX_KEYS_REMEMBERED:
+                del self.orders[next(iter(self.orders))]
+
+    def like(self, parts: Key) -> list[str]:
+        """The last orders whose keys have these parts, blank ones apart."""
+        return [order for key, order in self.orders.items() if says_no_other(parts, key)]
 
     def names(self, order: str) -> bool:
         """Note that a row that is taken names an order; whether it is the first one that does."""
@@ -156,7 +173,7 @@ class RowChoice:
             self._names_an_order = not self._is_left_out_by_key(cells, whole=False) and any(map(self._said, cells[1:]))
             return
         key = tuple([self._said(cells[at]) for at in self._keys])
-        self._names_an_order = any(key)
+        self._names_an_order = any(key) and not (not all(key) and says_no_other(key, self._above.key))
         if not self._names_an_order:
             self._above.goes_on |= is_first
             return
@@ -198,6 +215,11 @@ class RowChoice:
             return cleaned(text(cell, "", ""))
         except Problem:
             return repr(cell)
+
+
+def says_no_other(parts: Key, above: Key) -> bool:
+    """Whether a key that is blank in part says nothing else than the one above."""
+    return bool(above) and all(not part or part == other for part, other in zip(parts, above, strict=True))
 
 
 def head_columns(mapping: ColumnMapping) -> list[str]:

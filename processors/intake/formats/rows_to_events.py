@@ -108,6 +108,7 @@ class Plan:
         line_whole = integer_fields(PurchaseLine)
         self.lines = tuple(self._slot(field, source, line_whole) for field, source in mapping.lines.items())
         self._late = tuple(at for at, slot in enumerate(self.lines) if slot.read is _as_it_is)
+        self.fills_keys = mapping.fill and len(mapping.group_by or ()) > 1
         self._fixed: dict[str, Any] = {"type": mapping.type} | self._constants(mapping.constants, whole)
         if mapping.source:
             self._fixed["source"] = mapping.source
@@ -163,8 +164,12 @@ class Plan:
             cell = cells[0]
             said = self._tidy(cell) if type(cell) is str else self._key_part(cell)
             return bare_id(cell) if said is _DOUBTFUL else said or None
-        parts = [self._key_part(cell) for cell in cells]
+        parts = self.key_parts(cells)
         return joined("order_id", parts) if any(parts) else None
+
+    def key_parts(self, cells: Sequence[Any]) -> tuple[str, ...]:
+        """What each of a row's cells of the columns in `group_by` says; empty for those that say nothing."""
+        return tuple([self._key_part(cell) for cell in cells])
 
     def _with_column(self, refusal: Refusal) -> Refusal:
         """A refusal of the door that names the column of its field as well."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from processors.intake.file_sequence import by_name
@@ -156,3 +158,68 @@ def test_names_are_compared_with_their_numbers_as_numbers() -> None:
     by_number = ["orders.csv", "orders (1).csv", "orders (2).csv", "orders (10).csv", "x/9.csv", "x/10.csv"]
     assert sorted(names, key=by_name) == by_number
     assert sorted(["p-2.csv", "P-1.csv", "p-02.tsv"], key=by_name) == ["P-1.csv", "p-02.tsv", "p-2.csv"]
+
+
+# ------------------------------------------------------------------------------------------------ keys of two columns
+
+STORES: Final = "s,o,t,m,k,a,p"
+BY_STORE: Final[dict[str, Any]] = {
+    "fields": {"event_id": ["s", "o"], "order_id": "o", "store_id": "s", "occurred_at": "t", "member_id": "m"},
+    "group_by": ["s", "o"],
+    "fill": True,
+}
+
+
+def by_store(scratch: Path, form: str, *files: Sequence[str], **settings: Any) -> Taken:
+    """Give files of these rows to one command, with a key of two columns in which blank cells are filled."""
+    names = []
+    for at, rows in enumerate(files, 1):
+        cells = [row.split(",") for row in rows]
+        names.append(f"page{at}.{form}")
+        if form == "csv":
+            (scratch / names[-1]).write_text("".join(f"{row}\n" for row in (STORES, *rows)))
+        else:
+            columns = zip(STORES.split(","), zip(*cells, strict=True), strict=True)
+            table = {name: pa.array([cell or None for cell in column], pa.string()) for name, column in columns}
+            pq.write_table(pa.table(table), scratch / names[-1])
+    return take(scratch, {name: (scratch / name).read_bytes() for name in names}, **(BY_STORE | settings))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("further", [",1,,,y,2.00,", "7,,,,y,2.00,", ",,,,y,2.00,", "7,1,,,y,2.00,"])
+@pytest.mark.parametrize("cut", [0, 1, 2])
+@pytest.mark.parametrize("choice", [{}, {"only": {"p": ["paid"]}}])
+def test_a_key_that_is_blank_in_part_goes_on_with_the_row_above(
+    tmp_path: Path, form: str, further: str, cut: int, choice: dict[str, Any]
+) -> None:
+    rows = [f"7,1,{T},anna,x,1.00,paid", further, further, f"7,2,{T},bob,x,5.00,paid", f"8,1,{T},carl,x,1.00,paid"]
+    taken = by_store(tmp_path, form, *([rows[:cut], rows[cut:]] if cut else [rows]), **choice)
+    assert sums(taken) == {"7/1": 500, "7/2": 500, "8/1": 100}
+    assert not taken.refused
+
+
+def test_a_part_of_a_key_below_an_order_that_is_left_out_is_nobodys(tmp_path: Path) -> None:
+    rows = [f"7,1,{T},anna,x,1.00,paid", f"7,2,{T},bob,x,1.00,open", ",2,,,y,2.00,", f"8,2,{T},carl,x,1.00,paid"]
+    taken = by_store(tmp_path, "csv", rows, leave_out={"p": ["open"]})
+    assert sums(taken) == {"7/1": 100, "8/2": 100}
+
+
+def test_an_order_whose_first_row_has_a_blank_key_is_one_of_its_own(tmp_path: Path) -> None:
+    rows = [f"7,1,{T},anna,x,1.00,paid", f",2,{T},bob,x,1.00,paid", ",2,,,y,2.00,", f"7,2,{T},carl,x,1.00,paid"]
+    assert sums(by_store(tmp_path, "csv", rows)) == {"7/1": 100, "/2": 300, "7/2": 100}
+
+
+def test_a_part_of_a_key_that_fits_an_order_further_up_spoils_that_order(tmp_path: Path) -> None:
+    rows = [f"7,1,{T},anna,x,1.00,", f"8,2,{T},bob,x,1.00,", ",1,,,y,2.00,", f"9,3,{T},carl,x,1.00,", "Sum,,,,,9.00,"]
+    taken = by_store(tmp_path, "csv", rows)
+    assert sums(taken) == {"8/2": 100, "9/3": 100}
+    assert "line 4 gives the key of its order in part only: give it the whole key" in taken.refused["7/1"].message
+    assert len(taken.refused) == 2
+
+
+def test_a_file_that_begins_with_a_part_of_a_key_stands_behind_the_file_before_it(tmp_path: Path) -> None:
+    first, second = [f"7,1,{T},anna,x,1.00,"], [",1,,,y,2.00,", f"7,2,{T},bob,x,1.00,"]
+    assert sums(by_store(tmp_path, "csv", first, second)) == {"7/1": 300, "7/2": 100}
+    backwards = {name: (tmp_path / name).read_bytes() for name in ("page2.csv", "page1.csv")}
+    with pytest.raises(InputRefused, match=r"in this sequence: page1\.csv page2\.csv"):
+        take(tmp_path, backwards, **BY_STORE)
