@@ -41,6 +41,7 @@ _WIDE_COMMAS: Final = "\uff0c\u3001"
 FIRST_CELL: Final = "*first"
 ENDS_AT: Final = "ends_at"
 ABOVE_HEADER: Final = "(above the header)"
+REPEATS_HEADER: Final = "(repeats the header)"
 BY_CURRENCY: Final = "currency"
 
 SCALES: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)

@@ -49,6 +49,8 @@ MAX_FILES_NAMED: Final = 50
 MAX_NAMES_SHOWN: Final = 3
 # So many orders that two files share, or that were cut for each one that was not, say what the files are.
 ENOUGH_ORDERS: Final = 4
+# So many orders of a file, and half of all that it has, are worth a note if they have all their rows twice.
+ENOUGH_DOUBLED: Final = 5
 # Pairs of files for which it is counted how their orders compare; the rest are counted together.
 MAX_PAIRS: Final = 100_000
 _OF_A_ROW: Final = re.compile(r"lines\[([0-9]+)\]")
@@ -129,6 +131,8 @@ class WholeOrders:
         self._cuts: Counter[Pair] = Counter()
         self._all = (0, 0)
         self._rows: Counter[int] = Counter()
+        self._orders: Counter[int] = Counter()
+        self._doubled: Counter[int] = Counter()
         self._counted_once: Counter[Pair] = Counter()
         self._counted_twice: Counter[Pair] = Counter()
 
@@ -181,6 +185,7 @@ class WholeOrders:
             following = next(pieces, None)
             if not piece.key or following is None or following.key != piece.key:  # as nearly all are
                 if piece.broken < 0:
+                    self._orders[piece.rank] += 1
                     yield self._in_one_piece(piece)
                 elif not piece.key:
                     self._undecided.add(_Group([piece], {piece.rank: piece.row}, 1), piece.held_bytes)
@@ -225,26 +230,32 @@ class WholeOrders:
         notes = []
         for (one, other), rows in sorted(self._counted_once.items())[:MAX_NOTES]:
             first, second = self._names[one], self._names[other]
-            if rows == self._rows[one]:
+            if one == other:
+                notes.append(f"{first}: {_rows_are(rows)} the same below a row that repeats the header: counted once")
+            elif rows == self._rows[one]:
                 notes.append(f"{first}: all its rows are in {second} too: counted once")
             elif rows == self._rows[other]:
                 notes.append(f"{second}: all its rows are in {first} too: counted once")
             else:
-                are = "1 row is" if rows == 1 else f"{rows:,} rows are"
-                notes.append(f"{second}: {are} the same as in {first}: counted once")
+                notes.append(f"{second}: {_rows_are(rows)} the same as in {first}: counted once")
         if len(self._counted_once) > MAX_NOTES:
             notes.append(f"… and rows of {len(self._counted_once) - MAX_NOTES:,} more pairs of files, counted once too")
         for (one, other), rows in sorted(self._counted_twice.items())[:MAX_NOTES]:
-            are = "1 row is" if rows == 1 else f"{rows:,} rows are"
             notes.append(
-                f"{self._names[other]}: {are} the same as in {self._names[one]}, in an order that goes on from one "
-                "file to the other: counted twice. If the files overlap there, take what comes again out of one of them"
+                f"{self._names[other]}: {_rows_are(rows)} the same as in {self._names[one]}, in an order that goes on "
+                "from one file to the other: counted twice. If the files overlap there, take what comes again out of "
+                "one of them"
             )
         if len(self._counted_twice) > MAX_NOTES:
             notes.append(
                 f"… and rows of {len(self._counted_twice) - MAX_NOTES:,} more pairs of files, counted twice too"
             )
-        return notes
+        return notes + [
+            f"{self._names[rank]}: {doubled:,} of {self._orders[rank]:,} orders have all their rows twice, apart from "
+            "each other, and each of them counts: if two exports stand below each other here, take one of them out"
+            for rank, doubled in sorted(self._doubled.items())[:MAX_NOTES]
+            if doubled >= ENOUGH_DOUBLED and 2 * doubled >= self._orders[rank]
+        ]
 
     def _take_broken(self, rank: int, broken: BrokenRow, at: int | None) -> None:
         """A broken row goes to the orders that it may belong to; which of them there are is found out later."""
@@ -275,16 +286,20 @@ class WholeOrders:
         for number in certain:
             self._matched[number] = 1
         group.pieces = [piece for piece in group.pieces if not (piece.is_beside and piece.broken in certain)]
-        if len(group.parts) == 1 and not any(piece.is_beside for piece in group.pieces):
+        good = _good(group)
+        is_in_one = _is_in_one_part(good)
+        self._orders[good[0].rank] += 1
+        self._doubled[good[0].rank] += is_in_one and _is_doubled(good)
+        if is_in_one and not any(piece.is_beside for piece in group.pieces):
             return True
-        if len(group.parts) > 1:
+        if not is_in_one:
             self._compare_files(group)
         self._undecided.add(group, sum(piece.held_bytes for piece in group.pieces))
         return False
 
     def _compare_files(self, group: _Group) -> None:
         """Count how an order's rows in two files compare: files that repeat each other, or that were cut."""
-        for one, other in pairwise(_files_of(group)):
+        for one, other in pairwise(_files_of(_good(group))):
             if not _is_cut_between(one, other):
                 found = self._found(one, other)
                 pair = self._counted(one, other)
@@ -307,11 +322,11 @@ class WholeOrders:
 
     def _order(self, group: _Group) -> WholeOrder:
         """The order at the door."""
-        good = [piece for piece in group.pieces if piece.broken < 0]
+        good = _good(group)
         first = (good or group.pieces)[0]
         order = EventRows(first.at_line, first.head)
         order.problem = self._problem(group, good, first)
-        if order.problem is None and len(group.parts) > 1:
+        if order.problem is None and good and not _is_in_one_part(good):
             order.lines, order.problem = self._joined(group.key, good)
         else:
             order.lines = [line for piece in good for line in piece.lines][:MAX_ROWS]
@@ -354,7 +369,7 @@ class WholeOrders:
 
     def _joined(self, key: str, good: list[Fragment]) -> tuple[list[Sequence[Any]], Problem | None]:
         """The lines of an order that has rows in several files: all of them, or those that are repeated once."""
-        files = [list(pieces) for _, pieces in groupby(good, attrgetter("rank"))]
+        files = _files_of(good)
         lines = [line for piece in files[0] for line in piece.lines]
         once, twice = Counter[Pair](), Counter[Pair]()
         for one, other in pairwise(files):
@@ -421,7 +436,7 @@ class WholeOrders:
         """Say of a refused order that goes on from file to file where its rows stand: all of them must come again."""
         pieces = [piece for piece in group.pieces if piece.is_sure]
         names = [Path(self._names[rank]).name for rank in sorted({piece.rank for piece in pieces})]
-        if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in pairwise(_files_of(group))):
+        if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in pairwise(_files_of(_good(group)))):
             return
         read.headers |= {
             ROWS_HEADER: str(sum(piece.rows for piece in pieces)),
@@ -491,15 +506,35 @@ def _within_bounds(rows: Iterable[bytes]) -> bytes:
     return b"\n".join(held)
 
 
-def _files_of(group: _Group) -> list[list[Fragment]]:
-    """The good pieces of an order, by file."""
-    good = [piece for piece in group.pieces if piece.broken < 0]
-    return [list(pieces) for _, pieces in groupby(good, attrgetter("rank"))]
+def _rows_are(rows: int) -> str:
+    return "1 row is" if rows == 1 else f"{rows:,} rows are"
+
+
+def _good(group: _Group) -> list[Fragment]:
+    return [piece for piece in group.pieces if piece.broken < 0]
+
+
+def _is_in_one_part(good: list[Fragment]) -> bool:
+    """Whether all rows stand in one file, and there is no header between them."""
+    first, last = good[0], good[-1]
+    return first.rank == last.rank and first.part == last.part
+
+
+def _is_doubled(good: list[Fragment]) -> bool:
+    """Whether the rows of an order stand in several places, each of them an even number of times."""
+    return len(good) > 1 and not any(rows % 2 for rows in Counter(_lines_of(good)).values())
+
+
+def _files_of(good: list[Fragment]) -> list[list[Fragment]]:
+    """The good pieces of an order, by file, or the part of one that begins with a header."""
+    return [list(pieces) for _, pieces in groupby(good, attrgetter("rank", "part"))]
 
 
 def _is_cut_between(one: list[Fragment], other: list[Fragment]) -> bool:
     """Whether an order ends one file and begins the next one given."""
-    return one[-1].ends and other[0].begins and one[-1].rank + 1 == other[0].rank
+    before, after = one[-1], other[0]
+    follows = before.part + 1 == after.part if before.rank == after.rank else before.rank + 1 == after.rank
+    return before.ends and after.begins and follows
 
 
 def _lines_of(pieces: list[Fragment]) -> list[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from typing import Final
 from processors.intake.formats import Format
 from processors.intake.input_files import Input, open_input
 from processors.intake.input_records import InputRefused
-from processors.intake.mapping import ABOVE_HEADER, ENDS_AT, FIRST_CELL
+from processors.intake.mapping import ABOVE_HEADER, ENDS_AT, FIRST_CELL, REPEATS_HEADER
 from processors.intake.refusal import quoted
 from processors.intake.unknown_fields import UnknownFields
 from tallybook.folder.mapping_files import read_mapping
@@ -99,6 +99,10 @@ def unmet_lines(unknown: UnknownFields) -> list[str]:
     lines = []
     for one in unknown.rows_by():
         if not one.unmet:
+            continue
+        if left.column == REPEATS_HEADER:
+            again = f"{counted(left.count, 'row')} that {'repeats' if left.count == 1 else 'repeat'} the header"
+            lines.append(f"{again}: what stands below was read as if it began another file")
             continue
         where = "the first cell" if one.column == FIRST_CELL else quoted(one.column)
         values = _listed([quoted(value) for value in one.unmet])

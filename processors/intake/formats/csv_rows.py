@@ -6,6 +6,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from operator import itemgetter
 from typing import Any, BinaryIO, Final
 
@@ -14,14 +15,14 @@ from msgspec.structs import replace
 
 from processors.intake.door import Door
 from processors.intake.formats.cells import cleaned
-from processors.intake.formats.fragments import Fragments, Piece, TableRow
+from processors.intake.formats.fragments import Fragment, Fragments, Piece, TableRow
 from processors.intake.formats.json_lines import Line, text_lines
 from processors.intake.formats.likely_encoding import likely_encoding
 from processors.intake.formats.row_choice import RowChoice, RowsAbove
 from processors.intake.formats.rows_to_events import EventRows, Plan
 from processors.intake.formats.text_encodings import UNREADABLE_BYTES, as_utf_8, is_utf_8_instead
 from processors.intake.input_records import InputRefused, Read
-from processors.intake.mapping import ABOVE_HEADER, FILE, ROW, ColumnMapping, Encoding
+from processors.intake.mapping import ABOVE_HEADER, FILE, REPEATS_HEADER, ROW, ColumnMapping, Encoding
 from processors.intake.refusal import Problem, quoted
 from processors.intake.unknown_fields import UnknownFields, nearest_name
 from schemas.bounds import MAX_EVENT_BYTES
@@ -224,6 +225,9 @@ class CsvReader:
         self._above = above
         header, titles = _header(self._rows, mapping)
         self._width = 0 if header is None else len(header.cells)
+        self._header = [] if header is None else [cleaned(cell) for cell in header.cells]
+        self._unknown = unknown
+        self._begins_again = False
         if header is not None:
             at = _positions(header, mapping, name)
             if titles and unknown is not None:
@@ -246,15 +250,31 @@ class CsvReader:
             yield self._plan.read(number, order, door, row.raw, row.size)
 
     def pieces(self) -> Iterator[Piece]:
-        """The pieces of the orders of a file whose rows are grouped, in its order."""
-        yield from Fragments(self._plan, self._head_of, self._above).read(self._table_rows())
+        """The pieces of the orders of a file whose rows are grouped, in its order.
+
+        A row that repeats the header begins another part, as of another file.
+        """
+        rows = self._taken_rows()
+        for part in count():
+            self._begins_again = False
+            for piece in Fragments(self._plan, self._head_of, self._above).read(self._table_rows(rows)):
+                if part and isinstance(piece, Fragment):
+                    piece.part = part
+                yield piece
+            if not self._begins_again:
+                return
 
     def _taken_rows(self) -> Iterator[tuple[int, Row]]:
         """The rows that the mapping takes, their numbers, and with two cells more their place if it asks for that."""
         if not self._width:
             return
         takes = self._choice.takes if self._choice.is_needed else None
+        last = self._header[-1] if self._keys else None
         for number, row in enumerate(self._rows, 1):
+            cells = row.cells
+            if cells and last is not None and last in cells[-1] and self._repeats_header(row):
+                yield number, row
+                continue
             if takes is not None and not takes(row.cells, self._width if row.problem is None else 0):
                 continue
             if row.problem is None:
@@ -264,14 +284,26 @@ class CsvReader:
                     row.cells.extend((str(number), self._place))
             yield number, row
 
-    def _table_rows(self) -> Iterator[TableRow]:
+    def _repeats_header(self, row: Row) -> bool:
+        """Whether a row is the header once more; what stands below it is then read as if it began another file."""
+        if row.problem is not None or [cleaned(cell) for cell in row.cells] != self._header:
+            return False
+        self._begins_again, self._choice.has_ended = True, False
+        if self._unknown is not None:
+            self._unknown.leave_out(REPEATS_HEADER, "")
+        return True
+
+    def _table_rows(self, rows: Iterator[tuple[int, Row]]) -> Iterator[TableRow]:
+        """The rows up to the one that repeats the header."""
         if not self._width:
             return
         key_of, key_cells, head_cells, line_of = self._plan.key_of, self._key_cells, self._head_cells, self._line_of
         choice = self._choice
         named, key = None, None
         is_filled = self._plan.fills_keys
-        for number, row in self._taken_rows():
+        for number, row in rows:
+            if self._begins_again:
+                return
             if row.problem is not None:
                 yield self._broken_row(number, row, row.problem)
                 continue

@@ -88,6 +88,8 @@ class Fragment(msgspec.Struct, array_like=True, gc=False):
     leads: bool = False
     # Whether its first row may be none of an order, such as a page's subtotal.
     is_doubtful: bool = False
+    # How many rows above it in its file repeat the header: what stands below is as if it were of another file.
+    part: int = 0
 
     @property
     def held_bytes(self) -> int:

@@ -223,3 +223,58 @@ def test_a_file_that_begins_with_a_part_of_a_key_stands_behind_the_file_before_i
     backwards = {name: (tmp_path / name).read_bytes() for name in ("page2.csv", "page1.csv")}
     with pytest.raises(InputRefused, match=r"in this sequence: page1\.csv page2\.csv"):
         take(tmp_path, backwards, **BY_STORE)
+
+
+# ------------------------------------------------------------------------------------------------ headers in the midst
+
+FIVE: Final = [
+    f"{order},{T},m{order},{product},{paid}.00" for order in range(5) for product, paid in (("x", 1), ("y", 2))
+]
+
+
+@pytest.mark.parametrize("header", [HEADER, f"\ufeff{HEADER}", '"o","t","m","k","a"', " o ,t,m,k,a"])
+@pytest.mark.parametrize("fill", [False, True])
+def test_an_export_below_another_one_counts_once_as_it_does_in_a_second_file(
+    tmp_path: Path,
+    header: str,
+    fill: bool,  # noqa: FBT001 - a case of a table
+) -> None:
+    taken = take(tmp_path, {"both.csv": [*FIVE, header, *FIVE, f"99,{T},zoe,q,1.00"]}, fill=fill)
+    assert sums(taken) == {"0": 300, "1": 300, "2": 300, "3": 300, "4": 300, "99": 100}
+    assert not taken.refused
+    assert taken.notes == ["both.csv: 10 rows are the same below a row that repeats the header: counted once"]
+
+
+@pytest.mark.parametrize("cut", range(1, 10))
+def test_pages_that_each_repeat_the_header_are_one_table(tmp_path: Path, cut: int) -> None:
+    taken = take(tmp_path, {"pages.csv": [*FIVE[:cut], HEADER, *FIVE[cut:], HEADER]})
+    assert sums(taken) == dict.fromkeys("01234", 300)
+    assert not taken.refused
+    filled = [row if at % 2 == 0 else f",,,y,{2 + at}.00" for at, row in enumerate(FIVE)]
+    taken = take(tmp_path, {"pages.csv": [*filled[:cut], HEADER, *filled[cut:], HEADER]}, fill=True)
+    assert sums(taken) == {"0": 400, "1": 600, "2": 800, "3": 1000, "4": 1200}
+    assert not taken.refused
+
+
+def test_an_export_below_the_totals_of_another_one_is_read_too(tmp_path: Path) -> None:
+    rows = [ANNA, "Total,,,,9.00", HEADER, BOB, "Total,,,,9.00", CARL]
+    assert sums(take(tmp_path, {"both.csv": rows}, ends_at=["Total"])) == {"1": 100, "2": 500}
+
+
+TWICE: Final = "orders have all their rows twice, apart from each other, and each of them counts"
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_a_file_in_which_most_orders_stand_twice_is_told(tmp_path: Path, fill: bool) -> None:  # noqa: FBT001 - a case of a table
+    taken = take(tmp_path, {"both.csv": [*FIVE, *FIVE, f"99,{T},zoe,q,1.00"]}, fill=fill)
+    assert sums(taken) == {"0": 600, "1": 600, "2": 600, "3": 600, "4": 600, "99": 100}
+    assert taken.notes == [
+        f"both.csv: 5 of 6 {TWICE}: if two exports stand below each other here, take one of them out"
+    ]
+
+
+def test_a_few_orders_that_stand_twice_are_not_told(tmp_path: Path) -> None:
+    assert take(tmp_path, {"a.csv": [*FIVE[:8], *FIVE[:8]]}).notes == []
+    others = [f"{order},{T},zoe,q,1.00" for order in range(10, 16)]
+    assert take(tmp_path, {"a.csv": [*FIVE, *others, *FIVE]}).notes == []
+    assert take(tmp_path, {"a.csv": [row for row in FIVE for _ in range(2)]}).notes == []

