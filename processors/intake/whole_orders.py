@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,6 +34,15 @@ from processors.intake.formats.fragments import (
 )
 from processors.intake.formats.row_choice import RowsAbove
 from processors.intake.formats.rows_to_events import MAX_ROWS, EventRows, Plan
+from processors.intake.formats.same_rows import (
+    compared,
+    files_of,
+    is_cut_between,
+    is_doubled,
+    is_in_one_part,
+    lines_of,
+    without,
+)
 from processors.intake.input_records import MAX_KEPT_BYTES, Read, as_json, refused
 from processors.intake.mapping import ColumnMapping
 from processors.intake.refusal import FILES_HEADER, MAX_MESSAGE, ROWS_HEADER, Problem, Refusal, quoted
@@ -51,13 +59,14 @@ MAX_NAMES_SHOWN: Final = 3
 ENOUGH_ORDERS: Final = 4
 # So many orders of a file, and half of all that it has, are worth a note if they have all their rows twice.
 ENOUGH_DOUBLED: Final = 5
+# Where an order has rows in more files than this, each is compared with that one of so many before it which is most
+# alike.
+MIN_FILES_TO_CHOOSE: Final = 2
+MAX_FILES_COMPARED: Final = 100
 # Pairs of files for which it is counted how their orders compare; the rest are counted together.
 MAX_PAIRS: Final = 100_000
 _OF_A_ROW: Final = re.compile(r"lines\[([0-9]+)\]")
 _by_place: Final = attrgetter("key", "rank", "row")
-
-# A cell that was read from several columns: a list once it lay in a temporary file.
-_SEVERAL: Final = (tuple, list)
 
 Pair = tuple[int, int]
 PiecesOf = Callable[[UnknownFields | None, RowsAbove], Iterator[Piece]]
@@ -287,9 +296,9 @@ class WholeOrders:
             self._matched[number] = 1
         group.pieces = [piece for piece in group.pieces if not (piece.is_beside and piece.broken in certain)]
         good = _good(group)
-        is_in_one = _is_in_one_part(good)
+        is_in_one = is_in_one_part(good)
         self._orders[good[0].rank] += 1
-        self._doubled[good[0].rank] += is_in_one and _is_doubled(good)
+        self._doubled[good[0].rank] += is_in_one and is_doubled(good)
         if is_in_one and not any(piece.is_beside for piece in group.pieces):
             return True
         if not is_in_one:
@@ -299,12 +308,29 @@ class WholeOrders:
 
     def _compare_files(self, group: _Group) -> None:
         """Count how an order's rows in two files compare: files that repeat each other, or that were cut."""
-        for one, other in pairwise(_files_of(_good(group))):
-            if not _is_cut_between(one, other):
+        for one, other in self._pairs(files_of(_good(group))):
+            if not is_cut_between(one, other):
                 found = self._found(one, other)
                 pair = self._counted(one, other)
                 self._repeats[pair] += found == "same"
                 self._cuts[pair] += found == "apart"
+
+    def _pairs(self, files: list[list[Fragment]]) -> Iterator[tuple[list[Fragment], list[Fragment]]]:
+        """Each file of an order but the first, with the one before it that has most of its rows.
+
+        Of several it is the last one. Where the order goes on from the file before, that is the one, unless another is
+        known to be repeated.
+        """
+        held = [Counter(lines_of(each)) for each in files] if len(files) > MIN_FILES_TO_CHOOSE else []
+        for at, other in enumerate(files[1:], 1):
+            one = files[at - 1]
+            if held:
+                earlier = range(max(0, at - MAX_FILES_COMPARED), at)
+                most = files[max(earlier, key=lambda each: ((held[each] & held[at]).total(), each))]
+                pair = (most[0].rank, other[0].rank)
+                if not is_cut_between(one, other) or self._repeats[pair] - self._cuts[pair] >= ENOUGH_ORDERS:
+                    one = most
+            yield one, other
 
     def _counted(self, one: list[Fragment], other: list[Fragment]) -> Pair:
         pair = (one[0].rank, other[0].rank)
@@ -326,7 +352,7 @@ class WholeOrders:
         first = (good or group.pieces)[0]
         order = EventRows(first.at_line, first.head)
         order.problem = self._problem(group, good, first)
-        if order.problem is None and good and not _is_in_one_part(good):
+        if order.problem is None and good and not is_in_one_part(good):
             order.lines, order.problem = self._joined(group.key, good)
         else:
             order.lines = [line for piece in good for line in piece.lines][:MAX_ROWS]
@@ -369,15 +395,15 @@ class WholeOrders:
 
     def _joined(self, key: str, good: list[Fragment]) -> tuple[list[Sequence[Any]], Problem | None]:
         """The lines of an order that has rows in several files: all of them, or those that are repeated once."""
-        files = _files_of(good)
+        files = files_of(good)
         lines = [line for piece in files[0] for line in piece.lines]
         once, twice = Counter[Pair](), Counter[Pair]()
-        for one, other in pairwise(files):
+        for one, other in self._pairs(files):
             relation = self._relation(one, other)
             added = [line for piece in other for line in piece.lines]
             if relation == "unclear":
                 return lines[:MAX_ROWS], self._unclear(key, one, other)
-            new = _without(added, lines)
+            new = without(added, lines)
             (once if relation == "repeated" else twice)[one[0].rank, other[0].rank] += len(added) - len(new)
             lines += new if relation == "repeated" else added
         self._counted_once += once
@@ -397,7 +423,7 @@ class WholeOrders:
         found = self._found(one, other)
         if cuts >= ENOUGH_ORDERS * max(repeats, 1):
             return "joined"
-        if _is_cut_between(one, other):
+        if is_cut_between(one, other):
             return self._at_the_cut(found, one, other, repeats)
         if found == "same":
             return "repeated" if repeats > cuts else "unclear"
@@ -405,8 +431,8 @@ class WholeOrders:
 
     def _found(self, one: list[Fragment], other: list[Fragment]) -> str:
         """How the rows of an order in two files compare; an order exported again begins with its head again."""
-        found = _compared(one, other)
-        if found == "same" and self._fills and len(_lines_of(one)) <= len(_lines_of(other)):
+        found = compared(one, other)
+        if found == "same" and self._fills and len(lines_of(one)) <= len(lines_of(other)):
             is_headless = any(
                 cell is None and before is not None for before, cell in zip(one[0].head, other[0].head, strict=True)
             )
@@ -418,7 +444,7 @@ class WholeOrders:
         """The same for an order that ends one file and begins the next: it goes on if nothing speaks against it."""
         if found == "partly":
             return "unclear" if repeats else "joined"
-        first, second = _lines_of(one), _lines_of(other)
+        first, second = lines_of(one), lines_of(other)
         if found == "apart" or second[: len(first)] != first:
             return "joined"
         is_whole_file = one[0].begins or other[-1].ends
@@ -436,7 +462,7 @@ class WholeOrders:
         """Say of a refused order that goes on from file to file where its rows stand: all of them must come again."""
         pieces = [piece for piece in group.pieces if piece.is_sure]
         names = [Path(self._names[rank]).name for rank in sorted({piece.rank for piece in pieces})]
-        if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in pairwise(_files_of(_good(group)))):
+        if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in self._pairs(files_of(_good(group)))):
             return
         read.headers |= {
             ROWS_HEADER: str(sum(piece.rows for piece in pieces)),
@@ -512,61 +538,6 @@ def _rows_are(rows: int) -> str:
 
 def _good(group: _Group) -> list[Fragment]:
     return [piece for piece in group.pieces if piece.broken < 0]
-
-
-def _is_in_one_part(good: list[Fragment]) -> bool:
-    """Whether all rows stand in one file, and there is no header between them."""
-    first, last = good[0], good[-1]
-    return first.rank == last.rank and first.part == last.part
-
-
-def _is_doubled(good: list[Fragment]) -> bool:
-    """Whether the rows of an order stand in several places, each of them an even number of times."""
-    return len(good) > 1 and not any(rows % 2 for rows in Counter(_lines_of(good)).values())
-
-
-def _files_of(good: list[Fragment]) -> list[list[Fragment]]:
-    """The good pieces of an order, by file, or the part of one that begins with a header."""
-    return [list(pieces) for _, pieces in groupby(good, attrgetter("rank", "part"))]
-
-
-def _is_cut_between(one: list[Fragment], other: list[Fragment]) -> bool:
-    """Whether an order ends one file and begins the next one given."""
-    before, after = one[-1], other[0]
-    follows = before.part + 1 == after.part if before.rank == after.rank else before.rank + 1 == after.rank
-    return before.ends and after.begins and follows
-
-
-def _lines_of(pieces: list[Fragment]) -> list[tuple[Any, ...]]:
-    return [_comparable(line) for piece in pieces for line in piece.lines]
-
-
-def _comparable(line: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(
-        repr(tuple(cell)) if type(cell) in _SEVERAL else str(cell) if type(cell) is Problem else cell for cell in line
-    )
-
-
-def _compared(one: list[Fragment], other: list[Fragment]) -> str:
-    """How the rows of an order in two files compare: one file has all of the other's ("same"), some, or none."""
-    first, second = Counter(_lines_of(one)), Counter(_lines_of(other))
-    common = (first & second).total()
-    if not common:
-        return "apart"
-    return "same" if common in {first.total(), second.total()} else "partly"
-
-
-def _without(lines: list[Sequence[Any]], others: list[Sequence[Any]]) -> list[Sequence[Any]]:
-    """The lines that are not among the others, each of which takes away one."""
-    there = Counter(map(_comparable, others))
-    left = []
-    for line in lines:
-        same = _comparable(line)
-        if there[same]:
-            there[same] -= 1
-        else:
-            left.append(line)
-    return left
 
 
 def _encode_group(group: _Group) -> bytes:

@@ -278,3 +278,36 @@ def test_a_few_orders_that_stand_twice_are_not_told(tmp_path: Path) -> None:
     others = [f"{order},{T},zoe,q,1.00" for order in range(10, 16)]
     assert take(tmp_path, {"a.csv": [*FIVE, *others, *FIVE]}).notes == []
     assert take(tmp_path, {"a.csv": [row for row in FIVE for _ in range(2)]}).notes == []
+
+
+# ------------------------------------------------------------------------------------------------ files that repeat
+
+
+def rows_of(product: str, paid: int) -> list[str]:
+    """A row of each of five orders."""
+    return [f"{order},{T},m{order},{product},{paid}.00" for order in range(5)]
+
+
+@pytest.mark.parametrize(
+    "given", [("a", "b", "c"), ("a", "c", "b"), ("c", "a", "b"), ("b", "a", "c"), ("a", "b", "d", "c")]
+)
+def test_a_file_that_repeats_any_of_those_before_it_counts_once(tmp_path: Path, given: Sequence[str]) -> None:
+    files = {
+        "a": rows_of("x", 1),
+        "b": rows_of("y", 2),
+        "c": [*rows_of("x", 1), f"99,{T},zoe,q,1.00"],
+        "d": [f"50,{T},zoe,q,1.00"],
+    }
+    taken = take(tmp_path, {f"{name}.csv": files[name] for name in given})
+    assert {key: value for key, value in sums(taken).items() if int(key) < 5} == dict.fromkeys("01234", 300)
+    assert not taken.refused
+    (note,) = taken.notes
+    assert "counted once" in note
+    assert "a.csv" in note
+    assert "c.csv" in note
+
+
+def test_an_order_over_three_pages_goes_on_from_the_last_one(tmp_path: Path) -> None:
+    coffee, tea = f"1,{T},anna,coffee,1.00", f"1,{T},anna,tea,2.00"
+    taken = take(tmp_path, {"p1.csv": [BOB, coffee], "p2.csv": [tea, tea], "p3.csv": [coffee, CARL]})
+    assert sums(taken) == {"1": 600, "2": 500, "3": 200}
