@@ -81,6 +81,10 @@ def unknown_lines(unknown: UnknownFields) -> list[str]:
         if left.column == ABOVE_HEADER:
             lines.append(f"{counted(left.count, 'row')} left out above the header, which is in line {left.value}")
             continue
+        if left.column == REPEATS_HEADER:
+            again = f"{counted(left.count, 'row')} that {'repeats' if left.count == 1 else 'repeat'} the header"
+            lines.append(f"{again}: what stands below was read as if it began another file")
+            continue
         where = "the first cell" if left.column == FIRST_CELL else left.column
         why = left.value if left.column == ENDS_AT else f"{where} is {quoted(left.value)}"
         lines.append(f"{counted(left.count, 'row')} left out, as the mapping says: {why}")
@@ -99,10 +103,6 @@ def unmet_lines(unknown: UnknownFields) -> list[str]:
     lines = []
     for one in unknown.rows_by():
         if not one.unmet:
-            continue
-        if left.column == REPEATS_HEADER:
-            again = f"{counted(left.count, 'row')} that {'repeats' if left.count == 1 else 'repeat'} the header"
-            lines.append(f"{again}: what stands below was read as if it began another file")
             continue
         where = "the first cell" if one.column == FIRST_CELL else quoted(one.column)
         values = _listed([quoted(value) for value in one.unmet])
