@@ -57,6 +57,8 @@ MAX_FILES_NAMED: Final = 50
 MAX_NAMES_SHOWN: Final = 3
 # So many orders that two files share, or that were cut for each one that was not, say what the files are.
 ENOUGH_ORDERS: Final = 4
+# One order that two files have in common does not say that they repeat each other; so many do.
+ENOUGH_REPEATS: Final = 2
 # So many orders of a file, and half of all that it has, are worth a note if they have all their rows twice.
 ENOUGH_DOUBLED: Final = 5
 # Where an order has rows in more files than this, each is compared with that one of so many before it which is most
@@ -426,7 +428,7 @@ class WholeOrders:
         if is_cut_between(one, other):
             return self._at_the_cut(found, one, other, repeats)
         if found == "same":
-            return "repeated" if repeats > cuts else "unclear"
+            return "repeated" if repeats > cuts and repeats >= ENOUGH_REPEATS else "unclear"
         return "joined" if found == "apart" and cuts > repeats else "unclear"
 
     def _found(self, one: list[Fragment], other: list[Fragment]) -> str:
@@ -447,8 +449,7 @@ class WholeOrders:
         first, second = lines_of(one), lines_of(other)
         if found == "apart" or second[: len(first)] != first:
             return "joined"
-        is_whole_file = one[0].begins or other[-1].ends
-        return "repeated" if repeats or is_whole_file else "unclear"
+        return "repeated" if repeats >= ENOUGH_REPEATS else "unclear"
 
     def _unclear(self, key: str, one: list[Fragment], other: list[Fragment]) -> Problem:
         message = (

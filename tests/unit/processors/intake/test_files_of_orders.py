@@ -311,3 +311,35 @@ def test_an_order_over_three_pages_goes_on_from_the_last_one(tmp_path: Path) -> 
     coffee, tea = f"1,{T},anna,coffee,1.00", f"1,{T},anna,tea,2.00"
     taken = take(tmp_path, {"p1.csv": [BOB, coffee], "p2.csv": [tea, tea], "p3.csv": [coffee, CARL]})
     assert sums(taken) == {"1": 600, "2": 500, "3": 200}
+
+
+B: Final = f"b,{T},bob,coffee,1.00"
+B_TOO: Final = f"b,{T},bob,cake,2.00"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [[B, CARL], [ANNA, B]],
+        [[ANNA, B], [B]],
+        [[B], [B, CARL]],
+        [[ANNA, B], [B, B_TOO, CARL]],
+        [[B, B_TOO], [B, B_TOO, CARL]],
+        [[ANNA, B, BOB], [CARL, B]],
+    ],
+)
+def test_rows_of_a_single_order_that_come_again_are_not_guessed_at(tmp_path: Path, files: list[list[str]]) -> None:
+    taken = take(tmp_path, {f"page{at}.csv": rows for at, rows in enumerate(files, 1)})
+    assert taken.refused.keys() == {"b"}
+    assert "further rows, or the same ones exported again" in taken.refused["b"].message
+    assert not taken.notes
+
+
+@pytest.mark.parametrize(
+    "files", [[[B, CARL], [B, CARL, ANNA]], [[ANNA, B, CARL], [B, CARL, BOB]], [[CARL, ANNA, B], [B, ANNA, CARL, BOB]]]
+)
+def test_rows_of_two_orders_that_come_again_count_once(tmp_path: Path, files: list[list[str]]) -> None:
+    taken = take(tmp_path, {f"page{at}.csv": rows for at, rows in enumerate(files, 1)})
+    assert not taken.refused
+    assert sums(taken)["b"] == 100
+    assert sums(taken)["3"] == 200

@@ -538,7 +538,8 @@ def test_equal_rows_below_an_orders_first_one_are_further_rows_in_the_next_file_
         taken = filled(tmp_path, rows[: 1 + cut], rows[1 + cut :])
         assert taken.orders == {"A": [("a1", 100)], "B": [("bun", 400)] * (1 + more)}
     # An order that was exported again begins with its first row again.
-    taken = filled(tmp_path, [first[0], *first[1:], *below], [*first[1:], *below, f"C,{T},cy,c1,8.00"], [first[0]])
+    others = [first[0], f"Z,{T},zoe,z1,8.00"]
+    taken = filled(tmp_path, [*others, first[1], *below], [first[1], *below, f"C,{T},cy,c1,8.00"], others)
     assert taken.orders["B"] == [("bun", 400)] * (1 + more)
 
 
