@@ -286,7 +286,6 @@ class WholeOrders:
                 key, rank, row.number, row.at_line, row.at_line, at, (), (), [], [raw], row.size, 1, row.problem
             )
             piece.broken, piece.is_beside = number, is_beside
-            piece.is_sure = not is_beside and len(sure) == 1
             self._pieces.add(piece, piece.held_bytes)
 
     def _is_decided(self, group: _Group) -> bool:
@@ -460,8 +459,11 @@ class WholeOrders:
         return Problem("duplicate_row", message)
 
     def _say_files(self, read: Read, group: _Group) -> None:
-        """Say of a refused order that goes on from file to file where its rows stand: all of them must come again."""
-        pieces = [piece for piece in group.pieces if piece.is_sure]
+        """Say of a refused order that goes on from file to file where its rows stand: all of them must come again.
+
+        A broken row may be one of them, too, unless it is known to belong to another order.
+        """
+        pieces = [piece for piece in group.pieces if not (piece.is_beside and self._matched[piece.broken])]
         names = [Path(self._names[rank]).name for rank in sorted({piece.rank for piece in pieces})]
         if len(names) == 1 or any(self._relation(*pair) != "joined" for pair in self._pairs(files_of(_good(group)))):
             return

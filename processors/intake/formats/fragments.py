@@ -82,8 +82,6 @@ class Fragment(msgspec.Struct, array_like=True, gc=False):
     # Of a broken row: its number among all broken rows, and whether `key` is only the order that stands beside it.
     broken: int = -1
     is_beside: bool = False
-    # Whether the rows belong to this order and no other.
-    is_sure: bool = True
     # Whether it names no order, and no row above it in its file does, or is broken.
     leads: bool = False
     # Whether its first row may be none of an order, such as a page's subtotal.

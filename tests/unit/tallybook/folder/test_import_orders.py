@@ -257,3 +257,29 @@ def test_an_order_that_was_refused_comes_in_with_its_rows_that_name_no_order(sho
     shop.take(shop.file_named("a.csv", ANNA.replace("25.00", "?")), second, mapping=FILLED)
     assert shop.take(shop.file_named("a.csv", ANNA), second, mapping=FILLED).rejects == 0
     assert shop.orders() == {"7001": [2_500, 30_000], "7002": [1_000]}
+
+
+SKU_FIRST: Final = MAPPING.model_copy(update={"delimiter": ","})
+BELOW: Final = "article,receipt,time,card,paid"
+
+
+@pytest.mark.parametrize(
+    "broken", ["milk, fresh,1,{at},anna,2.00", "1,{at},anna,2.00", 'milk "fresh,1,{at},anna,"2.00']
+)
+def test_a_broken_row_of_no_certain_key_waits_for_the_other_file_of_its_order(tmp_path: Path, broken: str) -> None:
+    def table(folder: str, name: str, *rows: str) -> Path:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text("".join(f"{row}\n" for row in (BELOW, *rows)))
+        return tmp_path / folder / name
+
+    shop, at = Shop(tmp_path), "2026-04-01 09:15:00"
+    first = table("old", "a.csv", f"x,1,{at},anna,1.00")
+    second = table("old", "b.csv", broken.format(at=at), f"q,2,{at},bert,5.00")
+    assert shop.take(first, second, mapping=SKU_FIRST).rejects >= 1
+    assert "1" not in shop.orders()
+    mended = table("new", "b.csv", f'"milk, fresh",1,{at},anna,2.00', f"q,2,{at},bert,5.00")
+    done = shop.take(mended, mapping=SKU_FIRST)
+    assert "1" not in shop.orders()
+    assert done.rejects == 1
+    assert shop.take(first, mended, mapping=SKU_FIRST).conflicts == 0
+    assert shop.orders() == {"1": [100, 200], "2": [500]}
