@@ -23,9 +23,18 @@ NOBODY_AS_WRITTEN: Final = NO_NUMBERS.union(
     for word in NOBODY | NOTHING | NOT_FOUND
     for written in (word, word.lower(), word.upper(), word.capitalize(), word.title())
 )
-# How a spreadsheet says that it could not work out a value, in several languages, or had no room to show it.
-_AN_ERROR: Final = r"(?:#[¡¿]?[A-ZÀ-Þ/0]{2,12}[!?]|Err:5[0-9]{2}|#{3,})"
+# How a spreadsheet says that it could not work out a value, in several languages, waits for it, or had no room to show
+# it; macros (Error 2042) and C programs (1.#QNAN) have words of their own.
+_BARE_ERRORS: Final = (
+    "N/A|N/B|N/D|N/DISP|\u041d/\u0414|I/T|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|GETTING_DATA|REF|VALUE|NAME|NUM|DIV/0|SPILL|CALC|"
+    "FIELD|UNKNOWN|CONNECT|BLOCKED|BUSY|ERROR"
+)
+_AN_ERROR: Final = (
+    rf"(?:#[¡¿]?[A-ZÀ-Þ\u0100-\u017f\u0410-\u042f\u0401/0_.]{{2,20}} ?[!?]|#(?:{_BARE_ERRORS})|#{{3,}}|Err:5[0-9]{{2}}|"
+    r"Error 20[0-9]{2}|Loading\.\.\.|-?1\.#(?:QNAN|SNAN|IND|INF)[0-9]*)"
+)
 _SPREADSHEET_ERROR: Final = re.compile(_AN_ERROR)
+_ERRORS_BEGIN: Final = frozenset("#EL1-")
 # A number of 13 digits or more of which six are left, the rest zeros: 4.98765E+15 formatted as a number.
 _A_ROUNDED: Final = r"[1-9][0-9]{0,5}0{7,}"
 _ROUNDED: Final = re.compile(_A_ROUNDED)
@@ -52,7 +61,7 @@ def is_word_for_nothing(text: str) -> bool:
 
 def is_spreadsheet_error(text: str) -> bool:
     """Whether a text stands where a spreadsheet had a value that it could not work out, or had no room for."""
-    return text[:1] in {"#", "E"} and _SPREADSHEET_ERROR.fullmatch(text) is not None
+    return text[:1] in _ERRORS_BEGIN and _SPREADSHEET_ERROR.fullmatch(text) is not None
 
 
 def names_nobody(text: str) -> bool:

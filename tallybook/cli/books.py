@@ -113,13 +113,6 @@ def run(
         return
     if source is not None:
         raise typer.BadParameter("- goes with --follow; to take standard input in once: tallybook import -")
-    from processors.intake.file_sequence import by_name
-    from tallybook.follow.inbox import SUFFIXES, is_inbox_file
-
-    files = (file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
-    found = sorted(files, key=lambda file: by_name(file.name))
-    if not found:
-        note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
     options = _Options(
         as_is,
         accept_too_old,
@@ -129,7 +122,19 @@ def run(
         processes=processes,
         are_of_inbox=True,
     )
-    _import(folder, [str(file) for file in found], mapping, form, options)
+    _import(folder, _of_inbox(folder), mapping, form, options)
+
+
+def _of_inbox(folder: Folder) -> list[str]:
+    """The files of the inbox in the natural order of their names."""
+    from processors.intake.file_sequence import by_name
+    from tallybook.follow.inbox import SUFFIXES, is_inbox_file
+
+    files = (file for file in folder.inbox.glob("*") if is_inbox_file(file.name))
+    found = sorted(files, key=lambda file: by_name(file.name))
+    if not found:
+        note(f"{folder.inbox} is empty: put {', '.join(SUFFIXES)} files there")
+    return [str(file) for file in found]
 
 
 def _follow(

@@ -121,7 +121,7 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
     from tallybook.folder.acknowledged import by_audit, read_acknowledged
     from tallybook.folder.journal_keys import CONFLICTS_SHOWN_BY
     from tallybook.tables.catch_up import caught_up
-    from tallybook.tables.reports import as_of
+    from tallybook.tables.reports import as_of, told_as_of
 
     folder = Folder(context.obj)
     known = {} if folder.is_stream else by_audit(read_acknowledged(folder))
@@ -135,7 +135,7 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
         for result in results:
             _show_audit(result, known.get(result.name, {}), advises=not folder.is_stream)
         said = f"{len(failed)} of them found what must not be there" if failed else "nothing found, as it must be"
-        say(f"{len(results)} audits as of {tick}: {said}")
+        say(f"{len(results)} audits {told_as_of(tick)}: {said}")
         if repeated:
             say(f"{counted(repeated, 'conflict')} in these books, which no audit covers: {CONFLICTS_SHOWN_BY}")
     if failed:

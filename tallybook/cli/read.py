@@ -104,7 +104,7 @@ def members(
     """
     from projections.answers import queries as readers
     from tallybook.tables.catch_up import caught_up
-    from tallybook.tables.reports import as_of, plain
+    from tallybook.tables.reports import as_of, plain, told_as_of
 
     with caught_up(Folder(context.obj)) as store:
         rows = [plain(line) for line in readers.members(store, after, limit)]
@@ -113,7 +113,7 @@ def members(
         show_json({"as_of": tick, "members": rows})
     else:
         columns = ("member_id", "balance", "postings", "opened_on", "opened_by", "updated_at")
-        show_table(f"Members as of {tick}", rows, {name: name.replace("_", " ") for name in columns})
+        show_table(f"Members {told_as_of(tick)}", rows, {name: name.replace("_", " ") for name in columns})
 
 
 def sql(

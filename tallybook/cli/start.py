@@ -22,11 +22,12 @@ if TYPE_CHECKING:  # only `check` reads files
 
 MAX_REFUSALS_SHOWN = 20
 KEYS_ADVICE = (
-    "Of two events with one source and id the first one counts, and what the other says changes nothing. If both tell "
-    "of one purchase, which has grown or was given back in part since, leave it as it is: a return cannot be taken in "
-    "yet, and further lines can be sent as an event with an id of its own. Only if they are two receipts, as where "
-    "numbers start anew each day or at each till, make the key of all columns that tell them apart, such as "
-    "event_id: [store, till, day, number] in the mapping: one receipt under two keys is paid twice"
+    "Of two events of one member with one source and id the first one counts, and what the other says changes nothing; "
+    "of two members each has points, and the audit tells of it. If both tell of one purchase, which has grown or was "
+    "given back in part since, leave it as it is: a return cannot be taken in yet, and further lines can be sent as an "
+    "event with an id of its own. Only if they are two receipts, as where numbers start anew each day or at each till, "
+    "make the key of all columns that tell them apart, such as event_id: [store, till, day, number] in the mapping: "
+    "one receipt under two keys is paid twice"
 )
 
 

@@ -167,8 +167,7 @@ def import_inputs(
     processes: int | None = None,
 ) -> Imported:
     """Import opened inputs; see import_files. `resubmit_of` is the number of the reject that they mend."""
-    several = processes_for(processes, folder, sum(one.size for one in inputs))
-    with writing_session(folder, now, several) as session:
+    with writing_session(folder, now, processes_for(processes, folder, sum(one.size for one in inputs))) as session:
         horizon_ms, last_tick = session.log.opened().horizon_ms, session.rounds.last_tick
         _require_clock(now, last_tick, session.log.opened().opened_at)
         past = folder.consumed_cache().past(session.log)
@@ -176,12 +175,7 @@ def import_inputs(
         older_than = last_tick - horizon_ms if last_tick else None
         older = OlderRecords(last_tick, horizon_ms, now)
         purchases = SamePurchases(last_tick, only_late=not are_tables(inputs))
-        rounded = RoundedIds()
-
-        def judge(fact: PublishedFact) -> Refusal | None:
-            rounded.look_at(fact)
-            return older.judge(fact)
-
+        judge = purchases.noting(_looking_at(rounded := RoundedIds(), older.judge))
         importer = Importer(
             session.rounds,
             inputs,
@@ -196,16 +190,13 @@ def import_inputs(
         )
         with (
             progress("reading", None) as tick,
-            importer.gather(past.consumed, older_than, tick, purchases.noting(judge)) as gathered,
+            importer.gather(past.consumed, older_than, tick, judge) as gathered,
         ):
             too_old = older.look_up(session.log, gathered.survey)
             if too_old and not accept_too_old:
                 raise FolderRefused(_too_old(too_old, gathered.survey, last_tick, horizon_ms))
-            for line in () if accept_rounded_ids else rounded.told():
-                raise FolderRefused(f"{line}. Nothing was changed. If the ids are whole: --accept-rounded-ids")
-            found = _found(purchases, session.log, gathered.survey)
-            if found.is_mostly_known and not (purchases.only_late or accept_other_keys or resubmit_of):
-                raise FolderRefused(found.refusal())
+            _require_whole_ids(rounded, accepted=accept_rounded_ids)
+            found = _found(purchases, session.log, gathered.survey, accepted=accept_other_keys or resubmit_of > 0)
             published = ensure_published(session.rounds, folder, now)
             done = _take(importer, gathered, published, InputWarnings(inputs, session.rounds.publications))
         done.mended_since = came_in_since(session.log, importer.standing)
@@ -214,14 +205,36 @@ def import_inputs(
         return done
 
 
-def _found(purchases: SamePurchases, log: LogReader, survey: Survey) -> Found:
-    """Which purchases came under another key as well; the journal is read for them only where many may be there."""
+def _looking_at(rounded: RoundedIds, judge: Judge) -> Judge:
+    def look_and_judge(fact: PublishedFact) -> Refusal | None:
+        rounded.look_at(fact)
+        return judge(fact)
+
+    return look_and_judge
+
+
+def _require_whole_ids(rounded: RoundedIds, *, accepted: bool) -> None:
+    """Refuse ids that a spreadsheet has cut, before anything is written."""
+    told = next(rounded.told(), None)
+    if told is not None and not accepted:
+        raise FolderRefused(f"{told}. Nothing was changed. If the ids are whole: --accept-rounded-ids")
+
+
+def _found(purchases: SamePurchases, log: LogReader, survey: Survey, *, accepted: bool) -> Found:
+    """Which purchases came under another key as well; the journal is read for them only where many may be there.
+
+    Raises:
+        FolderRefused: a table has mostly such, and they are not `accepted`.
+    """
     if not survey.records:
         return Found()  # nothing is new
     if purchases.is_worth_reading(survey.already):
         with progress("looking purchases up in the journal", None) as tick:
             purchases.look_up(log, tick)
-    return purchases.found()
+    found = purchases.found()
+    if found.is_mostly_known and not (purchases.only_late or accepted):
+        raise FolderRefused(found.refusal())
+    return found
 
 
 def _take(

@@ -179,7 +179,7 @@ class InputWarnings:
                 f"{counts}; they pay for {pays} alone"
             )
             return
-        which = "the only order is" if orders == 1 else f"none of the {orders:,} orders is"
+        which = "the only order is not" if orders == 1 else f"none of the {orders:,} orders is"
         yield (
             f"{which} in {pays}, the currency for which the rules pay: {counts}. Nothing will be paid for "
             f"{'it' if orders == 1 else 'them'}. If the amounts are in {pays}, mend the currency, in a mapping "

@@ -78,7 +78,7 @@ def as_of(store: Store) -> str | None:
 def print_balance(store: Store, member_id: str) -> None:
     """Print a balance for people."""
     found = balance_of(store, member_id)
-    say(f"{member_id}: {counted(found['balance'], 'point')} {_as_of(found['as_of'])}")
+    say(f"{member_id}: {counted(found['balance'], 'point')} {told_as_of(found['as_of'])}")
     _print_expiring(found)
 
 
@@ -99,7 +99,7 @@ def print_statement(store: Store, member_id: str, limit: int) -> None:
         for line in found["entries"]
     ]
     show_table(f"{member_id}: the last {counted(len(rows), 'entry', 'entries')}", rows)
-    say(f"{counted(found['balance'], 'point')} {_as_of(found['as_of'])}")
+    say(f"{counted(found['balance'], 'point')} {told_as_of(found['as_of'])}")
     _print_expiring(found)
 
 
@@ -109,7 +109,7 @@ def print_leaderboard(store: Store, *, period: str, at: date | None, store_id: s
     when = "of all time" if board["starts_on"] is None else f"of the {period} from {board['starts_on']}"
     where = f" in store {store_id}" if store_id else ""
     columns = {"rank": "place", "member_id": "member", "earned": "points earned", "reached_at": "reached"}
-    show_table(f"Leaderboard {when}{where}, {_as_of(board['as_of'])}", board["places"], columns)
+    show_table(f"Leaderboard {when}{where}, {told_as_of(board['as_of'])}", board["places"], columns)
 
 
 def plain(record: msgspec.Struct) -> dict[str, Any]:
@@ -128,8 +128,9 @@ def _print_expiring(found: dict[str, Any]) -> None:
         say(f"  … and {counted(found['expiring_later'], 'more lot')} usable as long, or longer")
 
 
-def _as_of(instant: str | None) -> str:
-    return f"as of {instant}" if instant else "(no tick yet)"
+def told_as_of(instant: str | None) -> str:
+    """How far the tables are scored, for people."""
+    return f"as of {instant}" if instant else "before the first tick"
 
 
 def _unknown(store: Store, member_id: str) -> str:

@@ -158,6 +158,11 @@ def test_a_file_without_an_order_in_the_programmes_currency(shop: Path, command:
     )
 
 
+def test_an_only_order_in_another_currency_is_told_not_to_be_paid(shop: Path) -> None:
+    (told,) = warnings(shop, "check", export(shop, "1,2026-11-02,18:00,anna,tea,10.00,USD\n", when="[Tag, Zeit]"))
+    assert told.startswith("the only order is not in EUR, the currency for which the rules pay: 1 in USD.")
+
+
 @pytest.mark.parametrize("command", ["check", "import"])
 def test_orders_in_other_currencies_are_counted(shop: Path, command: str) -> None:
     (told,) = warnings(shop, command, export(shop, THREE, when="[Tag, Zeit]"))

@@ -24,6 +24,12 @@ from tests.support.small_imports import write_lines
 AS_OF = "2026-11-15T00:00:00Z"
 
 
+def test_nothing_is_told_as_of_a_tick_that_has_not_been(tmp_path: Path) -> None:
+    assert run(tmp_path, "init", str(tmp_path / "new")).code == 0
+    told = run(tmp_path / "new", "members")
+    assert "Members before the first tick" in told.out
+
+
 def test_balance(read_only: Path) -> None:
     found = run(read_only, "balance", "ben", "--json").json()
     assert (found["member_id"], found["balance"], found["as_of"]) == ("ben", 83, AS_OF)

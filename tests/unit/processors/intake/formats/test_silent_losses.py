@@ -289,6 +289,15 @@ def test_a_word_for_nobody_may_name_a_product_or_a_store(tmp_path: Path, word: s
         ("#BEZUG!", "mend the formula"),
         ("#¿NOMBRE?", "mend the formula"),
         ("Err:502", "mend the formula"),
+        ("#\u0417\u041d\u0410\u0427!", "mend the formula"),
+        ("#\u041d/\u0414", "mend the formula"),
+        ("#DEĞER!", "mend the formula"),
+        ("#VALEUR !", "mend the formula"),
+        ("#GETTING_DATA", "mend the formula"),
+        ("#REF", "mend the formula"),
+        ("Error 2042", "mend the formula"),
+        ("Loading...", "mend the formula"),
+        ("1.#QNAN", "mend the formula"),
         ("M\ufffdller", "export it again as UTF-8"),
         ("???", "export it again as UTF-8"),
     ],
@@ -364,3 +373,17 @@ def test_timestamps_of_spark_are_instants_in_utc_whatever_the_zone_of_the_mappin
     (read,) = open_input(tmp_path / "events.parquet").records()
     assert read.fact is not None
     assert read.fact.occurred_at == int(at.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("order", ["#10023", "#A-17", "#1001!", "#order"])
+def test_a_hash_before_an_order_s_number_is_no_error(tmp_path: Path, order: str) -> None:
+    content = HEADER + f"{order},anna,{TIME},a,5.00\n"
+    (fact,) = facts(read_file(tmp_path / "till.csv", content, mapping()))
+    assert fact.event_id == order
+
+
+def test_a_shop_may_have_a_member_of_five_equal_digits(tmp_path: Path) -> None:
+    content = HEADER + f"1,11111,{TIME},a,5.00\n2,99999,{TIME},a,5.00\n3,ohne,{TIME},a,5.00\n"
+    taken, nines, without = read_file(tmp_path / "till.csv", content, mapping())
+    assert taken.fact is not None
+    assert nines.fact is without.fact is None
