@@ -30,8 +30,8 @@ _BARE_ERRORS: Final = (
     "FIELD|UNKNOWN|CONNECT|BLOCKED|BUSY|ERROR"
 )
 _AN_ERROR: Final = (
-    rf"(?:#[¡¿]?[A-ZÀ-Þ\u0100-\u017f\u0410-\u042f\u0401/0_.]{{2,20}} ?[!?]|#(?:{_BARE_ERRORS})|#{{3,}}|Err:5[0-9]{{2}}|"
-    r"Error 20[0-9]{2}|Loading\.\.\.|-?1\.#(?:QNAN|SNAN|IND|INF)[0-9]*)"
+    rf"(?:#[¡¿]?[A-ZÀ-Þ\u0100-\u017f\u0410-\u042f\u0401/0_.]{{2,20}}[ \u00a0\u202f]?[!?]|#(?:{_BARE_ERRORS})|#{{3,}}|"
+    r"Err:5[0-9]{2}|Error 20[0-9]{2}|Loading(?:\.\.\.|\u2026)|-?1\.#(?:QNAN|SNAN|IND|INF)[0-9]*)"
 )
 _SPREADSHEET_ERROR: Final = re.compile(_AN_ERROR)
 _ERRORS_BEGIN: Final = frozenset("#EL1-")

@@ -72,7 +72,7 @@ FEWEST_ZEROS_OR_NINES: Final = 5
 FEWEST_EQUAL_DIGITS: Final = 8
 MOST_EQUAL_DIGITS: Final = 20
 NO_NUMBERS: Final = (
-    frozenset({"0", "-1", "0000"})
+    frozenset({"0", "00", "000", "0000", "-1"})
     | {digit * count for digit in "09" for count in range(FEWEST_ZEROS_OR_NINES, MOST_EQUAL_DIGITS + 1)}
     | {digit * count for digit in "12345678" for count in range(FEWEST_EQUAL_DIGITS, MOST_EQUAL_DIGITS + 1)}
     | {

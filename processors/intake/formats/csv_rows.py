@@ -441,7 +441,10 @@ def _positions(header: Row, mapping: ColumnMapping, name: str) -> dict[str, int]
         raise InputRefused(name, header.at_line, "the header holds NUL characters", hint)
     if b"\r" in header.raw and '"' not in header.raw.decode():
         hint = "Save it as CSV UTF-8, with lines that end with LF or CRLF"
-        raise InputRefused(name, header.at_line, "the lines end with CR alone, as on old Macs", hint)
+        ends = (
+            "CR alone, as on old Macs" if b"\r" in header.raw.rstrip(b"\r\n") else "CR CR LF: they were written twice"
+        )
+        raise InputRefused(name, header.at_line, f"the lines end with {ends}", hint)
     columns = [cleaned(cell) for cell in header.cells]
     for column in mapping.columns():
         if column not in columns:

@@ -16,6 +16,7 @@ from schemas.currencies import DECIMALS, SIGNS
 MAX_DIGITS: Final = 40
 EXACT_FLOAT: Final = 10**15  # below it a decimal of 15 digits and its nearest double identify each other
 AMBIGUOUS_SCALE: Final = 1_000  # from here on "1,250" may be 1.25 or 1250
+THREE_DECIMALS: Final = 3  # as dinars have, whose amounts are written like thousands of other currencies
 
 _PLAIN: Final = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 MAX_NUMBER_LENGTH: Final = 100
@@ -30,10 +31,13 @@ _CORE: Final = {
     )
     for mark, other in ((".", ","), (",", "."))
 }
+# One point with three digits behind it, as many write thousands: 150.000.
+_ONE_POINT: Final = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9.,])", re.ASCII)
 _AROUND: Final = re.compile(
     r"(?P<before>(?:[^0-9.,]|(?<=[^\W\d_])\.)*)(?P<core>(?:[0-9.,].*)?[0-9])(?P<after>[^0-9]*)", re.DOTALL
 )
 _MINUS: Final = "-\u2212"
+_DECIMALS_OR_THOUSANDS: Final = 'it may have decimals or thousands: say which, decimal: "." or decimal: ","'
 
 
 class Numbers:
@@ -61,6 +65,9 @@ class Numbers:
         decimals, so its factors must not be ambiguous. Raises Problem.
         """
         doubt = AMBIGUOUS_SCALE if len(how.times) > 1 or rounding is not None else scale
+        prices = len(how.times) if len(how.times) > 1 else 0  # of one piece or one litre, of three decimals perhaps
+        for cell, column in zip(cells[prices:], how.columns[prices:], strict=True):
+            self._check_point(cell, currency, field, column)
         found = [
             self._exact(cell, doubt, currency, field, column) for cell, column in zip(cells, how.columns, strict=True)
         ]
@@ -94,6 +101,7 @@ class Numbers:
         """
         if type(value) is int:
             return None if value in self._nulls else value * scale
+        self._check_point(value, currency, field, column)
         if type(value) is float and scale > 1 and abs(value) < EXACT_FLOAT / scale:
             nearest = round(value * scale)
             if nearest / scale == value:
@@ -120,6 +128,14 @@ class Numbers:
                 f"{{{name}: currency}}, or {{{name}: 1}} if it is in minor units (cents) all the same"
             )
             raise Problem("wrong_type", f"{field} is {quoted(value)} in column {quoted(column)}: {hint}", field)
+
+    def _check_point(self, value: Any, currency: str | None, field: str, column: str) -> None:
+        """Raises Problem for an amount that may be 150 or 150,000: its currency has not three decimals."""
+        if self._decimal is None and isinstance(value, str) and field.endswith("_minor") and _ONE_POINT.search(value):
+            if DECIMALS.get(currency or "") == THREE_DECIMALS:
+                return
+            message = f"{field} is {quoted(value)} in column {quoted(column)}: {_DECIMALS_OR_THOUSANDS}"
+            raise Problem("wrong_type", message, field)
 
     def _exact(self, value: Any, scale: int, currency: str | None, field: str, column: str) -> Decimal | None:
         """A cell as the decimal that it is written as; None if it is blank."""
@@ -172,7 +188,7 @@ class Numbers:
             _check_sign(sign.strip(f"{_MINUS}+ \u00a0"), currency)
         may_be_decimals = found["by"] in {",", "."} and not found["part"] and len(found["whole"]) <= len("123,456")
         if may_be_decimals and self._decimal is None and scale >= AMBIGUOUS_SCALE:
-            raise ValueError('it may have decimals or thousands: say which, decimal: "." or decimal: ","')
+            raise ValueError(_DECIMALS_OR_THOUSANDS)
         whole = re.sub(r"[^0-9]", "", found["whole"]) or "0"
         number = Decimal(f"{whole}.{found['part'] or 0}")
         return -number if negative or minuses else number

@@ -85,8 +85,8 @@ def has_clock(cells: Iterable[str]) -> bool:
     return any(_HAS_CLOCK.search(cell) for cell in cells)
 
 
-def decimal_mark(cells: Iterable[str]) -> tuple[str, str]:
-    """The decimal mark of some amounts, and a doubt about it, which may be empty."""
+def decimal_mark(cells: Iterable[str], currency: str = "") -> tuple[str, str]:
+    """The decimal mark of some amounts, and a doubt about it, which may be empty; `currency` is theirs, if known."""
     numbers = [match.group().replace(" ", "").replace("'", "") for cell in cells if (match := _NUMBER.search(cell))]
     commas = sum(1 for number in numbers if _COMMA_DECIMAL.match(number))
     points = sum(1 for number in numbers if _POINT_DECIMAL.match(number))
@@ -95,6 +95,8 @@ def decimal_mark(cells: Iterable[str]) -> tuple[str, str]:
     if commas or points or not any("," in number or "." in number for number in numbers):
         return ("," if commas else "."), ""
     told = next(number for number in numbers if "," in number or "." in number)
+    if DECIMALS.get(currency) == 0:
+        return ("." if "," in told else ","), f"{currency} has no decimals, so {told} is taken for thousands"
     return ".", f"whether {told} is more than a thousand, no row tells"
 
 

@@ -111,13 +111,16 @@ def _by_names(table: Table, source: str, home: Home | None) -> Proposal:
     _without_varying(table, fields, proposal)
     settings["fields"] = fields
     amounts = [cell for name in (*named_amounts(table, found), found.get("price")) for cell in _cells(table, name)]
+    currency = ""
     if "currency" in found:
         fields["currency"] = found["currency"]
+        named = {cell.strip().upper() for cell in _cells(table, found["currency"])}
+        currency = named.pop() if len(named) == 1 else ""
     else:
         currency, doubt = currency_of(table.header, amounts, home)
         settings["constants"] = {"currency": currency}
         proposal.doubt("constants.currency", doubt)
-    mark, doubt = decimal_mark(amounts)
+    mark, doubt = decimal_mark(amounts, currency)
     _name_the_lines(table, found, proposal, mark)
     if mark != "." or doubt:
         settings["decimal"] = mark

@@ -10,8 +10,9 @@ from processors.intake.door import admit_json
 from processors.intake.input_files import open_input
 from tallybook.folder.folder import Folder
 from tallybook.folder.input_warnings import InputWarnings
+from tallybook.folder.rounded_ids import RoundedIds
 from tests.support.command_line import run
-from tests.support.fact_samples import PURCHASE, admitted, json_of
+from tests.support.fact_samples import CHECK_IN, PURCHASE, admitted, json_of
 from tests.support.small_folder import OPENED_AT
 
 MAPPING = """\
@@ -193,6 +194,16 @@ def test_ids_that_a_spreadsheet_has_cut_to_fifteen_digits_are_told(shop: Path, c
     assert not warnings(shop, command, *export(shop, rows(50, 0, count=3), SCALED))
     # A spreadsheet that took it for a number would have left its first zeros out.
     assert not warnings(shop, command, *export(shop, rows(70, 0).replace(LONG, "0498765000001"), SCALED))
+
+
+@pytest.mark.parametrize("written", ["498,765,432,1{},000", "4987654321{}000,00", "498 765 432 1{} 000"])
+def test_cut_ids_are_known_with_marks_of_thousands_and_decimals(written: str) -> None:
+    seen = RoundedIds()
+    for number in range(10, 15):
+        member_id = written.format(f"{number},000")
+        seen.look_at(admitted(admit_json(json_of(CHECK_IN, member_id=member_id, event_id=f"e{number}"))))
+    (told,) = seen.told()
+    assert "each member_id of more than 15 digits ends in zeros" in told
 
 
 def test_a_members_order_that_begins_in_another_file_makes_no_file_of_guests(shop: Path) -> None:

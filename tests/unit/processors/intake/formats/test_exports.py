@@ -423,6 +423,8 @@ def test_what_spreadsheets_write_around_a_table(tmp_path: Path) -> None:
     assert fact.event_id == "o-1"
     with pytest.raises(InputRefused, match="CR alone"):
         read_file(tmp_path / "a.csv", table.replace("\n", "\r"), mapping())
+    with pytest.raises(InputRefused, match="CR CR LF"):
+        read_file(tmp_path / "a.csv", table.replace("\n", "\r\r\n"), mapping())
 
 
 def test_what_the_door_refuses_names_the_column(tmp_path: Path) -> None:

@@ -293,6 +293,8 @@ def test_a_word_for_nobody_may_name_a_product_or_a_store(tmp_path: Path, word: s
         ("#\u041d/\u0414", "mend the formula"),
         ("#DEĞER!", "mend the formula"),
         ("#VALEUR !", "mend the formula"),
+        ("#VALEUR\u202f!", "mend the formula"),
+        ("Loading\u2026", "mend the formula"),
         ("#GETTING_DATA", "mend the formula"),
         ("#REF", "mend the formula"),
         ("Error 2042", "mend the formula"),
@@ -387,3 +389,24 @@ def test_a_shop_may_have_a_member_of_five_equal_digits(tmp_path: Path) -> None:
     taken, nines, without = read_file(tmp_path / "till.csv", content, mapping())
     assert taken.fact is not None
     assert nines.fact is without.fact is None
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("VND", "150.000 \u20ab"), ("JPY", "1.000"), ("IDR", "Rp150.000")])
+def test_an_amount_with_one_point_and_three_digits_may_be_thousands(tmp_path: Path, currency: str, amount: str) -> None:
+    content = HEADER + f"1,anna,{TIME},a,{amount}\n"
+    of_currency = {"constants": {"currency": currency}, "scale": {"amount_minor": "currency"}}
+    (read,) = read_file(tmp_path / "till.csv", content, mapping(**of_currency))
+    assert 'it may have decimals or thousands: say which, decimal: "." or decimal: ","' in told(read)
+    reads = read_file(tmp_path / "till.csv", content, mapping(**of_currency, decimal=","))
+    assert amounts_by_member(reads)["anna"][0] in {150_000, 1_000, 15_000_000}
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "minor"), [("KWD", "1.250", 1_250), ("EUR", "0.250", 25), ("EUR", "1250.000", 125_000)]
+)
+def test_an_amount_with_three_decimals_that_are_no_thousands(
+    tmp_path: Path, currency: str, amount: str, minor: int
+) -> None:
+    content = HEADER + f"1,anna,{TIME},a,{amount}\n"
+    of_currency = {"constants": {"currency": currency}, "scale": {"amount_minor": "currency"}}
+    assert amounts_by_member(read_file(tmp_path / "till.csv", content, mapping(**of_currency))) == {"anna": [minor]}
