@@ -45,8 +45,12 @@ _ALL_LOST: Final = re.compile(r"\?{2,}")
 # A phone number, a name or an address of which some characters are hidden: 138****1234, a***@mail.com, 138xxxx1234.
 _STARS: Final = "[*\uff0a\u2217\u2022\u25cf\u25a0\u2588\u25cb\u25ef]"
 _BY_STARS: Final = rf"{_STARS}{{2}}|(?:{_STARS}[^|*]{{0,{LONGEST_WORD}}}){{3}}"
-_AROUND_DIGITS: Final = r"[0-9 +().\-]*"
-_BY_LETTERS: Final = rf"{_AROUND_DIGITS}(?:[xX]{{3,}}{_AROUND_DIGITS})+|{_AROUND_DIGITS}[0-9][?#]{{3,}}{_AROUND_DIGITS}"
+_AROUND_DIGIT: Final = r"[0-9 +().\-]"
+# Between runs of x stands at least one other character: else a long run could be cut in many ways, and be tried in all.
+_BY_LETTERS: Final = (
+    rf"{_AROUND_DIGIT}*[xX]{{3,}}(?:{_AROUND_DIGIT}+[xX]{{3,}})*{_AROUND_DIGIT}*|"
+    rf"{_AROUND_DIGIT}*[0-9][?#]{{3,}}{_AROUND_DIGIT}*"
+)
 _MASKED: Final = re.compile(rf"(?=.{{1,{LONGEST_WORD}}}\Z)(?:{_BY_LETTERS})\Z|.*?(?:{_BY_STARS})", re.DOTALL)
 # Any of these, as one of texts with bars around each, may be masked.
 MASKED_TEXT: Final = re.compile(rf"{_STARS}[^|]*{_STARS}|\|(?:{_BY_LETTERS})\|")

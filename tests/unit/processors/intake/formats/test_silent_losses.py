@@ -410,3 +410,11 @@ def test_an_amount_with_three_decimals_that_are_no_thousands(
     content = HEADER + f"1,anna,{TIME},a,{amount}\n"
     of_currency = {"constants": {"currency": currency}, "scale": {"amount_minor": "currency"}}
     assert amounts_by_member(read_file(tmp_path / "till.csv", content, mapping(**of_currency))) == {"anna": [minor]}
+
+
+@pytest.mark.parametrize("run", ["x", "*", "?", "#", "1x", "xxx1", "\u2022a"])
+def test_long_texts_are_looked_at_in_one_pass(tmp_path: Path, run: str) -> None:
+    """A pattern that tries all ways to cut a run would take years for this, and the test would not end."""
+    long = (run * 300)[:255] + "z"
+    (read,) = read_file(tmp_path / "till.csv", HEADER + f"{long},{long},{TIME},{long},5.00\n", mapping())
+    assert read.at_line == 2
